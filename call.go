@@ -1,0 +1,33 @@
+package slipway
+
+import "context"
+
+// Caller is who a verified signature belongs to.
+type Caller struct {
+	Account   string // 12 digits
+	ARN       string // arn:aws:iam::123456789012:user/name
+	UserID    string // AIDA…, or the account for its root
+	AccessKey string
+}
+
+// Call is what is known of a request besides its parameters: the only thing a context carries.
+type Call struct {
+	Caller
+	Region    string
+	RequestID string
+	Action    string
+	DryRun    bool
+}
+
+type callKey struct{}
+
+// WithCall puts the call into ctx.
+func WithCall(ctx context.Context, c Call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// CallFrom is the call that ctx belongs to; the zero Call outside of a request.
+func CallFrom(ctx context.Context) Call {
+	c, _ := ctx.Value(callKey{}).(Call)
+	return c
+}

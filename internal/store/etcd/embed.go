@@ -1,0 +1,109 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.uber.org/zap"
+
+	"slipway/internal/store"
+)
+
+// EmbeddedLimits are what our own server accepts: a launch of 1,000 instances is one transaction.
+var EmbeddedLimits = Limits{Ops: 20000, Bytes: 60 << 20}
+
+// ErrRunning says that another process serves the directory; Dial its socket instead.
+var ErrRunning = errors.New("another slipway serves this state directory")
+
+// Embed starts an etcd of one member in dir. It serves the in-process client and, for slipway's own commands and etcdctl,
+// the unix socket, which only its owner can open.
+func Embed(ctx context.Context, dir, socket, prefix string, schema store.Schema, log *slog.Logger) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if served(socket) {
+		return nil, ErrRunning
+	}
+	os.Remove(socket)
+	cfg := embed.NewConfig()
+	cfg.Name = "slipway"
+	cfg.Dir = dir
+	client := url.URL{Scheme: "unix", Path: socket}
+	peer := url.URL{Scheme: "unix", Path: socket + ".peer"}
+	os.Remove(peer.Path)
+	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
+	cfg.InitialCluster = cfg.Name + "=" + peer.String()
+	cfg.TickMs, cfg.ElectionMs = 20, 200 // one member: nobody to be late
+	cfg.MaxTxnOps = uint(EmbeddedLimits.Ops)
+	cfg.MaxRequestBytes = uint(EmbeddedLimits.Bytes)
+	cfg.QuotaBackendBytes = 8 << 30
+	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModePeriodic, "5m"
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	cfg.UnsafeNoFsync = false
+	e, err := embed.StartEtcd(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("embedded etcd in %s: %w", dir, err)
+	}
+	stop := func() error { e.Close(); return nil }
+	select {
+	case <-e.Server.ReadyNotify():
+	case <-ctx.Done():
+		stop()
+		return nil, fmt.Errorf("embedded etcd in %s: %w", dir, context.Cause(ctx))
+	case err := <-e.Err():
+		stop()
+		return nil, fmt.Errorf("embedded etcd in %s: %w", dir, err)
+	}
+	os.Chmod(socket, 0o600)
+	os.Chmod(peer.Path, 0o600)
+	s, err := Open(ctx, v3client.New(e.Server), prefix, EmbeddedLimits, schema, log, stop)
+	if err != nil {
+		stop()
+	}
+	return s, err
+}
+
+func served(socket string) bool {
+	c, err := net.DialTimeout("unix", socket, time.Second)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}
+
+// Dial opens a cluster's endpoints ("127.0.0.1:2379", "https://…", "unix:///…").
+func Dial(ctx context.Context, endpoints []string, prefix string, limits Limits, schema store.Schema, log *slog.Logger) (*Store, error) {
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints: endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
+		MaxCallSendMsgSize: 64 << 20, MaxCallRecvMsgSize: 1 << 30,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s, err := Open(ctx, client, prefix, limits, schema, log, func() error { return nil })
+	if err != nil {
+		client.Close()
+		return nil, fmt.Errorf("etcd at %v: %w", endpoints, err)
+	}
+	return s, nil
+}
+
+// OpenDir is for commands: the server's etcd over its socket if one runs, else an embedded one for as long as it takes.
+func OpenDir(ctx context.Context, dir, socket, prefix string, schema store.Schema, log *slog.Logger) (*Store, error) {
+	if served(socket) {
+		return Dial(ctx, []string{"unix://" + filepath.ToSlash(socket)}, prefix, EmbeddedLimits, schema, log)
+	}
+	return Embed(ctx, dir, socket, prefix, schema, log)
+}
