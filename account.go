@@ -1,0 +1,60 @@
+package slipway
+
+import "time"
+
+// Account is a customer.
+type Account struct {
+	ID            string // 12 digits
+	Name          string `json:",omitempty"`
+	Created       time.Time
+	Classic       bool           `json:",omitempty"` // supported-platforms lists EC2: instances may run in EC2-Classic
+	Quotas        map[string]int `json:",omitempty"`
+	Subscriptions []string       `json:",omitempty"` // product codes
+}
+
+// AccessKey signs an account's calls.
+type AccessKey struct {
+	ID       string // AKIA… or ASIA…
+	Secret   string
+	Account  string
+	User     string `json:",omitempty"` // IAM user; none: the account's root
+	Role     string `json:",omitempty"` // ARN of the assumed role
+	Session  string `json:",omitempty"`
+	Token    string `json:",omitempty"` // session token that must come with it
+	Policy   string `json:",omitempty"`
+	Inactive bool   `json:",omitempty"`
+	Created  time.Time
+	Expires  time.Time `json:",omitzero"`
+}
+
+// Region is an account's presence in a region, made when it is first used.
+type Region struct {
+	Account, Name string
+	DefaultVPC    VPCID          `json:",omitempty"`
+	Settings      RegionSettings `json:",omitzero"`
+}
+
+// RegionSettings are an account's defaults in a region.
+type RegionSettings struct {
+	Metadata         MetadataOptions `json:",omitzero"` // HTTPTokens and others; empty members: no preference
+	TokensEnforced   bool            `json:",omitempty"`
+	EncryptByDefault bool            `json:",omitempty"`
+}
+
+// Host is a machine that runs instances.
+type Host struct {
+	ID        HostID
+	Zones     []string // suffix letters of the zones that it serves: in dev all
+	VCPUs     int
+	MemoryMiB int
+	Simulated bool `json:",omitempty"`
+	Seen      time.Time
+}
+
+// Ledger is what is promised of one host: its own record, so that launches conflict only where they compete.
+type Ledger struct {
+	Host      HostID
+	Instances int
+	VCPUs     int
+	MemoryMiB int
+}

@@ -1,0 +1,219 @@
+package slipway
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// State is an instance's state, in EC2's words.
+type State string
+
+const (
+	Pending      State = "pending"
+	Running      State = "running"
+	ShuttingDown State = "shutting-down"
+	Terminated   State = "terminated"
+	Stopping     State = "stopping"
+	Stopped      State = "stopped"
+)
+
+// Code is the number that EC2 sends beside the name (reference, 4.1).
+func (s State) Code() int32 {
+	switch s {
+	case Running:
+		return 16
+	case ShuttingDown:
+		return 32
+	case Terminated:
+		return 48
+	case Stopping:
+		return 64
+	case Stopped:
+		return 80
+	}
+	return 0
+}
+
+// lawful are the changes of state that exist; whatever is not here cannot happen.
+var lawful = map[State][]State{
+	Pending:      {Running, ShuttingDown, Terminated, Stopping, Stopped},
+	Running:      {Stopping, ShuttingDown, Stopped},
+	Stopping:     {Stopped, ShuttingDown},
+	Stopped:      {Pending, ShuttingDown, Terminated},
+	ShuttingDown: {Terminated},
+}
+
+// Reason is why an instance is in its state: stateReason on the wire.
+type Reason struct{ Code, Message string }
+
+// The reasons of the reference, 4.3.
+var (
+	ReasonPending           = Reason{"pending", "pending"}
+	ReasonUserShutdown      = Reason{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}
+	ReasonUserHibernate     = Reason{"Client.UserInitiatedHibernate", "Client.UserInitiatedHibernate: User initiated hibernate"}
+	ReasonInstanceShutdown  = Reason{"Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"}
+	ReasonInternal          = Reason{"Server.InternalError", "Server.InternalError: Internal error on launch"}
+	ReasonSpotInterruption  = Reason{"Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Spot instance termination"}
+	ReasonSpotStop          = Reason{"Server.SpotInstanceShutdown", "Server.SpotInstanceShutdown: Spot instance shutdown"}
+	ReasonVolumeLimit       = Reason{"Server.InternalError", "Client.VolumeLimitExceeded: Volume limit exceeded"}
+	ReasonClientLaunchError = Reason{"Client.InternalError", "Client.InternalError: Client error on launch"}
+)
+
+// Wanted is what a host shall make true of an instance.
+type Wanted string
+
+const (
+	WantRunning    Wanted = "running"
+	WantStopped    Wanted = "stopped"
+	WantHibernated Wanted = "hibernated"
+	WantTerminated Wanted = "terminated"
+)
+
+// BlockDevice is a volume in an instance.
+type BlockDevice struct {
+	Device              string // "/dev/xvda"
+	Volume              VolumeID
+	AttachTime          time.Time
+	DeleteOnTermination bool
+	Detaching           bool `json:",omitempty"`
+}
+
+// MetadataOptions steer the instance metadata service (reference, 2.3).
+type MetadataOptions struct {
+	HTTPTokens   string // optional | required
+	HopLimit     int32  // 1…64
+	HTTPEndpoint string // enabled | disabled
+	HTTPIPv6     string // enabled | disabled
+	Tags         string // enabled | disabled
+	Applied      bool
+}
+
+// Placement is where an instance was put and with whom.
+type Placement struct {
+	Tenancy       string           `json:",omitempty"` // default | dedicated | host
+	GroupName     string           `json:",omitempty"`
+	GroupID       PlacementGroupID `json:",omitempty"`
+	Partition     int32            `json:",omitempty"`
+	DedicatedHost string           `json:",omitempty"`
+	Affinity      string           `json:",omitempty"`
+}
+
+// PrivateDNS says how an instance is named inside its VPC.
+type PrivateDNS struct {
+	HostnameType        string // ip-name | resource-name
+	ARecord, AAAARecord bool
+}
+
+// HostID names a machine of the operator's.
+type HostID string
+
+// Instance is a virtual machine of a customer's.
+type Instance struct {
+	ID          InstanceID
+	Account     string
+	Region      string
+	Zone        string
+	Reservation ReservationID
+	Host        HostID
+	Requester   string `json:",omitempty"`
+
+	Image        ImageID
+	Type         string
+	LaunchIndex  int32
+	LaunchTime   time.Time // of the last start
+	ClientToken  string    `json:",omitempty"`
+	KeyName      string    `json:",omitempty"`
+	PublicKey    string    `json:",omitempty"` // a copy: deleting the key pair changes nothing here
+	UserData     []byte    `json:",omitempty"`
+	Architecture string
+	RootDevice   string
+	BootMode     string
+	Boot         Boot     // how the guest comes up, copied from the image, which may be deregistered
+	Platform     string   `json:",omitempty"` // "windows" or nothing
+	ProductCodes []string `json:",omitempty"`
+
+	State            State
+	Reason           Reason    `json:",omitzero"`
+	TransitionReason string    `json:",omitempty"` // "User initiated (2026-05-31 04:36:20 GMT)"
+	TerminatedAt     time.Time `json:",omitzero"`
+	Wanted           Wanted
+	Boots            int       // counts starts; a report about an earlier one is stale
+	Reboots          int       `json:",omitempty"`
+	Force            bool      `json:",omitempty"` // the stop that is wanted shall not wait for the guest
+	Hibernated       bool      `json:",omitempty"` // memory is saved; the next start resumes it
+	StatusSince      time.Time `json:",omitzero"`  // when the status checks last changed
+	Reachable        string    `json:",omitempty"` // instance status check: "", passed, failed
+
+	VPC        VPCID         `json:",omitempty"`
+	Subnet     SubnetID      `json:",omitempty"`
+	Interfaces []InterfaceID `json:",omitempty"` // by device index
+	Volumes    []BlockDevice `json:",omitempty"`
+
+	// EC2-Classic, which has no ENI.
+	ClassicIP     netip.Addr        `json:",omitzero"`
+	ClassicGroups []SecurityGroupID `json:",omitempty"`
+
+	Monitoring            bool   `json:",omitempty"`
+	ProtectTerminate      bool   `json:",omitempty"`
+	ProtectStop           bool   `json:",omitempty"`
+	ShutdownBehavior      string // stop | terminate
+	EBSOptimized          bool   `json:",omitempty"`
+	Metadata              MetadataOptions
+	Placement             Placement `json:",omitzero"`
+	Cores, ThreadsPerCore int32
+	CPUCredits            string        `json:",omitempty"`
+	Hibernation           bool          `json:",omitempty"`
+	DNS                   PrivateDNS    `json:",omitzero"`
+	AutoRecovery          string        `json:",omitempty"`
+	BandwidthWeighting    string        `json:",omitempty"`
+	Profile               string        `json:",omitempty"` // ARN of the instance profile
+	ProfileID             string        `json:",omitempty"`
+	ProfileAssociation    string        `json:",omitempty"`
+	Licenses              []string      `json:",omitempty"`
+	CapacityPreference    string        `json:",omitempty"`
+	CapacityReservation   string        `json:",omitempty"`
+	CapacityTarget        string        `json:",omitempty"`
+	SpotRequest           string        `json:",omitempty"`
+	Lifecycle             string        `json:",omitempty"` // "" | spot
+	Interruption          *Interruption `json:",omitempty"`
+	Tags                  Tags          `json:",omitempty"`
+}
+
+// Interruption is a spot instance's notice.
+type Interruption struct {
+	Action string // terminate | stop | hibernate
+	At     time.Time
+}
+
+// Become changes the state, or refuses a change that cannot happen.
+func (in *Instance) Become(to State, why Reason) error {
+	if in.State == to {
+		return nil
+	}
+	for _, next := range lawful[in.State] {
+		if next == to {
+			in.State, in.Reason = to, why
+			return nil
+		}
+	}
+	return fmt.Errorf("%s cannot become %s from %s", in.ID, to, in.State)
+}
+
+// Alive says whether the instance holds resources: everything but a terminated one.
+func (in *Instance) Alive() bool { return in.State != Terminated }
+
+// RootVolume is the volume the instance boots from.
+func (in *Instance) RootVolume() (BlockDevice, bool) {
+	for _, b := range in.Volumes {
+		if b.Device == in.RootDevice {
+			return b, true
+		}
+	}
+	return BlockDevice{}, false
+}
+
+// UserInitiated is EC2's text for a transition that an API call caused; tools parse its date.
+func UserInitiated(at time.Time) string {
+	return "User initiated (" + at.UTC().Format("2006-01-02 15:04:05") + " GMT)"
+}

@@ -1,0 +1,134 @@
+// Package hostapi is all that a server and the agent of a host say to each other: the server says what is wanted, the agent
+// what it observed. It is level-triggered: a Change only says where to look again. The agent must not read the store.
+package hostapi
+
+import (
+	"context"
+	"time"
+
+	"slipway"
+	"slipway/internal/dataplane"
+	"slipway/internal/imds"
+)
+
+// Kind is a kind of thing that an agent looks after.
+type Kind string
+
+const (
+	InstanceKind Kind = "instance"
+	NetworkKind  Kind = "network"
+	VolumeKind   Kind = "volume"
+	SnapshotKind Kind = "snapshot"
+)
+
+// Ref names one thing.
+type Ref struct {
+	Kind Kind
+	ID   string
+}
+
+// Host is the server as one agent sees it.
+type Host interface {
+	// Join makes the host known, with what it can carry.
+	Join(ctx context.Context, h slipway.Host) error
+	// Changes reports what may have changed, beginning with everything there is, until ctx ends.
+	Changes(ctx context.Context, host slipway.HostID, report func([]Ref)) error
+	// Instance says what is wanted of an instance; found is false when this host has nothing to do with it.
+	Instance(ctx context.Context, host slipway.HostID, id slipway.InstanceID) (a Assignment, found bool, err error)
+	// Network says what a VPC looks like from this host; found is false when no instance of it is here.
+	Network(ctx context.Context, host slipway.HostID, id slipway.VPCID) (n dataplane.Network, found bool, err error)
+	// Volume says what is wanted of a volume's file.
+	Volume(ctx context.Context, host slipway.HostID, id slipway.VolumeID) (v Volume, found bool, err error)
+	// Snapshot says what is wanted of a snapshot's file.
+	Snapshot(ctx context.Context, host slipway.HostID, id slipway.SnapshotID) (s Snapshot, found bool, err error)
+	// Report tells what was observed. Reports about an earlier start are ignored.
+	Report(ctx context.Context, host slipway.HostID, reports []Report) error
+}
+
+// Assignment is one instance as its host shall make it.
+type Assignment struct {
+	ID            slipway.InstanceID
+	Account       string
+	VPC           slipway.VPCID // the network it lives in
+	Wanted        slipway.Wanted
+	Boots         int
+	Reboots       int
+	Force         bool // stop without asking the guest
+	Resume        bool // memory was saved: continue there
+	Type          string
+	UUID          string
+	Cores         int
+	Threads       int
+	MemoryMiB     int
+	CPUShare      float64
+	Boot          slipway.Boot
+	Volumes       []Volume // the root first
+	Interfaces    []dataplane.Port
+	Metadata      imds.Instance
+	AdmittedAt    time.Time
+	DeleteVolumes []slipway.VolumeID // when terminated: these files go
+	Refuse        *slipway.Reason    // the launch shall fail with this reason (rule R15)
+}
+
+// Volume is one volume's file as wanted.
+type Volume struct {
+	ID         slipway.VolumeID
+	Device     string
+	Snapshot   slipway.SnapshotID
+	SizeGiB    int
+	IOPS       int
+	Throughput int
+	Secret     []byte
+	BaseSecret []byte // of the snapshot, where that is encrypted
+	Ephemeral  bool   // instance store: gone at every stop
+	Attached   slipway.InstanceID
+	Deleted    bool
+}
+
+// Snapshot is one snapshot's file as wanted.
+type Snapshot struct {
+	ID       slipway.SnapshotID
+	Volume   slipway.VolumeID
+	Instance slipway.InstanceID // runs with the volume attached; empty: the file lies still
+	Source   slipway.SnapshotID // a copy of this one
+	Import   string             // or a file to import
+	SizeGiB  int
+	Done     bool
+	Deleted  bool
+}
+
+// Phase is what became of a thing.
+type Phase string
+
+const (
+	PhaseRunning     Phase = "running"    // the machine runs
+	PhaseStopped     Phase = "stopped"    // it does not, as wanted
+	PhaseHibernated  Phase = "hibernated" // and its memory is saved
+	PhaseRemoved     Phase = "removed"    // nothing of it is left
+	PhasePowerOff    Phase = "power-off"  // the guest switched itself off
+	PhaseDied        Phase = "died"       // the process ended without the guest's doing
+	PhaseFailed      Phase = "failed"     // it cannot be made true
+	PhaseReachable   Phase = "reachable"  // the status check passed
+	PhaseUnreachable Phase = "unreachable"
+	PhaseAttached    Phase = "attached" // volumes and interfaces of a running machine are as wanted
+	PhaseMetadata    Phase = "metadata" // the guest asked for metadata, the first time in this boot
+	PhaseDone        Phase = "done"     // of a snapshot or a volume's change
+)
+
+// Report is one observation.
+type Report struct {
+	Ref    Ref
+	Boots  int
+	Phase  Phase
+	At     time.Time
+	Reason slipway.Reason     // of a failure
+	Steps  []Step             // what happened on the way
+	Disks  []slipway.VolumeID // attached, with PhaseAttached and PhaseRunning
+	NICs   []slipway.InterfaceID
+}
+
+// Step is one stretch of the way, for the timeline.
+type Step struct {
+	Name string
+	At   time.Time
+}

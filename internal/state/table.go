@@ -1,0 +1,218 @@
+// Package state says which record lives under which key, account and region first, and under which few index terms it is
+// found. It stands between the rooms, which know the records' meaning, and the store, which does not. It decides nothing.
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+
+	"slipway"
+	"slipway/internal/store"
+)
+
+// Scope is whose records: an account's in a region. What belongs to nobody in particular lives in Global.
+type Scope struct{ Account, Region string }
+
+// Global holds accounts, keys, hosts and the system's images.
+var Global = Scope{"-", "-"}
+
+// Shared holds what accounts may share in a region: images and snapshots.
+func Shared(region string) Scope { return Scope{"-", region} }
+
+// Of is the scope of the call in ctx.
+func Of(ctx context.Context) Scope {
+	c := slipway.CallFrom(ctx)
+	return Scope{c.Account, c.Region}
+}
+
+func (s Scope) prefix(kind string) string {
+	return "s/" + s.Account + "/" + s.Region + "/" + kind + "/"
+}
+
+// Table is one kind of record.
+type Table[T any] struct {
+	kind   string
+	key    func(*T) (Scope, string)
+	terms  func(*T) []string // index terms within the scope; those that begin with "/" are global
+	absent func(id string) error
+}
+
+// Kind names the table in keys.
+func (t *Table[T]) Kind() string { return t.kind }
+
+// Key is where the record with the id lives.
+func (t *Table[T]) Key(s Scope, id string) string { return s.prefix(t.kind) + id }
+
+// Prefix is where all of the scope's records live: for guards and watches.
+func (t *Table[T]) Prefix(s Scope) string { return s.prefix(t.kind) }
+
+// Get returns a copy that the caller may change, or the table's own refusal.
+func (t *Table[T]) Get(r store.Reader, s Scope, id string) (*T, error) {
+	it := r.Get(t.Key(s, id))
+	if it == nil {
+		return nil, t.Absent(id)
+	}
+	return t.decode(it)
+}
+
+// Absent is the table's refusal for an id that is not there.
+func (t *Table[T]) Absent(id string) error {
+	if t.absent == nil {
+		return fmt.Errorf("no %s %q", t.kind, id)
+	}
+	return t.absent(id)
+}
+
+// See returns the shared record, which must not be changed, or nil.
+func (t *Table[T]) See(r store.Reader, s Scope, id string) *T {
+	it := r.Get(t.Key(s, id))
+	if it == nil {
+		return nil
+	}
+	return t.shared(it)
+}
+
+// Must is See with the table's refusal.
+func (t *Table[T]) Must(r store.Reader, s Scope, id string) (*T, error) {
+	if v := t.See(r, s, id); v != nil {
+		return v, nil
+	}
+	return nil, t.Absent(id)
+}
+
+// All yields the scope's shared records by key.
+func (t *Table[T]) All(r store.Reader, s Scope) iter.Seq[*T] {
+	return t.each(r.Range(t.Prefix(s)))
+}
+
+// By yields the scope's shared records under an index term.
+func (t *Table[T]) By(r store.Reader, s Scope, term string) iter.Seq[*T] {
+	return t.each(r.Indexed(t.term(s, term)))
+}
+
+func (t *Table[T]) term(s Scope, term string) string {
+	if strings.HasPrefix(term, "/") {
+		return t.kind + term
+	}
+	return t.kind + "|" + s.Account + "|" + s.Region + "|" + term
+}
+
+func (t *Table[T]) each(items iter.Seq[*store.Item]) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		for it := range items {
+			if v := t.shared(it); v != nil && !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+// Put writes the record under its own key.
+func (t *Table[T]) Put(tx store.Tx, v *T) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", t.kind, err)
+	}
+	s, id := t.key(v)
+	tx.Put(t.Key(s, id), b)
+	return nil
+}
+
+// Delete removes the record.
+func (t *Table[T]) Delete(tx store.Tx, s Scope, id string) { tx.Delete(t.Key(s, id)) }
+
+// Edit changes one record in place.
+func (t *Table[T]) Edit(tx store.Tx, s Scope, id string, change func(*T) error) error {
+	v, err := t.Get(tx, s, id)
+	if err != nil {
+		return err
+	}
+	if err := change(v); err != nil {
+		return err
+	}
+	return t.Put(tx, v)
+}
+
+func (t *Table[T]) decode(it *store.Item) (*T, error) {
+	v := new(T)
+	if err := json.Unmarshal(it.Value, v); err != nil {
+		return nil, fmt.Errorf("record %s: %w", it.Key, err)
+	}
+	return v, nil
+}
+
+func (t *Table[T]) shared(it *store.Item) *T {
+	if v, ok := it.Object.(*T); ok {
+		return v
+	}
+	v, err := t.decode(it)
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+// schema is the table's part in Schema.
+func (t *Table[T]) schema(it *store.Item) (any, []string) {
+	v, err := t.decode(it)
+	if err != nil {
+		return nil, nil
+	}
+	var terms []string
+	if t.terms != nil {
+		s, _ := t.key(v)
+		terms = t.terms(v)
+		for i := range terms {
+			terms[i] = t.term(s, terms[i])
+		}
+	}
+	return v, terms
+}
+
+type described interface {
+	schema(*store.Item) (any, []string)
+	Kind() string
+}
+
+// Schema decodes every table's records for the store's cache.
+func Schema() store.Schema {
+	tables := map[string]described{}
+	for _, t := range all {
+		tables[t.Kind()] = t
+	}
+	return func(key string, value []byte) (any, []string) {
+		_, _, kind, ok := Split(key)
+		if t := tables[kind]; ok && t != nil {
+			return t.schema(&store.Item{Key: key, Value: value})
+		}
+		return nil, nil
+	}
+}
+
+// Split takes a key apart: the scope, the id and the kind of its record.
+func Split(key string) (s Scope, id, kind string, ok bool) {
+	parts := strings.SplitN(key, "/", 5)
+	if len(parts) != 5 || parts[0] != "s" {
+		return Scope{}, "", "", false
+	}
+	return Scope{parts[1], parts[2]}, parts[4], parts[3], true
+}
+
+// DB is the store as the rooms use it: under a dry run nothing commits.
+type DB struct{ store.Store }
+
+// Update runs fn and commits; a dry run ends with EC2's answer in place of the commit, after every check has passed.
+func (d DB) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return d.Store.Update(ctx, func(tx store.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		if slipway.CallFrom(ctx).DryRun {
+			return slipway.Errorf(slipway.DryRunOperation, "Request would have succeeded, but DryRun flag is set.")
+		}
+		return nil
+	})
+}

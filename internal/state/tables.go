@@ -1,0 +1,214 @@
+package state
+
+import (
+	"net/netip"
+	"time"
+
+	"slipway"
+	"slipway/internal/store"
+)
+
+func notFound(code slipway.Code, form string) func(string) error {
+	return func(id string) error { return slipway.Errorf(code, form, id) }
+}
+
+func each[T any](list []T, term func(T) string) []string {
+	out := make([]string, 0, len(list))
+	for _, v := range list {
+		out = append(out, term(v))
+	}
+	return out
+}
+
+func tagTerms(t slipway.Tags) []string {
+	out := make([]string, 0, len(t))
+	for k, v := range t {
+		out = append(out, TagTerm(k, v))
+	}
+	return out
+}
+
+// TagTerm is the index term of one tag.
+func TagTerm(key, value string) string { return "tag\x01" + key + "\x01" + value }
+
+// The tables. Their refusals are EC2's words, said once.
+var (
+	Accounts   = &Table[slipway.Account]{kind: "account", key: func(a *slipway.Account) (Scope, string) { return Global, a.ID }}
+	AccessKeys = &Table[slipway.AccessKey]{kind: "accesskey",
+		key:   func(k *slipway.AccessKey) (Scope, string) { return Global, k.ID },
+		terms: func(k *slipway.AccessKey) []string { return []string{"user/" + k.Account + "/" + k.User} }}
+	Regions = &Table[slipway.Region]{kind: "region", key: func(r *slipway.Region) (Scope, string) { return Scope{r.Account, r.Name}, "-" }}
+	Hosts   = &Table[slipway.Host]{kind: "host", key: func(h *slipway.Host) (Scope, string) { return Global, string(h.ID) }}
+	Ledgers = &Table[slipway.Ledger]{kind: "ledger", key: func(l *slipway.Ledger) (Scope, string) { return Global, string(l.Host) }}
+
+	Instances = &Table[slipway.Instance]{kind: "instance",
+		key: func(in *slipway.Instance) (Scope, string) { return Scope{in.Account, in.Region}, string(in.ID) },
+		terms: func(in *slipway.Instance) []string {
+			terms := append(tagTerms(in.Tags), "reservation/"+string(in.Reservation), "state/"+string(in.State), "type/"+in.Type)
+			if in.State != slipway.Terminated {
+				terms = append(terms, "/host/"+string(in.Host))
+			} else {
+				terms = append(terms, "/terminated")
+			}
+			if in.VPC != "" {
+				terms = append(terms, "vpc/"+string(in.VPC), "subnet/"+string(in.Subnet))
+			}
+			return terms
+		},
+		absent: notFound(slipway.InvalidInstanceIDNotFound, "The instance ID '%s' does not exist")}
+
+	Images = &Table[slipway.Image]{kind: "image",
+		key: func(im *slipway.Image) (Scope, string) {
+			if im.Region == "" {
+				return Global, string(im.ID)
+			}
+			return Shared(im.Region), string(im.ID)
+		},
+		terms:  func(im *slipway.Image) []string { return tagTerms(im.Tags) },
+		absent: notFound(slipway.InvalidAMIIDNotFound, "The image id '[%s]' does not exist")}
+	Snapshots = &Table[slipway.Snapshot]{kind: "snapshot",
+		key: func(s *slipway.Snapshot) (Scope, string) {
+			if s.Region == "" {
+				return Global, string(s.ID)
+			}
+			return Shared(s.Region), string(s.ID)
+		},
+		terms: func(s *slipway.Snapshot) []string {
+			return append(tagTerms(s.Tags), "volume/"+string(s.Volume), "state/"+s.State)
+		},
+		absent: notFound(slipway.InvalidSnapshotNotFound, "The snapshot '%s' does not exist.")}
+	KeyPairs = &Table[slipway.KeyPair]{kind: "keypair",
+		key:    func(k *slipway.KeyPair) (Scope, string) { return Scope{k.Account, k.Region}, k.Name },
+		absent: notFound(slipway.InvalidKeyPairNotFound, "The key pair '%s' does not exist")}
+
+	VPCs = &Table[slipway.VPC]{kind: "vpc",
+		key:    func(v *slipway.VPC) (Scope, string) { return Scope{v.Account, v.Region}, string(v.ID) },
+		terms:  func(v *slipway.VPC) []string { return append(tagTerms(v.Tags), "/all") },
+		absent: notFound(slipway.InvalidVpcIDNotFound, "The vpc ID '%s' does not exist")}
+	Subnets = &Table[slipway.Subnet]{kind: "subnet",
+		key:    func(s *slipway.Subnet) (Scope, string) { return Scope{s.Account, s.Region}, string(s.ID) },
+		terms:  func(s *slipway.Subnet) []string { return append(tagTerms(s.Tags), "vpc/"+string(s.VPC)) },
+		absent: notFound(slipway.InvalidSubnetIDNotFound, "The subnet ID '%s' does not exist")}
+	Interfaces = &Table[slipway.Interface]{kind: "eni",
+		key: func(n *slipway.Interface) (Scope, string) { return Scope{n.Account, n.Region}, string(n.ID) },
+		terms: func(n *slipway.Interface) []string {
+			terms := append(tagTerms(n.Tags), "vpc/"+string(n.VPC), "subnet/"+string(n.Subnet))
+			terms = append(terms, each(n.Groups, func(g slipway.SecurityGroupID) string { return "group/" + string(g) })...)
+			if n.Attachment != nil {
+				terms = append(terms, "instance/"+string(n.Attachment.Instance), "attachment/"+string(n.Attachment.ID))
+			}
+			for _, a := range n.Addresses {
+				terms = append(terms, "ip/"+a.IP.String())
+				if a.Public.IsValid() {
+					terms = append(terms, "public/"+a.Public.String())
+				}
+			}
+			return terms
+		},
+		absent: notFound(slipway.InvalidNetworkInterfaceIDNotFound, "The networkInterface ID '%s' does not exist")}
+	SecurityGroups = &Table[slipway.SecurityGroup]{kind: "group",
+		key: func(g *slipway.SecurityGroup) (Scope, string) { return Scope{g.Account, g.Region}, string(g.ID) },
+		terms: func(g *slipway.SecurityGroup) []string {
+			terms := append(tagTerms(g.Tags), "vpc/"+string(g.VPC), "name/"+g.Name)
+			for _, r := range g.Rules {
+				terms = append(terms, "rule/"+string(r.ID))
+				if r.Group != "" {
+					terms = append(terms, "refers/"+string(r.Group))
+				}
+			}
+			return terms
+		},
+		absent: notFound(slipway.InvalidGroupNotFound, "The security group '%s' does not exist")}
+	RouteTables = &Table[slipway.RouteTable]{kind: "rtb",
+		key:    func(r *slipway.RouteTable) (Scope, string) { return Scope{r.Account, r.Region}, string(r.ID) },
+		terms:  func(r *slipway.RouteTable) []string { return append(tagTerms(r.Tags), "vpc/"+string(r.VPC)) },
+		absent: notFound(slipway.InvalidRouteTableIDNotFound, "The routeTable ID '%s' does not exist")}
+	InternetGateways = &Table[slipway.InternetGateway]{kind: "igw",
+		key:    func(g *slipway.InternetGateway) (Scope, string) { return Scope{g.Account, g.Region}, string(g.ID) },
+		terms:  func(g *slipway.InternetGateway) []string { return append(tagTerms(g.Tags), "vpc/"+string(g.VPC)) },
+		absent: notFound(slipway.InvalidInternetGatewayIDNotFound, "The internetGateway ID '%s' does not exist")}
+	NetworkACLs = &Table[slipway.NetworkACL]{kind: "acl",
+		key:    func(a *slipway.NetworkACL) (Scope, string) { return Scope{a.Account, a.Region}, string(a.ID) },
+		terms:  func(a *slipway.NetworkACL) []string { return append(tagTerms(a.Tags), "vpc/"+string(a.VPC)) },
+		absent: notFound(slipway.InvalidNetworkAclIDNotFound, "The networkAcl ID '%s' does not exist")}
+	DHCPOptions = &Table[slipway.DHCPOptions]{kind: "dopt",
+		key:    func(d *slipway.DHCPOptions) (Scope, string) { return Scope{d.Account, d.Region}, string(d.ID) },
+		absent: notFound(slipway.InvalidDhcpOptionIDNotFound, "The dhcpOption ID '%s' does not exist")}
+	Addresses = &Table[slipway.Address]{kind: "eip",
+		key: func(a *slipway.Address) (Scope, string) { return Scope{a.Account, a.Region}, string(a.ID) },
+		terms: func(a *slipway.Address) []string {
+			return append(tagTerms(a.Tags), "ip/"+a.IP.String(), "association/"+string(a.Association))
+		},
+		absent: notFound(slipway.InvalidAllocationIDNotFound, "The allocation ID '%s' does not exist")}
+	Volumes = &Table[slipway.Volume]{kind: "volume",
+		key: func(v *slipway.Volume) (Scope, string) { return Scope{v.Account, v.Region}, string(v.ID) },
+		terms: func(v *slipway.Volume) []string {
+			terms := append(tagTerms(v.Tags), "state/"+v.State, "/host/"+string(v.Host))
+			if v.Attachment != nil {
+				terms = append(terms, "instance/"+string(v.Attachment.Instance))
+			}
+			return terms
+		},
+		absent: notFound(slipway.InvalidVolumeNotFound, "The volume '%s' does not exist.")}
+
+	Timelines = &Table[Timeline]{kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }}
+	Tokens    = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }}
+	InUse     = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
+)
+
+// all is every table, for Schema.
+var all = []described{Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, KeyPairs, VPCs, Subnets, Interfaces,
+	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, DHCPOptions, Addresses, Volumes, Timelines, Tokens, InUse}
+
+// Timeline is what happened on the way of a launch, and why it went where it went. Its id is the instance's or the request's.
+type Timeline struct {
+	Scope  Scope
+	ID     string
+	Events []Event
+	Notes  map[string]string `json:",omitempty"` // choices: subnet, zone, host; parameters and their origin
+	Error  string            `json:",omitempty"`
+}
+
+// Event is one step and its moment.
+type Event struct {
+	Step string // accepted, admitted, assigned, disk, network, started, running, metadata
+	At   time.Time
+	Note string `json:",omitempty"`
+}
+
+// Token remembers an idempotent request (reference, 4.7). Its id is the zone or region, a slash and the client's token.
+type Token struct {
+	Scope     Scope
+	ID        string
+	Hash      string               // of the parameters
+	Result    string               // what was made: a reservation's or resource's id
+	Instances []slipway.InstanceID `json:",omitempty"`
+	Created   time.Time
+}
+
+// Use is one address in use; that its key must be new is what keeps two launches from the same address. The id is the
+// subnet, or "public", a slash and the address.
+type Use struct {
+	Scope Scope
+	ID    string
+	By    string
+}
+
+// AddressKey is the id of an address's Use.
+func AddressKey(of string, ip netip.Addr) string { return of + "/" + ip.String() }
+
+// FindImage looks among the region's images and the system's.
+func FindImage(r store.Reader, region, id string) *slipway.Image {
+	if im := Images.See(r, Shared(region), id); im != nil {
+		return im
+	}
+	return Images.See(r, Global, id)
+}
+
+// FindSnapshot looks among the region's snapshots and the system's.
+func FindSnapshot(r store.Reader, region, id string) *slipway.Snapshot {
+	if s := Snapshots.See(r, Shared(region), id); s != nil {
+		return s
+	}
+	return Snapshots.See(r, Global, id)
+}

@@ -1,0 +1,150 @@
+package slipway
+
+import "time"
+
+// Boot is how a guest comes up: by a kernel handed over directly, or by its disk's own loader when Kernel is empty.
+type Boot struct {
+	Kernel, Initrd string `json:",omitempty"` // files below the host's boot folder, by content
+	Append         string `json:",omitempty"`
+	UEFI           bool   `json:",omitempty"`
+}
+
+// Image is an AMI.
+type Image struct {
+	ID             ImageID
+	Owner          string // account; the system's images belong to SystemAccount
+	Region         string // "" for the system's, which are in every region
+	Name           string
+	Description    string
+	Location       string
+	State          string   // pending | available | failed | deregistered
+	Reason         Reason   `json:",omitzero"`
+	Public         bool     `json:",omitempty"`
+	LaunchableBy   []string `json:",omitempty"` // accounts with launch permission
+	Architecture   string
+	RootDevice     string
+	Devices        []Mapping
+	Boot           Boot
+	BootMode       string `json:",omitempty"`
+	IMDSSupport    string `json:",omitempty"` // "" | v2.0
+	TPMSupport     string `json:",omitempty"`
+	ENA            bool
+	SRIOV          string `json:",omitempty"`
+	Virtualization string
+	Created        time.Time
+	Deprecated     time.Time       `json:",omitzero"`
+	ProductCodes   []string        `json:",omitempty"`
+	Source         InstanceID      `json:",omitempty"`
+	Disabled       bool            `json:",omitempty"`
+	Protected      bool            `json:",omitempty"` // against deregistration
+	Tags           Tags            `json:",omitempty"`
+	TagsOf         map[string]Tags `json:",omitempty"` // of other accounts: tags on what is not one's own are one's own
+}
+
+// SystemAccount owns the images that slipway brings along; EC2's alias for it is "amazon".
+const SystemAccount = "000000000000"
+
+// LaunchableFrom says whether an account may launch and see the image (rule R1).
+func (im *Image) LaunchableFrom(account string) bool {
+	if im.Public || im.Owner == account {
+		return true
+	}
+	for _, a := range im.LaunchableBy {
+		if a == account {
+			return true
+		}
+	}
+	return false
+}
+
+// Mapping is one entry of a block device mapping: of an image, of a template or of a request.
+type Mapping struct {
+	Device              string
+	Virtual             string     `json:",omitempty"` // ephemeral0…
+	NoDevice            bool       `json:",omitempty"`
+	Snapshot            SnapshotID `json:",omitempty"`
+	SizeGiB             int32      `json:",omitempty"`
+	Type                string     `json:",omitempty"`
+	IOPS                int32      `json:",omitempty"`
+	Throughput          int32      `json:",omitempty"` // MiB/s
+	Encrypted           *bool      `json:",omitempty"`
+	Key                 string     `json:",omitempty"`
+	DeleteOnTermination *bool      `json:",omitempty"`
+}
+
+// Volume is an EBS volume.
+type Volume struct {
+	ID              VolumeID
+	Account, Region string
+	Zone            string
+	Host            HostID // which holds its file
+	SizeGiB         int32
+	Type            string     // gp2, gp3, io1, io2, st1, sc1, standard
+	IOPS            int32      `json:",omitempty"`
+	Throughput      int32      `json:",omitempty"` // MiB/s
+	Snapshot        SnapshotID `json:",omitempty"`
+	Encrypted       bool       `json:",omitempty"`
+	Key             string     `json:",omitempty"`
+	Secret          []byte     `json:",omitempty"`
+	Created         time.Time
+	State           string            // creating | available | in-use | deleting | error
+	Attachment      *VolumeAttachment `json:",omitempty"`
+	MultiAttach     bool              `json:",omitempty"`
+	ClientToken     string            `json:",omitempty"`
+	Modification    *Modification     `json:",omitempty"`
+	AutoEnableIO    bool              `json:",omitempty"`
+	Tags            Tags              `json:",omitempty"`
+}
+
+// VolumeAttachment joins a volume to an instance.
+type VolumeAttachment struct {
+	Instance            InstanceID
+	Device              string
+	State               string // attaching | attached | detaching
+	AttachTime          time.Time
+	DeleteOnTermination bool
+}
+
+// Modification is the last ModifyVolume.
+type Modification struct {
+	State                                string // modifying | optimizing | completed | failed
+	OriginalSize, TargetSize             int32
+	OriginalType, TargetType             string
+	OriginalIOPS, TargetIOPS             int32
+	OriginalThroughput, TargetThroughput int32
+	Start, End                           time.Time
+}
+
+// Snapshot is a volume's content at one moment.
+type Snapshot struct {
+	ID              SnapshotID
+	Account, Region string
+	Host            HostID
+	Volume          VolumeID `json:",omitempty"`
+	SizeGiB         int32
+	Description     string
+	State           string // pending | completed | error
+	Message         string `json:",omitempty"`
+	Progress        int32  // percent
+	Start           time.Time
+	Completed       time.Time  `json:",omitzero"`
+	Encrypted       bool       `json:",omitempty"`
+	Key             string     `json:",omitempty"`
+	Secret          []byte     `json:",omitempty"`
+	Source          SnapshotID `json:",omitempty"` // copied from
+	SharedWith      []string   `json:",omitempty"`
+	Public          bool       `json:",omitempty"`
+	Tags            Tags       `json:",omitempty"`
+}
+
+// KeyPair is a public key that instances let in; the private half was given away once and is not kept.
+type KeyPair struct {
+	ID              KeyPairID
+	Account, Region string
+	Name            string
+	Type            string // rsa | ed25519
+	Fingerprint     string
+	PublicKey       string // an authorized_keys line
+	Created         time.Time
+	Tags            Tags `json:",omitempty"`
+}
