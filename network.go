@@ -203,6 +203,7 @@ type DHCPOptions struct {
 	ID              DHCPOptionsID
 	Account, Region string
 	Options         []DHCPOption
+	Default         bool `json:",omitempty"` // what new VPCs start with
 	Tags            Tags `json:",omitempty"`
 }
 

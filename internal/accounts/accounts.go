@@ -1,0 +1,128 @@
+// Package accounts is the room of accounts and their keys, and of what an account finds in a region when it first comes
+// there. It stands below all others: who calls is known before what is called.
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"slipway"
+	"slipway/internal/sigv4"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Service makes accounts and finds keys.
+type Service struct {
+	db  state.DB
+	now func() time.Time
+	// settle makes the contents of a region for an account: its default VPC.
+	settle func(store.Tx, state.Scope) (slipway.VPCID, error)
+}
+
+// New makes the room. settle makes what a region holds from the start.
+func New(db state.DB, now func() time.Time, settle func(store.Tx, state.Scope) (slipway.VPCID, error)) *Service {
+	return &Service{db, now, settle}
+}
+
+// Create makes an account with a root access key. Name is free text, for the operator.
+func (s *Service) Create(ctx context.Context, name string) (slipway.Account, slipway.AccessKey, error) {
+	a := slipway.Account{ID: newAccountID(), Name: name, Created: s.now()}
+	k := NewKey(a.ID, s.now())
+	err := s.db.Update(ctx, func(tx store.Tx) error {
+		if tx.Get(state.Accounts.Key(state.Global, a.ID)) != nil {
+			a.ID = newAccountID()
+			k.Account = a.ID
+		}
+		if err := state.Accounts.Put(tx, &a); err != nil {
+			return err
+		}
+		return state.AccessKeys.Put(tx, &k)
+	})
+	return a, k, err
+}
+
+// Key finds an access key for the verification of a signature.
+func (s *Service) Key(ctx context.Context, id string) (sigv4.Key, bool, error) {
+	k := state.AccessKeys.See(s.db.Local(), state.Global, id)
+	if k == nil {
+		fresh, err := s.db.Snapshot(ctx) // perhaps made by another process a moment ago
+		if err != nil {
+			return sigv4.Key{}, false, err
+		}
+		if k = state.AccessKeys.See(fresh, state.Global, id); k == nil {
+			return sigv4.Key{}, false, nil
+		}
+	}
+	if k.Inactive {
+		return sigv4.Key{}, false, nil
+	}
+	return sigv4.Key{Secret: k.Secret, Token: k.Token, Expires: k.Expires, Caller: Caller(k)}, true, nil
+}
+
+// Caller is whom a key speaks for.
+func Caller(k *slipway.AccessKey) slipway.Caller {
+	c := slipway.Caller{Account: k.Account, AccessKey: k.ID}
+	switch {
+	case k.Role != "":
+		c.ARN = strings.Replace(strings.Replace(k.Role, ":iam:", ":sts:", 1), ":role/", ":assumed-role/", 1) + "/" + k.Session
+		c.UserID = "AROA" + strings.ToUpper(k.Session)
+	case k.User != "":
+		c.ARN = "arn:aws:iam::" + k.Account + ":user/" + k.User
+		c.UserID = "AIDA" + strings.ToUpper(k.User)
+	default:
+		c.ARN = "arn:aws:iam::" + k.Account + ":root"
+		c.UserID = k.Account
+	}
+	return c
+}
+
+// Prepare makes the region's contents for the caller's account if it has not been there yet.
+func (s *Service) Prepare(ctx context.Context) error {
+	c := slipway.CallFrom(ctx)
+	if !slipway.KnownRegion(c.Region) {
+		return slipway.Errorf(slipway.AuthFailure, "Credential should be scoped to a valid region, not '%s'.", c.Region)
+	}
+	scope := state.Of(ctx)
+	if state.Regions.See(s.db.Local(), scope, "-") != nil {
+		return nil
+	}
+	// Straight on the store: a dry run, too, finds its region furnished.
+	err := s.db.Store.Update(ctx, func(tx store.Tx) error {
+		if state.Regions.See(tx, scope, "-") != nil {
+			return nil
+		}
+		vpc, err := s.settle(tx, scope)
+		if err != nil {
+			return err
+		}
+		return state.Regions.Put(tx, &slipway.Region{Account: c.Account, Name: c.Region, DefaultVPC: vpc})
+	})
+	if err != nil {
+		return fmt.Errorf("furnish %s for %s: %w", c.Region, c.Account, err)
+	}
+	return nil
+}
+
+// NewKey makes a long-term key of an account's root.
+func NewKey(account string, now time.Time) slipway.AccessKey {
+	return slipway.AccessKey{ID: "AKIA" + rand.Text()[:16], Secret: newSecret(), Account: account, Created: now}
+}
+
+// NewSecret is 40 characters, as AWS's are.
+func newSecret() string {
+	var b [30]byte
+	rand.Read(b[:])
+	return base64.StdEncoding.EncodeToString(b[:])
+}
+
+func newAccountID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return fmt.Sprintf("%012d", 100000000000+binary.BigEndian.Uint64(b[:])%900000000000)
+}

@@ -1,0 +1,107 @@
+// Package placement chooses hosts for a launch. It is a pure function of the hosts and the request: the instances room calls
+// it inside a transaction. It must not read the store, the clock or the network.
+package placement
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"slices"
+
+	"slipway"
+)
+
+// Host is one candidate with what is left of it.
+type Host struct {
+	ID        slipway.HostID
+	Zones     []string // zone letters that it serves
+	VCPUs     int      // free
+	MemoryMiB int      // free
+	Mates     int      // members of the request's placement group that are there already
+}
+
+// Request is a launch as placement sees it.
+type Request struct {
+	ZoneLetter string
+	VCPUs      int // of one instance
+	MemoryMiB  int
+	Max        int
+	PerHost    int  // at most so many of the group on one host (spread); 0: no limit
+	Together   bool // cluster: as few hosts as possible
+}
+
+// Choice is where the instances go, at most Max of them, and why each host took no more.
+type Choice struct {
+	Hosts   []slipway.HostID
+	Refused map[slipway.HostID]string
+}
+
+// Choose spreads instances over the hosts with most room, or packs them when they want to be together. Equal hosts go by id.
+func Choose(hosts []Host, r Request) Choice {
+	c := Choice{Refused: map[slipway.HostID]string{}, Hosts: make([]slipway.HostID, 0, r.Max)}
+	q := &queue{together: r.Together}
+	for _, h := range hosts {
+		if !slices.Contains(h.Zones, r.ZoneLetter) {
+			c.Refused[h.ID] = "serves other zones"
+			continue
+		}
+		if why := short(h, r); why != "" {
+			c.Refused[h.ID] = why
+			continue
+		}
+		q.hosts = append(q.hosts, h)
+	}
+	heap.Init(q)
+	for len(c.Hosts) < r.Max && q.Len() > 0 {
+		h := &q.hosts[0]
+		c.Hosts = append(c.Hosts, h.ID)
+		h.VCPUs -= r.VCPUs
+		h.MemoryMiB -= r.MemoryMiB
+		h.Mates++
+		if why := short(*h, r); why != "" {
+			c.Refused[h.ID] = why
+			heap.Pop(q)
+			continue
+		}
+		heap.Fix(q, 0)
+	}
+	return c
+}
+
+// short says what a host lacks for one more instance; "" when it has room.
+func short(h Host, r Request) string {
+	switch {
+	case h.VCPUs < r.VCPUs:
+		return fmt.Sprintf("%d of %d vCPUs free", max(h.VCPUs, 0), r.VCPUs)
+	case h.MemoryMiB < r.MemoryMiB:
+		return fmt.Sprintf("%d of %d MiB memory free", max(h.MemoryMiB, 0), r.MemoryMiB)
+	case r.PerHost > 0 && h.Mates >= r.PerHost:
+		return fmt.Sprintf("holds %d of the placement group's instances, the strategy's limit", h.Mates)
+	}
+	return ""
+}
+
+type queue struct {
+	hosts    []Host
+	together bool
+}
+
+func (q *queue) Len() int      { return len(q.hosts) }
+func (q *queue) Swap(i, j int) { q.hosts[i], q.hosts[j] = q.hosts[j], q.hosts[i] }
+func (q *queue) Push(any)      {}
+func (q *queue) Pop() any {
+	last := q.hosts[len(q.hosts)-1]
+	q.hosts = q.hosts[:len(q.hosts)-1]
+	return last
+}
+
+func (q *queue) Less(i, j int) bool {
+	a, b := q.hosts[i], q.hosts[j]
+	if q.together && a.Mates != b.Mates {
+		return a.Mates > b.Mates
+	}
+	if a.MemoryMiB != b.MemoryMiB {
+		return a.MemoryMiB > b.MemoryMiB
+	}
+	return cmp.Or(cmp.Compare(b.VCPUs, a.VCPUs), cmp.Compare(a.ID, b.ID)) < 0
+}
