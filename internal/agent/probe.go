@@ -1,0 +1,57 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"slipway"
+	"slipway/internal/hostapi"
+)
+
+// Status checks ask the guest by ARP, as EC2's do: often until it answers for the first time, then each minute.
+const (
+	probeYoung = time.Second
+	probeOld   = time.Minute
+)
+
+func (a *Agent) probe(ctx context.Context) {
+	tick := time.NewTicker(probeYoung)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		machines, err := a.vmm.Running(ctx)
+		if err != nil {
+			continue
+		}
+		for _, m := range machines {
+			if len(m.NICs) > 0 {
+				a.probeOne(ctx, m.ID, m.NICs[0])
+			}
+		}
+	}
+}
+
+func (a *Agent) probeOne(ctx context.Context, id slipway.InstanceID, eni slipway.InterfaceID) {
+	l := a.seen(id)
+	rec, known := a.record.Get(id)
+	if !known || l.reported.phase != hostapi.PhaseRunning || l.reachable && a.now().Sub(l.probed) < probeOld {
+		return
+	}
+	ok := a.wires.Reachable(ctx, rec.VPC, eni)
+	first := l.probed.IsZero()
+	a.with(id, func(l *liveState) { l.probed, l.reachable = a.now(), ok })
+	if ok == l.reachable && !(first && ok) {
+		return
+	}
+	phase := hostapi.PhaseUnreachable
+	if ok {
+		phase = hostapi.PhaseReachable
+	}
+	if err := a.report(ctx, hostapi.Report{Ref: ref(id), Boots: rec.Boots, Phase: phase, At: a.now()}); err != nil {
+		a.with(id, func(l *liveState) { l.reachable = !ok })
+	}
+}
