@@ -5,6 +5,7 @@ package hypervisor
 
 import (
 	"context"
+	"io"
 	"os"
 
 	"slipway"
@@ -83,7 +84,9 @@ type Driver interface {
 	PowerButton(ctx context.Context, id slipway.InstanceID) error
 	// Kill ends the machine's process and waits until it is gone. No event follows.
 	Kill(ctx context.Context, id slipway.InstanceID) error
-	// Reset restarts the guest in place. Ask asks by the power button's gentler sibling where the guest knows one.
+	// Reboot asks the guest to restart (Ctrl-Alt-Del); GuestReset follows if it obeys.
+	Reboot(ctx context.Context, id slipway.InstanceID) error
+	// Reset restarts the guest in place without asking it. No event follows.
 	Reset(ctx context.Context, id slipway.InstanceID) error
 	// Interrupt delivers a non-maskable interrupt.
 	Interrupt(ctx context.Context, id slipway.InstanceID) error
@@ -95,7 +98,9 @@ type Driver interface {
 	Events() <-chan Event
 	// Console is the last 64 KiB that the guest wrote to its serial port, kept over stop and start.
 	Console(ctx context.Context, id slipway.InstanceID) ([]byte, error)
-	// Screen is the guest's screen as PNG.
+	// Serial is the guest's serial port, for someone who types. One at a time; what the guest writes still reaches Console.
+	Serial(ctx context.Context, id slipway.InstanceID) (io.ReadWriteCloser, error)
+	// Screen is the guest's screen as PNG; wake presses a harmless key first, lest the screen be blanked.
 	Screen(ctx context.Context, id slipway.InstanceID, wake bool) ([]byte, error)
 
 	AttachDisk(ctx context.Context, id slipway.InstanceID, d Disk) error
@@ -103,14 +108,18 @@ type Driver interface {
 	// LimitDisk changes a running disk's throttles; GrowDisk tells the guest that the disk is now sizeGiB large.
 	LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, iops, throughputMiBps int) error
 	GrowDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, sizeGiB int) error
-	// CopyDisk writes the disk's content at this moment to a new qcow2 file at target while the guest runs on.
-	// It returns when the point in time is fixed; done is called once the copy is complete or has failed.
+	// CopyDisk writes the disk's content at this moment to a new qcow2 file at target while the guest runs on, encrypted
+	// with the disk's own secret if it has one. It returns when the point in time is fixed; done is called once the copy is
+	// complete or has failed, and after a failure target is gone. A driver that restarts meanwhile abandons the copy.
 	CopyDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, target string, done func(error)) error
 	AttachNIC(ctx context.Context, id slipway.InstanceID, n NIC) error
 	DetachNIC(ctx context.Context, id slipway.InstanceID, eni slipway.InterfaceID) error
 
-	// Suspend saves memory and devices to file and ends the process; Start with the file present in Machine.Resume… is Resume.
+	// Suspend saves memory and devices to file and ends the process. No event follows.
 	Suspend(ctx context.Context, id slipway.InstanceID, file string) error
 	// Resume is Start from a file that Suspend wrote, which it removes once the guest runs.
 	Resume(ctx context.Context, m Machine, file string) error
+
+	// Close lets go of the machines, which run on, for the next Driver over the same directory.
+	Close() error
 }

@@ -1,0 +1,190 @@
+package qemu
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"slipway"
+	"slipway/internal/hypervisor"
+	"slipway/internal/qcow2"
+)
+
+// Launch is what a command line depends on besides the machine: the host's ways and the descriptors handed over.
+type Launch struct {
+	KVM                 bool
+	TranslationCacheMiB int                                // of the emulator, without KVM
+	Ports               int                                // PCI Express root ports, each holding one disk or card
+	Slots               map[string]int                     // device id -> port
+	Chains              map[slipway.VolumeID][]qcow2.Layer // each disk's file and what it is an overlay of
+	Firmware, Variables string                             // OVMF's two files, for a machine with UEFI
+	QMP                 int                                // descriptor of the listening QMP socket
+	Taps                []int                              // descriptors, by NIC
+	Secrets             map[slipway.VolumeID]int           // descriptors that hold passphrases
+	Resume              bool                               // wait for a saved state
+}
+
+// consoleRing is the size of the ring that catches the serial port's output inside QEMU: a power of two, and enough for
+// the 64 KiB that GetConsoleOutput shows even when no driver empties it.
+const consoleRing = 128 << 10
+
+// Where devices sit on the root bus. Everything that can be plugged in later sits behind a root port.
+const (
+	addrScreen    = 0x1
+	addrRandom    = 0x2
+	addrRootPorts = 0x10 // eight functions each
+)
+
+// Args is QEMU's command line for m, without the program's name.
+func Args(m hypervisor.Machine, l Launch) []string {
+	vcpus := m.Cores * m.ThreadsPerCore
+	args := []string{
+		"-name", string(m.ID) + ",debug-threads=on",
+		"-no-user-config", "-nodefaults", "-display", "none",
+		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+		"-machine", "q35,vmport=off,memory-backend=ram0" + ifSet(l.Firmware != "", ",pflash0=firmware,pflash1=variables"),
+	}
+	if l.KVM {
+		args = append(args, "-accel", "kvm", "-cpu", "host")
+	} else {
+		args = append(args, "-accel", fmt.Sprintf("tcg,thread=multi,tb-size=%d", l.TranslationCacheMiB), "-cpu", "max")
+	}
+	args = append(args,
+		"-smp", fmt.Sprintf("%d,sockets=1,cores=%d,threads=%d", vcpus, m.Cores, m.ThreadsPerCore),
+		"-m", fmt.Sprintf("%dM", m.MemoryMiB),
+		"-object", fmt.Sprintf("memory-backend-ram,id=ram0,size=%dM,dump=off", m.MemoryMiB),
+		"-uuid", m.UUID,
+		"-smbios", "type=1,manufacturer=Amazon EC2,product="+escape(m.InstanceType)+",serial="+m.UUID,
+		"-smbios", "type=2,manufacturer=Amazon EC2,asset="+string(m.ID),
+		"-smbios", "type=3,manufacturer=Amazon EC2,asset=Amazon EC2",
+		"-rtc", "base=utc,clock=host",
+		"-action", "shutdown=pause,reboot=reset,panic=none,watchdog=reset",
+		"-chardev", fmt.Sprintf("socket,id=qmp,fd=%d,server=on,wait=off", l.QMP),
+		"-mon", "chardev=qmp,mode=control",
+		"-chardev", fmt.Sprintf("ringbuf,id=console,size=%d", consoleRing),
+		"-device", "isa-serial,id=serial0,chardev=console",
+		"-device", "pvpanic",
+		"-device", "vmgenid,guid=auto",
+		"-device", fmt.Sprintf("VGA,id=screen,bus=pcie.0,addr=0x%x,vgamem_mb=8", addrScreen),
+		"-object", "rng-random,id=random,filename=/dev/urandom",
+		"-device", fmt.Sprintf("virtio-rng-pci,bus=pcie.0,addr=0x%x,rng=random", addrRandom),
+	)
+	for i := range l.Ports {
+		// Without io-reserve=0 each port takes 4 KiB of the 64 KiB of I/O space, and the sixteenth gets none.
+		args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,bus=pcie.0,addr=0x%x.%d,multifunction=on,chassis=%d,io-reserve=0",
+			portName(i), addrRootPorts+i/8, i%8, i+1))
+	}
+	if l.Firmware != "" {
+		args = append(args,
+			"-blockdev", encode(map[string]any{"node-name": "firmware", "driver": "raw", "read-only": true,
+				"file": map[string]any{"driver": "file", "filename": l.Firmware}}),
+			"-blockdev", encode(map[string]any{"node-name": "variables", "driver": "raw",
+				"file": map[string]any{"driver": "file", "filename": l.Variables}}))
+	}
+	for i, disk := range m.Disks {
+		if fd, ok := l.Secrets[disk.Volume]; ok {
+			args = append(args, "-object", fmt.Sprintf("secret,id=%s,file=/dev/fd/%d", secretName(disk.Volume), fd))
+		}
+		device := diskDevice(disk.Volume, l.Slots[diskID(disk.Volume)])
+		if i == 0 {
+			device["bootindex"] = 1
+		}
+		args = append(args, "-object", encode(throttleGroup(disk)), "-blockdev", encode(diskNode(disk, l.Chains[disk.Volume])),
+			"-device", encode(device))
+	}
+	for i, nic := range m.NICs {
+		args = append(args, "-netdev", fmt.Sprintf("tap,id=%s,fd=%d", netdevName(nic.Interface), l.Taps[i]),
+			"-device", encode(nicDevice(nic, l.Slots[nicID(nic.Interface)])))
+	}
+	if m.Boot.Kernel != "" {
+		args = append(args, "-kernel", m.Boot.Kernel)
+		if m.Boot.Initrd != "" {
+			args = append(args, "-initrd", m.Boot.Initrd)
+		}
+		args = append(args, "-append", m.Boot.Append)
+	} else {
+		args = append(args, "-boot", "strict=on")
+	}
+	if l.Resume {
+		args = append(args, "-incoming", "defer")
+	}
+	return args
+}
+
+// escape doubles commas, which separate QEMU's options.
+func escape(s string) string { return strings.ReplaceAll(s, ",", ",,") }
+
+func ifSet(on bool, s string) string {
+	if on {
+		return s
+	}
+	return ""
+}
+
+func encode(v any) string {
+	b, err := json.Marshal(v) // maps marshal with sorted keys, so the line is the same each time
+	if err != nil {
+		panic(err) // strings, numbers and booleans only
+	}
+	return string(b)
+}
+
+func portName(i int) string { return "port" + strconv.Itoa(i) }
+
+// Names of a volume's and a card's parts inside QEMU, from which alone the driver finds them again.
+func diskID(v slipway.VolumeID) string        { return string(v) }
+func topNode(v slipway.VolumeID) string       { return string(v) + "-top" }
+func formatNode(v slipway.VolumeID) string    { return string(v) + "-qcow" }
+func throttleName(v slipway.VolumeID) string  { return string(v) + "-limit" }
+func secretName(v slipway.VolumeID) string    { return string(v) + "-key" }
+func nicID(e slipway.InterfaceID) string      { return string(e) }
+func netdevName(e slipway.InterfaceID) string { return string(e) + "-tap" }
+
+// serial is what the guest reads as the disk's serial number: at most 20 bytes, as the EBS of EC2 has it.
+func serial(v slipway.VolumeID) string { return strings.ReplaceAll(string(v), "-", "") }
+
+func diskDevice(v slipway.VolumeID, port int) map[string]any {
+	return map[string]any{"driver": "virtio-blk-pci", "id": diskID(v), "bus": portName(port), "drive": topNode(v), "serial": serial(v)}
+}
+
+func nicDevice(n hypervisor.NIC, port int) map[string]any {
+	dev := map[string]any{"driver": "virtio-net-pci", "id": nicID(n.Interface), "bus": portName(port),
+		"netdev": netdevName(n.Interface), "mac": n.MAC, "romfile": ""}
+	if n.MTU != 0 {
+		dev["host_mtu"] = n.MTU
+	}
+	return dev
+}
+
+func throttleGroup(d hypervisor.Disk) map[string]any {
+	return map[string]any{"qom-type": "throttle-group", "id": throttleName(d.Volume), "limits": limits(d.IOPS, d.ThroughputMiBps)}
+}
+
+// limits counts a request of up to 256 KiB as one operation, as EBS does for its SSD types.
+func limits(iops, throughputMiBps int) map[string]any {
+	return map[string]any{"iops-total": iops, "iops-size": 256 << 10, "bps-total": throughputMiBps << 20}
+}
+
+// diskNode is a disk's block graph: throttle above qcow2 above file, with every overlay spelt out, because an encrypted
+// layer anywhere needs to be told its secret and because QEMU shall open no file that the driver has not looked at.
+func diskNode(d hypervisor.Disk, chain []qcow2.Layer) map[string]any {
+	var below map[string]any
+	for i := len(chain) - 1; i >= 0; i-- {
+		node := map[string]any{"driver": "qcow2", "discard": "unmap",
+			"file": map[string]any{"driver": "file", "filename": chain[i].Path, "aio": "threads", "discard": "unmap"}}
+		if chain[i].Encrypted {
+			node["encrypt"] = map[string]any{"format": "luks", "key-secret": secretName(d.Volume)}
+		}
+		if i == 0 {
+			node["node-name"] = formatNode(d.Volume)
+		} else {
+			node["read-only"] = true
+		}
+		if below != nil {
+			node["backing"] = below
+		}
+		below = node
+	}
+	return map[string]any{"driver": "throttle", "node-name": topNode(d.Volume), "throttle-group": throttleName(d.Volume), "file": below}
+}

@@ -1,0 +1,570 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"slipway"
+	"slipway/internal/hypervisor"
+)
+
+// Config is what a Driver is made with. Zero values stand for the defaults given.
+type Config struct {
+	Dir        string // one directory per machine below it; the machines' users must be able to enter it
+	RunDir     string // for sockets, whose paths are limited to 108 bytes; default Dir
+	Accel      string // "auto", "kvm" or "tcg"; default auto
+	Binary     string // default qemu-system-x86_64
+	Ports      int    // disks and network cards a machine can have together; default 32
+	FirstUser  int    // machines run as the users from here on; default 700000
+	SameUser   bool   // do not give each machine a user of its own (forced when the driver is not root)
+	Cgroup     string // name of the group that holds the machines' groups; default slipway
+	TCGCacheMB int    // translation cache of the emulator; default 128
+	Log        *slog.Logger
+}
+
+// Driver runs machines as QEMU processes.
+type Driver struct {
+	cfg     Config
+	log     *slog.Logger
+	version string
+	cgroups cgroups
+	sink    *sink
+
+	closed  chan struct{}
+	closing sync.Once
+	watches sync.WaitGroup
+
+	mu       sync.Mutex
+	machines map[slipway.InstanceID]*machine
+	accel    Accelerator
+}
+
+// machine is what the driver holds about one instance that has a directory.
+type machine struct {
+	id  slipway.InstanceID
+	dir string
+	op  sync.Mutex // one operation at a time, but for Kill, which cuts them short
+	log consoleLog
+
+	reading sync.Mutex // of the console's ring: what is taken out goes to the log in order
+
+	mu       sync.Mutex // guards what follows
+	rec      record
+	proc     *process // nil: does not run
+	mon      *monitor // nil: not connected
+	asked    bool     // the driver was asked to end the process: no event
+	settling bool     // Start has not returned yet, and will itself say what goes wrong: no event
+	shutdown bool     // the guest has powered itself off
+	typing   bool     // someone uses the serial port
+}
+
+var _ hypervisor.Driver = (*Driver)(nil)
+
+// New finds the machines that an earlier driver left running below cfg.Dir and takes them over.
+func New(cfg Config) (*Driver, error) {
+	if cfg.RunDir == "" {
+		cfg.RunDir = cfg.Dir
+	}
+	if cfg.Accel == "" {
+		cfg.Accel = "auto"
+	}
+	if cfg.Binary == "" {
+		cfg.Binary = "qemu-system-x86_64"
+	}
+	if cfg.Ports == 0 {
+		cfg.Ports = 32
+	}
+	if cfg.FirstUser == 0 {
+		cfg.FirstUser = 700000
+	}
+	if cfg.Cgroup == "" {
+		cfg.Cgroup = "slipway"
+	}
+	if cfg.TCGCacheMB == 0 {
+		cfg.TCGCacheMB = 128
+	}
+	switch cfg.Accel {
+	case "auto", "kvm", "tcg":
+	default:
+		return nil, fmt.Errorf("accelerator %q: auto, kvm or tcg", cfg.Accel)
+	}
+	if longest := len(cfg.RunDir) + len("/i-0123456789abcdef0.qmp"); longest > 107 {
+		return nil, fmt.Errorf("%s is too long a directory for sockets by %d bytes", cfg.RunDir, longest-107)
+	}
+	version, err := qemuVersion(cfg.Binary)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o711); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.RunDir, 0o711); err != nil {
+		return nil, err
+	}
+	if os.Geteuid() != 0 && !cfg.SameUser {
+		cfg.SameUser = true
+		cfg.Log.Warn("machines run as slipway's own user, because it is not root")
+	}
+	d := &Driver{
+		cfg: cfg, log: cfg.Log, version: version,
+		cgroups: findCgroups("/sys/fs/cgroup", cfg.Cgroup, cfg.Log),
+		sink:    newSink(), closed: make(chan struct{}), machines: map[slipway.InstanceID]*machine{},
+	}
+	d.accel = d.knownAccelerator()
+	if err := d.adopt(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func qemuVersion(binary string) (string, error) {
+	out, err := exec.Command(binary, "-version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%s -version: %w (Debian: apt install qemu-system-x86 qemu-utils)", binary, err)
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimPrefix(line, "QEMU emulator version "), nil
+}
+
+// Close lets go of the machines. They run on; the next New finds them.
+func (d *Driver) Close() error {
+	d.closing.Do(func() { close(d.closed) })
+	d.watches.Wait()
+	d.sink.close()
+	return nil
+}
+
+// Events is read by the agent.
+func (d *Driver) Events() <-chan hypervisor.Event { return d.sink.out }
+
+// adopt takes over the machines whose directories exist.
+func (d *Driver) adopt() error {
+	dirs, err := filepath.Glob(filepath.Join(d.cfg.Dir, "i-*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		m := d.machine(slipway.InstanceID(filepath.Base(dir)))
+		if err := d.adoptMachine(m); err != nil {
+			return fmt.Errorf("take over %s: %w", m.id, err)
+		}
+	}
+	return nil
+}
+
+// adoptMachine compares a machine's record with what runs, and puts the record right.
+func (d *Driver) adoptMachine(m *machine) error {
+	rec, err := readRecord(m.dir)
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m.rec = rec
+	lock, err := takeLock(m.dir)
+	if err == nil {
+		defer lock.Close()
+		if rec.Phase == running {
+			m.rec.Phase, m.rec.Why = ended, "the process ended while slipway was away: "+lastLines(m.qemuLog())
+			if rec.BootID != bootID() {
+				m.rec.Why = "the host restarted"
+			}
+			d.cleanUp(m)
+			d.sink.send(hypervisor.Event{ID: m.id, Kind: hypervisor.Exited, Detail: m.rec.Why})
+		} else {
+			m.rec.Phase = ended
+		}
+		return m.rec.write(m.dir)
+	}
+	if !errors.Is(err, errHeld) {
+		return err
+	}
+	return d.adoptProcess(m)
+}
+
+// adoptProcess takes over the process that holds m's lock.
+func (d *Driver) adoptProcess(m *machine) error {
+	pid := m.rec.PID
+	if start, err := startTime(pid); pid == 0 || err != nil || start != m.rec.StartTime || m.rec.BootID != bootID() {
+		// The last driver died between starting the process and writing down its number. It may not even have come to exec.
+		found := false
+		for range 20 {
+			if pid, found = findByUUID(m.rec.UUID); found {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if !found {
+			return fmt.Errorf("its lock is held, but no process has the UUID %s", m.rec.UUID)
+		}
+	}
+	p, err := openProcess(pid, nil)
+	if err != nil {
+		return err
+	}
+	d.log.Info("machine taken over", "instance", m.id, "pid", pid)
+	return d.own(m, p)
+}
+
+// own writes down a process and watches it.
+func (d *Driver) own(m *machine, p *process) error {
+	start, err := startTime(p.pid)
+	if err != nil && p.alive() && !errors.Is(err, os.ErrProcessDone) && !absent(err) {
+		return err
+	}
+	m.mu.Lock()
+	m.rec.Phase, m.rec.PID, m.rec.StartTime, m.rec.BootID = running, p.pid, start, bootID()
+	m.proc, m.mon, m.asked, m.shutdown, m.settling = p, nil, false, false, p.child != nil
+	err = m.rec.write(m.dir)
+	m.mu.Unlock()
+	d.watches.Go(func() { d.watch(m, p) })
+	return err
+}
+
+func (d *Driver) machine(id slipway.InstanceID) *machine {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.machines[id]
+	if m == nil {
+		dir := filepath.Join(d.cfg.Dir, string(id))
+		m = &machine{id: id, dir: dir, log: consoleLog{path: filepath.Join(dir, "console.log")}}
+		d.machines[id] = m
+	}
+	return m
+}
+
+func (d *Driver) all() []*machine {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := make([]*machine, 0, len(d.machines))
+	for _, m := range d.machines {
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b *machine) int { return strings.Compare(string(a.id), string(b.id)) })
+	return all
+}
+
+func (m *machine) qemuLog() string { return filepath.Join(m.dir, "qemu.log") }
+func (d *Driver) qmpSocket(m *machine) string {
+	return filepath.Join(d.cfg.RunDir, string(m.id)+".qmp")
+}
+func (m *machine) process() *process    { m.mu.Lock(); defer m.mu.Unlock(); return m.proc }
+func (m *machine) connection() *monitor { m.mu.Lock(); defer m.mu.Unlock(); return m.mon }
+func (m *machine) update(change func(r *record)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	change(&m.rec)
+	return m.rec.write(m.dir)
+}
+
+// ErrNotRunning is what operations on a running machine give when it does not run.
+var ErrNotRunning = errors.New("the machine does not run")
+
+// live takes m's operation lock and waits until its monitor answers.
+func (d *Driver) live(ctx context.Context, id slipway.InstanceID) (*machine, *monitor, error) {
+	m := d.machine(id)
+	m.op.Lock()
+	mon, err := d.awaitMonitor(ctx, m)
+	if err != nil {
+		m.op.Unlock()
+		return nil, nil, fmt.Errorf("%s: %w", id, err)
+	}
+	return m, mon, nil
+}
+
+func (d *Driver) awaitMonitor(ctx context.Context, m *machine) (*monitor, error) {
+	deadline := time.Now().Add(qmpGreeting)
+	for {
+		p, mon := m.process(), m.connection()
+		if p == nil || !p.alive() {
+			return nil, ErrNotRunning
+		}
+		if mon != nil {
+			return mon, nil
+		}
+		if time.Now().After(deadline) {
+			return nil, errors.New("QEMU does not answer")
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-p.dead:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-d.closed:
+			return nil, os.ErrClosed
+		}
+	}
+}
+
+// watch follows one process to its end: events, console, connection.
+func (d *Driver) watch(m *machine, p *process) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-d.closed:
+			cancel()
+		case <-p.dead:
+			cancel()
+		case <-stop:
+		}
+	}()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var mon *monitor
+	for ctx.Err() == nil {
+		if mon == nil {
+			var err error
+			if mon, err = d.connect(ctx, m); err != nil {
+				select {
+				case <-time.After(50 * time.Millisecond):
+				case <-ctx.Done():
+				}
+				continue
+			}
+		}
+		events, stirred := mon.events()
+		for _, e := range events {
+			d.heard(ctx, m, mon, e)
+		}
+		select {
+		case <-stirred:
+		case <-tick.C:
+			m.collect(ctx, mon)
+		case <-mon.gone:
+			m.mu.Lock()
+			m.mon = nil
+			m.mu.Unlock()
+			mon = nil
+		case <-ctx.Done():
+		}
+	}
+	if mon != nil {
+		if !p.alive() { // its last words may still be in the connection
+			<-mon.gone
+			events, _ := mon.events()
+			for _, e := range events {
+				d.heard(ctx, m, mon, e)
+			}
+		}
+		mon.close()
+	}
+	m.mu.Lock()
+	m.mon = nil
+	m.mu.Unlock()
+	if !p.alive() {
+		d.buried(m, p)
+	}
+	p.file.Close()
+}
+
+// connect makes the monitor's connection and catches up with what happened while there was none.
+func (d *Driver) connect(ctx context.Context, m *machine) (*monitor, error) {
+	mon, err := dialMonitor(ctx, d.qmpSocket(m))
+	if err != nil {
+		return nil, err
+	}
+	var id struct {
+		UUID string `json:"UUID"`
+	}
+	var status struct {
+		Status string `json:"status"`
+	}
+	err = errors.Join(mon.run(ctx, "query-uuid", nil, &id), mon.run(ctx, "query-status", nil, &status))
+	m.mu.Lock()
+	wanted := m.rec.UUID
+	m.mu.Unlock()
+	if err == nil && !strings.EqualFold(id.UUID, wanted) {
+		err = fmt.Errorf("QEMU's UUID is %s, the record's %s", id.UUID, wanted)
+		d.log.Error("a stranger answers on a machine's socket", "instance", m.id, "error", err)
+	}
+	if err != nil {
+		mon.close()
+		return nil, err
+	}
+	m.mu.Lock()
+	m.mon = mon
+	m.mu.Unlock()
+	d.restoreConsole(ctx, m, mon)
+	if status.Status == "shutdown" {
+		d.guestShutdown(ctx, m, mon)
+	}
+	return mon, nil
+}
+
+// heard acts on one event of QEMU.
+func (d *Driver) heard(ctx context.Context, m *machine, mon *monitor, e qmpMessage) {
+	switch e.Event {
+	case "SHUTDOWN":
+		if by(e).Guest {
+			d.guestShutdown(ctx, m, mon)
+		}
+	case "RESET":
+		if by(e).Guest {
+			d.sink.send(hypervisor.Event{ID: m.id, Kind: hypervisor.GuestReset})
+		}
+	case "GUEST_PANICKED":
+		m.collect(ctx, mon)
+		d.sink.send(hypervisor.Event{ID: m.id, Kind: hypervisor.GuestPanic})
+	}
+}
+
+// guestShutdown saves the console of a machine that has powered itself off and is now paused, and lets its process go.
+func (d *Driver) guestShutdown(ctx context.Context, m *machine, mon *monitor) {
+	m.mu.Lock()
+	m.shutdown = true
+	m.mu.Unlock()
+	m.collect(ctx, mon)
+	mon.run(ctx, "quit", nil, nil)
+}
+
+// buried puts the books in order after a process has ended.
+func (d *Driver) buried(m *machine, p *process) {
+	m.mu.Lock()
+	event := hypervisor.Event{ID: m.id, Kind: hypervisor.Exited, Detail: lastLines(m.qemuLog())}
+	if m.shutdown {
+		event = hypervisor.Event{ID: m.id, Kind: hypervisor.GuestShutdown}
+	}
+	tell := !m.asked && !m.settling
+	m.rec.Phase, m.rec.Why = ended, string(event.Kind)
+	if !tell {
+		m.rec.Why = "asked"
+	}
+	if err := m.rec.write(m.dir); err != nil && !absent(err) {
+		d.log.Error("machine's record", "instance", m.id, "error", err)
+	}
+	m.proc = nil
+	m.mu.Unlock()
+	d.cleanUp(m)
+	if tell {
+		d.log.Info("machine ended by itself", "instance", m.id, "kind", event.Kind, "detail", event.Detail)
+		d.sink.send(event)
+	}
+	close(p.over)
+}
+
+// cleanUp removes what a process leaves outside of its machine's directory.
+func (d *Driver) cleanUp(m *machine) {
+	os.Remove(d.qmpSocket(m))
+	d.cgroups.remove(string(m.id))
+}
+
+// Running lists the machines whose processes live.
+func (d *Driver) Running(context.Context) ([]hypervisor.Status, error) {
+	var list []hypervisor.Status
+	for _, m := range d.all() {
+		m.mu.Lock()
+		if m.proc != nil && m.proc.alive() {
+			list = append(list, hypervisor.Status{ID: m.id, PID: m.proc.pid, Disks: slices.Clone(m.rec.Disks), NICs: slices.Clone(m.rec.NICs)})
+		}
+		m.mu.Unlock()
+	}
+	return list, nil
+}
+
+// PowerButton presses the ACPI power button.
+func (d *Driver) PowerButton(ctx context.Context, id slipway.InstanceID) error {
+	return d.simple(ctx, id, "system_powerdown", nil)
+}
+
+// Reboot presses Ctrl-Alt-Del.
+func (d *Driver) Reboot(ctx context.Context, id slipway.InstanceID) error {
+	return d.simple(ctx, id, "send-key", keys("ctrl", "alt", "delete"))
+}
+
+// Reset restarts the guest as the reset button does.
+func (d *Driver) Reset(ctx context.Context, id slipway.InstanceID) error {
+	return d.simple(ctx, id, "system_reset", nil)
+}
+
+// Interrupt delivers a non-maskable interrupt.
+func (d *Driver) Interrupt(ctx context.Context, id slipway.InstanceID) error {
+	return d.simple(ctx, id, "inject-nmi", nil)
+}
+
+func (d *Driver) simple(ctx context.Context, id slipway.InstanceID, command string, args any) error {
+	m, mon, err := d.live(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer m.op.Unlock()
+	return mon.run(ctx, command, args, nil)
+}
+
+func keys(codes ...string) map[string]any {
+	list := make([]map[string]any, len(codes))
+	for i, c := range codes {
+		list[i] = map[string]any{"type": "qcode", "data": c}
+	}
+	return map[string]any{"keys": list}
+}
+
+// Kill ends the process at once: QEMU is asked first, so that it closes its disks in order, then killed.
+func (d *Driver) Kill(ctx context.Context, id slipway.InstanceID) error {
+	m := d.machine(id)
+	m.mu.Lock()
+	p, mon := m.proc, m.mon
+	m.asked = p != nil
+	m.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return d.end(ctx, m, p, mon)
+}
+
+// end is Kill once m.asked is set.
+func (d *Driver) end(ctx context.Context, m *machine, p *process, mon *monitor) error {
+	if mon != nil {
+		polite, cancel := context.WithTimeout(ctx, time.Second)
+		m.collect(polite, mon)
+		if err := mon.run(polite, "quit", nil, nil); err == nil {
+			p.waitDead(2 * time.Second)
+		}
+		cancel()
+	}
+	if p.alive() {
+		if err := p.signal(unix.SIGKILL); err != nil {
+			return fmt.Errorf("kill %s: %w", m.id, err)
+		}
+	}
+	select {
+	case <-p.over:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("kill %s: process %d is still there: %w", m.id, p.pid, ctx.Err())
+	case <-time.After(30 * time.Second):
+		return fmt.Errorf("kill %s: process %d is still there", m.id, p.pid)
+	}
+}
+
+// Forget removes a machine's directory. A machine that runs is refused.
+func (d *Driver) Forget(_ context.Context, id slipway.InstanceID) error {
+	m := d.machine(id)
+	m.op.Lock()
+	defer m.op.Unlock()
+	if m.process() != nil {
+		return fmt.Errorf("forget %s: it runs", id)
+	}
+	d.cleanUp(m)
+	if err := os.RemoveAll(m.dir); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	delete(d.machines, id)
+	d.mu.Unlock()
+	return nil
+}

@@ -1,0 +1,94 @@
+package qemu
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"slipway"
+)
+
+// phase is how far a machine's process has come.
+type phase string
+
+const (
+	starting phase = "starting" // written before exec: a process may or may not exist
+	running  phase = "running"
+	ended    phase = "ended"
+)
+
+// record is what the next driver must know of a machine. It is the file record.json in the machine's directory.
+type record struct {
+	ID        slipway.InstanceID    `json:"id"`
+	UUID      string                `json:"uuid"`
+	Phase     phase                 `json:"phase"`
+	PID       int                   `json:"pid,omitempty"`
+	StartTime uint64                `json:"startTime,omitempty"` // of the process, in ticks since the host's boot
+	BootID    string                `json:"bootId,omitempty"`    // of the host
+	UID       int                   `json:"uid,omitempty"`       // 0: the driver's own
+	Version   string                `json:"version"`             // of QEMU
+	Args      []string              `json:"args"`
+	Slots     map[string]int        `json:"slots"` // device id -> root port
+	Disks     []slipway.VolumeID    `json:"disks"`
+	Secret    []slipway.VolumeID    `json:"secret,omitempty"` // the disks that have a passphrase
+	NICs      []slipway.InterfaceID `json:"nics"`
+	Began     time.Time             `json:"began"`
+	Why       string                `json:"why,omitempty"` // it ended
+}
+
+func readRecord(dir string) (record, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "record.json"))
+	if err != nil {
+		return record{}, err
+	}
+	var r record
+	if err := json.Unmarshal(b, &r); err != nil {
+		return record{}, fmt.Errorf("%s: %w", dir, err)
+	}
+	return r, nil
+}
+
+func (r *record) write(dir string) error {
+	b, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(dir, "record.json"), b)
+}
+
+// replaceFile leaves either the old content or the new, whenever the host dies.
+func replaceFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// freePort is the lowest root port that holds no device.
+func (r *record) freePort(ports int) (int, error) {
+	taken := make(map[int]bool, len(r.Slots))
+	for _, p := range r.Slots {
+		taken[p] = true
+	}
+	for p := range ports {
+		if !taken[p] {
+			return p, nil
+		}
+	}
+	return 0, fmt.Errorf("%s: all %d ports for disks and network cards are taken", r.ID, ports)
+}
+
+func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,446 @@
+package qemu
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"slipway"
+	"slipway/internal/hypervisor"
+	"slipway/internal/qcow2"
+)
+
+// Start runs the machine unless it runs already.
+func (d *Driver) Start(ctx context.Context, hm hypervisor.Machine) error { return d.start(ctx, hm, "") }
+
+func (d *Driver) start(ctx context.Context, hm hypervisor.Machine, saved string) error {
+	if err := check(hm); err != nil {
+		return err
+	}
+	m := d.machine(hm.ID)
+	m.op.Lock()
+	defer m.op.Unlock()
+	if p := m.process(); p != nil {
+		if p.alive() {
+			return nil
+		}
+		<-p.over
+	}
+	if err := os.MkdirAll(m.dir, 0o711); err != nil {
+		return err
+	}
+	lock, err := takeLock(m.dir)
+	if errors.Is(err, errHeld) { // a process that no driver knows: one died in the middle of this very method
+		return d.adoptStranger(m)
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	s, err := d.prepare(m, hm, saved)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", hm.ID, err)
+	}
+	defer s.close()
+	s.files[0] = lock
+	p, err := d.exec(m, s)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", hm.ID, err)
+	}
+	if err := d.own(m, p); err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", hm.ID, err), d.Kill(context.WithoutCancel(ctx), hm.ID))
+	}
+	if err := d.settle(ctx, m, p, saved); err != nil {
+		// A process that never answered must not stay behind: the next Start would take it for a running machine.
+		m.mu.Lock()
+		m.asked = true
+		mon := m.mon
+		m.mu.Unlock()
+		killed := d.end(context.WithoutCancel(ctx), m, p, mon)
+		if words := lastLines(m.qemuLog()); words != "" {
+			err = fmt.Errorf("%w: %s", err, words)
+		}
+		return errors.Join(fmt.Errorf("start %s: %w", hm.ID, err), killed)
+	}
+	accel := d.Accelerator()
+	d.log.InfoContext(ctx, "machine started", "instance", hm.ID, "pid", p.pid, "accelerator", accel.Name)
+	return nil
+}
+
+// adoptStranger takes over the process that holds m's lock.
+func (d *Driver) adoptStranger(m *machine) error {
+	rec, err := readRecord(m.dir)
+	if err != nil {
+		return fmt.Errorf("%s runs, but its record cannot be read: %w", m.id, err)
+	}
+	m.mu.Lock()
+	m.rec = rec
+	m.mu.Unlock()
+	return d.adoptProcess(m)
+}
+
+// check refuses a machine that no command line can express.
+func check(m hypervisor.Machine) error {
+	switch {
+	case m.ID == "" || m.UUID == "":
+		return errors.New("a machine needs an id and a UUID")
+	case m.Cores < 1 || m.ThreadsPerCore < 1 || m.MemoryMiB < 1:
+		return fmt.Errorf("%s: %d cores of %d threads, %d MiB", m.ID, m.Cores, m.ThreadsPerCore, m.MemoryMiB)
+	case m.Boot.Kernel == "" && len(m.Disks) == 0:
+		return fmt.Errorf("%s: neither kernel nor disk to boot from", m.ID)
+	}
+	return nil
+}
+
+// spawn is a process about to be: its command line and the files it inherits, of which the first is the machine's lock.
+type spawn struct {
+	args  []string
+	files []*os.File
+	uid   int
+	cpu   float64 // CPUs it may use; 0: no limit
+}
+
+// firstFD is the number of the first inherited file, after standard input, output and error.
+const firstFD = 3
+
+func (s *spawn) add(f *os.File) int {
+	s.files = append(s.files, f)
+	return firstFD + len(s.files) - 1
+}
+
+func (s *spawn) close() {
+	for _, f := range s.files[1:] {
+		f.Close()
+	}
+}
+
+// prepare makes everything a process needs and writes down that one is about to exist.
+func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (s *spawn, err error) {
+	s = &spawn{files: []*os.File{nil}, cpu: hm.CPUShare * float64(hm.Cores*hm.ThreadsPerCore)}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	rec := record{ID: hm.ID, UUID: hm.UUID, Phase: starting, Version: d.version, Slots: map[string]int{}, Began: time.Now().UTC()}
+	if saved != "" { // devices must sit where they sat
+		rec.Slots = m.rec.Slots
+	}
+	rec.UID = d.user(m)
+	s.uid = rec.UID
+	l := Launch{KVM: d.Accelerator().KVM, TranslationCacheMiB: d.cfg.TCGCacheMB, Ports: d.cfg.Ports, Slots: rec.Slots,
+		Chains: map[slipway.VolumeID][]qcow2.Layer{}, Secrets: map[slipway.VolumeID]int{}, Resume: saved != ""}
+	if hm.Boot.Kernel == "" && hm.Boot.UEFI {
+		if l.Firmware, l.Variables, err = d.firmware(m, rec.UID); err != nil {
+			return nil, err
+		}
+	}
+	for _, path := range []string{hm.Boot.Kernel, hm.Boot.Initrd} {
+		if err := readableBy(path, rec.UID); path != "" && err != nil {
+			return nil, err
+		}
+	}
+	for _, disk := range hm.Disks {
+		rec.Disks = append(rec.Disks, disk.Volume)
+		if err := rec.place(diskID(disk.Volume), d.cfg.Ports); err != nil {
+			return nil, err
+		}
+		if l.Chains[disk.Volume], err = giveDisk(disk.Path, rec.UID); err != nil {
+			return nil, err
+		}
+		if disk.Secret == nil {
+			continue
+		}
+		f, err := secretFile(disk.Secret, rec.UID)
+		if err != nil {
+			return nil, err
+		}
+		l.Secrets[disk.Volume] = s.add(f)
+		rec.Secret = append(rec.Secret, disk.Volume)
+	}
+	for _, nic := range hm.NICs {
+		rec.NICs = append(rec.NICs, nic.Interface)
+		if err := rec.place(nicID(nic.Interface), d.cfg.Ports); err != nil {
+			return nil, err
+		}
+		f, err := nic.OpenTap()
+		if err != nil {
+			return nil, fmt.Errorf("tap of %s: %w", nic.Interface, err)
+		}
+		l.Taps = append(l.Taps, s.add(f))
+	}
+	socket, err := d.listenQMP(m)
+	if err != nil {
+		return nil, err
+	}
+	l.QMP = s.add(socket)
+	s.args = Args(hm, l)
+	rec.Args = s.args
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rec = rec
+	return s, m.rec.write(m.dir)
+}
+
+// place gives a device a port, unless it has one.
+func (r *record) place(device string, ports int) error {
+	if _, ok := r.Slots[device]; ok {
+		return nil
+	}
+	port, err := r.freePort(ports)
+	if err != nil {
+		return err
+	}
+	r.Slots[device] = port
+	return nil
+}
+
+// listenQMP makes the socket before QEMU exists: a connection then waits for QEMU instead of failing until it is there,
+// and QEMU needs no right to write in the directory.
+func (d *Driver) listenQMP(m *machine) (*os.File, error) {
+	path := d.qmpSocket(m)
+	if err := os.Remove(path); err != nil && !absent(err) {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	defer l.Close()
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, err
+	}
+	return l.File()
+}
+
+// exec starts QEMU in a session, a group and under a user of its own.
+func (d *Driver) exec(m *machine, s *spawn) (*process, error) {
+	log, err := os.OpenFile(m.qemuLog(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(d.cfg.Binary, s.args...)
+	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, s.files
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: credential(s.uid)}
+	leave, err := d.cgroups.enter(string(m.id), s.cpu, cmd.SysProcAttr)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	d.cgroups.add(string(m.id), cmd.Process.Pid)
+	p, err := openProcess(cmd.Process.Pid, cmd.Process)
+	if err != nil {
+		cmd.Process.Kill()
+		cmd.Process.Wait()
+		return nil, err
+	}
+	return p, nil
+}
+
+// settle waits until QEMU answers, which it does once it has made every device.
+func (d *Driver) settle(ctx context.Context, m *machine, p *process, saved string) error {
+	mon, err := d.awaitMonitor(ctx, m)
+	if err == nil && saved != "" {
+		err = restore(ctx, mon, saved)
+	}
+	if errors.Is(err, ErrNotRunning) {
+		err = errors.New("QEMU ended at once")
+	}
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.proc != p {
+		return errors.New("QEMU ended at once")
+	}
+	m.settling = false
+	return nil
+}
+
+// secretFile is an anonymous file that holds a passphrase; QEMU reads it through its descriptor's name.
+func secretFile(secret []byte, uid int) (*os.File, error) {
+	fd, err := unix.MemfdCreate("secret", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "secret")
+	_, err = f.Write(secret)
+	err = errors.Join(err, f.Chmod(0o400))
+	if uid != 0 {
+		err = errors.Join(err, f.Chown(uid, uid))
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Where distributions put OVMF: code and the template of its variables.
+var firmwares = [][2]string{
+	{"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
+	{"/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"},
+	{"/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"},
+	{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
+}
+
+// ErrNoFirmware is what a machine that boots by UEFI gives on a host without OVMF.
+var ErrNoFirmware = fmt.Errorf("no UEFI firmware on this host: %s is missing (Debian: apt install ovmf)", firmwares[0][0])
+
+// firmware finds OVMF and gives the machine its own copy of the variables, kept over stop and start.
+func (d *Driver) firmware(m *machine, uid int) (code, variables string, err error) {
+	for _, f := range firmwares {
+		template, err := os.ReadFile(f[1])
+		if err != nil {
+			continue
+		}
+		if _, err := os.Stat(f[0]); err != nil {
+			continue
+		}
+		variables = filepath.Join(m.dir, "variables.fd")
+		if old, err := os.ReadFile(variables); err != nil || len(old) != len(template) || bytes.Equal(old, template) {
+			if err := replaceFile(variables, template); err != nil {
+				return "", "", err
+			}
+		}
+		if uid != 0 {
+			err = os.Chown(variables, uid, uid)
+		}
+		return f[0], variables, err
+	}
+	return "", "", ErrNoFirmware
+}
+
+// Suspend saves a machine's memory and devices to file and ends its process.
+func (d *Driver) Suspend(ctx context.Context, id slipway.InstanceID, file string) error {
+	m, mon, err := d.live(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer m.op.Unlock()
+	if err := d.suspend(ctx, m, mon, file); err != nil {
+		os.Remove(file + ".part")
+		// What could not be saved must not be lost: the guest runs on.
+		resume := mon.run(context.WithoutCancel(ctx), "cont", nil, nil)
+		return errors.Join(fmt.Errorf("suspend %s: %w", id, err), resume)
+	}
+	m.mu.Lock()
+	m.asked = true
+	p := m.proc
+	m.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return d.end(ctx, m, p, mon)
+}
+
+func (d *Driver) suspend(ctx context.Context, m *machine, mon *monitor, file string) error {
+	out, err := os.OpenFile(file+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := mon.run(ctx, "stop", nil, nil); err != nil {
+		return err
+	}
+	m.collect(ctx, mon)
+	// QEMU writes to a pipe, not to the file: it treats a descriptor as a stream, and the file stays the driver's.
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(out, r)
+		copied <- errors.Join(err, r.Close())
+	}()
+	err = mon.runWithFile(ctx, "getfd", map[string]any{"fdname": "state"}, w, nil)
+	w.Close()
+	if err == nil {
+		err = errors.Join(
+			mon.run(ctx, "migrate-set-parameters", map[string]any{"max-bandwidth": int64(1) << 40}, nil),
+			mon.run(ctx, "migrate", map[string]any{"uri": "fd:state"}, nil))
+	}
+	if err == nil {
+		err = awaitMigration(ctx, mon)
+	}
+	if err != nil {
+		mon.run(context.WithoutCancel(ctx), "migrate_cancel", nil, nil)
+		mon.run(context.WithoutCancel(ctx), "closefd", map[string]any{"fdname": "state"}, nil)
+		<-copied
+		return err
+	}
+	if err := errors.Join(<-copied, out.Sync()); err != nil {
+		return err
+	}
+	return os.Rename(file+".part", file)
+}
+
+func awaitMigration(ctx context.Context, mon *monitor) error {
+	return mon.await(ctx, func() (bool, error) {
+		var s struct {
+			Status string `json:"status"`
+			Error  string `json:"error-desc"`
+		}
+		if err := mon.run(ctx, "query-migrate", nil, &s); err != nil {
+			return false, err
+		}
+		switch s.Status {
+		case "completed":
+			return true, nil
+		case "failed", "cancelled":
+			return false, fmt.Errorf("saving or restoring memory %s: %s", s.Status, s.Error)
+		}
+		return false, nil
+	})
+}
+
+// Resume starts the machine from a file that Suspend wrote, and removes the file.
+func (d *Driver) Resume(ctx context.Context, m hypervisor.Machine, file string) error {
+	if _, err := os.Stat(file); err != nil {
+		if p := d.machine(m.ID).process(); absent(err) && p != nil && p.alive() {
+			return nil // resumed already
+		}
+		return err
+	}
+	if err := d.start(ctx, m, file); err != nil {
+		return err
+	}
+	return os.Remove(file)
+}
+
+// restore feeds a waiting process its saved state and waits until the guest runs.
+func restore(ctx context.Context, mon *monitor, file string) error {
+	in, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := mon.runWithFile(ctx, "getfd", map[string]any{"fdname": "state"}, in, nil); err != nil {
+		return err
+	}
+	if err := mon.run(ctx, "migrate-incoming", map[string]any{"uri": "fd:state"}, nil); err != nil {
+		return err
+	}
+	if err := awaitMigration(ctx, mon); err != nil {
+		return err
+	}
+	return mon.run(ctx, "cont", nil, nil)
+}
