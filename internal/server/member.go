@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"slipway"
+	"slipway/internal/ec2query"
+)
+
+// Members is a service of the awsQuery protocol (STS, IAM): lists are written "Name.member.1", results stand inside the root.
+type Members struct {
+	Namespace string
+	Actions   map[string]Handler
+	Log       *slog.Logger
+}
+
+// Serve answers a verified request.
+func (m *Members) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, body []byte) {
+	call := slipway.CallFrom(ctx)
+	out, err := m.call(&ctx, r, body)
+	if err != nil {
+		e, ok := errors.AsType[*slipway.Error](err)
+		if !ok {
+			m.Log.ErrorContext(ctx, "internal error", "request", call.RequestID, "error", err)
+			e = slipway.Errorf(slipway.InternalFailure, "An internal error has occurred")
+		}
+		m.Refuse(w, e, call.RequestID)
+	} else {
+		w.Header().Set("Content-Type", "text/xml")
+		w.Write(ec2query.MemberAnswer(slipway.CallFrom(ctx).Action, m.Namespace, call.RequestID, out))
+	}
+	m.Log.Info("request", "action", slipway.CallFrom(ctx).Action, "code", codeText(err), "account", call.Account, "request", call.RequestID)
+}
+
+func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2query.Encoder, error) {
+	form, err := Form(r, body)
+	if err != nil {
+		return nil, err
+	}
+	call := slipway.CallFrom(*ctx)
+	call.Action = form.Get("Action")
+	*ctx = slipway.WithCall(*ctx, call)
+	handler, ok := m.Actions[call.Action]
+	if !ok {
+		return nil, slipway.Errorf(slipway.InvalidAction, "Could not find operation %s for version %s", call.Action, form.Get("Version"))
+	}
+	reader, err := ec2query.NewMemberReader(form)
+	if err != nil {
+		return nil, err
+	}
+	return handler(*ctx, reader)
+}
+
+// Refuse writes the error document.
+func (m *Members) Refuse(w http.ResponseWriter, err *slipway.Error, requestID string) {
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(err.Code.Status())
+	w.Write(ec2query.MemberRefusal(err, m.Namespace, requestID))
+}
+
+// STS is the namespace of the Security Token Service.
+const STS = "https://sts.amazonaws.com/doc/2011-06-15/"
+
+// Identity is GetCallerIdentity's answer.
+type Identity struct{ slipway.Caller }
+
+// EncodeXML writes the members.
+func (i Identity) EncodeXML(w *ec2query.Writer) {
+	w.Text("Arn", i.ARN)
+	w.Text("UserId", i.UserID)
+	w.Text("Account", i.Account)
+}
+
+// GetCallerIdentity needs no permission, as in AWS.
+func GetCallerIdentity(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
+	if err := form.Err(); err != nil {
+		return nil, err
+	}
+	return Identity{slipway.CallFrom(ctx).Caller}, nil
+}

@@ -1,0 +1,336 @@
+// Package server is the HTTP front: it listens, numbers requests, verifies signatures, finds the action and writes its answer
+// or its refusal. What an action means is the rooms' matter.
+package server
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"slipway"
+	"slipway/internal/ec2query"
+	"slipway/internal/ec2wire"
+	"slipway/internal/sigv4"
+)
+
+// Bounds of one request.
+const (
+	maxBody     = 4 << 20
+	maxTime     = 2 * time.Minute
+	gzipFrom    = 4 << 10 // answers from this size are compressed for clients that ask for it
+	ec2Version  = "2016-11-15"
+	formContent = "application/x-www-form-urlencoded"
+)
+
+// Handler answers one EC2 action.
+type Handler func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error)
+
+type decoder[T any] interface {
+	*T
+	DecodeQuery(*ec2query.Reader)
+}
+
+type encoder[T any] interface {
+	*T
+	EncodeXML(*ec2query.Writer)
+}
+
+// Action makes a handler of a room's method.
+func Action[In, Out any, I decoder[In], O encoder[Out]](fn func(context.Context, *In) (*Out, error)) Handler {
+	return func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
+		in := new(In)
+		I(in).DecodeQuery(form)
+		if err := form.Err(); err != nil {
+			return nil, err
+		}
+		out, err := fn(ctx, in)
+		if err != nil || out == nil {
+			return nil, err
+		}
+		return O(out), nil
+	}
+}
+
+// Void makes a handler of a method that only succeeds.
+func Void[In any, I decoder[In]](fn func(context.Context, *In) error) Handler {
+	return func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
+		in := new(In)
+		I(in).DecodeQuery(form)
+		if err := form.Err(); err != nil {
+			return nil, err
+		}
+		return nil, fn(ctx, in)
+	}
+}
+
+// Service is another API on the same listener: the credential scope's service name picks it.
+type Service interface {
+	// Serve answers a verified request.
+	Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, body []byte)
+	// Refuse answers a request whose signature is not good.
+	Refuse(w http.ResponseWriter, err *slipway.Error, requestID string)
+}
+
+// Config is what a Server needs.
+type Config struct {
+	Keys     sigv4.Keys
+	Actions  map[string]Handler
+	Services map[string]Service // sts, iam, ssm
+	// Prepare runs before each action: it furnishes a region on its first use.
+	Prepare func(ctx context.Context) error
+	// Authorize says whether the caller may; the form has been read.
+	Authorize func(ctx context.Context, form url.Values) error
+	// Explain remembers a refused call for the one who asks why.
+	Explain func(ctx context.Context, err error)
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Server answers HTTP.
+type Server struct {
+	Config
+	verifier *sigv4.Verifier
+}
+
+// New makes a server. No field may be nil.
+func New(c Config) *Server { return &Server{Config: c, verifier: sigv4.New(c.Keys, c.Now)} }
+
+// HTTP is a server with bounds on how long a client may take.
+func (s *Server) HTTP() *http.Server {
+	return &http.Server{
+		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: maxTime + 30*time.Second,
+		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+}
+
+// NewRequestID is a UUID.
+func NewRequestID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// ServeHTTP answers one request, whatever it is.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := s.Now()
+	id := NewRequestID()
+	h := w.Header()
+	h.Set("x-amzn-RequestId", id)
+	h.Set("Cache-Control", "no-cache, no-store")
+	h.Set("Server", "AmazonEC2")
+	call := slipway.Call{RequestID: id}
+	ctx, cancel := context.WithTimeout(slipway.WithCall(r.Context(), call), maxTime)
+	defer cancel()
+
+	body, err := readBody(w, r)
+	if err == nil {
+		var who sigv4.Verified
+		who, err = s.verifier.Verify(r, body.signed)
+		call.Caller, call.Region = who.Caller, who.Region
+		ctx = slipway.WithCall(ctx, call)
+		if service := s.Services[cmpOr(who.Service, scopeService(r))]; service != nil {
+			s.other(ctx, service, w, r, body, err, id)
+			return
+		}
+		if err == nil && who.Service != "ec2" {
+			err = slipway.Errorf(slipway.SignatureDoesNotMatch, "Credential should be scoped to a service that is served here: ec2, sts, iam or ssm, not '%s'.", who.Service)
+		}
+	}
+	var answer []byte
+	if err == nil {
+		ctx, answer, err = s.call(ctx, r, body)
+	}
+	status := http.StatusOK
+	if err != nil {
+		refusal := s.refusal(ctx, err)
+		answer, status = ec2query.Refusal(refusal, id), refusal.Code.Status()
+	}
+	h.Set("Content-Type", "text/xml;charset=UTF-8")
+	s.write(w, r, status, answer)
+	done := slipway.CallFrom(ctx)
+	s.Log.Info("request", "action", done.Action, "status", status, "code", codeText(err), "took", s.Now().Sub(began), "account", done.Account, "request", id)
+}
+
+func codeText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return string(slipway.CodeOf(err))
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// scopeService is the service that a request means, though its signature may be bad.
+func scopeService(r *http.Request) string {
+	credential := r.URL.Query().Get("X-Amz-Credential")
+	if _, after, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
+		credential, _, _ = strings.Cut(after, ",")
+	}
+	if parts := strings.Split(credential, "/"); len(parts) == 5 {
+		return parts[3]
+	}
+	return ""
+}
+
+func (s *Server) other(ctx context.Context, service Service, w http.ResponseWriter, r *http.Request, b payload, err error, id string) {
+	defer s.catch(ctx, func() {
+		service.Refuse(w, slipway.Errorf(slipway.InternalFailure, "An internal error has occurred"), id)
+	})
+	if err != nil {
+		service.Refuse(w, s.refusal(ctx, err), id)
+		return
+	}
+	service.Serve(ctx, w, r, b.plain)
+}
+
+func (s *Server) catch(ctx context.Context, then func()) {
+	if p := recover(); p != nil {
+		s.Log.ErrorContext(ctx, "panic", "request", slipway.CallFrom(ctx).RequestID, "panic", p, "stack", string(debug.Stack()))
+		then()
+	}
+}
+
+// payload is a body as it was signed and as it is meant.
+type payload struct{ signed, plain []byte }
+
+func readBody(w http.ResponseWriter, r *http.Request) (payload, error) {
+	if r.Method != http.MethodPost && r.Method != http.MethodGet {
+		return payload{}, slipway.Errorf(slipway.InvalidRequest, "The method %s is not allowed: send GET or POST", r.Method)
+	}
+	signed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		if _, large := errors.AsType[*http.MaxBytesError](err); large {
+			return payload{}, slipway.Errorf(slipway.RequestEntityTooLarge, "The request's body exceeds %d bytes", maxBody)
+		}
+		return payload{}, slipway.Errorf(slipway.InvalidRequest, "The request's body broke off")
+	}
+	if !strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+		return payload{signed, signed}, nil
+	}
+	z, err := gzip.NewReader(bytes.NewReader(signed))
+	if err != nil {
+		return payload{}, slipway.Errorf(slipway.InvalidRequest, "The request's body is not gzip, as its Content-Encoding says")
+	}
+	plain, err := io.ReadAll(io.LimitReader(z, maxBody+1))
+	switch {
+	case err != nil:
+		return payload{}, slipway.Errorf(slipway.InvalidRequest, "The request's gzip body is damaged")
+	case len(plain) > maxBody:
+		return payload{}, slipway.Errorf(slipway.RequestEntityTooLarge, "The request's body exceeds %d bytes", maxBody)
+	}
+	return payload{signed, plain}, nil
+}
+
+// Form joins the query's and the body's parameters.
+func Form(r *http.Request, body []byte) (url.Values, error) {
+	form, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, slipway.Errorf(slipway.MalformedQueryString, "The query string is not well formed")
+	}
+	if r.Method == http.MethodPost && len(body) > 0 {
+		if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); !strings.EqualFold(strings.TrimSpace(ct), formContent) {
+			return nil, slipway.Errorf(slipway.InvalidRequest, "The content type must be %s", formContent)
+		}
+		more, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, slipway.Errorf(slipway.MalformedQueryString, "The form is not well formed")
+		}
+		for k, v := range more {
+			form[k] = append(form[k], v...)
+		}
+	}
+	return form, nil
+}
+
+var versionForm = regexp.MustCompile(`^20[01][0-9]-[01][0-9]-[0-3][0-9]$`)
+
+// call finds and runs the action.
+func (s *Server) call(ctx context.Context, r *http.Request, b payload) (_ context.Context, answer []byte, err error) {
+	form, err := Form(r, b.plain)
+	if err != nil {
+		return ctx, nil, err
+	}
+	call := slipway.CallFrom(ctx)
+	call.Action = form.Get("Action")
+	call.DryRun = strings.EqualFold(form.Get("DryRun"), "true") || form.Get("DryRun") == "1"
+	ctx = slipway.WithCall(ctx, call)
+	handler, ok := s.Actions[call.Action]
+	switch {
+	case call.Action == "":
+		return ctx, nil, slipway.Errorf(slipway.MissingAction, "The request must contain the parameter Action")
+	case !ok && ec2wire.KnownActions[call.Action]:
+		return ctx, nil, slipway.Errorf(slipway.UnsupportedOperation, "The action %s exists in EC2 and is not implemented by slipway yet.", call.Action)
+	case !ok:
+		return ctx, nil, slipway.Errorf(slipway.InvalidAction, "The action %s is not valid for this web service.", call.Action)
+	}
+	version := form.Get("Version")
+	switch {
+	case version == "":
+		return ctx, nil, slipway.Missing("Version")
+	case !versionForm.MatchString(version) || version > ec2Version:
+		return ctx, nil, slipway.Errorf(slipway.NoSuchVersion, "The requested version (%s) is not valid.", version)
+	}
+	defer s.catch(ctx, func() { err = errors.New("panic in the action") })
+	if err := s.Prepare(ctx); err != nil {
+		return ctx, nil, err
+	}
+	if err := s.Authorize(ctx, form); err != nil {
+		return ctx, nil, err
+	}
+	reader, err := ec2query.NewReader(form)
+	if err != nil {
+		return ctx, nil, err
+	}
+	out, err := handler(ctx, reader)
+	if err == nil && call.DryRun {
+		err = slipway.Errorf(slipway.DryRunOperation, "Request would have succeeded, but DryRun flag is set.")
+	}
+	if err != nil {
+		s.Explain(ctx, err)
+		return ctx, nil, err
+	}
+	return ctx, ec2query.Answer(call.Action, version, call.RequestID, out), nil
+}
+
+// refusal is what the caller may know of an error.
+func (s *Server) refusal(ctx context.Context, err error) *slipway.Error {
+	if e, ok := errors.AsType[*slipway.Error](err); ok {
+		return e
+	}
+	c := slipway.CallFrom(ctx)
+	if errors.Is(err, context.Canceled) {
+		return slipway.Errorf(slipway.RequestExpired, "The client went away")
+	}
+	s.Log.ErrorContext(ctx, "internal error", "action", c.Action, "account", c.Account, "request", c.RequestID, "error", err)
+	return slipway.Errorf(slipway.InternalError, "An internal error has occurred")
+}
+
+func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	if len(body) >= gzipFrom && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.WriteHeader(status)
+		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		z.Write(body)
+		z.Close()
+		return
+	}
+	w.WriteHeader(status)
+	w.Write(body)
+}
