@@ -1,0 +1,164 @@
+// Package shape is what every room needs at its edge: optional members, filters, tags and pages, between ec2wire's shapes and
+// the domain. It decides nothing about any one action.
+package shape
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+)
+
+// Of is a pointer to a value: a member that is set.
+func Of[T any](v T) *T { return &v }
+
+// Text is a member that is left out when empty.
+func Text[S ~string](s S) *string {
+	if s == "" {
+		return nil
+	}
+	v := string(s)
+	return &v
+}
+
+// Some is a member that is left out when zero.
+func Some[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// Time is a member that is left out when unset.
+func Time(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// Get is a member's value, or the zero value: an absent text and an empty one mean the same (operations reference, 1.1).
+func Get[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// Filters takes a request's filters.
+func Filters(in []ec2wire.Filter) []slipway.Filter {
+	out := make([]slipway.Filter, len(in))
+	for i, f := range in {
+		out[i] = slipway.Filter{Name: Get(f.Name), Values: f.Values}
+	}
+	return out
+}
+
+// Tags writes a tag set in order of keys; never nil, because clients see a difference between an empty set and none.
+func Tags(t slipway.Tags) []ec2wire.Tag {
+	out := make([]ec2wire.Tag, 0, len(t))
+	for _, k := range t.Keys() {
+		out = append(out, ec2wire.Tag{Key: Of(k), Value: Of(t[k])})
+	}
+	return out
+}
+
+// ReadTags takes a list of tags and refuses what EC2 refuses, duplicates too.
+func ReadTags(in []ec2wire.Tag) (slipway.Tags, error) {
+	out := slipway.Tags{}
+	for _, t := range in {
+		if t.Key == nil {
+			return nil, slipway.Missing("Tag.Key")
+		}
+		if err := slipway.CheckTag(*t.Key, Get(t.Value)); err != nil {
+			return nil, err
+		}
+		if _, twice := out[*t.Key]; twice {
+			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Duplicate tag key '%s' specified.", *t.Key)
+		}
+		out[*t.Key] = Get(t.Value)
+	}
+	return out.With(nil)
+}
+
+// TagsAtLaunch takes tag specifications, of which each resource type may have one, and only those that the action creates.
+func TagsAtLaunch(in []ec2wire.TagSpecification, types ...string) (map[string]slipway.Tags, error) {
+	out := map[string]slipway.Tags{}
+	for _, s := range in {
+		kind := Get(s.ResourceType)
+		switch {
+		case kind == "" && len(s.Tags) == 0:
+			continue
+		case kind == "":
+			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Tag specification resource type must have a value")
+		case !slices.Contains(types, kind):
+			return nil, slipway.Errorf(slipway.InvalidParameterValue, "'%s' is not a valid taggable resource type for this operation.", kind)
+		case len(s.Tags) == 0:
+			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Tag specification must have at least one tag")
+		case out[kind] != nil:
+			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Duplicate resource type '%s' specified.", kind)
+		}
+		tags, err := ReadTags(s.Tags)
+		if err != nil {
+			return nil, err
+		}
+		out[kind] = tags
+	}
+	return out, nil
+}
+
+// TagsOf is TagsAtLaunch for an action that creates one kind of thing.
+func TagsOf(in []ec2wire.TagSpecification, kind string) (slipway.Tags, error) {
+	all, err := TagsAtLaunch(in, kind)
+	return all[kind], err
+}
+
+// Page cuts the part of a list that a request asks for (reference, 9.1). ids says whether the request also names resources,
+// which excludes MaxResults. least is the smallest MaxResults that the action takes.
+func Page[T any](items []T, max *int32, token *string, ids bool, least int32) ([]T, *string, error) {
+	if max == nil && Get(token) == "" {
+		return items, nil, nil
+	}
+	if max != nil && ids {
+		return nil, nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter instancesSet cannot be used with the parameter maxResults")
+	}
+	size := 1000
+	if max != nil {
+		if *max < least {
+			return nil, nil, slipway.Errorf(slipway.InvalidParameterValue, "Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than %d.", *max, least)
+		}
+		size = min(int(*max), 1000)
+	}
+	from := 0
+	if Get(token) != "" {
+		b, err := base64.RawURLEncoding.DecodeString(*token)
+		n, ok := strings.CutPrefix(string(b), "from:")
+		if from, _ = strconv.Atoi(n); err != nil || !ok || from < 0 {
+			return nil, nil, slipway.Errorf(slipway.InvalidNextToken, "Unable to parse pagination token")
+		}
+	}
+	from = min(from, len(items))
+	end := min(from+size, len(items))
+	if end == len(items) {
+		return items[from:end], nil, nil
+	}
+	next := base64.RawURLEncoding.EncodeToString([]byte("from:" + strconv.Itoa(end)))
+	return items[from:end], &next, nil
+}
+
+// Yes is how filters spell a boolean.
+func Yes(b bool) []string { return []string{strconv.FormatBool(b)} }
+
+// One is a filter's single value, or none when it is empty.
+func One[S ~string](s S) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{string(s)}
+}
