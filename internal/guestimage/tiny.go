@@ -22,7 +22,10 @@ const recipe = "2"
 
 const (
 	tinySizeMiB = 1024
-	tinyAppend  = "console=tty0 console=ttyS0 quiet loglevel=4 no_timer_check tsc=reliable random.trust_cpu=on panic=60 net.ifnames=0"
+	// The second line is what makes an emulated boot a second shorter: no BIOS disk probe, no relocation, no self-tests of
+	// ciphers, no certificates for modules that are not signed.
+	tinyAppend = "console=tty0 console=ttyS0 quiet loglevel=4 no_timer_check tsc=reliable random.trust_cpu=on panic=60 net.ifnames=0 " +
+		"edd=off nokaslr cryptomgr.notests initcall_blacklist=init_kprobe_trace,load_system_certificate_list"
 )
 
 var tinyPackages = []string{"busybox-static", "dropbear-bin", "e2fsprogs", "libblkid1", "libc6", "libcom-err2", "libcrypt1", "libext2fs2",

@@ -15,8 +15,7 @@ import (
 type Launch struct {
 	KVM                 bool
 	TranslationCacheMiB int                                // of the emulator, without KVM
-	Ports               int                                // PCI Express root ports, each holding one disk or card
-	Slots               map[string]int                     // device id -> port
+	Slots               map[string]int                     // device id -> slot
 	Chains              map[slipway.VolumeID][]qcow2.Layer // each disk's file and what it is an overlay of
 	Firmware, Variables string                             // OVMF's two files, for a machine with UEFI
 	QMP                 int                                // descriptor of the listening QMP socket
@@ -33,8 +32,28 @@ const consoleRing = 128 << 10
 const (
 	addrScreen    = 0x1
 	addrRandom    = 0x2
-	addrRootPorts = 0x10 // eight functions each
+	addrRootPorts = 0x10
 )
+
+// A slot holds a disk or a network card. The first few are PCI Express root ports of their own, the others sit on one
+// bridge: every root port costs an emulated boot some 30 ms, and 28 volumes and cards have to fit. Both can be plugged
+// while the guest runs, by ACPI.
+const (
+	rootPorts = 2
+	bridge    = "bridge"
+	slots     = rootPorts + 31
+)
+
+// place is where a slot's device is plugged in.
+func place(device map[string]any, slot int) map[string]any {
+	if slot < rootPorts {
+		device["bus"] = portName(slot)
+	} else {
+		device["bus"], device["addr"] = bridge, fmt.Sprintf("0x%x", slot-rootPorts+1)
+		device["disable-legacy"] = "on" // as on a root port; a transitional device would want I/O space
+	}
+	return device
+}
 
 // Args is QEMU's command line for m, without the program's name.
 func Args(m hypervisor.Machine, l Launch) []string {
@@ -70,11 +89,12 @@ func Args(m hypervisor.Machine, l Launch) []string {
 		"-object", "rng-random,id=random,filename=/dev/urandom",
 		"-device", fmt.Sprintf("virtio-rng-pci,bus=pcie.0,addr=0x%x,rng=random", addrRandom),
 	)
-	for i := range l.Ports {
-		// Without io-reserve=0 each port takes 4 KiB of the 64 KiB of I/O space, and the sixteenth gets none.
+	// Without io-reserve=0 each port takes 4 KiB of the 64 KiB of I/O space.
+	for i := range rootPorts + 1 {
 		args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,bus=pcie.0,addr=0x%x.%d,multifunction=on,chassis=%d,io-reserve=0",
-			portName(i), addrRootPorts+i/8, i%8, i+1))
+			portName(i), addrRootPorts, i, i+1))
 	}
+	args = append(args, "-device", "pcie-pci-bridge,id="+bridge+",bus="+portName(rootPorts))
 	if l.Firmware != "" {
 		args = append(args,
 			"-blockdev", encode(map[string]any{"node-name": "firmware", "driver": "raw", "read-only": true,
@@ -144,17 +164,16 @@ func netdevName(e slipway.InterfaceID) string { return string(e) + "-tap" }
 // serial is what the guest reads as the disk's serial number: at most 20 bytes, as the EBS of EC2 has it.
 func serial(v slipway.VolumeID) string { return strings.ReplaceAll(string(v), "-", "") }
 
-func diskDevice(v slipway.VolumeID, port int) map[string]any {
-	return map[string]any{"driver": "virtio-blk-pci", "id": diskID(v), "bus": portName(port), "drive": topNode(v), "serial": serial(v)}
+func diskDevice(v slipway.VolumeID, slot int) map[string]any {
+	return place(map[string]any{"driver": "virtio-blk-pci", "id": diskID(v), "drive": topNode(v), "serial": serial(v)}, slot)
 }
 
-func nicDevice(n hypervisor.NIC, port int) map[string]any {
-	dev := map[string]any{"driver": "virtio-net-pci", "id": nicID(n.Interface), "bus": portName(port),
-		"netdev": netdevName(n.Interface), "mac": n.MAC, "romfile": ""}
+func nicDevice(n hypervisor.NIC, slot int) map[string]any {
+	dev := map[string]any{"driver": "virtio-net-pci", "id": nicID(n.Interface), "netdev": netdevName(n.Interface), "mac": n.MAC, "romfile": ""}
 	if n.MTU != 0 {
 		dev["host_mtu"] = n.MTU
 	}
-	return dev
+	return place(dev, slot)
 }
 
 func throttleGroup(d hypervisor.Disk) map[string]any {
@@ -163,7 +182,11 @@ func throttleGroup(d hypervisor.Disk) map[string]any {
 
 // limits counts a request of up to 256 KiB as one operation, as EBS does for its SSD types.
 func limits(iops, throughputMiBps int) map[string]any {
-	return map[string]any{"iops-total": iops, "iops-size": 256 << 10, "bps-total": throughputMiBps << 20}
+	l := map[string]any{"iops-total": iops, "iops-size": 0, "bps-total": throughputMiBps << 20}
+	if iops > 0 {
+		l["iops-size"] = 256 << 10 // refused without iops-total
+	}
+	return l
 }
 
 // diskNode is a disk's block graph: throttle above qcow2 above file, with every overlay spelt out, because an encrypted

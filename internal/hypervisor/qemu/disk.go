@@ -80,7 +80,7 @@ func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *monitor, disk 
 			return err
 		}
 	}
-	port, err := m.reserve(diskID(disk.Volume), d.cfg.Ports)
+	slot, err := m.reserve(diskID(disk.Volume))
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *monitor, disk 
 		err = mon.run(ctx, "blockdev-add", diskNode(disk, chain), nil)
 	}
 	if err == nil {
-		err = mon.run(ctx, "device_add", diskDevice(disk.Volume, port), nil)
+		err = mon.run(ctx, "device_add", diskDevice(disk.Volume, slot), nil)
 	}
 	if err != nil {
 		undo := dropDisk(context.WithoutCancel(ctx), mon, disk.Volume)
@@ -103,10 +103,10 @@ func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *monitor, disk 
 	})
 }
 
-func (m *machine) reserve(device string, ports int) (port int, err error) {
+func (m *machine) reserve(device string) (slot int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.rec.place(device, ports); err != nil {
+	if err := m.rec.place(device); err != nil {
 		return 0, err
 	}
 	return m.rec.Slots[device], m.rec.write(m.dir)
@@ -192,7 +192,7 @@ func (d *Driver) DetachDisk(ctx context.Context, id slipway.InstanceID, v slipwa
 		return err
 	}
 	defer m.op.Unlock()
-	if err := errors.Join(unplug(ctx, mon, diskID(v))); err != nil {
+	if err := unplug(ctx, mon, diskID(v)); err != nil {
 		return fmt.Errorf("detach %s from %s: %w", v, id, err)
 	}
 	if err := dropDisk(ctx, mon, v); err != nil {

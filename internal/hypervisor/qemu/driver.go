@@ -25,7 +25,6 @@ type Config struct {
 	RunDir     string // for sockets, whose paths are limited to 108 bytes; default Dir
 	Accel      string // "auto", "kvm" or "tcg"; default auto
 	Binary     string // default qemu-system-x86_64
-	Ports      int    // disks and network cards a machine can have together; default 32
 	FirstUser  int    // machines run as the users from here on; default 700000
 	SameUser   bool   // do not give each machine a user of its own (forced when the driver is not root)
 	Cgroup     string // name of the group that holds the machines' groups; default slipway
@@ -57,6 +56,7 @@ type machine struct {
 	op  sync.Mutex // one operation at a time, but for Kill, which cuts them short
 	log consoleLog
 
+	reset   time.Time  // the last one; only watch uses it
 	reading sync.Mutex // of the console's ring: what is taken out goes to the log in order
 
 	mu       sync.Mutex // guards what follows
@@ -81,9 +81,6 @@ func New(cfg Config) (*Driver, error) {
 	}
 	if cfg.Binary == "" {
 		cfg.Binary = "qemu-system-x86_64"
-	}
-	if cfg.Ports == 0 {
-		cfg.Ports = 32
 	}
 	if cfg.FirstUser == 0 {
 		cfg.FirstUser = 700000
@@ -406,6 +403,9 @@ func (d *Driver) connect(ctx context.Context, m *machine) (*monitor, error) {
 	return mon, nil
 }
 
+// resetEcho is how soon after a reset another is the firmware's own doing.
+const resetEcho = 3 * time.Second
+
 // heard acts on one event of QEMU.
 func (d *Driver) heard(ctx context.Context, m *machine, mon *monitor, e qmpMessage) {
 	switch e.Event {
@@ -414,7 +414,10 @@ func (d *Driver) heard(ctx context.Context, m *machine, mon *monitor, e qmpMessa
 			d.guestShutdown(ctx, m, mon)
 		}
 	case "RESET":
-		if by(e).Guest {
+		// SeaBIOS answers every reset with one of its own, to find its code fresh.
+		again := e.at().Sub(m.reset) < resetEcho
+		m.reset = e.at()
+		if by(e).Guest && !again {
 			d.sink.send(hypervisor.Event{ID: m.id, Kind: hypervisor.GuestReset})
 		}
 	case "GUEST_PANICKED":

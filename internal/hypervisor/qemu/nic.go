@@ -33,7 +33,7 @@ func (d *Driver) attachNIC(ctx context.Context, m *machine, mon *monitor, n hype
 		return fmt.Errorf("tap: %w", err)
 	}
 	defer tap.Close()
-	port, err := m.reserve(nicID(n.Interface), d.cfg.Ports)
+	slot, err := m.reserve(nicID(n.Interface))
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (d *Driver) attachNIC(ctx context.Context, m *machine, mon *monitor, n hype
 		err = mon.run(ctx, "netdev_add", map[string]any{"type": "tap", "id": name, "fd": name}, nil)
 	}
 	if err == nil {
-		err = mon.run(ctx, "device_add", nicDevice(n, port), nil)
+		err = mon.run(ctx, "device_add", nicDevice(n, slot), nil)
 	}
 	if err != nil {
 		dropNIC(context.WithoutCancel(ctx), mon, n.Interface)

@@ -40,7 +40,14 @@ type qmpMessage struct {
 	Error  *qmpError       `json:"error"`
 	Event  string          `json:"event"`
 	Data   json.RawMessage `json:"data"`
+	Time   struct {
+		Seconds      int64 `json:"seconds"`
+		Microseconds int64 `json:"microseconds"`
+	} `json:"timestamp"`
 }
+
+// at is when an event happened.
+func (m qmpMessage) at() time.Time { return time.Unix(m.Time.Seconds, m.Time.Microseconds*1000) }
 
 // qmpError is QEMU's refusal of a command.
 type qmpError struct {

@@ -32,7 +32,7 @@ type record struct {
 	UID       int                   `json:"uid,omitempty"`       // 0: the driver's own
 	Version   string                `json:"version"`             // of QEMU
 	Args      []string              `json:"args"`
-	Slots     map[string]int        `json:"slots"` // device id -> root port
+	Slots     map[string]int        `json:"slots"` // device id -> slot
 	Disks     []slipway.VolumeID    `json:"disks"`
 	Secret    []slipway.VolumeID    `json:"secret,omitempty"` // the disks that have a passphrase
 	NICs      []slipway.InterfaceID `json:"nics"`
@@ -75,20 +75,6 @@ func replaceFile(path string, content []byte) error {
 		os.Remove(f.Name())
 	}
 	return err
-}
-
-// freePort is the lowest root port that holds no device.
-func (r *record) freePort(ports int) (int, error) {
-	taken := make(map[int]bool, len(r.Slots))
-	for _, p := range r.Slots {
-		taken[p] = true
-	}
-	for p := range ports {
-		if !taken[p] {
-			return p, nil
-		}
-	}
-	return 0, fmt.Errorf("%s: all %d ports for disks and network cards are taken", r.ID, ports)
 }
 
 func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) }

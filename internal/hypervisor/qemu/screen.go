@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"slipway"
 )
 
@@ -39,38 +41,33 @@ func (d *Driver) Screen(ctx context.Context, id slipway.InstanceID, wake bool) (
 	return shot, nil
 }
 
-// screendump has QEMU write to a pipe handed over in a set of descriptors, so that it needs no file.
+// screendump has QEMU write to an anonymous file handed over in a set of descriptors, so that it needs no right to any
+// directory. QEMU takes from a set only a descriptor opened just as it would open the file: for writing alone.
 func screendump(ctx context.Context, mon *monitor, args map[string]any) ([]byte, error) {
-	r, w, err := os.Pipe()
+	fd, err := unix.MemfdCreate("screen", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	f := os.NewFile(uintptr(fd), "screen")
+	defer f.Close()
+	w, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
 	var set struct {
 		ID int `json:"fdset-id"`
 	}
-	err = mon.runWithFile(ctx, "add-fd", nil, w, &set)
-	w.Close()
-	if err != nil {
+	if err := mon.runWithFile(ctx, "add-fd", nil, w, &set); err != nil {
 		return nil, err
 	}
-	type result struct {
-		b   []byte
-		err error
-	}
-	got := make(chan result, 1)
-	go func() {
-		b, err := io.ReadAll(r)
-		got <- result{b, err}
-	}()
 	args["filename"] = fmt.Sprintf("/dev/fdset/%d", set.ID)
 	err = mon.run(ctx, "screendump", args, nil)
 	closed := mon.run(context.WithoutCancel(ctx), "remove-fd", map[string]any{"fdset-id": set.ID}, nil)
 	if err := errors.Join(err, closed); err != nil {
 		return nil, err
 	}
-	res := <-got
-	return res.b, res.err
+	return io.ReadAll(f)
 }
 
 // pngOf converts the one form of PPM that QEMU writes.

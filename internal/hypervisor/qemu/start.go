@@ -125,8 +125,8 @@ func (s *spawn) close() {
 }
 
 // prepare makes everything a process needs and writes down that one is about to exist.
-func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (s *spawn, err error) {
-	s = &spawn{files: []*os.File{nil}, cpu: hm.CPUShare * float64(hm.Cores*hm.ThreadsPerCore)}
+func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *spawn, err error) {
+	s := &spawn{files: []*os.File{nil}, cpu: hm.CPUShare * float64(hm.Cores*hm.ThreadsPerCore)}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -138,7 +138,7 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (s *sp
 	}
 	rec.UID = d.user(m)
 	s.uid = rec.UID
-	l := Launch{KVM: d.Accelerator().KVM, TranslationCacheMiB: d.cfg.TCGCacheMB, Ports: d.cfg.Ports, Slots: rec.Slots,
+	l := Launch{KVM: d.Accelerator().KVM, TranslationCacheMiB: d.cfg.TCGCacheMB, Slots: rec.Slots,
 		Chains: map[slipway.VolumeID][]qcow2.Layer{}, Secrets: map[slipway.VolumeID]int{}, Resume: saved != ""}
 	if hm.Boot.Kernel == "" && hm.Boot.UEFI {
 		if l.Firmware, l.Variables, err = d.firmware(m, rec.UID); err != nil {
@@ -152,7 +152,7 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (s *sp
 	}
 	for _, disk := range hm.Disks {
 		rec.Disks = append(rec.Disks, disk.Volume)
-		if err := rec.place(diskID(disk.Volume), d.cfg.Ports); err != nil {
+		if err := rec.place(diskID(disk.Volume)); err != nil {
 			return nil, err
 		}
 		if l.Chains[disk.Volume], err = giveDisk(disk.Path, rec.UID); err != nil {
@@ -170,7 +170,7 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (s *sp
 	}
 	for _, nic := range hm.NICs {
 		rec.NICs = append(rec.NICs, nic.Interface)
-		if err := rec.place(nicID(nic.Interface), d.cfg.Ports); err != nil {
+		if err := rec.place(nicID(nic.Interface)); err != nil {
 			return nil, err
 		}
 		f, err := nic.OpenTap()
@@ -192,17 +192,22 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (s *sp
 	return s, m.rec.write(m.dir)
 }
 
-// place gives a device a port, unless it has one.
-func (r *record) place(device string, ports int) error {
+// place gives a device the lowest free slot, unless it has one.
+func (r *record) place(device string) error {
 	if _, ok := r.Slots[device]; ok {
 		return nil
 	}
-	port, err := r.freePort(ports)
-	if err != nil {
-		return err
+	taken := make(map[int]bool, len(r.Slots))
+	for _, s := range r.Slots {
+		taken[s] = true
 	}
-	r.Slots[device] = port
-	return nil
+	for s := range slots {
+		if !taken[s] {
+			r.Slots[device] = s
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: all %d slots for disks and network cards are taken", r.ID, slots)
 }
 
 // listenQMP makes the socket before QEMU exists: a connection then waits for QEMU instead of failing until it is there,

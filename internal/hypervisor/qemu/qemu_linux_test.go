@@ -1,0 +1,132 @@
+package qemu
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"slipway"
+	"slipway/internal/guestimage"
+	"slipway/internal/hypervisor"
+	"slipway/internal/hypervisor/hypervisortest"
+)
+
+// tinyImage is made once for all tests.
+var tinyImage = sync.OnceValues(func() (guestimage.Built, error) {
+	for _, program := range []string{"qemu-system-x86_64", "qemu-img", "mke2fs", "dpkg-deb"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return guestimage.Built{}, err
+		}
+	}
+	ctx, cancel := testContext()
+	defer cancel()
+	return guestimage.Tiny(ctx, guestimage.DefaultCacheDir(), func(string) {})
+})
+
+// bench is a host for one test.
+type bench struct {
+	testing.TB
+	dir   string
+	image guestimage.Built
+}
+
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
+	image, err := tinyImage()
+	if err != nil {
+		tb.Skip("no tiny image: ", err)
+	}
+	// Not TempDir, which other users cannot enter.
+	dir, err := os.MkdirTemp("", "slipway-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	return &bench{tb, dir, image}
+}
+
+func (b *bench) driver() *Driver {
+	b.Helper()
+	d, err := New(Config{Dir: filepath.Join(b.dir, "machines"), RunDir: filepath.Join(b.dir, "run"), Accel: "tcg",
+		Log: slog.New(slog.NewTextHandler(b.Output(), nil))})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return d
+}
+
+func (b *bench) qcow2(args ...string) string {
+	b.Helper()
+	v := slipway.NewVolumeID()
+	path := filepath.Join(b.dir, string(v)+".qcow2")
+	if out, err := exec.Command("qemu-img", append(append([]string{"create", "-q", "-f", "qcow2"}, args...), path, "1G")...).CombinedOutput(); err != nil {
+		b.Fatalf("qemu-img: %v: %s", err, out)
+	}
+	return path
+}
+
+func (b *bench) blank() hypervisor.Disk {
+	v := slipway.NewVolumeID()
+	return hypervisor.Disk{Volume: v, Path: b.qcow2()}
+}
+
+func (b *bench) machine() hypervisor.Machine {
+	id := slipway.NewInstanceID()
+	return hypervisor.Machine{
+		ID: id, UUID: "ec2" + fmt.Sprintf("%05x-0000-4000-8000-%012x", time.Now().UnixNano()&0xfffff, time.Now().UnixNano()&0xffffffffffff), InstanceType: "t3.nano",
+		Cores: 1, ThreadsPerCore: 1, MemoryMiB: 128,
+		Boot:  hypervisor.Boot{Kernel: b.image.Kernel, Initrd: b.image.Initrd, Append: b.image.Append},
+		Disks: []hypervisor.Disk{{Volume: slipway.NewVolumeID(), Device: "/dev/xvda", Path: b.qcow2("-b", b.image.RootDisk, "-F", "qcow2")}},
+	}
+}
+
+func TestContract(t *testing.T) {
+	hypervisortest.Run(t, func(tb testing.TB) hypervisortest.Harness {
+		b := newBench(tb)
+		h := hypervisortest.Harness{
+			New:      func() hypervisor.Driver { return b.driver() },
+			Machine:  b.machine,
+			Disk:     b.blank,
+			Crash:    func(s hypervisor.Status) { syscall.Kill(s.PID, syscall.SIGKILL) },
+			File:     func(name string) string { return filepath.Join(b.dir, name) },
+			Ready:    "slipway-tiny: all ready",
+			Patience: 60 * time.Second,
+		}
+		if os.Geteuid() == 0 {
+			h.NIC = b.nic
+		}
+		return h
+	})
+}
+
+// nic is a card on a tap that leads nowhere and goes away with its last descriptor.
+func (b *bench) nic() hypervisor.NIC {
+	return hypervisor.NIC{Interface: slipway.NewInterfaceID(), MAC: "02:00:00:00:00:01", OpenTap: func() (*os.File, error) {
+		f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		req, err := unix.NewIfreq("sliptest%d")
+		if err != nil {
+			return nil, err
+		}
+		req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
+		return f, unix.IoctlIfreq(int(f.Fd()), unix.TUNSETIFF, req)
+	}}
+}
+
+func testContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), 10*time.Minute)
+}
