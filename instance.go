@@ -152,6 +152,7 @@ type Instance struct {
 
 	// EC2-Classic, which has no ENI.
 	ClassicIP     netip.Addr        `json:",omitzero"`
+	ClassicPublic netip.Addr        `json:",omitzero"`
 	ClassicGroups []SecurityGroupID `json:",omitempty"`
 
 	Monitoring            bool   `json:",omitempty"`

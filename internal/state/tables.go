@@ -44,11 +44,14 @@ var (
 	Instances = &Table[slipway.Instance]{kind: "instance",
 		key: func(in *slipway.Instance) (Scope, string) { return Scope{in.Account, in.Region}, string(in.ID) },
 		terms: func(in *slipway.Instance) []string {
-			terms := append(tagTerms(in.Tags), "reservation/"+string(in.Reservation), "state/"+string(in.State), "type/"+in.Type)
+			terms := append(tagTerms(in.Tags), "/id/"+string(in.ID), "reservation/"+string(in.Reservation), "state/"+string(in.State), "type/"+in.Type)
 			if in.State != slipway.Terminated {
 				terms = append(terms, "/host/"+string(in.Host))
 			} else {
 				terms = append(terms, "/terminated")
+			}
+			if in.Placement.GroupID != "" && in.State != slipway.Terminated {
+				terms = append(terms, "pg/"+string(in.Placement.GroupID))
 			}
 			if in.VPC != "" {
 				terms = append(terms, "vpc/"+string(in.VPC), "subnet/"+string(in.Subnet))
@@ -74,7 +77,11 @@ var (
 			return Shared(s.Region), string(s.ID)
 		},
 		terms: func(s *slipway.Snapshot) []string {
-			return append(tagTerms(s.Tags), "volume/"+string(s.Volume), "state/"+s.State)
+			terms := append(tagTerms(s.Tags), "volume/"+string(s.Volume), "state/"+s.State, "/id/"+string(s.ID))
+			if s.State == "pending" || s.State == "deleting" {
+				terms = append(terms, "/todo/"+string(s.Host))
+			}
+			return terms
 		},
 		absent: notFound(slipway.InvalidSnapshotNotFound, "The snapshot '%s' does not exist.")}
 	KeyPairs = &Table[slipway.KeyPair]{kind: "keypair",
@@ -83,7 +90,7 @@ var (
 
 	VPCs = &Table[slipway.VPC]{kind: "vpc",
 		key:    func(v *slipway.VPC) (Scope, string) { return Scope{v.Account, v.Region}, string(v.ID) },
-		terms:  func(v *slipway.VPC) []string { return append(tagTerms(v.Tags), "/all") },
+		terms:  func(v *slipway.VPC) []string { return append(tagTerms(v.Tags), "/id/"+string(v.ID)) },
 		absent: notFound(slipway.InvalidVpcIDNotFound, "The vpc ID '%s' does not exist")}
 	Subnets = &Table[slipway.Subnet]{kind: "subnet",
 		key:    func(s *slipway.Subnet) (Scope, string) { return Scope{s.Account, s.Region}, string(s.ID) },
@@ -143,13 +150,18 @@ var (
 	Volumes = &Table[slipway.Volume]{kind: "volume",
 		key: func(v *slipway.Volume) (Scope, string) { return Scope{v.Account, v.Region}, string(v.ID) },
 		terms: func(v *slipway.Volume) []string {
-			terms := append(tagTerms(v.Tags), "state/"+v.State, "/host/"+string(v.Host))
+			terms := append(tagTerms(v.Tags), "state/"+v.State, "/host/"+string(v.Host), "/id/"+string(v.ID))
 			if v.Attachment != nil {
 				terms = append(terms, "instance/"+string(v.Attachment.Instance))
 			}
 			return terms
 		},
 		absent: notFound(slipway.InvalidVolumeNotFound, "The volume '%s' does not exist.")}
+
+	PlacementGroups = &Table[slipway.PlacementGroup]{kind: "pg",
+		key:    func(g *slipway.PlacementGroup) (Scope, string) { return Scope{g.Account, g.Region}, g.Name },
+		terms:  func(g *slipway.PlacementGroup) []string { return tagTerms(g.Tags) },
+		absent: notFound(slipway.InvalidPlacementGroupUnknown, "The Placement Group '%s' is unknown.")}
 
 	Timelines = &Table[Timeline]{kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }}
 	Tokens    = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }}
@@ -158,7 +170,7 @@ var (
 
 // all is every table, for Schema.
 var all = []described{Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, KeyPairs, VPCs, Subnets, Interfaces,
-	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, DHCPOptions, Addresses, Volumes, Timelines, Tokens, InUse}
+	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, DHCPOptions, Addresses, Volumes, PlacementGroups, Timelines, Tokens, InUse}
 
 // Timeline is what happened on the way of a launch, and why it went where it went. Its id is the instance's or the request's.
 type Timeline struct {

@@ -1,0 +1,201 @@
+package hosts
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"slipway"
+	"slipway/internal/dataplane"
+	"slipway/internal/hostapi"
+	"slipway/internal/imds"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Instance says what is wanted of an instance.
+func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.InstanceID) (hostapi.Assignment, bool, error) {
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return hostapi.Assignment{}, false, err
+	}
+	in := instanceByID(r, id)
+	if in == nil || in.Host != host || in.State == slipway.Terminated {
+		return hostapi.Assignment{}, false, nil
+	}
+	kind := slipway.FindInstanceType(in.Type)
+	if kind == nil {
+		return hostapi.Assignment{}, false, fmt.Errorf("%s has the type %s, which the catalogue lacks", id, in.Type)
+	}
+	a := hostapi.Assignment{
+		ID: in.ID, Account: in.Account, VPC: in.VPC, Wanted: in.Wanted, Boots: in.Boots, Reboots: in.Reboots, Force: in.Force, Resume: in.Hibernated,
+		Type: in.Type, UUID: UUID(in.ID), Cores: int(in.Cores), Threads: int(in.ThreadsPerCore), MemoryMiB: int(kind.MemoryMiB), Boot: in.Boot,
+		AdmittedAt: in.LaunchTime,
+	}
+	scope := state.Scope{Account: in.Account, Region: in.Region}
+	for _, b := range in.Volumes {
+		v := state.Volumes.See(r, scope, string(b.Volume))
+		if v == nil || b.Detaching {
+			continue
+		}
+		if in.Wanted == slipway.WantTerminated && b.DeleteOnTermination {
+			a.DeleteVolumes = append(a.DeleteVolumes, v.ID)
+		}
+		w := volume(r, v)
+		w.Device = b.Device
+		if b.Device == in.RootDevice {
+			a.Volumes = append([]hostapi.Volume{w}, a.Volumes...)
+		} else {
+			a.Volumes = append(a.Volumes, w)
+		}
+	}
+	ports := ports(r, in)
+	for _, n := range ports {
+		a.Interfaces = append(a.Interfaces, port(r, in, n))
+	}
+	a.Metadata = metadata(r, in, ports)
+	return a, true, nil
+}
+
+// UUID is the system UUID that the guest sees. It begins with "ec2", which is how cloud-init knows EC2, and is the
+// instance's for ever.
+func UUID(id slipway.InstanceID) string {
+	h := sha256.Sum256([]byte(id))
+	x := hex.EncodeToString(h[:])
+	return "ec2" + x[3:8] + "-" + x[8:12] + "-4" + x[13:16] + "-a" + x[17:20] + "-" + x[20:32]
+}
+
+func volume(r store.Reader, v *slipway.Volume) hostapi.Volume {
+	w := hostapi.Volume{
+		ID: v.ID, Snapshot: v.Snapshot, SizeGiB: int(v.SizeGiB), IOPS: int(v.IOPS), Throughput: int(v.Throughput), Secret: v.Secret, Deleted: v.State == "deleting",
+	}
+	if v.Attachment != nil {
+		w.Attached, w.Device = v.Attachment.Instance, v.Attachment.Device
+	}
+	if snap := state.FindSnapshot(r, v.Region, string(v.Snapshot)); snap != nil {
+		w.BaseSecret = snap.Secret
+	}
+	return w
+}
+
+// ports are an instance's interfaces by device index; those being detached are no longer wanted.
+func ports(r store.Reader, in *slipway.Instance) []*slipway.Interface {
+	var out []*slipway.Interface
+	for _, id := range in.Interfaces {
+		n := state.Interfaces.See(r, state.Scope{Account: in.Account, Region: in.Region}, string(id))
+		if n != nil && n.Attachment != nil && !n.Attachment.Detaching {
+			out = append(out, n)
+		}
+	}
+	slices.SortFunc(out, func(a, b *slipway.Interface) int { return int(a.Attachment.DeviceIndex - b.Attachment.DeviceIndex) })
+	return out
+}
+
+func port(r store.Reader, in *slipway.Instance, n *slipway.Interface) dataplane.Port {
+	host, domain, _ := strings.Cut(slipway.PrivateName(in.Region, in.DNS, in.ID, n.IP()), ".")
+	p := dataplane.Port{
+		Interface: n.ID, Instance: in.ID, Subnet: n.Subnet, MAC: n.MAC, Addresses6: n.IPv6, Prefixes: n.Prefixes, Groups: n.Groups,
+		SourceDestCheck: n.SourceDestCheck, Public: map[netip.Addr]netip.Addr{}, Hostname: host, Domain: domain, DeviceIndex: int(n.Attachment.DeviceIndex),
+	}
+	for _, a := range n.Addresses {
+		p.Addresses = append(p.Addresses, a.IP)
+		if a.Public.IsValid() {
+			p.Public[a.IP] = a.Public
+		}
+	}
+	return p
+}
+
+// metadata is what the guest may learn about itself.
+func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) imds.Instance {
+	scope := state.Scope{Account: in.Account, Region: in.Region}
+	zone, _ := slipway.FindZone(in.Region, in.Zone)
+	vpc := state.VPCs.See(r, scope, string(in.VPC))
+	names := vpc != nil && vpc.DNSHostnames
+	m := imds.Instance{
+		ID: in.ID, Account: in.Account, Region: in.Region, Zone: in.Zone, ZoneID: zone.ID, Type: in.Type, Image: in.Image, Reservation: in.Reservation,
+		LaunchIndex: in.LaunchIndex, Launched: in.LaunchTime, Architecture: in.Architecture, Options: in.Metadata, KeyName: in.KeyName, PublicKey: in.PublicKey,
+		UserData: in.UserData, Devices: map[string]string{"ami": in.RootDevice, "root": in.RootDevice}, Lifecycle: "on-demand", Interruption: in.Interruption,
+		Monitoring: in.Monitoring, ProductCodes: in.ProductCodes, GroupName: in.Placement.GroupName, Partition: in.Placement.Partition, Tags: in.Tags,
+		DomainSuffix: "amazonaws.com",
+	}
+	if in.Lifecycle != "" {
+		m.Lifecycle = in.Lifecycle
+	}
+	n := 0
+	for _, b := range in.Volumes {
+		if b.Device != in.RootDevice && !b.Detaching {
+			n++
+			m.Devices["ebs"+strconv.Itoa(n)] = strings.TrimPrefix(b.Device, "/dev/")
+		}
+	}
+	for i, p := range ports {
+		w := imds.Interface{
+			ID: p.ID, DeviceIndex: p.Attachment.DeviceIndex, MAC: p.MAC, Owner: p.Account, Hostname: slipway.PrivateName(in.Region, in.DNS, in.ID, p.IP()),
+			Addresses: p.Addresses, IPv6: p.IPv6, Prefixes: p.Prefixes, Prefixes6: p.Prefixes6, GroupIDs: p.Groups, Subnet: p.Subnet, VPC: p.VPC,
+		}
+		for _, g := range p.Groups {
+			if group := state.SecurityGroups.See(r, scope, string(g)); group != nil {
+				w.Groups = append(w.Groups, group.Name)
+			}
+		}
+		if len(p.Addresses) > 0 {
+			w.PublicName = slipway.PublicName(in.Region, names, p.Addresses[0].Public)
+		}
+		if s := state.Subnets.See(r, scope, string(p.Subnet)); s != nil {
+			w.SubnetCIDR, w.SubnetCIDR6 = s.CIDR, s.IPv6.Prefix
+		}
+		if vpc != nil {
+			for _, c := range vpc.CIDRs {
+				w.VPCCIDRs = append(w.VPCCIDRs, c.Prefix)
+			}
+			for _, c := range vpc.IPv6 {
+				w.VPCCIDRs6 = append(w.VPCCIDRs6, c.Prefix)
+			}
+		}
+		if i == 0 {
+			m.Hostname, m.PublicName, m.Groups = w.Hostname, w.PublicName, w.Groups
+			if len(p.Addresses) > 0 {
+				m.PublicIP = p.Addresses[0].Public
+			}
+		}
+		m.Interfaces = append(m.Interfaces, w)
+	}
+	return m
+}
+
+// Volume says what is wanted of a volume's file.
+func (s *Service) Volume(ctx context.Context, host slipway.HostID, id slipway.VolumeID) (hostapi.Volume, bool, error) {
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return hostapi.Volume{}, false, err
+	}
+	v := volumeByID(r, string(id))
+	if v == nil || v.Host != host {
+		return hostapi.Volume{}, false, nil
+	}
+	busy := v.State == "deleting" || v.Modification != nil && v.Modification.State == "modifying"
+	return volume(r, v), busy, nil
+}
+
+// Snapshot says what is wanted of a snapshot's file.
+func (s *Service) Snapshot(ctx context.Context, host slipway.HostID, id slipway.SnapshotID) (hostapi.Snapshot, bool, error) {
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return hostapi.Snapshot{}, false, err
+	}
+	n := snapshotByID(r, string(id))
+	if n == nil || n.Host != host {
+		return hostapi.Snapshot{}, false, nil
+	}
+	out := hostapi.Snapshot{ID: n.ID, Volume: n.Volume, Source: n.Source, SizeGiB: int(n.SizeGiB), Done: n.State == "completed" || n.State == "error", Deleted: n.State == "deleting"}
+	if v := volumeByID(r, string(n.Volume)); v != nil && v.Attachment != nil {
+		out.Instance = v.Attachment.Instance
+	}
+	return out, true, nil
+}

@@ -1,0 +1,220 @@
+package hosts
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"slices"
+
+	"slipway"
+	"slipway/internal/dataplane"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Network says what a VPC looks like from a host: its ranges, routes and filters, and the interfaces of the instances there.
+func (s *Service) Network(ctx context.Context, host slipway.HostID, id slipway.VPCID) (dataplane.Network, bool, error) {
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return dataplane.Network{}, false, err
+	}
+	scope, vpc := owner(r, id)
+	if vpc == nil {
+		return dataplane.Network{}, false, nil
+	}
+	n := dataplane.Network{
+		VPC: id, Revision: r.Revision(), Members: map[slipway.SecurityGroupID][]netip.Addr{}, Groups: map[slipway.SecurityGroupID][]dataplane.Rule{},
+	}
+	for _, c := range vpc.CIDRs {
+		n.CIDRs = append(n.CIDRs, c.Prefix)
+	}
+	for _, c := range vpc.IPv6 {
+		n.CIDRs6 = append(n.CIDRs6, c.Prefix)
+	}
+	for in := range state.Instances.By(r, scope, "vpc/"+string(id)) {
+		if in.Host != host || !wired(in) {
+			continue
+		}
+		for _, p := range ports(r, in) {
+			n.Ports = append(n.Ports, port(r, in, p))
+		}
+	}
+	if len(n.Ports) == 0 {
+		return n, false, nil
+	}
+	s.subnets(r, scope, vpc, &n)
+	groups(r, scope, &n)
+	names(r, scope, vpc, &n)
+	return n, true, nil
+}
+
+// wired says whether an instance's interfaces are up on its host.
+func wired(in *slipway.Instance) bool {
+	switch in.State {
+	case slipway.Pending, slipway.Running, slipway.Stopping, slipway.ShuttingDown:
+		return true
+	}
+	return false
+}
+
+func (s *Service) subnets(r store.Reader, scope state.Scope, vpc *slipway.VPC, n *dataplane.Network) {
+	tables := map[slipway.SubnetID]*slipway.RouteTable{}
+	var main *slipway.RouteTable
+	for t := range state.RouteTables.By(r, scope, "vpc/"+string(vpc.ID)) {
+		for _, a := range t.Associations {
+			if a.Main {
+				main = t
+			}
+			tables[a.Subnet] = t
+		}
+	}
+	for sub := range state.Subnets.By(r, scope, "vpc/"+string(vpc.ID)) {
+		w := dataplane.Subnet{ID: sub.ID, CIDR: sub.CIDR, CIDR6: sub.IPv6.Prefix}
+		t := tables[sub.ID]
+		if t == nil {
+			t = main
+		}
+		if t != nil {
+			for _, rt := range t.Routes {
+				w.Routes = append(w.Routes, route(r, scope, vpc, rt))
+			}
+		}
+		if acl := state.NetworkACLs.See(r, scope, string(sub.NetworkACL)); acl != nil && !open(acl) {
+			w.ACL = slices.Clone(acl.Entries)
+			slices.SortFunc(w.ACL, func(a, b slipway.ACLEntry) int { return cmp.Compare(a.Number, b.Number) })
+		}
+		n.Subnets = append(n.Subnets, w)
+	}
+}
+
+// open says whether an ACL lets all IPv4 pass by its first entries: then it need not be asked.
+func open(acl *slipway.NetworkACL) bool {
+	for _, egress := range []bool{true, false} {
+		first := slipway.ACLEntry{Number: 1 << 20}
+		for _, e := range acl.Entries {
+			if e.Egress == egress && e.CIDR.Addr().Is4() && e.Number < first.Number {
+				first = e
+			}
+		}
+		if !first.Allow || first.Protocol != "-1" || first.CIDR.Bits() != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func route(r store.Reader, scope state.Scope, vpc *slipway.VPC, rt slipway.Route) dataplane.Route {
+	w := dataplane.Route{Destination: rt.Destination, Target: dataplane.Blackhole}
+	eni := rt.Interface
+	if rt.Instance != "" {
+		if in := state.Instances.See(r, scope, string(rt.Instance)); in != nil && len(in.Interfaces) > 0 {
+			eni = in.Interfaces[0]
+		}
+	}
+	switch {
+	case rt.Gateway != "":
+		if g := state.InternetGateways.See(r, scope, rt.Gateway); g != nil && g.VPC == vpc.ID {
+			w.Target = dataplane.Internet
+		}
+	case eni != "":
+		w.Target, w.Interface = dataplane.ToPort, eni
+	}
+	return w
+}
+
+// groups adds the rules of the ports' groups and the members of the groups that they refer to.
+func groups(r store.Reader, scope state.Scope, n *dataplane.Network) {
+	for _, p := range n.Ports {
+		for _, id := range p.Groups {
+			if _, done := n.Groups[id]; done {
+				continue
+			}
+			n.Groups[id] = []dataplane.Rule{}
+			g := state.SecurityGroups.See(r, scope, string(id))
+			if g == nil {
+				continue
+			}
+			for _, rule := range g.Rules {
+				w := dataplane.Rule{Egress: rule.Egress, Protocol: rule.Protocol, From: rule.From, To: rule.To, Group: rule.Group}
+				if rule.CIDR.IsValid() {
+					w.CIDRs = []netip.Prefix{rule.CIDR}
+				}
+				n.Groups[id] = append(n.Groups[id], w)
+				if rule.Group != "" {
+					n.Members[rule.Group] = members(r, scope, rule.Group)
+				}
+			}
+		}
+	}
+}
+
+func members(r store.Reader, scope state.Scope, group slipway.SecurityGroupID) []netip.Addr {
+	out := []netip.Addr{}
+	for eni := range state.Interfaces.By(r, scope, "group/"+string(group)) {
+		for _, a := range eni.Addresses {
+			out = append(out, a.IP)
+		}
+		out = append(out, eni.IPv6...)
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return out
+}
+
+// names adds what the VPC's resolver knows, and what its DHCP says.
+func names(r store.Reader, scope state.Scope, vpc *slipway.VPC, n *dataplane.Network) {
+	n.DNS = dataplane.DNS{Enabled: vpc.DNSSupport, Names: map[string][]netip.Addr{}, Domain: slipway.PrivateDomain(vpc.Region)}
+	for eni := range state.Interfaces.By(r, scope, "vpc/"+string(vpc.ID)) {
+		dns := slipway.PrivateDNS{}
+		id := slipway.InstanceID("")
+		if eni.Attachment != nil && eni.Attachment.DeviceIndex == 0 {
+			if in := state.Instances.See(r, scope, string(eni.Attachment.Instance)); in != nil {
+				dns, id = in.DNS, in.ID
+			}
+		}
+		for i, a := range eni.Addresses {
+			add(n, slipway.PrivateName(vpc.Region, slipway.PrivateDNS{}, "", a.IP), a.IP)
+			if i == 0 && id != "" && (dns.HostnameType == "resource-name" || dns.ARecord) {
+				add(n, string(id)+"."+slipway.PrivateDomain(vpc.Region), a.IP)
+			}
+			add(n, slipway.PublicName(vpc.Region, vpc.DNSHostnames, a.Public), a.IP)
+		}
+		if id != "" && dns.AAAARecord {
+			for _, ip := range eni.IPv6 {
+				add(n, string(id)+"."+slipway.PrivateDomain(vpc.Region), ip)
+			}
+		}
+	}
+	options := state.DHCPOptions.See(r, scope, vpc.DHCPOptions)
+	if options == nil {
+		return
+	}
+	for _, o := range options.Options {
+		switch o.Key {
+		case "domain-name":
+			if len(o.Values) > 0 {
+				n.DNS.Domain = o.Values[0]
+			}
+		case "domain-name-servers":
+			n.DNS.Servers = parse(o.Values)
+		case "ntp-servers":
+			n.DNS.NTP = parse(o.Values)
+		}
+	}
+}
+
+func add(n *dataplane.Network, host string, ip netip.Addr) {
+	if host != "" {
+		n.DNS.Names[name(host)] = append(n.DNS.Names[name(host)], ip)
+	}
+}
+
+// parse keeps what is an address: "AmazonProvidedDNS" is us.
+func parse(values []string) []netip.Addr {
+	var out []netip.Addr
+	for _, v := range values {
+		if ip, err := netip.ParseAddr(v); err == nil {
+			out = append(out, ip)
+		}
+	}
+	return out
+}

@@ -1,0 +1,420 @@
+package instances
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/securitygroups"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Attribute answers DescribeInstanceAttribute: one attribute at a time, its element there even when it has no value, because
+// Terraform looks into it unasked.
+func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeInstanceAttributeRequest) (*ec2wire.InstanceAttribute, error) {
+	switch {
+	case shape.Get(in.InstanceId) == "":
+		return nil, slipway.Missing("InstanceId")
+	case shape.Get(in.Attribute) == "":
+		return nil, slipway.Missing("Attribute")
+	}
+	id, err := slipway.ParseInstanceID(*in.InstanceId)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i, err := state.Instances.Must(r, state.Of(ctx), string(id))
+	if err != nil {
+		return nil, err
+	}
+	v := look(r, i)
+	out := &ec2wire.InstanceAttribute{InstanceId: shape.Text(id)}
+	text := func(s string) *ec2wire.AttributeValue { return &ec2wire.AttributeValue{Value: shape.Text(s)} }
+	yes := func(b bool) *ec2wire.AttributeBooleanValue { return &ec2wire.AttributeBooleanValue{Value: &b} }
+	switch *in.Attribute {
+	case "instanceType":
+		out.InstanceType = text(i.Type)
+	case "kernel":
+		out.KernelId = text("")
+	case "ramdisk":
+		out.RamdiskId = text("")
+	case "userData":
+		out.UserData = text(base64.StdEncoding.EncodeToString(i.UserData))
+	case "disableApiTermination":
+		out.DisableApiTermination = yes(i.ProtectTerminate)
+	case "disableApiStop":
+		out.DisableApiStop = yes(i.ProtectStop)
+	case "instanceInitiatedShutdownBehavior":
+		out.InstanceInitiatedShutdownBehavior = text(i.ShutdownBehavior)
+	case "rootDeviceName":
+		out.RootDeviceName = text(i.RootDevice)
+	case "sourceDestCheck":
+		if len(v.ports) > 1 {
+			return nil, severalInterfaces(i.ID)
+		}
+		out.SourceDestCheck = yes(len(v.ports) == 0 || v.ports[0].SourceDestCheck)
+	case "ebsOptimized":
+		out.EbsOptimized = yes(i.EBSOptimized)
+	case "enaSupport":
+		out.EnaSupport = yes(v.kind != nil && v.kind.ENA != "unsupported")
+	case "sriovNetSupport":
+		out.SriovNetSupport = text("")
+	case "enclaveOptions":
+		out.EnclaveOptions = &ec2wire.EnclaveOptions{Enabled: shape.Of(false)}
+	case "groupSet":
+		out.Groups = v.groupSet(v.ownGroups())
+	case "productCodes":
+		out.ProductCodes = v.wire().ProductCodes
+	case "blockDeviceMapping":
+		out.BlockDeviceMappings = v.blockDevices()
+	default:
+		return nil, slipway.Invalid(*in.Attribute, "attribute", "Unknown attribute.")
+	}
+	return out, nil
+}
+
+func severalInterfaces(id slipway.InstanceID) error {
+	return slipway.Errorf(slipway.InvalidInstanceID, "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", id)
+}
+
+// edit is one attribute's change, on a record that is the caller's to change.
+type edit func(tx store.Tx, i *slipway.Instance) error
+
+// whenStopped guards what only a stopped instance lets be changed.
+func whenStopped(e edit) edit {
+	return func(tx store.Tx, i *slipway.Instance) error {
+		if i.State != slipway.Stopped {
+			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in the 'stopped' state.", i.ID)
+		}
+		return e(tx, i)
+	}
+}
+
+// Modify answers ModifyInstanceAttribute: exactly one attribute, in the typed form or by name.
+func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyInstanceAttributeRequest) error {
+	if shape.Get(in.InstanceId) == "" {
+		return slipway.Missing("InstanceId")
+	}
+	id, err := slipway.ParseInstanceID(*in.InstanceId)
+	if err != nil {
+		return err
+	}
+	edits, err := s.edits(in)
+	if err != nil {
+		return err
+	}
+	switch len(edits) {
+	case 0:
+		return slipway.Errorf(slipway.InvalidParameterCombination, "No attributes specified.")
+	case 1:
+	default:
+		return slipway.Errorf(slipway.InvalidParameterCombination, "Fields for multiple attribute types specified")
+	}
+	return s.edit(ctx, id, edits[0])
+}
+
+func (s *Service) edit(ctx context.Context, id slipway.InstanceID, e edit) error {
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		i, err := state.Instances.Get(tx, state.Of(ctx), string(id))
+		if err != nil {
+			return err
+		}
+		if i.State == slipway.Terminated || i.State == slipway.ShuttingDown {
+			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in a valid state for this operation.", id)
+		}
+		if err := e(tx, i); err != nil {
+			return err
+		}
+		return state.Instances.Put(tx, i)
+	})
+}
+
+func (s *Service) edits(in *ec2wire.ModifyInstanceAttributeRequest) ([]edit, error) {
+	var out []edit
+	if name := shape.Get(in.Attribute); name != "" {
+		e, err := byName(name, shape.Get(in.Value))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	} else if in.Value != nil {
+		return nil, slipway.Missing("Attribute")
+	}
+	flag := func(v *ec2wire.AttributeBooleanValue, set func(*slipway.Instance, bool)) {
+		if v != nil && v.Value != nil {
+			out = append(out, func(_ store.Tx, i *slipway.Instance) error { set(i, *v.Value); return nil })
+		}
+	}
+	flag(in.DisableApiTermination, func(i *slipway.Instance, b bool) { i.ProtectTerminate = b })
+	flag(in.DisableApiStop, func(i *slipway.Instance, b bool) { i.ProtectStop = b })
+	if v := in.InstanceInitiatedShutdownBehavior; v != nil {
+		out = append(out, setShutdown(shape.Get(v.Value)))
+	}
+	if v := in.InstanceType; v != nil {
+		out = append(out, whenStopped(setType(shape.Get(v.Value))))
+	}
+	if v := in.UserData; v != nil {
+		out = append(out, whenStopped(setUserData(v.Value)))
+	}
+	if v := in.EbsOptimized; v != nil && v.Value != nil {
+		out = append(out, whenStopped(func(_ store.Tx, i *slipway.Instance) error { i.EBSOptimized = *v.Value; return nil }))
+	}
+	if v := in.EnaSupport; v != nil && v.Value != nil {
+		out = append(out, whenStopped(func(_ store.Tx, i *slipway.Instance) error {
+			if !*v.Value {
+				return slipway.Errorf(slipway.UnsupportedOperation, "Enhanced networking cannot be switched off.")
+			}
+			return nil
+		}))
+	}
+	if v := in.SriovNetSupport; v != nil && shape.Get(v.Value) != "" {
+		out = append(out, whenStopped(func(store.Tx, *slipway.Instance) error {
+			return slipway.Errorf(slipway.UnsupportedInstanceAttribute, "The attribute sriovNetSupport is not supported: guests here have virtio network cards.")
+		}))
+	}
+	if v := in.EnclaveOptions; v != nil && shape.Get(v.Enabled) {
+		return nil, slipway.Errorf(slipway.UnsupportedOperation, "There are no Nitro enclaves on this host.")
+	}
+	if in.Kernel != nil && shape.Get(in.Kernel.Value) != "" || in.Ramdisk != nil && shape.Get(in.Ramdisk.Value) != "" {
+		return nil, slipway.Errorf(slipway.UnsupportedInstanceAttribute, "Kernel and RAM disk images (aki-, ari-) are not supported.")
+	}
+	if v := in.SourceDestCheck; v != nil && v.Value != nil {
+		out = append(out, setSourceDest(*v.Value))
+	}
+	if len(in.Groups) > 0 {
+		out = append(out, setGroups(in.Groups))
+	}
+	if len(in.BlockDeviceMappings) > 0 {
+		out = append(out, setDevices(in.BlockDeviceMappings))
+	}
+	return out, nil
+}
+
+// byName is the older form: Attribute and Value.
+func byName(name, value string) (edit, error) {
+	switch name {
+	case "disableApiTermination":
+		b := strings.EqualFold(value, "true")
+		if !b && !strings.EqualFold(value, "false") {
+			return nil, slipway.Invalid(value, "value", "It must be true or false.")
+		}
+		return func(_ store.Tx, i *slipway.Instance) error { i.ProtectTerminate = b; return nil }, nil
+	case "instanceInitiatedShutdownBehavior":
+		return setShutdown(value), nil
+	case "instanceType":
+		return whenStopped(setType(value)), nil
+	case "userData":
+		data, err := userData(value)
+		if err != nil {
+			return nil, err
+		}
+		return whenStopped(setUserData(data)), nil
+	case "kernel", "ramdisk":
+		return nil, slipway.Errorf(slipway.UnsupportedInstanceAttribute, "Kernel and RAM disk images (aki-, ari-) are not supported.")
+	}
+	return nil, slipway.Invalid(name, "attribute", "Unknown attribute.")
+}
+
+func setShutdown(value string) edit {
+	return func(_ store.Tx, i *slipway.Instance) error {
+		if value != "stop" && value != "terminate" {
+			return slipway.Invalid(value, "instanceInitiatedShutdownBehavior", "It must be stop or terminate.")
+		}
+		i.ShutdownBehavior = value
+		return nil
+	}
+}
+
+func setType(value string) edit {
+	return func(tx store.Tx, i *slipway.Instance) error {
+		to, from := slipway.FindInstanceType(value), slipway.FindInstanceType(i.Type)
+		if to == nil {
+			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "Invalid value '%s' for InstanceType.", value)
+		}
+		if !slices.Contains(to.Architectures, i.Architecture) {
+			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "The instance type %s does not have the architecture %s of the instance.", value, i.Architecture)
+		}
+		b, err := state.Ledgers.Get(tx, state.Global, string(i.Host))
+		if err != nil {
+			return err
+		}
+		b.VCPUs += int(to.VCPUs - i.Cores*i.ThreadsPerCore)
+		b.MemoryMiB += int(to.MemoryMiB - from.MemoryMiB)
+		host, err := state.Hosts.Must(tx, state.Global, string(i.Host))
+		if err != nil {
+			return err
+		}
+		if b.MemoryMiB > host.MemoryMiB {
+			return slipway.Errorf(slipway.InsufficientInstanceCapacity, "The host of instance '%s' does not have sufficient %s capacity.", i.ID, value)
+		}
+		i.Type, i.Cores, i.ThreadsPerCore = to.Name, to.Cores, to.ThreadsPerCore
+		i.CPUCredits = to.DefaultCredits()
+		return state.Ledgers.Put(tx, b)
+	}
+}
+
+func setUserData(data []byte) edit {
+	return func(_ store.Tx, i *slipway.Instance) error {
+		if len(data) > maxUserData {
+			return slipway.Errorf(slipway.InvalidParameterValue, "User data is limited to %d bytes", maxUserData)
+		}
+		i.UserData = data
+		return nil
+	}
+}
+
+// onlyInterface is the instance's one interface, for attributes that are an interface's.
+func onlyInterface(tx store.Tx, i *slipway.Instance) (*slipway.Interface, error) {
+	switch len(i.Interfaces) {
+	case 0:
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The instance '%s' is in EC2-Classic, where this attribute is fixed.", i.ID)
+	case 1:
+		return state.Interfaces.Get(tx, state.Scope{Account: i.Account, Region: i.Region}, string(i.Interfaces[0]))
+	}
+	return nil, severalInterfaces(i.ID)
+}
+
+func setSourceDest(check bool) edit {
+	return func(tx store.Tx, i *slipway.Instance) error {
+		n, err := onlyInterface(tx, i)
+		if err != nil {
+			return err
+		}
+		n.SourceDestCheck = check
+		return state.Interfaces.Put(tx, n)
+	}
+}
+
+func setGroups(names []string) edit {
+	return func(tx store.Tx, i *slipway.Instance) error {
+		ids, err := groupIDs(names)
+		if err != nil {
+			return err
+		}
+		n, err := onlyInterface(tx, i)
+		if err != nil {
+			return err
+		}
+		scope := state.Scope{Account: i.Account, Region: i.Region}
+		if n.Groups, err = securitygroups.Resolve(tx, scope, i.VPC, ids, nil); err != nil {
+			return err
+		}
+		return state.Interfaces.Put(tx, n)
+	}
+}
+
+func setDevices(in []ec2wire.InstanceBlockDeviceMappingSpecification) edit {
+	return func(tx store.Tx, i *slipway.Instance) error {
+		for _, m := range in {
+			at := slices.IndexFunc(i.Volumes, func(b slipway.BlockDevice) bool { return b.Device == shape.Get(m.DeviceName) })
+			if at < 0 {
+				return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "No device is currently mapped at %s", shape.Get(m.DeviceName))
+			}
+			if m.Ebs == nil || m.Ebs.DeleteOnTermination == nil {
+				continue
+			}
+			i.Volumes[at].DeleteOnTermination = *m.Ebs.DeleteOnTermination
+			err := state.Volumes.Edit(tx, state.Scope{Account: i.Account, Region: i.Region}, string(i.Volumes[at].Volume), func(v *slipway.Volume) error {
+				if v.Attachment != nil {
+					v.Attachment.DeleteOnTermination = *m.Ebs.DeleteOnTermination
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// ModifyMetadata answers ModifyInstanceMetadataOptions: members left out keep their value.
+func (s *Service) ModifyMetadata(ctx context.Context, in *ec2wire.ModifyInstanceMetadataOptionsRequest) (*ec2wire.ModifyInstanceMetadataOptionsResult, error) {
+	if shape.Get(in.InstanceId) == "" {
+		return nil, slipway.Missing("InstanceId")
+	}
+	id, err := slipway.ParseInstanceID(*in.InstanceId)
+	if err != nil {
+		return nil, err
+	}
+	to, err := MetadataValues(in.HttpTokens, in.HttpEndpoint, in.HttpProtocolIpv6, in.InstanceMetadataTags, in.HttpPutResponseHopLimit)
+	if err != nil {
+		return nil, err
+	}
+	out := &ec2wire.ModifyInstanceMetadataOptionsResult{InstanceId: shape.Text(id)}
+	err = s.edit(ctx, id, func(_ store.Tx, i *slipway.Instance) error {
+		if to.Tags == "enabled" {
+			for k := range i.Tags {
+				if strings.HasPrefix(k, "aws:") {
+					continue
+				}
+				if err := slipway.CheckMetadataTag(k); err != nil {
+					return err
+				}
+			}
+		}
+		m := &i.Metadata
+		for _, f := range []struct{ to, from *string }{{&m.HTTPTokens, &to.HTTPTokens}, {&m.HTTPEndpoint, &to.HTTPEndpoint}, {&m.HTTPIPv6, &to.HTTPIPv6}, {&m.Tags, &to.Tags}} {
+			if *f.from != "" {
+				*f.to = *f.from
+			}
+		}
+		if to.HopLimit != 0 {
+			m.HopLimit = to.HopLimit
+		}
+		m.Applied = i.State != slipway.Running // a running instance has them once its host says so
+		out.InstanceMetadataOptions = Options(*m, false)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ModifyCredits answers ModifyInstanceCreditSpecification; each instance succeeds or fails by itself.
+func (s *Service) ModifyCredits(ctx context.Context, in *ec2wire.ModifyInstanceCreditSpecificationRequest) (*ec2wire.ModifyInstanceCreditSpecificationResult, error) {
+	if len(in.InstanceCreditSpecifications) == 0 {
+		return nil, slipway.Missing("InstanceCreditSpecification")
+	}
+	out := &ec2wire.ModifyInstanceCreditSpecificationResult{
+		SuccessfulInstanceCreditSpecifications:   []ec2wire.SuccessfulInstanceCreditSpecificationItem{},
+		UnsuccessfulInstanceCreditSpecifications: []ec2wire.UnsuccessfulInstanceCreditSpecificationItem{},
+	}
+	for _, c := range in.InstanceCreditSpecifications {
+		id, err := slipway.ParseInstanceID(shape.Get(c.InstanceId))
+		if err != nil {
+			return nil, err
+		}
+		credits := shape.Get(c.CpuCredits)
+		if credits != "standard" && credits != "unlimited" {
+			return nil, slipway.Errorf(slipway.InvalidCpuCredits, "Invalid value '%s' for cpuCredits. It must be standard or unlimited.", credits)
+		}
+		err = s.edit(ctx, id, func(_ store.Tx, i *slipway.Instance) error {
+			if i.CPUCredits == "" {
+				return slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported, "The instance type %s does not support credit specification.", i.Type)
+			}
+			i.CPUCredits = credits
+			return nil
+		})
+		switch {
+		case err == nil:
+			out.SuccessfulInstanceCreditSpecifications = append(out.SuccessfulInstanceCreditSpecifications, ec2wire.SuccessfulInstanceCreditSpecificationItem{InstanceId: shape.Text(id)})
+		case slipway.CodeOf(err) == slipway.DryRunOperation || slipway.CodeOf(err) == slipway.InternalError:
+			return nil, err
+		default:
+			out.UnsuccessfulInstanceCreditSpecifications = append(out.UnsuccessfulInstanceCreditSpecifications, ec2wire.UnsuccessfulInstanceCreditSpecificationItem{
+				InstanceId: shape.Text(id), Error: &ec2wire.UnsuccessfulInstanceCreditSpecificationItemError{Code: shape.Of(string(slipway.CodeOf(err))), Message: shape.Of(err.Error())},
+			})
+		}
+	}
+	return out, nil
+}

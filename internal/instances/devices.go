@@ -1,0 +1,280 @@
+package instances
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"slipway"
+	"slipway/internal/placement"
+	"slipway/internal/state"
+	"slipway/internal/store"
+	"slipway/internal/volumes"
+)
+
+// device is one volume of the launch.
+type device struct {
+	name       string
+	spec       volumes.Spec
+	snapshot   slipway.SnapshotID
+	encrypted  bool
+	key        string
+	deleteWith bool
+}
+
+var deviceName = regexp.MustCompile(`^(/dev/)?(sd[a-z][1-9]?[0-9]?|xvd[a-z][a-z]?[1-9]?|hd[a-z]|nvme[0-9]+n1)$`)
+
+// findDevices lays the request's mapping over the image's, by device name (reference, section 6). The template's has been
+// merged into the request's before.
+func (l *launch) findDevices() error {
+	var names []string
+	merged := map[string]slipway.Mapping{}
+	for _, layer := range [][]slipway.Mapping{l.image.Devices, l.spec.Devices} {
+		for _, m := range layer {
+			below, there := merged[m.Device]
+			if !there {
+				names = append(names, m.Device)
+			}
+			merged[m.Device] = over(below, m)
+		}
+	}
+	if root := merged[l.image.RootDevice]; root.NoDevice {
+		return slipway.Errorf(slipway.InvalidBlockDeviceMapping, "The root device %s cannot be left out", l.image.RootDevice)
+	}
+	attached := int32(0)
+	for _, name := range names {
+		m := merged[name]
+		if !deviceName.MatchString(name) {
+			return slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Invalid device name %s", name)
+		}
+		if m.NoDevice || m.Virtual != "" {
+			continue // an instance store beyond what the type has is ignored, as EC2 does
+		}
+		d, err := l.device(m)
+		if err != nil {
+			return err
+		}
+		if name == l.image.RootDevice {
+			l.devices = append([]device{d}, l.devices...)
+		} else {
+			l.devices = append(l.devices, d)
+		}
+		if attached++; attached > l.kind.MaxAttachments {
+			return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance type %s takes at most %d volumes", l.kind.Name, l.kind.MaxAttachments)
+		}
+	}
+	return nil
+}
+
+// over lays one entry over a lower one, member by member.
+func over(below, m slipway.Mapping) slipway.Mapping {
+	if m.NoDevice || m.Virtual != "" {
+		return m
+	}
+	below.Device, below.NoDevice, below.Virtual = m.Device, false, ""
+	if m.Snapshot != "" {
+		below.Snapshot = m.Snapshot
+	}
+	if m.SizeGiB != 0 {
+		below.SizeGiB = m.SizeGiB
+	}
+	if m.Type != "" && m.Type != below.Type {
+		below.Type, below.IOPS, below.Throughput = m.Type, 0, 0
+	}
+	if m.IOPS != 0 {
+		below.IOPS = m.IOPS
+	}
+	if m.Throughput != 0 {
+		below.Throughput = m.Throughput
+	}
+	if m.Encrypted != nil {
+		below.Encrypted = m.Encrypted
+	}
+	if m.Key != "" {
+		below.Key = m.Key
+	}
+	if m.DeleteOnTermination != nil {
+		below.DeleteOnTermination = m.DeleteOnTermination
+	}
+	return below
+}
+
+func (l *launch) device(m slipway.Mapping) (device, error) {
+	root := m.Device == l.image.RootDevice
+	d := device{name: m.Device, snapshot: m.Snapshot, deleteWith: root, key: m.Key}
+	if m.DeleteOnTermination != nil {
+		d.deleteWith = *m.DeleteOnTermination
+	}
+	d.encrypted = m.Encrypted != nil && *m.Encrypted || m.Key != "" || l.region.Settings.EncryptByDefault
+	d.spec = volumes.Spec{Type: m.Type, SizeGiB: m.SizeGiB, IOPS: m.IOPS, Throughput: m.Throughput, Boot: root}
+	if root {
+		for _, own := range l.image.Devices {
+			if own.Device == m.Device && own.Snapshot != m.Snapshot {
+				return d, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "The snapshot of the root device %s cannot be changed", m.Device)
+			}
+		}
+	}
+	if m.Snapshot != "" {
+		snap, err := l.snapshot(m.Snapshot)
+		if err != nil {
+			return d, err
+		}
+		if d.spec.SizeGiB == 0 {
+			d.spec.SizeGiB = snap.SizeGiB
+		}
+		if d.spec.SizeGiB < snap.SizeGiB {
+			return d, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", d.spec.SizeGiB, snap.ID, snap.SizeGiB)
+		}
+		d.encrypted = d.encrypted || snap.Encrypted
+	} else if d.spec.SizeGiB == 0 {
+		return d, slipway.Errorf(slipway.MissingParameter, "The request must contain the parameter size or snapshotId for the device %s", m.Device)
+	}
+	var err error
+	d.spec, err = volumes.Complete(d.spec)
+	return d, err
+}
+
+// snapshot is one that the account may use, or that the image it may launch brings along.
+func (l *launch) snapshot(id slipway.SnapshotID) (*slipway.Snapshot, error) {
+	snap := state.FindSnapshot(l.tx, l.scope.Region, string(id))
+	if snap == nil {
+		return nil, state.Snapshots.Absent(string(id))
+	}
+	for _, m := range l.image.Devices {
+		if m.Snapshot == id {
+			return snap, nil
+		}
+	}
+	if snap.Account != l.scope.Account && !snap.Public && !contains(snap.SharedWith, l.scope.Account) {
+		return nil, state.Snapshots.Absent(string(id))
+	}
+	if snap.State != "completed" {
+		return nil, slipway.Errorf(slipway.IncorrectState, "Snapshot is in invalid state - %s", snap.State)
+	}
+	return snap, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, v := range list {
+		if v == s {
+			return true
+		}
+	}
+	return false
+}
+
+// findGroup is the placement group that the launch joins.
+func (l *launch) findGroup() error {
+	p := l.spec.Placement
+	if p.Partition != 0 && p.GroupName == "" && p.GroupID == "" {
+		return slipway.Errorf(slipway.InvalidParameterCombination, "The parameter partitionNumber requires a placement group")
+	}
+	switch {
+	case p.GroupName != "":
+		l.group = state.PlacementGroups.See(l.tx, l.scope, p.GroupName)
+	case p.GroupID != "":
+		for g := range state.PlacementGroups.All(l.tx, l.scope) {
+			if g.ID == p.GroupID {
+				l.group = g
+			}
+		}
+	default:
+		return nil
+	}
+	if l.group == nil {
+		return state.PlacementGroups.Absent(p.GroupName + string(p.GroupID))
+	}
+	if p.Partition != 0 && (l.group.Strategy != "partition" || p.Partition < 1 || p.Partition > l.group.Partitions) {
+		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter partitionNumber is invalid. The group '%s' has %d partitions.", p.Partition, l.group.Name, l.group.Partitions)
+	}
+	if !contains(l.kind.PlacementStrategies, l.group.Strategy) {
+		return slipway.Errorf(slipway.InvalidParameterCombination, "The instance type %s cannot be launched into a placement group of strategy %s.", l.kind.Name, l.group.Strategy)
+	}
+	return nil
+}
+
+// quota bounds what the account may have; with room for at least Min, Max shrinks to what is left.
+func (l *launch) quota(r *placement.Request) error {
+	vcpus, count := 0, 0
+	limitV, limitN := l.limit("vcpus"), l.limit("instances")
+	if limitV == 0 && limitN == 0 {
+		return nil
+	}
+	for in := range state.Instances.All(l.tx, l.scope) {
+		if in.State == slipway.Pending || in.State == slipway.Running {
+			vcpus += int(in.Cores * in.ThreadsPerCore)
+			count++
+		}
+	}
+	// The quota is read from a snapshot; this makes two launches at once see each other.
+	l.tx.Guard(state.Instances.Prefix(l.scope))
+	if limitN > 0 {
+		r.Max = min(r.Max, limitN-count)
+	}
+	if r.Max < int(l.spec.Min) {
+		return slipway.Errorf(slipway.InstanceLimitExceeded, "You have requested more instances (%d) than your current instance limit of %d allows for the specified instance type. Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.", int(l.spec.Min)+count, limitN)
+	}
+	if limitV > 0 {
+		r.Max = min(r.Max, (limitV-vcpus)/l.vcpus())
+	}
+	if r.Max < int(l.spec.Min) {
+		return slipway.Errorf(slipway.VcpuLimitExceeded, "You have requested more vCPU capacity than your current vCPU limit of %d allows for the instance bucket that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.", limitV)
+	}
+	return nil
+}
+
+func (l *launch) limit(name string) int {
+	if n, ok := l.account.Quotas[name]; ok {
+		return n
+	}
+	return l.s.cfg.Quotas[name]
+}
+
+// AliasedImage is the image that a public parameter of the SSM service names: the newest system image of that family.
+func AliasedImage(r store.Reader, region, name string) *slipway.Image {
+	family, ok := Aliases[name]
+	if !ok {
+		return nil
+	}
+	var newest *slipway.Image
+	for im := range state.Images.All(r, state.Global) {
+		if strings.HasPrefix(im.Name, family) && (newest == nil || im.Created.After(newest.Created)) {
+			newest = im
+		}
+	}
+	return newest
+}
+
+// Aliases are the public parameters that name images here, and the beginning of the images' names.
+var Aliases = map[string]string{
+	"/aws/service/slipway/tiny/latest":                  "tiny",
+	"/aws/service/slipway/debian-12/latest":             "debian-12",
+	"/aws/service/debian/release/12/latest/amd64":       "debian-12",
+	"/aws/service/debian/release/bookworm/latest/amd64": "debian-12",
+}
+
+// findProfile is the instance profile, whose absence clients recognise by these words.
+func (l *launch) findProfile() error {
+	name := l.spec.ProfileName
+	if arn := l.spec.ProfileARN; arn != "" {
+		_, after, ok := strings.Cut(arn, ":instance-profile/")
+		if !ok || !strings.HasPrefix(arn, "arn:") {
+			return slipway.Errorf(slipway.InvalidIamInstanceProfileArnMalformed, "The ARN '%s' is not the ARN of an instance profile", arn)
+		}
+		name = after[strings.LastIndexByte(after, '/')+1:]
+	}
+	if name == "" {
+		return nil
+	}
+	if l.spec.ProfileARN != "" {
+		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN", l.spec.ProfileARN)
+	}
+	return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", name)
+}
+
+// classicNetwork is rule R4.
+func (l *launch) classicNetwork() error {
+	return slipway.Errorf(slipway.UnsupportedOperation, "EC2-Classic is not implemented yet.")
+}
+
+func (l *launch) classic(in *slipway.Instance) error { return fmt.Errorf("%s has no network", in.ID) }

@@ -1,0 +1,140 @@
+package instances
+
+import (
+	"slices"
+	"time"
+
+	"slipway"
+	"slipway/internal/addresses"
+	"slipway/internal/interfaces"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Finish ends an instance: terminated, with everything it held given back. The hosts room calls it when nothing of the
+// instance is left on its host, or when its launch has failed there.
+func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.Reason, now time.Time) error {
+	if in.State == slipway.Terminated {
+		return nil
+	}
+	if why.Code == "" {
+		why = in.Reason
+	}
+	in.State, in.Reason, in.TerminatedAt, in.Wanted = slipway.Terminated, why, now, slipway.WantTerminated
+	scope := state.Scope{Account: in.Account, Region: in.Region}
+	if b, err := state.Ledgers.Get(tx, state.Global, string(in.Host)); err == nil {
+		t := slipway.FindInstanceType(in.Type)
+		b.Instances--
+		b.VCPUs -= int(in.Cores * in.ThreadsPerCore)
+		if t != nil {
+			b.MemoryMiB -= int(t.MemoryMiB)
+		}
+		if err := state.Ledgers.Put(tx, b); err != nil {
+			return err
+		}
+	}
+	for _, id := range in.Interfaces {
+		n, err := state.Interfaces.Get(tx, scope, string(id))
+		if err != nil {
+			continue
+		}
+		if err := letGo(tx, pool, n); err != nil {
+			return err
+		}
+	}
+	for _, b := range in.Volumes {
+		v, err := state.Volumes.Get(tx, scope, string(b.Volume))
+		if err != nil {
+			continue
+		}
+		if b.DeleteOnTermination {
+			state.Volumes.Delete(tx, scope, string(v.ID))
+			continue
+		}
+		v.State, v.Attachment = "available", nil
+		if err := state.Volumes.Put(tx, v); err != nil {
+			return err
+		}
+	}
+	if in.ClassicPublic.IsValid() {
+		pool.Give(tx, in.ClassicPublic)
+	}
+	in.ClassicPublic, in.ClassicIP = zeroAddr, zeroAddr
+	return state.Instances.Put(tx, in)
+}
+
+// letGo detaches an interface from an instance that ends, and removes it if it was made for it.
+func letGo(tx store.Tx, pool addresses.Pool, n *slipway.Interface) error {
+	remove := n.Attachment != nil && n.Attachment.DeleteOnTermination
+	for i := range n.Addresses {
+		a := &n.Addresses[i]
+		switch {
+		case !a.Public.IsValid():
+		case a.Allocation == "":
+			pool.Give(tx, a.Public)
+			a.Public = zeroAddr
+		case remove:
+			scope := state.Scope{Account: n.Account, Region: n.Region}
+			if e, err := state.Addresses.Get(tx, scope, string(a.Allocation)); err == nil {
+				e.Interface, e.Association, e.PrivateIP = "", "", zeroAddr
+				if err := state.Addresses.Put(tx, e); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if remove {
+		interfaces.Remove(tx, n)
+		return nil
+	}
+	n.Attachment = nil
+	return state.Interfaces.Put(tx, n)
+}
+
+// ReleasePublic gives back the addresses of the pool that an instance had while it ran: a stop takes them.
+func ReleasePublic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error {
+	scope := state.Scope{Account: in.Account, Region: in.Region}
+	for _, id := range in.Interfaces {
+		n, err := state.Interfaces.Get(tx, scope, string(id))
+		if err != nil {
+			continue
+		}
+		changed := false
+		for i := range n.Addresses {
+			if a := &n.Addresses[i]; a.Public.IsValid() && a.Allocation == "" {
+				pool.Give(tx, a.Public)
+				a.Public, changed = zeroAddr, true
+			}
+		}
+		if changed {
+			if err := state.Interfaces.Put(tx, n); err != nil {
+				return err
+			}
+		}
+	}
+	if in.ClassicPublic.IsValid() {
+		pool.Give(tx, in.ClassicPublic)
+		in.ClassicPublic = zeroAddr
+	}
+	return nil
+}
+
+// takePublic gives a starting instance new addresses of the pool, where its interface has them by nature. One with several
+// interfaces gets none, as in EC2.
+func takePublic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error {
+	if len(in.Interfaces) != 1 {
+		return nil
+	}
+	n, err := state.Interfaces.Get(tx, state.Scope{Account: in.Account, Region: in.Region}, string(in.Interfaces[0]))
+	if err != nil {
+		return err
+	}
+	elastic := slices.ContainsFunc(n.Addresses, func(a slipway.PrivateAddress) bool { return a.Allocation != "" })
+	if !n.AutoPublic || elastic || len(n.Addresses) == 0 || n.Addresses[0].Public.IsValid() {
+		return nil
+	}
+	if n.Addresses[0].Public, err = pool.Take(tx, string(n.ID)); err != nil {
+		return err
+	}
+	return state.Interfaces.Put(tx, n)
+}

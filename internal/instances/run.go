@@ -1,0 +1,543 @@
+package instances
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/interfaces"
+	"slipway/internal/placement"
+	"slipway/internal/state"
+	"slipway/internal/store"
+	"slipway/internal/volumes"
+)
+
+// Run launches instances. All of it commits in one transaction: a launch is there wholly or not at all.
+func (s *Service) Run(ctx context.Context, in *ec2wire.RunInstancesRequest) (*ec2wire.Reservation, error) {
+	template, origin, err := s.applyTemplate(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := launchSpec(in)
+	if err != nil {
+		return nil, err
+	}
+	spec.Template, spec.Origin = template, origin
+	made, err := s.Launch(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.reservation(v, made, made[0].State == slipway.Pending), nil
+}
+
+// Launch admits a launch: every check that needs the state, the choice of hosts, and the records, in one transaction.
+func (s *Service) Launch(ctx context.Context, spec slipway.LaunchSpec) ([]*slipway.Instance, error) {
+	var made []*slipway.Instance
+	err := s.db.Update(ctx, func(tx store.Tx) error {
+		l := &launch{s: s, tx: tx, scope: state.Of(ctx), call: slipway.CallFrom(ctx), spec: spec, now: s.now(), notes: map[string]string{}}
+		if err := l.resolve(); err != nil {
+			return err
+		}
+		if l.call.DryRun {
+			return slipway.Errorf(slipway.DryRunOperation, "Request would have succeeded, but DryRun flag is set.")
+		}
+		before, err := l.seen()
+		if err != nil || before != nil {
+			made = before
+			return err
+		}
+		if err := l.admit(); err != nil {
+			return err
+		}
+		made = l.made
+		return nil
+	})
+	return made, err
+}
+
+// launch is one launch on its way through the rules.
+type launch struct {
+	s     *Service
+	tx    store.Tx
+	scope state.Scope
+	call  slipway.Call
+	spec  slipway.LaunchSpec
+	now   time.Time
+
+	region  *slipway.Region
+	account *slipway.Account
+	image   *slipway.Image
+	kind    *slipway.InstanceType
+	key     *slipway.KeyPair
+	zone    slipway.Zone
+	fixed   bool // the zone was fixed by the request: the token's scope is zonal
+	vpc     *slipway.VPC
+	ports   []port // by device index; none in EC2-Classic
+	groups  []slipway.SecurityGroupID
+	devices []device
+	group   *slipway.PlacementGroup
+	options slipway.MetadataOptions
+	notes   map[string]string
+	hosts   []slipway.HostID
+	made    []*slipway.Instance
+}
+
+// resolve turns names into records, rule by rule: existence, then consistency, then what the account may.
+func (l *launch) resolve() error {
+	l.region = state.Regions.See(l.tx, l.scope, "-")
+	l.account = state.Accounts.See(l.tx, state.Global, l.scope.Account)
+	if l.region == nil || l.account == nil {
+		return fmt.Errorf("account %s has not been furnished in %s", l.scope.Account, l.scope.Region)
+	}
+	for _, rule := range []func() error{
+		l.findImage, l.findType, l.findKey, l.findProfile, l.findZone, l.findNetwork, l.findGroup, l.findDevices, l.fits, l.subscribed,
+	} {
+		if err := rule(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findImage is rule R1.
+func (l *launch) findImage() error {
+	id := string(l.spec.Image)
+	if name, ok := strings.CutPrefix(id, "resolve:ssm:"); ok {
+		found := AliasedImage(l.tx, l.scope.Region, name)
+		if found == nil {
+			return slipway.Errorf(slipway.InvalidParameterValue, "The parameter %s was not found or does not name an image.", name)
+		}
+		id, l.spec.Image = string(found.ID), found.ID
+	}
+	im := state.FindImage(l.tx, l.scope.Region, id)
+	switch {
+	case im == nil || !im.LaunchableFrom(l.scope.Account):
+		return state.Images.Absent(id)
+	case im.State != "available" || im.Disabled:
+		return slipway.Errorf(slipway.InvalidAMIIDUnavailable, "The image ID '%s' is no longer available", id)
+	}
+	l.image = im
+	return nil
+}
+
+// findType is the instance type and whether the image can run on it.
+func (l *launch) findType() error {
+	l.kind = slipway.FindInstanceType(l.spec.Type)
+	switch {
+	case l.kind == nil:
+		return slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for InstanceType.", l.spec.Type)
+	case !slices.Contains(l.kind.Architectures, l.image.Architecture):
+		return slipway.Errorf(slipway.InvalidParameterValue, "The architecture '%s' of the specified instance type does not match the architecture '%s' of the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
+			strings.Join(l.kind.Architectures, ", "), l.image.Architecture)
+	case l.image.BootMode == "uefi" && !slices.Contains(l.kind.BootModes, "uefi"):
+		return slipway.Errorf(slipway.InvalidParameterValue, "The boot mode '%s' of the specified AMI is not supported by the instance type '%s'.", l.image.BootMode, l.kind.Name)
+	}
+	return nil
+}
+
+func (l *launch) findKey() error {
+	if l.spec.KeyName == "" {
+		return nil
+	}
+	var err error
+	l.key, err = state.KeyPairs.Must(l.tx, l.scope, l.spec.KeyName)
+	return err
+}
+
+// findZone is the zone that the request names, if it does.
+func (l *launch) findZone() error {
+	if l.spec.Zone == "" {
+		return nil
+	}
+	z, ok := slipway.FindZone(l.scope.Region, l.spec.Zone)
+	if !ok {
+		return slipway.Errorf(slipway.InvalidParameterValue, "Invalid availability zone: [%s]", l.spec.Zone)
+	}
+	l.zone, l.fixed = z, true
+	return nil
+}
+
+// fits are the checks of options against the type and the image.
+func (l *launch) fits() error {
+	t, s := l.kind, &l.spec
+	if s.Cores != 0 {
+		if s.Cores < 1 || s.Cores > t.Cores {
+			return slipway.Errorf(slipway.InvalidParameterValue, "The number of cores %d is not valid for instance type %s: it must be 1 to %d.", s.Cores, t.Name, t.Cores)
+		}
+		if !slices.Contains(t.ValidThreads, s.Threads) {
+			return slipway.Errorf(slipway.InvalidParameterValue, "The number of threads per core %d is not valid for instance type %s.", s.Threads, t.Name)
+		}
+	}
+	if s.CPUCredits != "" && !t.Burstable {
+		return slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported, "The instance type %s does not support credit specification. Burstable types do.", t.Name)
+	}
+	if s.EBSOptimized != nil && *s.EBSOptimized && t.EBSOptimized == "unsupported" {
+		return slipway.Errorf(slipway.Unsupported, "The instance type %s does not support EBS optimization.", t.Name)
+	}
+	if len(l.ports) > int(t.MaxInterfaces) {
+		return slipway.Errorf(slipway.AttachmentLimitExceeded, "Interface count %d exceeds the limit for %s", len(l.ports), t.Name)
+	}
+	for _, p := range l.ports {
+		if n := p.count4(); n > int(t.IPv4PerInterface) {
+			return slipway.Errorf(slipway.PrivateIpAddressLimitExceeded, "Number of private addresses %d exceeds the limit of %d for %s", n, t.IPv4PerInterface, t.Name)
+		}
+		n := len(p.wanted.IPv6) + p.wanted.IPv6Count
+		if n > 0 && !t.IPv6 {
+			return slipway.Errorf(slipway.InvalidParameterCombination, "The instance type %s does not support IPv6 addresses.", t.Name)
+		}
+		if n > int(t.IPv6PerInterface) {
+			return slipway.Errorf(slipway.InvalidInterfaceIpAddressLimitExceeded, "Number of IPv6 addresses %d exceeds the limit of %d for %s", n, t.IPv6PerInterface, t.Name)
+		}
+	}
+	l.options = l.metadata()
+	if l.region.Settings.TokensEnforced && l.options.HTTPTokens != "required" {
+		return slipway.Errorf(slipway.InvalidParameterCombination, "The account requires instance metadata tokens: HttpTokens must be 'required'.")
+	}
+	return nil
+}
+
+// metadata settles the options: request, then the account's default, then what the image says, then the built-in default.
+func (l *launch) metadata() slipway.MetadataOptions {
+	m := slipway.MetadataOptions{HTTPTokens: "optional", HopLimit: 1, HTTPEndpoint: "enabled", HTTPIPv6: "disabled", Tags: "disabled"}
+	if l.image.IMDSSupport == "v2.0" {
+		m.HTTPTokens, m.HopLimit = "required", 2
+	}
+	for _, over := range []slipway.MetadataOptions{l.region.Settings.Metadata, l.spec.Metadata} {
+		for _, f := range []struct{ to, from *string }{{&m.HTTPTokens, &over.HTTPTokens}, {&m.HTTPEndpoint, &over.HTTPEndpoint}, {&m.HTTPIPv6, &over.HTTPIPv6}, {&m.Tags, &over.Tags}} {
+			if *f.from != "" {
+				*f.to = *f.from
+			}
+		}
+		if over.HopLimit != 0 {
+			m.HopLimit = over.HopLimit
+		}
+	}
+	return m
+}
+
+// subscribed is rule R9.
+func (l *launch) subscribed() error {
+	for _, code := range l.image.ProductCodes {
+		if !slices.Contains(l.account.Subscriptions, code) {
+			return slipway.Errorf(slipway.OptInRequired, "In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so please visit https://aws.amazon.com/marketplace/pp?sku=%s", code)
+		}
+	}
+	return nil
+}
+
+// seen answers a request that came before with the same token (reference, 4.7).
+func (l *launch) seen() ([]*slipway.Instance, error) {
+	if l.spec.ClientToken == "" {
+		return nil, nil
+	}
+	t := state.Tokens.See(l.tx, l.scope, l.tokenID())
+	if t == nil {
+		return nil, nil
+	}
+	if t.Hash != l.spec.Hash {
+		return nil, slipway.Errorf(slipway.IdempotentParameterMismatch, "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
+	}
+	var out []*slipway.Instance
+	for _, id := range t.Instances {
+		in := state.Instances.See(l.tx, l.scope, string(id))
+		if in == nil || in.State == slipway.Terminated {
+			return nil, slipway.Errorf(slipway.IdempotentInstanceTerminated, "The instance '%s' that the client token launched has been terminated.", id)
+		}
+		out = append(out, in)
+	}
+	return out, nil
+}
+
+func (l *launch) tokenID() string {
+	if l.fixed {
+		return l.zone.Name + "/" + l.spec.ClientToken
+	}
+	return l.scope.Region + "/" + l.spec.ClientToken
+}
+
+// admit takes capacity and writes the records.
+func (l *launch) admit() error {
+	if err := l.place(); err != nil {
+		return err
+	}
+	reservation := slipway.NewReservationID()
+	count := len(l.hosts)
+	for i := range count {
+		in, err := l.instance(reservation, int32(i))
+		if err != nil {
+			if short := slipway.CodeOf(err); i >= int(l.spec.Min) && (short == slipway.InsufficientFreeAddressesInSubnet || short == slipway.InsufficientAddressCapacity) {
+				count = i
+				break
+			}
+			return err
+		}
+		l.made = append(l.made, in)
+	}
+	l.hosts = l.hosts[:count]
+	if err := l.charge(); err != nil {
+		return err
+	}
+	if l.spec.ClientToken != "" {
+		t := &state.Token{Scope: l.scope, ID: l.tokenID(), Hash: l.spec.Hash, Result: string(reservation), Created: l.now}
+		for _, in := range l.made {
+			t.Instances = append(t.Instances, in.ID)
+		}
+		if err := state.Tokens.Put(l.tx, t); err != nil {
+			return err
+		}
+	}
+	return l.explain(reservation)
+}
+
+// place chooses hosts for as many instances as fit, at least Min.
+func (l *launch) place() error {
+	hosts := l.candidates()
+	r := placement.Request{VCPUs: l.vcpus(), MemoryMiB: int(l.kind.MemoryMiB), Max: int(l.spec.Max)}
+	if err := l.quota(&r); err != nil {
+		return err
+	}
+	if l.group != nil {
+		switch l.group.Strategy {
+		case "cluster":
+			r.Together = true
+		case "spread":
+			r.PerHost = l.s.cfg.SpreadPerHost
+		}
+	}
+	r.ZoneLetter = l.zone.Name[len(l.zone.Name)-1:]
+	choice := placement.Choose(hosts, r)
+	for h, why := range choice.Refused {
+		l.notes["host "+string(h)] = why
+	}
+	if len(choice.Hosts) < int(l.spec.Min) {
+		l.s.log.Info("no capacity", "type", l.kind.Name, "zone", l.zone.Name, "wanted", l.spec.Min, "fits", len(choice.Hosts), "hosts", fmt.Sprint(choice.Refused))
+		return &Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity,
+			"We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). Our system will be working on provisioning additional capacity. You can currently get %s capacity by not specifying an Availability Zone in your request or choosing %s.",
+			l.kind.Name, l.zone.Name, l.kind.Name, strings.Join(otherZones(l.zone), ", ")), Notes: l.notes}
+	}
+	l.hosts = choice.Hosts
+	return nil
+}
+
+// Shortage is a refusal for want of capacity with what each host was short of: the call's explanation shows it.
+type Shortage struct {
+	Err   *slipway.Error
+	Notes map[string]string
+}
+
+func (s *Shortage) Error() string { return s.Err.Error() }
+
+// Unwrap gives the caller's words.
+func (s *Shortage) Unwrap() error { return s.Err }
+
+func otherZones(z slipway.Zone) []string {
+	var out []string
+	for _, o := range slipway.Zones(z.Region) {
+		if o.Name != z.Name {
+			out = append(out, o.Name)
+		}
+	}
+	return out
+}
+
+func (l *launch) vcpus() int {
+	if l.spec.Cores != 0 {
+		return int(l.spec.Cores * l.spec.Threads)
+	}
+	return int(l.kind.VCPUs)
+}
+
+// candidates are all hosts with what is left of them, as a snapshot: only the chosen ones' ledgers are read again.
+func (l *launch) candidates() []placement.Host {
+	used := map[slipway.HostID]*slipway.Ledger{}
+	for b := range state.Ledgers.All(l.tx, state.Global) {
+		used[b.Host] = b
+	}
+	mates := map[slipway.HostID]int{}
+	if l.group != nil {
+		for in := range state.Instances.By(l.tx, l.scope, "pg/"+string(l.group.ID)) {
+			mates[in.Host]++
+		}
+	}
+	var out []placement.Host
+	for h := range state.Hosts.All(l.tx, state.Global) {
+		p := placement.Host{ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * l.s.cfg.Overcommit), MemoryMiB: h.MemoryMiB, Mates: mates[h.ID]}
+		if b := used[h.ID]; b != nil {
+			p.VCPUs -= b.VCPUs
+			p.MemoryMiB -= b.MemoryMiB
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// charge writes the launch into the chosen hosts' ledgers, which are read again: a launch that took the room meanwhile makes
+// this one choose anew.
+func (l *launch) charge() error {
+	per := map[slipway.HostID]int{}
+	for _, h := range l.hosts {
+		per[h]++
+	}
+	for h, n := range per {
+		b, err := state.Ledgers.Get(l.tx, state.Global, string(h))
+		if err != nil {
+			b = &slipway.Ledger{Host: h}
+		}
+		b.Instances += n
+		b.VCPUs += n * l.vcpus()
+		b.MemoryMiB += n * int(l.kind.MemoryMiB)
+		if err := state.Ledgers.Put(l.tx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// instance writes one instance with its interfaces and volumes.
+func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slipway.Instance, error) {
+	s := &l.spec
+	in := &slipway.Instance{
+		ID: slipway.NewInstanceID(), Account: l.scope.Account, Region: l.scope.Region, Zone: l.zone.Name, Reservation: reservation,
+		Host: l.hosts[index], Image: l.image.ID, Type: l.kind.Name, LaunchIndex: index, LaunchTime: l.now, ClientToken: s.ClientToken,
+		KeyName: s.KeyName, UserData: s.UserData, Architecture: l.image.Architecture, RootDevice: l.image.RootDevice,
+		BootMode: l.image.BootMode, Boot: l.image.Boot, ProductCodes: l.image.ProductCodes,
+		State: slipway.Pending, Reason: slipway.ReasonPending, Wanted: slipway.WantRunning, Boots: 1,
+		Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop, ShutdownBehavior: s.ShutdownBehavior,
+		Metadata: l.options, Placement: s.Placement, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore,
+		AutoRecovery: s.AutoRecovery, CapacityPreference: s.CapacityPreference, Profile: s.ProfileARN, ProfileID: s.ProfileName, Tags: s.Tags["instance"],
+	}
+	if in.ShutdownBehavior == "" {
+		in.ShutdownBehavior = "stop"
+	}
+	if in.CapacityPreference == "" {
+		in.CapacityPreference = "open"
+	}
+	if l.key != nil {
+		in.PublicKey = l.key.PublicKey
+	}
+	if s.Cores != 0 {
+		in.Cores, in.ThreadsPerCore = s.Cores, s.Threads
+	}
+	if l.kind.Burstable {
+		in.CPUCredits = s.CPUCredits
+		if in.CPUCredits == "" {
+			in.CPUCredits = l.kind.DefaultCredits()
+		}
+	}
+	if s.EBSOptimized != nil {
+		in.EBSOptimized = *s.EBSOptimized
+	}
+	if s.Template.ID != "" {
+		in.Tags, _ = in.Tags.With(slipway.Tags{"aws:ec2launchtemplate:id": string(s.Template.ID), "aws:ec2launchtemplate:version": fmt.Sprint(s.Template.Version)})
+	}
+	if l.group != nil {
+		in.Placement.GroupID, in.Placement.GroupName = l.group.ID, l.group.Name
+	}
+	if err := l.attach(in); err != nil {
+		return nil, err
+	}
+	if err := l.disks(in); err != nil {
+		return nil, err
+	}
+	return in, state.Instances.Put(l.tx, in)
+}
+
+// attach makes the instance's interfaces.
+func (l *launch) attach(in *slipway.Instance) error {
+	if l.vpc == nil {
+		return l.classic(in)
+	}
+	in.VPC, in.Subnet, in.DNS = l.vpc.ID, l.ports[0].wanted.Subnet.ID, l.names()
+	for _, p := range l.ports {
+		n := p.existing
+		if n == nil {
+			w := p.wanted
+			w.Tags = l.spec.Tags["network-interface"]
+			var err error
+			if n, err = interfaces.Create(l.tx, w, l.now); err != nil {
+				return err
+			}
+		}
+		n.Attachment = &slipway.Attachment{
+			ID: slipway.NewAttachmentID(), Instance: in.ID, DeviceIndex: p.index, AttachTime: l.now, DeleteOnTermination: p.deleteWith,
+		}
+		if n.AutoPublic && len(n.Addresses) > 0 && !n.Addresses[0].Public.IsValid() {
+			ip, err := l.s.pool.Take(l.tx, string(n.ID))
+			if err != nil {
+				return err
+			}
+			n.Addresses[0].Public = ip
+		}
+		if err := state.Interfaces.Put(l.tx, n); err != nil {
+			return err
+		}
+		in.Interfaces = append(in.Interfaces, n.ID)
+	}
+	return nil
+}
+
+// names are the host name options: the request's over the subnet's.
+func (l *launch) names() slipway.PrivateDNS {
+	d := l.ports[0].wanted.Subnet.DNS
+	if d.HostnameType == "" {
+		d.HostnameType = "ip-name"
+	}
+	if l.spec.HostnameType != "" {
+		d.HostnameType = l.spec.HostnameType
+	}
+	if l.spec.ARecord != nil {
+		d.ARecord = *l.spec.ARecord
+	}
+	if l.spec.AAAARecord != nil {
+		d.AAAARecord = *l.spec.AAAARecord
+	}
+	return d
+}
+
+// disks makes the instance's volumes.
+func (l *launch) disks(in *slipway.Instance) error {
+	for _, d := range l.devices {
+		v := &slipway.Volume{
+			ID: slipway.NewVolumeID(), Account: in.Account, Region: in.Region, Zone: in.Zone, Host: in.Host, SizeGiB: d.spec.SizeGiB,
+			Type: d.spec.Type, IOPS: d.spec.IOPS, Throughput: d.spec.Throughput, Snapshot: d.snapshot, Encrypted: d.encrypted, Key: d.key,
+			Created: l.now, State: "in-use", Tags: l.spec.Tags["volume"],
+			Attachment: &slipway.VolumeAttachment{Instance: in.ID, Device: d.name, State: "attaching", AttachTime: l.now, DeleteOnTermination: d.deleteWith},
+		}
+		if v.Encrypted {
+			v.Secret = volumes.NewSecret()
+		}
+		if err := state.Volumes.Put(l.tx, v); err != nil {
+			return err
+		}
+		in.Volumes = append(in.Volumes, slipway.BlockDevice{Device: d.name, Volume: v.ID, AttachTime: l.now, DeleteOnTermination: d.deleteWith})
+	}
+	return nil
+}
+
+// explain keeps the choices of a launch for the one who asks why.
+func (l *launch) explain(reservation slipway.ReservationID) error {
+	l.notes["zone"] = l.zone.Name + ": " + l.notes["zone why"]
+	delete(l.notes, "zone why")
+	for i, in := range l.made {
+		l.notes[string(in.ID)] = "host " + string(l.hosts[i])
+	}
+	for p, from := range l.spec.Origin {
+		l.notes["parameter "+p] = from
+	}
+	t := &state.Timeline{
+		Scope: l.scope, ID: string(reservation), Notes: l.notes,
+		Events: []state.Event{{Step: "admitted", At: l.now, Note: "request " + l.call.RequestID}},
+	}
+	if err := state.Timelines.Put(l.tx, t); err != nil {
+		return err
+	}
+	return state.Timelines.Put(l.tx, &state.Timeline{Scope: l.scope, ID: l.call.RequestID, Notes: map[string]string{"reservation": string(reservation)}})
+}

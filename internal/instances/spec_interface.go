@@ -1,0 +1,146 @@
+package instances
+
+import (
+	"net/netip"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+)
+
+// readInterfaces reads NetworkInterface.N (reference, 2.5).
+func readInterfaces(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
+	seen := map[[2]int32]bool{}
+	for i := range in.NetworkInterfaces {
+		w := &in.NetworkInterfaces[i]
+		n, err := launchInterface(w, s.Max)
+		if err != nil {
+			return err
+		}
+		place := [2]int32{n.Card, n.DeviceIndex}
+		if seen[place] {
+			return slipway.Errorf(slipway.InvalidParameterValue, "Each network interface requires a unique device index; %d is given twice.", n.DeviceIndex)
+		}
+		seen[place] = true
+		if n.Public != nil && *n.Public && (len(in.NetworkInterfaces) > 1 || n.Existing != "" || n.DeviceIndex != 0) {
+			return combination("The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.")
+		}
+		s.Network.Interfaces = append(s.Network.Interfaces, n)
+	}
+	if len(seen) > 0 && !seen[[2]int32{0, 0}] {
+		return slipway.Errorf(slipway.InvalidParameterValue, "When specifying network interfaces, you must include a device at index 0.")
+	}
+	return nil
+}
+
+func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int32) (slipway.LaunchInterface, error) {
+	n := slipway.LaunchInterface{
+		DeviceIndex: shape.Get(w.DeviceIndex), Card: shape.Get(w.NetworkCardIndex), Public: w.AssociatePublicIpAddress,
+		DeleteOnTermination: w.DeleteOnTermination, Description: shape.Get(w.Description), Type: shape.Get(w.InterfaceType),
+		SecondaryCount: shape.Get(w.SecondaryPrivateIpAddressCount), IPv6Count: shape.Get(w.Ipv6AddressCount), PrimaryIPv6: shape.Get(w.PrimaryIpv6),
+		PrefixCount: shape.Get(w.Ipv4PrefixCount), Prefix6Count: shape.Get(w.Ipv6PrefixCount),
+	}
+	if w.DeviceIndex == nil {
+		return n, slipway.Missing("NetworkInterface.DeviceIndex")
+	}
+	if err := oneOf(w.InterfaceType, "interfaceType", "interface", "efa", "efa-only"); err != nil {
+		return n, err
+	}
+	switch {
+	case n.Type == "efa" || n.Type == "efa-only":
+		return n, slipway.Errorf(slipway.Unsupported, "The interface type %s is not supported: no instance type here has an Elastic Fabric Adapter.", n.Type)
+	case n.Card != 0:
+		return n, slipway.Errorf(slipway.InvalidParameterValue, "Network card index %d is invalid: instance types here have one network card.", n.Card)
+	case shape.Get(w.AssociateCarrierIpAddress):
+		return n, slipway.Errorf(slipway.UnsupportedOperation, "The parameter NetworkInterface.AssociateCarrierIpAddress is not supported: there are no Wavelength zones here.")
+	case w.EnaSrdSpecification != nil && shape.Get(w.EnaSrdSpecification.EnaSrdEnabled):
+		return n, slipway.Errorf(slipway.Unsupported, "The parameter NetworkInterface.EnaSrdSpecification is not supported on this instance type.")
+	case w.EnaQueueCount != nil:
+		return n, slipway.Errorf(slipway.Unsupported, "The parameter NetworkInterface.EnaQueueCount is not supported on this instance type.")
+	case w.ConnectionTrackingSpecification != nil:
+		return n, slipway.Errorf(slipway.UnsupportedOperation, "The parameter NetworkInterface.ConnectionTrackingSpecification is not supported: the host's kernel has one set of time-outs for all interfaces.")
+	}
+	var err error
+	if id := shape.Get(w.SubnetId); id != "" {
+		if n.Subnet, err = slipway.ParseSubnetID(id); err != nil {
+			return n, err
+		}
+	}
+	if n.Groups, err = groupIDs(w.Groups); err != nil {
+		return n, err
+	}
+	if err := interfaceAddresses(&n, w); err != nil {
+		return n, err
+	}
+	explicit := n.Primary.IsValid() || len(n.Secondary)+len(n.IPv6)+len(n.Prefixes)+len(n.Prefixes6) > 0
+	if id := shape.Get(w.NetworkInterfaceId); id != "" {
+		if n.Existing, err = slipway.ParseInterfaceID(id); err != nil {
+			return n, err
+		}
+		switch {
+		case n.Subnet != "" || len(n.Groups) > 0 || explicit || n.SecondaryCount+n.IPv6Count+n.PrefixCount+n.Prefix6Count > 0 || n.Description != "" || n.Public != nil:
+			return n, combination("A network interface may not specify both a network interface ID and properties of a new one.")
+		case shape.Get(n.DeleteOnTermination):
+			return n, combination("A network interface may not specify a network interface ID and delete on termination")
+		case count > 1:
+			return n, combination("A network interface can only be attached when launching a single instance.")
+		}
+	}
+	if count > 1 && explicit {
+		return n, combination("Addresses of network interfaces can only be specified when launching a single instance.")
+	}
+	return n, nil
+}
+
+func interfaceAddresses(n *slipway.LaunchInterface, w *ec2wire.InstanceNetworkInterfaceSpecification) error {
+	var err error
+	if n.Primary, err = address(w.PrivateIpAddress, "privateIpAddress"); err != nil {
+		return err
+	}
+	primaries := 0
+	for _, a := range w.PrivateIpAddresses {
+		ip, err := address(a.PrivateIpAddress, "privateIpAddress")
+		if err != nil {
+			return err
+		}
+		if !shape.Get(a.Primary) {
+			n.Secondary = append(n.Secondary, ip)
+			continue
+		}
+		primaries++
+		if n.Primary.IsValid() && n.Primary != ip {
+			return combination("The parameter privateIpAddress cannot be used with another primary address in privateIpAddresses")
+		}
+		n.Primary = ip
+	}
+	switch {
+	case len(w.PrivateIpAddresses) > 0 && primaries > 1, len(w.PrivateIpAddresses) > 0 && primaries == 0 && !n.Primary.IsValid():
+		return slipway.Errorf(slipway.InvalidParameterValue, "Exactly one of privateIpAddresses must be primary.")
+	case n.SecondaryCount > 0 && len(n.Secondary) > 0:
+		return combination("The parameter secondaryPrivateIpAddressCount cannot be used with the parameter privateIpAddresses")
+	case n.IPv6Count > 0 && len(w.Ipv6Addresses) > 0:
+		return combination("The parameter ipv6Addresses cannot be used with the parameter ipv6AddressCount")
+	case n.PrefixCount > 0 && len(w.Ipv4Prefixes) > 0:
+		return combination("The parameter ipv4Prefixes cannot be used with the parameter ipv4PrefixCount")
+	case n.Prefix6Count > 0 && len(w.Ipv6Prefixes) > 0:
+		return combination("The parameter ipv6Prefixes cannot be used with the parameter ipv6PrefixCount")
+	}
+	if n.IPv6, err = addresses6(w.Ipv6Addresses); err != nil {
+		return err
+	}
+	for _, p := range w.Ipv4Prefixes {
+		prefix, err := netip.ParsePrefix(shape.Get(p.Ipv4Prefix))
+		if err != nil {
+			return slipway.Invalid(shape.Get(p.Ipv4Prefix), "ipv4Prefix", "Invalid prefix.")
+		}
+		n.Prefixes = append(n.Prefixes, prefix)
+	}
+	for _, p := range w.Ipv6Prefixes {
+		prefix, err := netip.ParsePrefix(shape.Get(p.Ipv6Prefix))
+		if err != nil {
+			return slipway.Invalid(shape.Get(p.Ipv6Prefix), "ipv6Prefix", "Invalid prefix.")
+		}
+		n.Prefixes6 = append(n.Prefixes6, prefix)
+	}
+	return nil
+}

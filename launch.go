@@ -1,0 +1,88 @@
+package slipway
+
+import "net/netip"
+
+// LaunchSpec is a RunInstances call after its wire form has been read and every check that needs no state has passed. What
+// the template gave has been merged in.
+type LaunchSpec struct {
+	Image       ImageID
+	Type        string
+	Min, Max    int32
+	KeyName     string
+	UserData    []byte
+	ClientToken string
+	Hash        string // of the request's parameters, for ClientToken
+	Zone        string // name or id; "": chosen
+	Network     LaunchNetwork
+	Devices     []Mapping
+	Placement   Placement
+	Tags        map[string]Tags // by resource type
+	Template    TemplateRef
+
+	Monitoring                         bool
+	ProtectTerminate                   bool
+	ProtectStop                        bool
+	ShutdownBehavior                   string // "": stop
+	EBSOptimized                       *bool
+	Metadata                           MetadataOptions // empty members: not given
+	Cores, Threads                     int32           // 0: the type's own
+	CPUCredits                         string
+	Hibernation                        bool
+	HostnameType                       string
+	ARecord, AAAARecord                *bool
+	AutoRecovery                       string
+	Bandwidth                          string
+	ProfileARN, ProfileName            string
+	Licenses                           []string
+	CapacityPreference, CapacityTarget string
+	Spot                               *SpotOptions
+	Origin                             map[string]string // parameter to where it came from: request, template, default
+}
+
+// TemplateRef is the launch template that a launch used, resolved to a version.
+type TemplateRef struct {
+	ID      LaunchTemplateID
+	Version int64
+}
+
+// SpotOptions ask for spot capacity.
+type SpotOptions struct {
+	MaxPrice     string
+	Persistent   bool
+	Interruption string // terminate | stop | hibernate
+}
+
+// LaunchNetwork is where a launch wants its interfaces: one implied by the instance-level members, or those named.
+type LaunchNetwork struct {
+	Subnet      SubnetID
+	GroupIDs    []SecurityGroupID
+	GroupNames  []string
+	PrivateIP   netip.Addr
+	IPv6Count   int32
+	IPv6        []netip.Addr
+	PrimaryIPv6 bool
+	Interfaces  []LaunchInterface
+	// Secondary addresses of the implied interface.
+	SecondaryCount int32
+}
+
+// LaunchInterface is one NetworkInterface.N.
+type LaunchInterface struct {
+	DeviceIndex               int32
+	Existing                  InterfaceID
+	Subnet                    SubnetID
+	Groups                    []SecurityGroupID
+	Primary                   netip.Addr
+	Secondary                 []netip.Addr
+	SecondaryCount            int32
+	IPv6                      []netip.Addr
+	IPv6Count                 int32
+	PrimaryIPv6               bool
+	Prefixes, Prefixes6       []netip.Prefix
+	PrefixCount, Prefix6Count int32
+	Public                    *bool
+	DeleteOnTermination       *bool
+	Description               string
+	Type                      string
+	Card                      int32
+}
