@@ -19,13 +19,16 @@ const (
 	maxBackingName = 1023       // the format's own limit
 	maxDepth       = 64         // of overlays; a longer chain is a loop
 	cryptLUKS      = 2
+
+	incompatExternalData = 1 << 2
 )
 
 // Header is what others need to know of a qcow2 file.
 type Header struct {
-	Backing   string // file this one is an overlay of, as written in the header; "" when it stands alone
-	Size      int64  // of the disk the guest sees, in bytes
-	Encrypted bool   // by LUKS
+	Backing      string // file this one is an overlay of, as written in the header; "" when it stands alone
+	Size         int64  // of the disk the guest sees, in bytes
+	Encrypted    bool   // by LUKS
+	ExternalData bool   // the content lies in another file
 }
 
 // Decode reads a header from the beginning of a file. b holds at least the first cluster or the whole file.
@@ -42,6 +45,9 @@ func Decode(b []byte) (Header, error) {
 		return Header{}, fmt.Errorf("qcow2 disk of %d bytes: %w", size, ErrFormat)
 	}
 	h := Header{Size: int64(size), Encrypted: binary.BigEndian.Uint32(b[32:]) == cryptLUKS}
+	if version == 3 && len(b) >= 80 {
+		h.ExternalData = binary.BigEndian.Uint64(b[72:])&incompatExternalData != 0
+	}
 	offset, length := binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint32(b[16:])
 	if offset == 0 {
 		return h, nil

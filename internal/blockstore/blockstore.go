@@ -1,0 +1,61 @@
+// Package blockstore says what a host can do with volumes and snapshots that no machine has open: make, enlarge, copy,
+// remove. files keeps them as qcow2 files, fake remembers them; blockstoretest holds both to one contract. What a running
+// machine does to its disks is the hypervisor's. The package knows no account and no instance's state.
+package blockstore
+
+import (
+	"context"
+	"errors"
+
+	"slipway"
+)
+
+// Volume is a volume as wanted.
+type Volume struct {
+	ID         slipway.VolumeID
+	Snapshot   slipway.SnapshotID // it begins as a copy of; "" for a blank one
+	SizeGiB    int                // at least the snapshot's
+	Secret     []byte             // passphrase of an encrypted volume; nil: plain
+	BaseSecret []byte             // of the snapshot, where that is encrypted
+}
+
+// Errors that callers tell apart.
+var (
+	ErrFull       = errors.New("the host's disk is full")
+	ErrNoSnapshot = errors.New("no such snapshot on this host")
+	ErrNoVolume   = errors.New("no such volume on this host")
+)
+
+// Store keeps one host's volumes and snapshots. Every method is free to repeat: what is there is not made again, and
+// removing what is absent is nil. After a crash a volume or snapshot is whole or absent.
+type Store interface {
+	// EnsureVolume makes the volume, enlarges it if it is smaller than wanted, and says where its file is. A machine that
+	// has the volume open is an error only if it would have to be enlarged.
+	EnsureVolume(ctx context.Context, v Volume) (path string, err error)
+	// GrowVolume enlarges a volume. An encrypted one is enlarged by EnsureVolume, which has its secret.
+	GrowVolume(ctx context.Context, id slipway.VolumeID, sizeGiB int) error
+	RemoveVolume(ctx context.Context, id slipway.VolumeID) error
+
+	// SnapshotPath is where a snapshot's file has to be written; ok says that it is complete, and path is then where it is.
+	SnapshotPath(id slipway.SnapshotID) (path string, ok bool)
+	// FinishSnapshot makes what was written to SnapshotPath a complete snapshot.
+	FinishSnapshot(ctx context.Context, id slipway.SnapshotID) error
+	// SnapshotVolume copies a volume that lies still. The snapshot has the volume's secret. Of v, id and secrets are read.
+	SnapshotVolume(ctx context.Context, v Volume, id slipway.SnapshotID) error
+	// CopySnapshot makes a snapshot of another. With a secret of its own it is encrypted anew.
+	CopySnapshot(ctx context.Context, from, id slipway.SnapshotID, fromSecret, secret []byte) error
+	// ImportSnapshot makes a snapshot of a raw or qcow2 file, which it leaves as it is.
+	ImportSnapshot(ctx context.Context, file string, id slipway.SnapshotID) error
+	// RemoveSnapshot removes a snapshot. Its file stays, invisible, while a volume relies on it.
+	RemoveSnapshot(ctx context.Context, id slipway.SnapshotID) error
+
+	// Volumes and Snapshots list what is complete.
+	Volumes(ctx context.Context) ([]slipway.VolumeID, error)
+	Snapshots(ctx context.Context) ([]slipway.SnapshotID, error)
+
+	// MemoryPath is where a hibernated instance's memory lies.
+	MemoryPath(id slipway.InstanceID) string
+	// AddBootFile keeps a copy of a kernel or initial file system under a name; BootFile says where it lies, "" for "".
+	AddBootFile(ctx context.Context, file, name string) error
+	BootFile(name string) string
+}
