@@ -1,0 +1,337 @@
+package dataplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// apply makes the kernel match. Everything is free to repeat; what is there and not wanted goes.
+func apply(ctx context.Context, w Wanted) error {
+	if err := ensureNamespace(w.Namespace); err != nil {
+		return err
+	}
+	if err := applyUplink(w); err != nil {
+		return fmt.Errorf("way out of %s: %w", w.Namespace, err)
+	}
+	return inside(w.Namespace, func() error {
+		for _, step := range []func() error{
+			func() error { return applyRouter(w) },
+			func() error { return nft(ctx, w.Filter) }, // before the taps: no packet passes unfiltered
+			func() error { return applyTaps(w) },
+			func() error { return applyRules(w) },
+		} {
+			if err := step(); err != nil {
+				return fmt.Errorf("%s: %w", w.Namespace, err)
+			}
+		}
+		return nil
+	})
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+// applyUplink makes the veth pair between the host and the namespace.
+func applyUplink(w Wanted) error {
+	host, err := linkByName(w.Uplink)
+	if err != nil {
+		return err
+	}
+	if host == nil {
+		pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: w.Uplink, MTU: 1500}, PeerName: "p" + w.Uplink[1:]}
+		if err := netlink.LinkAdd(pair); err != nil && !errors.Is(err, syscall.EEXIST) {
+			return fmt.Errorf("make %s: %w", w.Uplink, err)
+		}
+		peer, err := netlink.LinkByName(pair.PeerName)
+		if err != nil {
+			return err
+		}
+		ns, err := netns.GetFromName(w.Namespace)
+		if err != nil {
+			return err
+		}
+		defer ns.Close()
+		if err := netlink.LinkSetNsFd(peer, int(ns)); err != nil {
+			return err
+		}
+		if host, err = netlink.LinkByName(w.Uplink); err != nil {
+			return err
+		}
+		if err := inside(w.Namespace, func() error {
+			l, err := netlink.LinkByName(pair.PeerName)
+			if err != nil {
+				return err
+			}
+			return netlink.LinkSetName(l, upName)
+		}); err != nil {
+			return err
+		}
+	}
+	address := &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(w.HostLink, 31))}
+	if err := netlink.AddrReplace(host, address); err != nil {
+		return err
+	}
+	if err := netlink.LinkSetUp(host); err != nil {
+		return err
+	}
+	if err := errors.Join(sysctlOf("ipv4", w.Uplink, "route_localnet", "1"), sysctlOf("ipv4", w.Uplink, "rp_filter", "0")); err != nil {
+		return err
+	}
+	return applyExposed(host, w)
+}
+
+// applyExposed routes the addresses that stand for public ones to the namespace, and no others.
+func applyExposed(host netlink.Link, w Wanted) error {
+	want := map[string]bool{}
+	for _, outer := range w.Exposed {
+		p := ipNet(netip.PrefixFrom(outer, 32))
+		want[p.String()] = true
+		via := &netlink.Route{LinkIndex: host.Attrs().Index, Dst: p, Gw: w.InsideLink.AsSlice(), Flags: int(netlink.FLAG_ONLINK)}
+		if err := netlink.RouteReplace(via); err != nil {
+			return fmt.Errorf("route %s: %w", outer, err)
+		}
+	}
+	have, err := netlink.RouteList(host, netlink.FAMILY_V4)
+	if err != nil {
+		return err
+	}
+	for _, r := range have {
+		if r.Gw != nil && r.Dst != nil && !want[r.Dst.String()] {
+			if err := netlink.RouteDel(&r); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// applyRouter is the namespace's own addresses and what is unreachable.
+func applyRouter(w Wanted) error {
+	up, err := netlink.LinkByName(upName)
+	if err != nil {
+		return err
+	}
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(
+		netlink.AddrReplace(up, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(w.InsideLink, 31))}),
+		netlink.LinkSetUp(up), netlink.LinkSetUp(lo),
+		sysctl("net.ipv4.ip_forward", "1"), sysctl("net.ipv4.conf.all.rp_filter", "0"), sysctl("net.ipv4.conf.default.rp_filter", "0"),
+		sysctl("net.ipv6.conf.all.forwarding", "1"), sysctl("net.ipv6.conf.default.accept_dad", "0"), sysctl("net.ipv4.conf.all.send_redirects", "0"),
+		sysctl("net.ipv4.conf.default.send_redirects", "0"),
+	); err != nil {
+		return err
+	}
+	want := map[string]bool{}
+	for _, ip := range w.Local {
+		p := netip.PrefixFrom(ip, ip.BitLen())
+		want[p.String()] = true
+		a := &netlink.Addr{IPNet: ipNet(p)}
+		if ip.Is6() {
+			a.Flags = unix.IFA_F_NODAD
+		}
+		if err := netlink.AddrReplace(lo, a); err != nil {
+			return fmt.Errorf("address %s: %w", ip, err)
+		}
+	}
+	have, err := netlink.AddrList(lo, netlink.FAMILY_ALL)
+	if err != nil {
+		return err
+	}
+	for _, a := range have {
+		if !a.IP.IsLoopback() && !want[a.IPNet.String()] {
+			if err := netlink.AddrDel(lo, &a); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range w.Closed {
+		if err := netlink.RouteReplace(&netlink.Route{Dst: ipNet(p), Type: unix.RTN_UNREACHABLE, Priority: 9999}); err != nil {
+			return fmt.Errorf("close %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// applyTaps makes a device for each interface, with its routes and neighbours, and removes those that are not wanted.
+func applyTaps(w Wanted) error {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return err
+	}
+	have := map[string]netlink.Link{}
+	for _, l := range links {
+		if strings.HasPrefix(l.Attrs().Name, "t") && l.Type() == "tuntap" {
+			have[l.Attrs().Name] = l
+		}
+	}
+	for _, t := range w.Taps {
+		l := have[t.Name]
+		delete(have, t.Name)
+		if l == nil {
+			made := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: t.Name}, Mode: netlink.TUNTAP_MODE_TAP, Flags: netlink.TUNTAP_NO_PI | netlink.TUNTAP_VNET_HDR}
+			if err := netlink.LinkAdd(made); err != nil {
+				return fmt.Errorf("make %s: %w", t.Name, err)
+			}
+			if l, err = netlink.LinkByName(t.Name); err != nil {
+				return err
+			}
+		}
+		if err := applyTap(l, t); err != nil {
+			return fmt.Errorf("%s: %w", t.Name, err)
+		}
+	}
+	for name, l := range have {
+		if err := netlink.LinkDel(l); err != nil {
+			return fmt.Errorf("remove %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func applyTap(l netlink.Link, t Tap) error {
+	if t.MTU > 0 && l.Attrs().MTU != t.MTU {
+		if err := netlink.LinkSetMTU(l, t.MTU); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(sysctlOf("ipv4", t.Name, "proxy_arp", "1"), sysctlOf("ipv6", t.Name, "accept_dad", "0")); err != nil {
+		return err
+	}
+	if err := netlink.LinkSetUp(l); err != nil {
+		return err
+	}
+	mac, err := net.ParseMAC(t.MAC)
+	if err != nil {
+		return err
+	}
+	want := map[string]bool{}
+	for _, p := range t.To {
+		want[p.String()] = true
+		if err := netlink.RouteReplace(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(p), Scope: netlink.SCOPE_LINK}); err != nil {
+			return fmt.Errorf("route %s: %w", p, err)
+		}
+	}
+	for _, ip := range t.Neighbors {
+		family := netlink.FAMILY_V4
+		if ip.Is6() {
+			family = netlink.FAMILY_V6
+		}
+		if err := netlink.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, Family: family, State: netlink.NUD_PERMANENT, IP: ip.AsSlice(), HardwareAddr: mac}); err != nil {
+			return fmt.Errorf("neighbour %s: %w", ip, err)
+		}
+	}
+	routes, err := netlink.RouteList(l, netlink.FAMILY_V4)
+	if err != nil {
+		return err
+	}
+	for _, r := range routes {
+		if r.Dst != nil && r.Gw == nil && !want[r.Dst.String()] {
+			if err := netlink.RouteDel(&r); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rulePriority is that of a tap's rule: what no interface of the VPC has goes by its subnet's table.
+const rulePriority = 100000
+
+// applyRules gives each tap its subnet's route table.
+func applyRules(w Wanted) error {
+	for _, t := range w.Tables {
+		if err := applyTable(w, t); err != nil {
+			return fmt.Errorf("route table %d: %w", t.ID, err)
+		}
+	}
+	have, err := netlink.RuleList(netlink.FAMILY_V4)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	want := map[string]int{}
+	for _, t := range w.Taps {
+		want[t.Name] = t.Table
+	}
+	for _, r := range have {
+		if r.Priority != rulePriority {
+			continue
+		}
+		if want[r.IifName] == r.Table && !seen[r.IifName] {
+			seen[r.IifName] = true
+			continue
+		}
+		if err := netlink.RuleDel(&r); err != nil {
+			return err
+		}
+	}
+	for name, table := range want {
+		if seen[name] || table == 0 {
+			continue
+		}
+		r := netlink.NewRule()
+		r.Priority, r.IifName, r.Table, r.Family = rulePriority, name, table, netlink.FAMILY_V4
+		if err := netlink.RuleAdd(r); err != nil && !errors.Is(err, syscall.EEXIST) {
+			return fmt.Errorf("rule for %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func applyTable(w Wanted, t Table) error {
+	want := map[string]bool{}
+	for _, r := range t.Routes {
+		if r.To.Addr().Is6() {
+			continue
+		}
+		to := &netlink.Route{Table: t.ID, Dst: ipNet(r.To)}
+		switch {
+		case r.Blackhole:
+			to.Type = unix.RTN_BLACKHOLE
+		default:
+			device, via := upName, w.HostLink
+			if !r.Uplink {
+				device, via = r.Device, r.Via
+			}
+			l, err := linkByName(device)
+			if err != nil || l == nil {
+				to.Type = unix.RTN_BLACKHOLE
+				break
+			}
+			to.LinkIndex, to.Gw, to.Flags = l.Attrs().Index, via.AsSlice(), int(netlink.FLAG_ONLINK)
+		}
+		want[to.Dst.String()] = true
+		if err := netlink.RouteReplace(to); err != nil {
+			return fmt.Errorf("%s: %w", r.To, err)
+		}
+	}
+	have, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: t.ID}, netlink.RT_FILTER_TABLE)
+	if err != nil {
+		return err
+	}
+	for _, r := range have {
+		dst := "0.0.0.0/0"
+		if r.Dst != nil {
+			dst = r.Dst.String()
+		}
+		if !want[dst] {
+			if err := netlink.RouteDel(&r); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,286 @@
+package dataplane
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"slipway"
+)
+
+// filter is the namespace's nftables ruleset: anti-spoofing, translation of public addresses, network ACLs, security groups.
+// It replaces the whole table in one transaction, so no packet meets half of it; connections that run are kept.
+func filter(site Site, w Wanted, n Network) string {
+	b := &ruleset{}
+	b.line("table inet vpc")
+	b.line("delete table inet vpc")
+	b.line("table inet vpc {")
+	b.sets(n)
+	b.translation(site, n)
+	b.spoofing(n)
+	b.input()
+	b.forward(w, n)
+	for _, p := range sortedPorts(n) {
+		b.port(w, n, p)
+	}
+	b.acls(n)
+	b.line("}")
+	return b.String()
+}
+
+type ruleset struct{ strings.Builder }
+
+func (b *ruleset) line(format string, args ...any) { fmt.Fprintf(b, format+"\n", args...) }
+
+// set writes a named set, empty or not.
+func (b *ruleset) set(kind, name, types, flags string, elements []string) {
+	b.line("  %s %s { type %s; %s%s }", kind, name, types, flags, list(elements))
+}
+
+func list(elements []string) string {
+	if len(elements) == 0 {
+		return ""
+	}
+	return "elements = { " + strings.Join(elements, ", ") + " };"
+}
+
+func groupSet(id slipway.SecurityGroupID, v6 bool) string {
+	name := strings.ReplaceAll(string(id), "-", "_")
+	if v6 {
+		return name + "_6"
+	}
+	return name
+}
+
+// sets holds the addresses of each group that a rule refers to.
+func (b *ruleset) sets(n Network) {
+	for _, id := range slices.Sorted(maps.Keys(n.Members)) {
+		var v4, v6 []string
+		for _, ip := range n.Members[id] {
+			if ip.Is4() {
+				v4 = append(v4, ip.String())
+			} else {
+				v6 = append(v6, ip.String())
+			}
+		}
+		b.set("set", groupSet(id, false), "ipv4_addr", "", v4)
+		b.set("set", groupSet(id, true), "ipv6_addr", "", v6)
+	}
+}
+
+// translation leads public addresses to private ones and back.
+func (b *ruleset) translation(site Site, n Network) {
+	var in, out, exposed []string
+	for _, p := range sortedPorts(n) {
+		if !online(n, p.Subnet) {
+			continue
+		}
+		for _, private := range slices.SortedFunc(maps.Keys(p.Public), netip.Addr.Compare) {
+			outer := site.Outer(p.Public[private])
+			in = append(in, fmt.Sprintf("%s : %s", outer, private))
+			out = append(out, fmt.Sprintf("%s : %s", private, outer))
+			exposed = append(exposed, private.String())
+		}
+	}
+	b.set("set", "exposed", "ipv4_addr", "", exposed)
+	b.line("  map public_in { type ipv4_addr : ipv4_addr; %s }", list(in))
+	b.line("  map public_out { type ipv4_addr : ipv4_addr; %s }", list(out))
+	b.line("  chain translate_in { type nat hook prerouting priority dstnat; policy accept;")
+	b.line("    iifname %q dnat ip to ip daddr map @public_in", upName)
+	b.line("  }")
+	b.line("  chain translate_out { type nat hook postrouting priority srcnat; policy accept;")
+	b.line("    oifname %q snat ip to ip saddr map @public_out", upName)
+	b.line("  }")
+}
+
+// spoofing lets each tap send only from its own addresses. An interface whose source/destination check is off may send from
+// any, but never to the services that know a guest by its address.
+func (b *ruleset) spoofing(n Network) {
+	var own, own6, free []string
+	for _, p := range sortedPorts(n) {
+		for _, ip := range p.Addresses {
+			own = append(own, fmt.Sprintf("%q . %s", tap(p.Interface), ip))
+		}
+		for _, prefix := range p.Prefixes {
+			own = append(own, fmt.Sprintf("%q . %s", tap(p.Interface), prefix))
+		}
+		for _, ip := range p.Addresses6 {
+			own6 = append(own6, fmt.Sprintf("%q . %s", tap(p.Interface), ip))
+		}
+		if !p.SourceDestCheck {
+			free = append(free, fmt.Sprintf("%q", tap(p.Interface)))
+		}
+	}
+	b.set("set", "own", "ifname . ipv4_addr", "flags interval; ", own)
+	b.set("set", "own6", "ifname . ipv6_addr", "", own6)
+	b.set("set", "unchecked", "ifname", "", free)
+	b.line("  chain spoofing { type filter hook prerouting priority raw; policy accept;")
+	b.line("    iifname != \"t*\" accept")
+	b.line("    iifname . ip saddr @own accept")
+	b.line("    ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept")
+	b.line("    iifname . ip6 saddr @own6 accept")
+	b.line("    ip6 saddr fe80::/10 accept")
+	b.line("    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report } accept")
+	b.line("    iifname @unchecked ip daddr != { %s, %s } accept", metadataIP, resolverIP)
+	b.line("    drop")
+	b.line("  }")
+}
+
+// input is what guests may ask of the router: addresses, names, metadata, and whether it is there.
+func (b *ruleset) input() {
+	b.line("  chain input { type filter hook input priority filter; policy drop;")
+	b.line("    ct state established,related accept")
+	b.line("    iifname \"lo\" accept")
+	b.line("    iifname \"t*\" udp dport { 53, 67, 547 } accept")
+	b.line("    iifname \"t*\" tcp dport 53 accept")
+	b.line("    iifname \"t*\" ip daddr %s tcp dport 80 accept", metadataIP)
+	b.line("    iifname \"t*\" ip6 daddr %s tcp dport 80 accept", metadataIP6)
+	b.line("    iifname \"t*\" icmp type echo-request accept")
+	b.line("    iifname \"t*\" meta l4proto icmpv6 accept")
+	b.line("  }")
+}
+
+func (b *ruleset) forward(w Wanted, n Network) {
+	var from, to []string
+	for _, p := range sortedPorts(n) {
+		from = append(from, fmt.Sprintf("%q : jump out_%s", tap(p.Interface), tap(p.Interface)))
+		to = append(to, fmt.Sprintf("%q : jump in_%s", tap(p.Interface), tap(p.Interface)))
+	}
+	b.line("  chain forward { type filter hook forward priority filter; policy drop;")
+	for _, s := range n.Subnets {
+		if len(s.ACL) == 0 || !s.CIDR.IsValid() {
+			continue
+		}
+		b.line("    ip saddr %s ip daddr != %s jump acl_out_%s", s.CIDR, s.CIDR, chainID(s.ID))
+		b.line("    ip daddr %s ip saddr != %s jump acl_in_%s", s.CIDR, s.CIDR, chainID(s.ID))
+	}
+	b.line("    ct state established,related accept")
+	b.line("    ct state invalid drop")
+	b.line("    oifname %q ip saddr != @exposed drop", upName)
+	b.line("    oifname %q meta nfproto ipv6 drop", upName)
+	if len(from) > 0 {
+		b.line("    iifname vmap { %s }", strings.Join(from, ", "))
+		b.line("    oifname vmap { %s }", strings.Join(to, ", "))
+	}
+	b.line("    accept")
+	b.line("  }")
+}
+
+// port writes an interface's two chains: what its groups let out, and what they let in. A rule that matches returns to the
+// forward chain, which goes on with the other end; what nothing matches is dropped.
+func (b *ruleset) port(w Wanted, n Network, p Port) {
+	for _, egress := range []bool{true, false} {
+		name := "in_"
+		if egress {
+			name = "out_"
+		}
+		b.line("  chain %s%s {", name, tap(p.Interface))
+		for _, g := range p.Groups {
+			for _, r := range n.Groups[g] {
+				if r.Egress == egress {
+					b.rule(w, r)
+				}
+			}
+		}
+		b.line("    drop")
+		b.line("  }")
+	}
+}
+
+func (b *ruleset) rule(w Wanted, r Rule) {
+	match := protocol(r)
+	side := "saddr"
+	if r.Egress {
+		side = "daddr"
+	}
+	if r.Group != "" {
+		b.line("    ip %s @%s%s return", side, groupSet(r.Group, false), match)
+		b.line("    ip6 %s @%s%s return", side, groupSet(r.Group, true), match)
+		return
+	}
+	for _, c := range r.CIDRs {
+		switch {
+		case !c.Addr().Is4():
+			b.line("    ip6 %s %s%s return", side, c, match)
+		default:
+			b.line("    ip %s %s%s return", side, c, match)
+			// The host itself, whose loopback address cannot travel, comes from the link.
+			if !r.Egress && c.Addr().IsLoopback() {
+				b.line("    ip saddr %s%s return", w.HostLink, match)
+			}
+		}
+	}
+}
+
+// protocol is the match of a rule's protocol and ports, with a blank before.
+func protocol(r Rule) string {
+	switch r.Protocol {
+	case "-1", "":
+		return ""
+	case "tcp", "udp", "6", "17":
+		name := map[string]string{"6": "tcp", "17": "udp"}[r.Protocol]
+		name = cmp.Or(name, r.Protocol)
+		if r.From <= 0 && r.To >= 65535 || r.From == -1 {
+			return " meta l4proto " + name
+		}
+		return fmt.Sprintf(" %s dport %d-%d", name, r.From, r.To)
+	case "icmp", "1", "icmpv6", "58":
+		name := "icmp"
+		if r.Protocol == "icmpv6" || r.Protocol == "58" {
+			name = "icmpv6"
+		}
+		switch {
+		case r.From == -1:
+			return " meta l4proto " + name
+		case r.To == -1:
+			return fmt.Sprintf(" %s type %d", name, r.From)
+		}
+		return fmt.Sprintf(" %s type %d %s code %d", name, r.From, name, r.To)
+	}
+	return " meta l4proto " + r.Protocol
+}
+
+// acls writes the subnets' stateless filters: the lowest number that matches decides.
+func (b *ruleset) acls(n Network) {
+	for _, s := range n.Subnets {
+		if len(s.ACL) == 0 || !s.CIDR.IsValid() {
+			continue
+		}
+		for _, egress := range []bool{true, false} {
+			name, side := "acl_in_", "saddr"
+			if egress {
+				name, side = "acl_out_", "daddr"
+			}
+			b.line("  chain %s%s {", name, chainID(s.ID))
+			for _, e := range s.ACL {
+				if e.Egress != egress || !e.CIDR.Addr().Is4() {
+					continue
+				}
+				r := Rule{Protocol: e.Protocol, From: e.From, To: e.To}
+				if e.Protocol == "1" {
+					r.From, r.To = e.ICMPType, e.ICMPCode
+				} else if e.From == 0 && e.To == 0 {
+					r.From, r.To = -1, -1
+				}
+				verdict := "drop"
+				if e.Allow {
+					verdict = "return"
+				}
+				b.line("    ip %s %s%s %s", side, e.CIDR, protocol(r), verdict)
+			}
+			b.line("    drop")
+			b.line("  }")
+		}
+	}
+}
+
+func chainID(id slipway.SubnetID) string { return strings.ReplaceAll(string(id), "-", "_") }
+
+func sortedPorts(n Network) []Port {
+	ports := slices.Clone(n.Ports)
+	slices.SortFunc(ports, func(a, b Port) int { return strings.Compare(string(a.Interface), string(b.Interface)) })
+	return ports
+}
