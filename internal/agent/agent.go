@@ -11,35 +11,13 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/blockstore"
 	"slipway/internal/dataplane"
 	"slipway/internal/hostapi"
 	"slipway/internal/hypervisor"
 	"slipway/internal/imds"
 	"slipway/internal/reconcile"
 )
-
-// Disks keeps volumes and snapshots on this host. Everything is free to repeat; removing what is absent is nil.
-type Disks interface {
-	// EnsureVolume makes the volume's file and says where it is.
-	EnsureVolume(ctx context.Context, v hostapi.Volume) (path string, err error)
-	// GrowVolume enlarges a file that no machine has open.
-	GrowVolume(ctx context.Context, id slipway.VolumeID, sizeGiB int) error
-	RemoveVolume(ctx context.Context, id slipway.VolumeID) error
-	// SnapshotPath is where a snapshot's file has to be written; ok says whether it is complete.
-	SnapshotPath(id slipway.SnapshotID) (path string, ok bool)
-	// FinishSnapshot makes what was written to SnapshotPath a complete snapshot.
-	FinishSnapshot(ctx context.Context, id slipway.SnapshotID) error
-	// SnapshotVolume copies a volume that no machine has open.
-	SnapshotVolume(ctx context.Context, v slipway.VolumeID, id slipway.SnapshotID) error
-	// CopySnapshot and ImportSnapshot make a complete snapshot of another one, or of a raw or qcow2 file.
-	CopySnapshot(ctx context.Context, from, id slipway.SnapshotID) error
-	ImportSnapshot(ctx context.Context, file string, id slipway.SnapshotID) error
-	RemoveSnapshot(ctx context.Context, id slipway.SnapshotID) error
-	// MemoryPath is where a hibernated instance's memory lies.
-	MemoryPath(id slipway.InstanceID) string
-	// BootFile is where a file of an image's boot folder lies; "" for "".
-	BootFile(name string) string
-}
 
 // Wires is the data plane.
 type Wires interface {
@@ -77,7 +55,7 @@ type Agent struct {
 	host   slipway.Host
 	api    hostapi.Host
 	vmm    hypervisor.Driver
-	disks  Disks
+	disks  blockstore.Store
 	wires  Wires
 	record Records
 	limits Limits
@@ -112,7 +90,7 @@ type reported struct {
 }
 
 // New makes an agent. Nothing may be nil.
-func New(host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks Disks, wires Wires, records Records, limits Limits, log *slog.Logger, now func() time.Time) *Agent {
+func New(host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks blockstore.Store, wires Wires, records Records, limits Limits, log *slog.Logger, now func() time.Time) *Agent {
 	a := &Agent{
 		host: host, api: api, vmm: vmm, disks: disks, wires: wires, record: records, limits: limits, log: log, now: now,
 		live: map[slipway.InstanceID]*liveState{}, copying: map[slipway.SnapshotID]error{},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/blockstore"
 	"slipway/internal/hostapi"
 	"slipway/internal/hypervisor"
 )
@@ -164,11 +165,16 @@ func (a *Agent) machine(ctx context.Context, want hostapi.Assignment) (hyperviso
 }
 
 func (a *Agent) disk(ctx context.Context, v hostapi.Volume) (hypervisor.Disk, error) {
-	path, err := a.disks.EnsureVolume(ctx, v)
+	path, err := a.disks.EnsureVolume(ctx, file(v))
 	if err != nil {
 		return hypervisor.Disk{}, fmt.Errorf("volume %s: %w", v.ID, err)
 	}
 	return hypervisor.Disk{Volume: v.ID, Device: v.Device, Path: path, Secret: v.Secret, IOPS: v.IOPS, ThroughputMiBps: v.Throughput, DeleteOnExit: v.Ephemeral}, nil
+}
+
+// file is a volume as the block store knows it.
+func file(v hostapi.Volume) blockstore.Volume {
+	return blockstore.Volume{ID: v.ID, Snapshot: v.Snapshot, SizeGiB: v.SizeGiB, Secret: v.Secret, BaseSecret: v.BaseSecret}
 }
 
 func (a *Agent) card(vpc slipway.VPCID, eni slipway.InterfaceID, mac string, mtu int) hypervisor.NIC {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/blockstore"
 	"slipway/internal/hostapi"
 )
 
@@ -39,10 +40,7 @@ func (a *Agent) volume(ctx context.Context, id slipway.VolumeID) (time.Duration,
 			return 0, a.report(ctx, r)
 		}
 	}
-	if _, err := a.disks.EnsureVolume(ctx, want); err != nil {
-		return 0, err
-	}
-	if err := a.disks.GrowVolume(ctx, id, want.SizeGiB); err != nil {
+	if _, err := a.disks.EnsureVolume(ctx, file(want)); err != nil {
 		return 0, err
 	}
 	return 0, a.report(ctx, r)
@@ -74,14 +72,14 @@ func (a *Agent) snapshot(ctx context.Context, id slipway.SnapshotID) (time.Durat
 	case want.Import != "":
 		err = a.disks.ImportSnapshot(ctx, want.Import, id)
 	case want.Source != "":
-		err = a.disks.CopySnapshot(ctx, want.Source, id)
+		err = a.disks.CopySnapshot(ctx, want.Source, id, want.SourceSecret, want.Secret)
 	default:
 		var runs bool
 		if runs, err = a.attached(ctx, want); runs && err == nil {
 			return a.copyLive(ctx, want, target)
 		}
 		if err == nil {
-			err = a.disks.SnapshotVolume(ctx, want.Volume, id)
+			err = a.disks.SnapshotVolume(ctx, blockstore.Volume{ID: want.Volume, Secret: want.Secret, BaseSecret: want.SourceSecret}, id)
 		}
 	}
 	if err != nil {

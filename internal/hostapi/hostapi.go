@@ -95,6 +95,8 @@ type Snapshot struct {
 	SizeGiB  int
 	Done     bool
 	Deleted  bool
+	// Secret is the snapshot's passphrase; SourceSecret that of the snapshot it is copied from or the volume is an overlay of.
+	Secret, SourceSecret []byte
 }
 
 // Phase is what became of a thing.

@@ -2,6 +2,8 @@
 package volumes
 
 import (
+	"crypto/rand"
+
 	"slipway"
 )
 
@@ -85,3 +87,6 @@ func Complete(s Spec) (Spec, error) {
 	}
 	return s, nil
 }
+
+// NewSecret is the passphrase of an encrypted volume.
+func NewSecret() []byte { return []byte(rand.Text()) }
