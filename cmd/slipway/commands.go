@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"slipway"
+	"slipway/internal/accounts"
+	"slipway/internal/guestimage"
+	"slipway/internal/state"
+	"slipway/internal/store"
+	"slipway/internal/vpcs"
+)
+
+// settle furnishes a region for an account.
+func settle(tx store.Tx, s state.Scope) (slipway.VPCID, error) {
+	v, err := vpcs.CreateDefault(tx, s)
+	if err != nil {
+		return "", err
+	}
+	return v.ID, nil
+}
+
+// open is what every command but dev begins with.
+func open(ctx context.Context, c Config) (state.DB, func(), error) {
+	d, err := openState(c.State)
+	if err != nil {
+		return state.DB{}, nil, err
+	}
+	db, err := openStore(ctx, d, c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return db, nil, err
+	}
+	return db, func() { db.Close() }, nil
+}
+
+// credentials are an account's, as scripts read them.
+type credentials struct {
+	AccountID       string `json:"accountId"`
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+}
+
+func account(ctx context.Context, args []string) error {
+	var asJSON bool
+	var name string
+	c, words, err := readConfig("account", args, os.Getenv, func(fs *flag.FlagSet) {
+		fs.BoolVar(&asJSON, "json", false, "answer in JSON")
+		fs.StringVar(&name, "name", "", "a text for you")
+	})
+	if err != nil {
+		return err
+	}
+	if len(words) != 1 || words[0] != "create" && words[0] != "list" {
+		return errors.New("account: say `slipway account create` or `slipway account list`")
+	}
+	db, done, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if words[0] == "list" {
+		r, err := db.Snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		for a := range state.Accounts.All(r, state.Global) {
+			fmt.Printf("%s\t%s\t%s\n", a.ID, a.Created.Format(time.RFC3339), a.Name)
+		}
+		return nil
+	}
+	a, k, err := accounts.New(db, time.Now, settle).Create(ctx, name)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(credentials{a.ID, k.ID, k.Secret})
+	}
+	fmt.Printf("# account %s\nexport AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\n", a.ID, k.ID, k.Secret)
+	return nil
+}
+
+// listedImage is an image as scripts read it.
+type listedImage struct {
+	ImageID string `json:"imageId"`
+	Name    string `json:"name"`
+	State   string `json:"state"`
+	User    string `json:"user,omitempty"`
+}
+
+func images(ctx context.Context, args []string) error {
+	var asJSON bool
+	c, words, err := readConfig("image", args, os.Getenv, func(fs *flag.FlagSet) { fs.BoolVar(&asJSON, "json", false, "answer in JSON") })
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(words) == 2 && words[0] == "build":
+		b, err := buildImage(ctx, c, words[1])
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s is in %s\n", b.Name, b.Dir)
+		fmt.Println("A slipway that starts from now on has it.")
+		return nil
+	case len(words) == 1 && words[0] == "list":
+	default:
+		return errors.New("image: say `slipway image list`, `slipway image build tiny` or `slipway image build debian-12`")
+	}
+	db, done, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	r, err := db.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	list := []listedImage{}
+	for im := range state.Images.All(r, state.Global) {
+		list = append(list, listedImage{string(im.ID), im.Name, im.State, im.Tags["slipway:user"]})
+	}
+	if asJSON {
+		return json.NewEncoder(os.Stdout).Encode(list)
+	}
+	for _, im := range list {
+		fmt.Printf("%s\t%s\t%s\n", im.ImageID, im.State, im.Name)
+	}
+	return nil
+}
+
+func buildImage(ctx context.Context, c Config, name string) (guestimage.Built, error) {
+	build, ok := builders[name]
+	if !ok {
+		return guestimage.Built{}, fmt.Errorf("image: there is no recipe %q: there are tiny and debian-12", name)
+	}
+	return build(ctx, imageDir(c), func(line string) { fmt.Fprintln(os.Stderr, "  "+line) })
+}
+
+func imageDir(c Config) string {
+	if c.Images != "" {
+		return c.Images
+	}
+	return guestimage.DefaultCacheDir()
+}
+
+func explain(ctx context.Context, args []string) error {
+	c, words, err := readConfig("explain", args, os.Getenv, nil)
+	if err != nil {
+		return err
+	}
+	if len(words) != 1 {
+		return errors.New("explain: name one instance (i-…), reservation (r-…) or request id")
+	}
+	db, done, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	r, err := db.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	found := false
+	for id := words[0]; id != ""; {
+		next := ""
+		for it := range r.Range("s/") {
+			if _, itemID, kind, ok := state.Split(it.Key); !ok || kind != state.Timelines.Kind() || itemID != id {
+				continue
+			}
+			t, ok := it.Object.(*state.Timeline)
+			if !ok {
+				continue
+			}
+			found = true
+			printTimeline(t)
+			next = t.Notes["reservation"]
+		}
+		if in := findInstance(r, id); in != nil {
+			found = true
+			fmt.Printf("%s is %s on host %s; %s\n", in.ID, in.State, in.Host, in.Reason.Message)
+			next = string(in.Reservation)
+		}
+		id = next
+	}
+	if !found {
+		return fmt.Errorf("explain: nothing is known of %q in %s", words[0], c.State)
+	}
+	return nil
+}
+
+func findInstance(r store.Reader, id string) *slipway.Instance {
+	for in := range state.Instances.By(r, state.Global, "/id/"+id) {
+		return in
+	}
+	return nil
+}
+
+func printTimeline(t *state.Timeline) {
+	fmt.Printf("%s (account %s, %s)\n", t.ID, t.Scope.Account, t.Scope.Region)
+	if t.Error != "" {
+		fmt.Println("  refused: " + t.Error)
+	}
+	for i, e := range t.Events {
+		since := ""
+		if i > 0 {
+			since = "+" + e.At.Sub(t.Events[0].At).Round(time.Millisecond).String()
+		}
+		fmt.Printf("  %s %10s  %s %s\n", e.At.Format("15:04:05.000"), since, e.Step, e.Note)
+	}
+	names := make([]string, 0, len(t.Notes))
+	for k := range t.Notes {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	for _, k := range names {
+		fmt.Printf("  %s: %s\n", k, t.Notes[k])
+	}
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is all that an operator decides. It is read from defaults, a file, the environment and flags, in that order.
+type Config struct {
+	State         string   `yaml:"state"`          // directory of everything that must survive
+	Listen        string   `yaml:"listen"`         // host:port of the API
+	Hypervisor    string   `yaml:"hypervisor"`     // qemu | simulated
+	Accel         string   `yaml:"accel"`          // auto | kvm | tcg
+	EtcdEndpoints []string `yaml:"etcd_endpoints"` // none: embedded
+	PublicRange   string   `yaml:"public_range"`   // of public addresses; "": a slot of loopback
+	Images        string   `yaml:"images"`         // directory of built images
+	Overcommit    float64  `yaml:"overcommit"`     // vCPUs of instances on one of the host's
+	MemoryMiB     int      `yaml:"memory_mib"`     // for instances; 0: the host's, less a gibibyte
+	Keep          bool     `yaml:"keep"`           // guests run on when slipway stops
+	Log           string   `yaml:"log"`            // debug | info | warn | error
+}
+
+func defaults() Config {
+	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Overcommit: 32, Log: "warn"}
+}
+
+// readConfig also answers the arguments that are no flags.
+func readConfig(name string, args []string, getenv func(string) string, extra func(*flag.FlagSet)) (Config, []string, error) {
+	c := defaults()
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	file := fs.String("config", getenv("SLIPWAY_CONFIG"), "YAML or JSON file")
+	state := fs.String("state", "", "directory of everything that must survive")
+	listen := fs.String("listen", "", "host:port of the API")
+	hypervisor := fs.String("hypervisor", "", "qemu or simulated")
+	accel := fs.String("accel", "", "auto, kvm or tcg")
+	etcd := fs.String("etcd-endpoints", "", "a running etcd cluster, comma-separated")
+	public := fs.String("public-range", "", "range of public addresses")
+	imageDir := fs.String("images", "", "directory of built images")
+	level := fs.String("log", "", "debug, info, warn or error")
+	keep := fs.Bool("keep", false, "guests run on when slipway stops")
+	if extra != nil {
+		extra(fs)
+	}
+	var rest []string
+	for len(args) > 0 { // flags may stand before and after words
+		if err := fs.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				fs.SetOutput(os.Stdout)
+				fs.PrintDefaults()
+			}
+			return c, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		args = fs.Args()
+		if len(args) > 0 {
+			rest, args = append(rest, args[0]), args[1:]
+		}
+	}
+	if *file != "" {
+		if err := c.readFile(*file); err != nil {
+			return c, nil, err
+		}
+	}
+	for _, o := range []struct {
+		to   *string
+		flag string
+		env  string
+	}{
+		{&c.State, *state, "SLIPWAY_STATE"}, {&c.Listen, *listen, "SLIPWAY_LISTEN"}, {&c.Hypervisor, *hypervisor, "SLIPWAY_HYPERVISOR"},
+		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Log, *level, "SLIPWAY_LOG"},
+	} {
+		if v := getenv(o.env); v != "" {
+			*o.to = v
+		}
+		if o.flag != "" {
+			*o.to = o.flag
+		}
+	}
+	if *etcd != "" {
+		c.EtcdEndpoints = strings.Split(*etcd, ",")
+	}
+	c.Keep = c.Keep || *keep
+	if c.State != "" {
+		abs, err := filepath.Abs(c.State)
+		if err != nil {
+			return c, nil, err
+		}
+		c.State = abs
+	}
+	return c, rest, c.Validate()
+}
+
+// keys are the file's, for the hint beside an unknown one.
+var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "public_range", "images", "overcommit", "memory_mib", "keep", "log"}
+
+func (c *Config) readFile(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	var found map[string]any
+	if err := yaml.Unmarshal(b, &found); err != nil {
+		return fmt.Errorf("config: %s: not YAML or JSON: %s", path, firstLine(err.Error()))
+	}
+	var faults []error
+	for k := range found {
+		if !slices.Contains(keys, k) {
+			faults = append(faults, fmt.Errorf("config: %s: %s: unknown key (did you mean %s?)", path, k, nearest(k)))
+		}
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	if err := yaml.Unmarshal(b, c); err != nil {
+		return fmt.Errorf("config: %s: %s", path, firstLine(err.Error()))
+	}
+	return nil
+}
+
+func firstLine(s string) string { s, _, _ = strings.Cut(s, "\n"); return s }
+
+// nearest is the key with the smallest edit distance.
+func nearest(word string) string {
+	best, least := "", 1<<30
+	for _, k := range keys {
+		row := make([]int, len(k)+1)
+		for j := range row {
+			row[j] = j
+		}
+		for i := 1; i <= len(word); i++ {
+			last := row[0]
+			row[0] = i
+			for j := 1; j <= len(k); j++ {
+				cost := last
+				if word[i-1] != k[j-1] {
+					cost++
+				}
+				last, row[j] = row[j], min(cost, row[j]+1, row[j-1]+1)
+			}
+		}
+		if row[len(k)] < least {
+			best, least = k, row[len(k)]
+		}
+	}
+	return best
+}
+
+// Validate finds all faults at once.
+func (c *Config) Validate() error {
+	var faults []error
+	oneOf := func(key, value string, set ...string) {
+		if !slices.Contains(set, value) {
+			faults = append(faults, fmt.Errorf("config: %s: %q is none of %s", key, value, strings.Join(set, ", ")))
+		}
+	}
+	if c.State == "" {
+		faults = append(faults, errors.New("config: state: a directory is needed"))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		faults = append(faults, fmt.Errorf("config: listen: %q is not host:port", c.Listen))
+	}
+	oneOf("hypervisor", c.Hypervisor, "qemu", "simulated")
+	oneOf("accel", c.Accel, "auto", "kvm", "tcg")
+	oneOf("log", c.Log, "debug", "info", "warn", "error")
+	if c.PublicRange != "" {
+		if p, err := netip.ParsePrefix(c.PublicRange); err != nil || !p.Addr().Is4() || p.Bits() > 28 {
+			faults = append(faults, fmt.Errorf("config: public_range: %q is not an IPv4 range of 16 addresses or more", c.PublicRange))
+		}
+	}
+	if c.Overcommit <= 0 {
+		faults = append(faults, fmt.Errorf("config: overcommit: %v is not above 0", c.Overcommit))
+	}
+	if c.MemoryMiB < 0 {
+		faults = append(faults, fmt.Errorf("config: memory_mib: %d is below 0", c.MemoryMiB))
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,61 @@
+// Command slipway is EC2's API for launching instances, on its owner's own machine. This package is flags, configuration and
+// wiring; it holds no rules.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// version is set when a release is built.
+var version = "0.1.0-dev"
+
+const usage = `slipway: EC2's API for launching instances, with real virtual machines on this one.
+
+  slipway dev      [--state DIR] [--listen ADDR] [--hypervisor qemu|simulated] …   everything in one process
+  slipway account  create|list --state DIR [--name TEXT] [--json]
+  slipway image    list|build tiny|build debian-12 [--state DIR] [--json]
+  slipway explain  ID --state DIR        why and when: of an instance, a reservation or a request id
+  slipway version
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		// One line, whatever happened: what is wrong and how to mend it.
+		fmt.Fprintln(os.Stderr, "slipway: "+strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		fmt.Print(usage)
+		return errors.New("no command given: begin with `slipway dev`")
+	}
+	switch args[0] {
+	case "dev":
+		return dev(ctx, args[1:])
+	case "account":
+		return account(ctx, args[1:])
+	case "image":
+		return images(ctx, args[1:])
+	case "explain":
+		return explain(ctx, args[1:])
+	case "serve", "agent":
+		return fmt.Errorf("`slipway %s` is for more than one machine, which this release does not do: use `slipway dev`", args[0])
+	case "version", "--version":
+		fmt.Println("slipway " + version)
+		return nil
+	case "help", "--help", "-h":
+		fmt.Print(usage)
+		return nil
+	}
+	return fmt.Errorf("unknown command %q: `slipway help` lists the commands", args[0])
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"slipway"
+	"slipway/internal/accounts"
+	"slipway/internal/hypervisor"
+	"slipway/internal/instances"
+	"slipway/internal/keypairs"
+	"slipway/internal/server"
+	"slipway/internal/state"
+)
+
+// rooms are the parts of the API, composed.
+type rooms struct {
+	db        state.DB
+	log       *slog.Logger
+	accounts  *accounts.Service
+	instances *instances.Service
+	keypairs  *keypairs.Service
+}
+
+// eyes look at machines of this very host.
+type eyes struct{ vmm hypervisor.Driver }
+
+func (e eyes) Console(ctx context.Context, in *slipway.Instance) ([]byte, error) {
+	return e.vmm.Console(ctx, in.ID)
+}
+func (e eyes) Screen(ctx context.Context, in *slipway.Instance, wake bool) ([]byte, error) {
+	return e.vmm.Screen(ctx, in.ID, wake)
+}
+func (e eyes) Interrupt(ctx context.Context, in *slipway.Instance) error {
+	return e.vmm.Interrupt(ctx, in.ID)
+}
+
+func (d *devRun) rooms() *rooms {
+	return &rooms{
+		db: d.db, log: d.log,
+		accounts: accounts.New(d.db, time.Now, settle),
+		instances: instances.New(d.db, d.pool, eyes{d.vmm}, instances.Config{
+			TerminatedFor: time.Hour, Overcommit: d.cfg.Overcommit, SpreadPerHost: 7,
+		}, d.log, time.Now),
+		keypairs: keypairs.New(d.db, time.Now),
+	}
+}
+
+// sweep removes what has outlived its time: instances terminated an hour ago.
+func (r *rooms) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		if err := r.instances.Sweep(ctx); err != nil && ctx.Err() == nil {
+			r.log.Warn("sweep", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// actions is every EC2 action that is served.
+func (r *rooms) actions() map[string]server.Handler {
+	in := r.instances
+	return map[string]server.Handler{
+		"RunInstances":                         server.Action(in.Run),
+		"DescribeInstances":                    server.Action(in.Describe),
+		"DescribeInstanceStatus":               server.Action(in.Status),
+		"DescribeInstanceAttribute":            server.Action(in.Attribute),
+		"ModifyInstanceAttribute":              server.Void(in.Modify),
+		"ModifyInstanceMetadataOptions":        server.Action(in.ModifyMetadata),
+		"DescribeInstanceCreditSpecifications": server.Action(in.Credits),
+		"ModifyInstanceCreditSpecification":    server.Action(in.ModifyCredits),
+		"StartInstances":                       server.Action(in.Start),
+		"StopInstances":                        server.Action(in.Stop),
+		"RebootInstances":                      server.Void(in.Reboot),
+		"TerminateInstances":                   server.Action(in.Terminate),
+		"MonitorInstances":                     server.Action(in.Monitor),
+		"UnmonitorInstances":                   server.Action(in.Unmonitor),
+		"GetConsoleOutput":                     server.Action(in.Console),
+		"GetConsoleScreenshot":                 server.Action(in.Screenshot),
+		"SendDiagnosticInterrupt":              server.Void(in.Interrupt),
+		"GetPasswordData":                      server.Action(in.Password),
+
+		"CreateKeyPair":    server.Action(r.keypairs.Create),
+		"ImportKeyPair":    server.Action(r.keypairs.Import),
+		"DescribeKeyPairs": server.Action(r.keypairs.Describe),
+		"DeleteKeyPair":    server.Action(r.keypairs.Delete),
+	}
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"slipway/internal/dataplane"
+	"slipway/internal/state"
+	"slipway/internal/store/etcd"
+)
+
+// layout is the version of the state directory's form.
+const layout = "1"
+
+// minFree is how much room a state directory needs to be opened at all.
+const minFree = 64 << 20
+
+// stateDir is an opened state directory.
+type stateDir struct {
+	path string
+	run  string // short, for sockets
+	lock *os.File
+}
+
+func (d stateDir) join(parts ...string) string {
+	return filepath.Join(append([]string{d.path}, parts...)...)
+}
+
+func (d stateDir) socket() string { return filepath.Join(d.run, "etcd.sock") }
+
+// openState makes or checks the directory. It changes nothing in one of another version.
+func openState(path string) (stateDir, error) {
+	d := stateDir{path: path}
+	if err := os.MkdirAll(path, 0o711); err != nil {
+		return d, fmt.Errorf("state directory: %w: name one that you may write with --state", err)
+	}
+	b, err := os.ReadFile(d.join("version"))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if entries, err := os.ReadDir(path); err == nil && len(entries) > 0 && !onlyOurs(entries) {
+			return d, fmt.Errorf("state directory %s holds other things: name an empty one with --state", path)
+		}
+		if err := os.WriteFile(d.join("version"), []byte(layout+"\n"), 0o644); err != nil {
+			return d, fmt.Errorf("state directory: %w", err)
+		}
+	case err != nil:
+		return d, fmt.Errorf("state directory: %w", err)
+	case strings.TrimSpace(string(b)) != layout:
+		return d, fmt.Errorf("state directory %s has version %s, and this slipway reads version %s: use the slipway that made it, or another directory", path, strings.TrimSpace(string(b)), layout)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err == nil && fs.Bavail*uint64(fs.Bsize) < minFree {
+		return d, fmt.Errorf("the disk of %s is full: %d MiB are free, %d are needed", path, fs.Bavail*uint64(fs.Bsize)>>20, minFree>>20)
+	}
+	d.run = d.join("run")
+	if len(d.run) > 60 { // a socket's path has at most 107 bytes
+		sum := sha256.Sum256([]byte(path))
+		base := "/run/slipway"
+		if os.Geteuid() != 0 {
+			base = filepath.Join(os.TempDir(), fmt.Sprintf("slipway-%d", os.Geteuid()))
+		}
+		d.run = filepath.Join(base, hex.EncodeToString(sum[:6]))
+	}
+	if err := os.MkdirAll(d.run, 0o711); err != nil {
+		return d, fmt.Errorf("state directory: %w", err)
+	}
+	return d, nil
+}
+
+func onlyOurs(entries []os.DirEntry) bool {
+	for _, e := range entries {
+		if e.Name() != "run" && e.Name() != "lock" && e.Name() != "lost+found" {
+			return false
+		}
+	}
+	return true
+}
+
+// claim makes this process the directory's only server.
+func (d *stateDir) claim() error {
+	f, err := os.OpenFile(d.join("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return fmt.Errorf("another slipway serves %s: stop it, or name another directory with --state", d.path)
+	}
+	d.lock = f
+	return nil
+}
+
+// slot claims a place among the installations on this machine, the one it had before if it had one.
+func (d *stateDir) slot() (int, error) {
+	const dir = "/run/slipway"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return 0, err
+	}
+	try := func(n int) bool {
+		f, err := os.OpenFile(fmt.Sprintf("%s/slot%02d", dir, n), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return false
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+			f.Close()
+			return false
+		}
+		held, _ := os.ReadFile(f.Name())
+		owner := strings.TrimSpace(string(held))
+		// A slot whose owner is only away keeps its guests; one whose directory is gone is free.
+		if owner != "" && owner != d.path {
+			if _, err := os.Stat(filepath.Join(owner, "slot")); err == nil {
+				f.Close()
+				return false
+			}
+		}
+		f.Truncate(0)
+		f.WriteAt([]byte(d.path), 0)
+		slots = append(slots, f) // held until the process ends
+		return true
+	}
+	var had int
+	if b, err := os.ReadFile(d.join("slot")); err == nil {
+		if _, err := fmt.Sscan(string(b), &had); err == nil && try(had) {
+			return had, nil
+		}
+	}
+	for n := range dataplane.MaxSlots {
+		if try(n) {
+			return n, os.WriteFile(d.join("slot"), fmt.Appendln(nil, n), 0o644)
+		}
+	}
+	return 0, fmt.Errorf("%d installations of slipway are on this machine, and there is room for no more", dataplane.MaxSlots)
+}
+
+// slots keeps the claimed slot's file open, and so locked, as long as the process lives.
+var slots []*os.File
+
+const etcdPrefix = "/slipway/"
+
+// openStore opens the directory's state for a command: the running server's, or the files themselves.
+func openStore(ctx context.Context, d stateDir, c Config, log *slog.Logger) (state.DB, error) {
+	if len(c.EtcdEndpoints) > 0 {
+		s, err := etcd.Dial(ctx, c.EtcdEndpoints, etcdPrefix, etcd.DefaultLimits, state.Schema(), log)
+		return state.DB{Store: s}, err
+	}
+	s, err := etcd.OpenDir(ctx, d.join("etcd"), d.socket(), etcdPrefix, state.Schema(), log)
+	return state.DB{Store: s}, err
+}

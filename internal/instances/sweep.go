@@ -1,0 +1,60 @@
+package instances
+
+import (
+	"context"
+
+	"slipway"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// sweepAtOnce bounds one transaction.
+const sweepAtOnce = 500
+
+// Sweep removes instances that were terminated longer ago than they stay visible, and client tokens that have outlived theirs.
+func (s *Service) Sweep(ctx context.Context) error {
+	for {
+		removed := 0
+		err := s.db.Update(ctx, func(tx store.Tx) error {
+			removed = 0
+			for in := range state.Instances.By(tx, state.Global, "/terminated") {
+				if s.now().Sub(in.TerminatedAt) < s.cfg.TerminatedFor {
+					continue
+				}
+				if removed++; removed > sweepAtOnce {
+					break
+				}
+				scope := state.Scope{Account: in.Account, Region: in.Region}
+				state.Instances.Delete(tx, scope, string(in.ID))
+				state.Timelines.Delete(tx, scope, string(in.ID))
+			}
+			return nil
+		})
+		if err != nil || removed <= sweepAtOnce {
+			return err
+		}
+	}
+}
+
+// StopAll wants every running instance of a host stopped, and every pending one: the host is about to go.
+func (s *Service) StopAll(ctx context.Context, host slipway.HostID) error {
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		for seen := range state.Instances.By(tx, state.Global, "/host/"+string(host)) {
+			if seen.State != slipway.Running && seen.State != slipway.Pending {
+				continue
+			}
+			in, err := state.Instances.Get(tx, state.Scope{Account: seen.Account, Region: seen.Region}, string(seen.ID))
+			if err != nil {
+				return err
+			}
+			in.Wanted, in.Force = slipway.WantStopped, true
+			if err := in.Become(slipway.Stopping, slipway.Reason{Code: "Server.ScheduledStop", Message: "Server.ScheduledStop: slipway was stopped"}); err != nil {
+				return err
+			}
+			if err := state.Instances.Put(tx, in); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
