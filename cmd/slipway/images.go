@@ -80,7 +80,7 @@ func (d *devRun) register(ctx context.Context, b guestimage.Built) error {
 			}
 		}
 	}
-	if !done && b.RootDisk != "" {
+	if !done {
 		if err := d.disks.ImportSnapshot(ctx, b.RootDisk, snap); err != nil {
 			return err
 		}

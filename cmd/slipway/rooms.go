@@ -10,6 +10,7 @@ import (
 	"slipway/internal/hypervisor"
 	"slipway/internal/instances"
 	"slipway/internal/keypairs"
+	"slipway/internal/securitygroups"
 	"slipway/internal/server"
 	"slipway/internal/state"
 )
@@ -21,6 +22,7 @@ type rooms struct {
 	accounts  *accounts.Service
 	instances *instances.Service
 	keypairs  *keypairs.Service
+	groups    *securitygroups.Service
 }
 
 // eyes look at machines of this very host.
@@ -44,6 +46,7 @@ func (d *devRun) rooms() *rooms {
 			TerminatedFor: time.Hour, Overcommit: d.cfg.Overcommit, SpreadPerHost: 7,
 		}, d.log, time.Now),
 		keypairs: keypairs.New(d.db, time.Now),
+		groups:   securitygroups.New(d.db, time.Now),
 	}
 }
 
@@ -85,6 +88,15 @@ func (r *rooms) actions() map[string]server.Handler {
 		"GetConsoleScreenshot":                 server.Action(in.Screenshot),
 		"SendDiagnosticInterrupt":              server.Void(in.Interrupt),
 		"GetPasswordData":                      server.Action(in.Password),
+
+		"CreateSecurityGroup":           server.Action(r.groups.Create),
+		"DeleteSecurityGroup":           server.Action(r.groups.Delete),
+		"DescribeSecurityGroups":        server.Action(r.groups.Describe),
+		"DescribeSecurityGroupRules":    server.Action(r.groups.DescribeRules),
+		"AuthorizeSecurityGroupIngress": server.Action(r.groups.AuthorizeIngress),
+		"AuthorizeSecurityGroupEgress":  server.Action(r.groups.AuthorizeEgress),
+		"RevokeSecurityGroupIngress":    server.Action(r.groups.RevokeIngress),
+		"RevokeSecurityGroupEgress":     server.Action(r.groups.RevokeEgress),
 
 		"CreateKeyPair":    server.Action(r.keypairs.Create),
 		"ImportKeyPair":    server.Action(r.keypairs.Import),

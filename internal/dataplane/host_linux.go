@@ -26,7 +26,7 @@ func hostRules(site Site, exposed map[netip.Addr]netip.Addr) string {
 	b.line("delete table ip %s", table)
 	b.line("table ip %s {", table)
 	b.line("  map public { type ipv4_addr : ipv4_addr; %s }", list(dnat))
-	b.line("  chain out { type nat hook output priority dstnat; policy accept;")
+	b.line("  chain out { type nat hook output priority -100; policy accept;")
 	b.line("    ip daddr %s dnat to ip daddr map @public", site.Public)
 	b.line("  }")
 	b.line("  chain in { type nat hook prerouting priority dstnat; policy accept;")

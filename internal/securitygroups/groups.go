@@ -1,0 +1,452 @@
+package securitygroups
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+	"slipway/internal/vpcs"
+)
+
+// maxRules is the quota of rules in each direction.
+const maxRules = 60
+
+// Create makes a group: nothing comes in, everything goes out.
+func (s *Service) Create(ctx context.Context, in *ec2wire.CreateSecurityGroupRequest) (*ec2wire.CreateSecurityGroupResult, error) {
+	name, description := shape.Get(in.GroupName), shape.Get(in.Description)
+	switch {
+	case name == "":
+		return nil, slipway.Missing("GroupName")
+	case description == "":
+		return nil, slipway.Missing("GroupDescription")
+	case len(name) > 255 || strings.HasPrefix(name, "sg-"):
+		return nil, slipway.Invalid(name, "groupName", "It may have 255 characters at most and not begin with sg-.")
+	case len(description) > 255:
+		return nil, slipway.Invalid(description, "groupDescription", "It may have 255 characters at most.")
+	}
+	tags, err := shape.TagsOf(in.TagSpecifications, "security-group")
+	if err != nil {
+		return nil, err
+	}
+	scope := state.Of(ctx)
+	g := &slipway.SecurityGroup{ID: slipway.NewSecurityGroupID(), Account: scope.Account, Region: scope.Region, Name: name, Description: description, Tags: tags}
+	err = s.db.Update(ctx, func(tx store.Tx) error {
+		g.VPC = slipway.VPCID(shape.Get(in.VpcId))
+		if g.VPC == "" {
+			region := state.Regions.See(tx, scope, "-")
+			if region == nil || region.DefaultVPC == "" {
+				return slipway.Errorf(slipway.VPCIDNotSpecified, "No default VPC for this user")
+			}
+			g.VPC = region.DefaultVPC
+		} else if _, err := slipway.ParseVPCID(string(g.VPC)); err != nil {
+			return err
+		}
+		v, err := state.VPCs.Must(tx, scope, string(g.VPC))
+		if err != nil {
+			return err
+		}
+		for other := range state.SecurityGroups.By(tx, scope, "vpc/"+string(g.VPC)) {
+			if strings.EqualFold(other.Name, name) {
+				return slipway.Errorf(slipway.InvalidGroupDuplicate, "The security group '%s' already exists for VPC '%s'", name, g.VPC)
+			}
+		}
+		tx.Guard(state.SecurityGroups.Prefix(scope))
+		g.Rules = vpcs.OpenEgress(len(v.IPv6) > 0)
+		return state.SecurityGroups.Put(tx, g)
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := wireGroup(g)
+	return &ec2wire.CreateSecurityGroupResult{GroupId: w.GroupId, SecurityGroupArn: w.SecurityGroupArn, Tags: w.Tags}, nil
+}
+
+// find takes the group that a request names by id, or by name in the default VPC.
+func find(tx store.Tx, scope state.Scope, id, name *string) (*slipway.SecurityGroup, error) {
+	if shape.Get(id) != "" {
+		g, err := slipway.ParseSecurityGroupID(*id)
+		if err != nil {
+			return nil, err
+		}
+		return state.SecurityGroups.Get(tx, scope, string(g))
+	}
+	if shape.Get(name) == "" {
+		return nil, slipway.Missing("GroupId")
+	}
+	region := state.Regions.See(tx, scope, "-")
+	if region == nil || region.DefaultVPC == "" {
+		return nil, slipway.Errorf(slipway.VPCIDNotSpecified, "No default VPC for this user")
+	}
+	g := ByName(tx, scope, region.DefaultVPC, *name)
+	if g == nil {
+		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist in default VPC '%s'", *name, region.DefaultVPC)
+	}
+	return state.SecurityGroups.Get(tx, scope, string(g.ID))
+}
+
+// Delete removes a group that nothing uses.
+func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteSecurityGroupRequest) (*ec2wire.DeleteSecurityGroupResult, error) {
+	scope := state.Of(ctx)
+	out := &ec2wire.DeleteSecurityGroupResult{Return: shape.Of(true)}
+	err := s.db.Update(ctx, func(tx store.Tx) error {
+		g, err := find(tx, scope, in.GroupId, in.GroupName)
+		if err != nil {
+			return err
+		}
+		if g.Name == "default" {
+			return slipway.Errorf(slipway.CannotDelete, "the specified group: %q name: %q cannot be deleted by a user", string(g.ID), g.Name)
+		}
+		used := slipway.Errorf(slipway.DependencyViolation, "resource %s has a dependent object", g.ID)
+		for range state.Interfaces.By(tx, scope, "group/"+string(g.ID)) {
+			return used
+		}
+		for other := range state.SecurityGroups.By(tx, scope, "refers/"+string(g.ID)) {
+			if other.ID != g.ID {
+				return used
+			}
+		}
+		tx.Guard(state.Interfaces.Prefix(scope))
+		out.GroupId = shape.Text(g.ID)
+		state.SecurityGroups.Delete(tx, scope, string(g.ID))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// AuthorizeIngress lets traffic in; all rules of the call, or none.
+func (s *Service) AuthorizeIngress(ctx context.Context, in *ec2wire.AuthorizeSecurityGroupIngressRequest) (*ec2wire.AuthorizeSecurityGroupIngressResult, error) {
+	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := s.authorize(ctx, in.GroupId, in.GroupName, perms, false, in.TagSpecifications)
+	return &ec2wire.AuthorizeSecurityGroupIngressResult{Return: shape.Of(true), SecurityGroupRules: rules}, err
+}
+
+// AuthorizeEgress lets traffic out.
+func (s *Service) AuthorizeEgress(ctx context.Context, in *ec2wire.AuthorizeSecurityGroupEgressRequest) (*ec2wire.AuthorizeSecurityGroupEgressResult, error) {
+	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := s.authorize(ctx, in.GroupId, nil, perms, true, in.TagSpecifications)
+	return &ec2wire.AuthorizeSecurityGroupEgressResult{Return: shape.Of(true), SecurityGroupRules: rules}, err
+}
+
+// flat joins the older form, one rule in members of the request itself, with the list.
+func flat(perms []ec2wire.IpPermission, protocol *string, from, to *int32, cidr, group, owner *string) ([]ec2wire.IpPermission, error) {
+	if shape.Get(protocol) == "" && shape.Get(cidr) == "" && shape.Get(group) == "" {
+		return perms, nil
+	}
+	if len(perms) > 0 {
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter ipPermissions cannot be used with the parameter ipProtocol")
+	}
+	p := ec2wire.IpPermission{IpProtocol: protocol, FromPort: from, ToPort: to}
+	if shape.Get(cidr) != "" {
+		p.IpRanges = []ec2wire.IpRange{{CidrIp: cidr}}
+	}
+	if shape.Get(group) != "" {
+		p.UserIdGroupPairs = []ec2wire.UserIdGroupPair{{GroupName: group, UserId: owner}}
+		if protocol == nil {
+			p.IpProtocol = shape.Of("-1")
+		}
+	}
+	return []ec2wire.IpPermission{p}, nil
+}
+
+// resolve looks up the groups that rules refer to.
+func resolve(tx store.Tx, g *slipway.SecurityGroup, in []source) ([]slipway.Rule, error) {
+	scope := state.Scope{Account: g.Account, Region: g.Region}
+	out := make([]slipway.Rule, len(in))
+	for i, src := range in {
+		r := src.Rule
+		if src.groupName != "" && r.Group == "" {
+			other := ByName(tx, scope, g.VPC, src.groupName)
+			if other == nil {
+				return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist in VPC '%s'", src.groupName, g.VPC)
+			}
+			r.Group = other.ID
+		}
+		if r.Group != "" {
+			other := state.SecurityGroups.See(tx, scope, string(r.Group))
+			if other == nil || other.VPC != g.VPC {
+				return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "You have specified two resources that belong to different networks, or the security group '%s' does not exist", r.Group)
+			}
+			r.GroupOwner = g.Account
+		}
+		out[i] = r
+	}
+	return out, nil
+}
+
+func (s *Service) authorize(ctx context.Context, id, name *string, perms []ec2wire.IpPermission, egress bool, specs []ec2wire.TagSpecification) ([]ec2wire.SecurityGroupRule, error) {
+	if len(perms) == 0 {
+		return nil, slipway.Missing("IpPermissions")
+	}
+	sources, err := readPermissions(perms, egress)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := shape.TagsOf(specs, "security-group-rule")
+	if err != nil {
+		return nil, err
+	}
+	var out []ec2wire.SecurityGroupRule
+	err = s.db.Update(ctx, func(tx store.Tx) error {
+		out = []ec2wire.SecurityGroupRule{}
+		g, err := find(tx, state.Of(ctx), id, name)
+		if err != nil {
+			return err
+		}
+		rules, err := resolve(tx, g, sources)
+		if err != nil {
+			return err
+		}
+		for _, r := range rules {
+			if slices.ContainsFunc(g.Rules, r.Same) {
+				return slipway.Errorf(slipway.InvalidPermissionDuplicate, "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", peer(r), strings.ToUpper(r.Protocol), r.From, r.To)
+			}
+			r.ID, r.Tags = slipway.NewSecurityGroupRuleID(), tags
+			g.Rules = append(g.Rules, r)
+			out = append(out, wireRule(g, r))
+		}
+		n := 0
+		for _, r := range g.Rules {
+			if r.Egress == egress {
+				n++
+			}
+		}
+		if n > maxRules {
+			return slipway.Errorf(slipway.RulesPerSecurityGroupLimitExceeded, "The maximum number of rules per security group has been reached.")
+		}
+		return state.SecurityGroups.Put(tx, g)
+	})
+	return out, err
+}
+
+func peer(r slipway.Rule) string {
+	if r.Group != "" {
+		return string(r.Group)
+	}
+	return r.CIDR.String()
+}
+
+// RevokeIngress takes rules away.
+func (s *Service) RevokeIngress(ctx context.Context, in *ec2wire.RevokeSecurityGroupIngressRequest) (*ec2wire.RevokeSecurityGroupIngressResult, error) {
+	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId)
+	if err != nil {
+		return nil, err
+	}
+	unknown, gone, err := s.revoke(ctx, in.GroupId, in.GroupName, perms, in.SecurityGroupRuleIds, false)
+	return &ec2wire.RevokeSecurityGroupIngressResult{Return: shape.Of(true), UnknownIpPermissions: unknown, RevokedSecurityGroupRules: gone}, err
+}
+
+// RevokeEgress takes egress rules away.
+func (s *Service) RevokeEgress(ctx context.Context, in *ec2wire.RevokeSecurityGroupEgressRequest) (*ec2wire.RevokeSecurityGroupEgressResult, error) {
+	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId)
+	if err != nil {
+		return nil, err
+	}
+	unknown, gone, err := s.revoke(ctx, in.GroupId, nil, perms, in.SecurityGroupRuleIds, true)
+	return &ec2wire.RevokeSecurityGroupEgressResult{Return: shape.Of(true), UnknownIpPermissions: unknown, RevokedSecurityGroupRules: gone}, err
+}
+
+// revoke removes what matches. In the default VPC what matches nothing is only named; elsewhere it refuses the call.
+func (s *Service) revoke(ctx context.Context, id, name *string, perms []ec2wire.IpPermission, ruleIDs []string, egress bool) ([]ec2wire.IpPermission, []ec2wire.RevokedSecurityGroupRule, error) {
+	if len(perms)+len(ruleIDs) == 0 {
+		return nil, nil, slipway.Missing("IpPermissions")
+	}
+	var unknown []ec2wire.IpPermission
+	var gone []ec2wire.RevokedSecurityGroupRule
+	err := s.db.Update(ctx, func(tx store.Tx) error {
+		unknown, gone = []ec2wire.IpPermission{}, []ec2wire.RevokedSecurityGroupRule{}
+		g, err := find(tx, state.Of(ctx), id, name)
+		if err != nil {
+			return err
+		}
+		remove := func(i int) {
+			r := wireRule(g, g.Rules[i])
+			w := ec2wire.RevokedSecurityGroupRule{
+				SecurityGroupRuleId: r.SecurityGroupRuleId, GroupId: r.GroupId, IsEgress: r.IsEgress, IpProtocol: r.IpProtocol, FromPort: r.FromPort, ToPort: r.ToPort,
+				CidrIpv4: r.CidrIpv4, CidrIpv6: r.CidrIpv6, PrefixListId: r.PrefixListId, Description: r.Description,
+			}
+			if r.ReferencedGroupInfo != nil {
+				w.ReferencedGroupId = r.ReferencedGroupInfo.GroupId
+			}
+			gone = append(gone, w)
+			g.Rules = slices.Delete(g.Rules, i, i+1)
+		}
+		for _, rid := range ruleIDs {
+			i := slices.IndexFunc(g.Rules, func(r slipway.Rule) bool { return string(r.ID) == rid && r.Egress == egress })
+			if i < 0 {
+				return slipway.Errorf(slipway.InvalidSecurityGroupRuleIDNotFound, "The security group rule ID '%s' does not exist", rid)
+			}
+			remove(i)
+		}
+		v := state.VPCs.See(tx, state.Of(ctx), string(g.VPC))
+		for _, p := range perms {
+			sources, err := readPermissions([]ec2wire.IpPermission{p}, egress)
+			if err != nil {
+				return err
+			}
+			rules, err := resolve(tx, g, sources)
+			if err != nil {
+				return err
+			}
+			for _, r := range rules {
+				i := slices.IndexFunc(g.Rules, r.Same)
+				switch {
+				case i >= 0:
+					remove(i)
+				case v != nil && v.Default:
+					unknown = append(unknown, p)
+				default:
+					return slipway.Errorf(slipway.InvalidPermissionNotFound, "The specified rule does not exist in this security group.")
+				}
+			}
+		}
+		return state.SecurityGroups.Put(tx, g)
+	})
+	return unknown, gone, err
+}
+
+// Describe answers DescribeSecurityGroups.
+func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeSecurityGroupsRequest) (*ec2wire.DescribeSecurityGroupsResult, error) {
+	for _, id := range in.GroupIds {
+		if _, err := slipway.ParseSecurityGroupID(id); err != nil {
+			return nil, err
+		}
+	}
+	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(g *slipway.SecurityGroup) slipway.Tags { return g.Tags })
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	scope := state.Of(ctx)
+	for _, id := range in.GroupIds {
+		if _, err := state.SecurityGroups.Must(r, scope, id); err != nil {
+			return nil, err
+		}
+	}
+	region := state.Regions.See(r, scope, "-")
+	for _, name := range in.GroupNames {
+		if region == nil || ByName(r, scope, region.DefaultVPC, name) == nil {
+			return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist", name)
+		}
+	}
+	all := []ec2wire.SecurityGroup{}
+	for g := range state.SecurityGroups.All(r, scope) {
+		named := slices.Contains(in.GroupIds, string(g.ID)) || slices.Contains(in.GroupNames, g.Name) && region != nil && g.VPC == region.DefaultVPC
+		if len(in.GroupIds)+len(in.GroupNames) > 0 && !named || !match(g) {
+			continue
+		}
+		all = append(all, wireGroup(g))
+	}
+	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, len(in.GroupIds) > 0, 5)
+	return &ec2wire.DescribeSecurityGroupsResult{SecurityGroups: page, NextToken: next}, err
+}
+
+var fields = func() slipway.Fields[*slipway.SecurityGroup] {
+	f := slipway.Fields[*slipway.SecurityGroup]{
+		"group-id":    func(g *slipway.SecurityGroup) []string { return shape.One(g.ID) },
+		"group-name":  func(g *slipway.SecurityGroup) []string { return shape.One(g.Name) },
+		"vpc-id":      func(g *slipway.SecurityGroup) []string { return shape.One(g.VPC) },
+		"owner-id":    func(g *slipway.SecurityGroup) []string { return shape.One(g.Account) },
+		"description": func(g *slipway.SecurityGroup) []string { return shape.One(g.Description) },
+	}
+	for _, egress := range []bool{false, true} {
+		prefix := "ip-permission."
+		if egress {
+			prefix = "egress.ip-permission."
+		}
+		each := func(name string, get func(slipway.Rule) string) {
+			f[prefix+name] = func(g *slipway.SecurityGroup) []string {
+				var out []string
+				for _, r := range g.Rules {
+					if v := get(r); r.Egress == egress && v != "" {
+						out = append(out, v)
+					}
+				}
+				return out
+			}
+		}
+		port := func(pick func(slipway.Rule) int32) func(slipway.Rule) string {
+			return func(r slipway.Rule) string {
+				if p, _ := ports(r); p == nil {
+					return ""
+				}
+				return strconv.Itoa(int(pick(r)))
+			}
+		}
+		cidr := func(four bool) func(slipway.Rule) string {
+			return func(r slipway.Rule) string {
+				if !r.CIDR.IsValid() || r.CIDR.Addr().Is4() != four {
+					return ""
+				}
+				return r.CIDR.String()
+			}
+		}
+		each("protocol", func(r slipway.Rule) string { return r.Protocol })
+		each("from-port", port(func(r slipway.Rule) int32 { return r.From }))
+		each("to-port", port(func(r slipway.Rule) int32 { return r.To }))
+		each("cidr", cidr(true))
+		each("ipv6-cidr", cidr(false))
+		each("group-id", func(r slipway.Rule) string { return string(r.Group) })
+		each("user-id", func(r slipway.Rule) string { return r.GroupOwner })
+		each("prefix-list-id", func(r slipway.Rule) string { return r.PrefixList })
+	}
+	return f
+}()
+
+// ruleOf is a rule with its group, for filters.
+type ruleOf struct {
+	g *slipway.SecurityGroup
+	r slipway.Rule
+}
+
+var ruleFields = slipway.Fields[ruleOf]{
+	"group-id":               func(x ruleOf) []string { return shape.One(x.g.ID) },
+	"security-group-rule-id": func(x ruleOf) []string { return shape.One(x.r.ID) },
+}
+
+// DescribeRules answers DescribeSecurityGroupRules.
+func (s *Service) DescribeRules(ctx context.Context, in *ec2wire.DescribeSecurityGroupRulesRequest) (*ec2wire.DescribeSecurityGroupRulesResult, error) {
+	match, err := slipway.Matcher(shape.Filters(in.Filters), ruleFields, func(x ruleOf) slipway.Tags { return x.r.Tags })
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []ec2wire.SecurityGroupRule{}
+	seen := map[string]bool{}
+	for g := range state.SecurityGroups.All(r, state.Of(ctx)) {
+		for _, rule := range g.Rules {
+			seen[string(rule.ID)] = true
+			if len(in.SecurityGroupRuleIds) > 0 && !slices.Contains(in.SecurityGroupRuleIds, string(rule.ID)) || !match(ruleOf{g, rule}) {
+				continue
+			}
+			all = append(all, wireRule(g, rule))
+		}
+	}
+	for _, id := range in.SecurityGroupRuleIds {
+		if !seen[id] {
+			return nil, slipway.Errorf(slipway.InvalidSecurityGroupRuleIDNotFound, "The security group rule ID '%s' does not exist", id)
+		}
+	}
+	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, len(in.SecurityGroupRuleIds) > 0, 5)
+	return &ec2wire.DescribeSecurityGroupRulesResult{SecurityGroupRules: page, NextToken: next}, err
+}
