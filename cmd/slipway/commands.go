@@ -48,7 +48,7 @@ type credentials struct {
 	SecretAccessKey string `json:"secretAccessKey"`
 }
 
-func account(ctx context.Context, args []string) error {
+func accountCommand(ctx context.Context, args []string) error {
 	var asJSON bool
 	var name string
 	c, words, err := readConfig("account", args, os.Getenv, func(fs *flag.FlagSet) {
@@ -95,7 +95,7 @@ type listedImage struct {
 	User    string `json:"user,omitempty"`
 }
 
-func images(ctx context.Context, args []string) error {
+func imageCommand(ctx context.Context, args []string) error {
 	var asJSON bool
 	c, words, err := readConfig("image", args, os.Getenv, func(fs *flag.FlagSet) { fs.BoolVar(&asJSON, "json", false, "answer in JSON") })
 	if err != nil {
@@ -151,7 +151,7 @@ func imageDir(c Config) string {
 	return guestimage.DefaultCacheDir()
 }
 
-func explain(ctx context.Context, args []string) error {
+func explainCommand(ctx context.Context, args []string) error {
 	c, words, err := readConfig("explain", args, os.Getenv, nil)
 	if err != nil {
 		return err

@@ -43,11 +43,11 @@ func run(ctx context.Context, args []string) error {
 	case "dev":
 		return dev(ctx, args[1:])
 	case "account":
-		return account(ctx, args[1:])
+		return accountCommand(ctx, args[1:])
 	case "image":
-		return images(ctx, args[1:])
+		return imageCommand(ctx, args[1:])
 	case "explain":
-		return explain(ctx, args[1:])
+		return explainCommand(ctx, args[1:])
 	case "serve", "agent":
 		return fmt.Errorf("`slipway %s` is for more than one machine, which this release does not do: use `slipway dev`", args[0])
 	case "version", "--version":

@@ -8,11 +8,18 @@ import (
 	"slipway"
 	"slipway/internal/accounts"
 	"slipway/internal/hypervisor"
+	"slipway/internal/images"
 	"slipway/internal/instances"
+	"slipway/internal/instancetypes"
+	"slipway/internal/interfaces"
 	"slipway/internal/keypairs"
+	"slipway/internal/regions"
 	"slipway/internal/securitygroups"
 	"slipway/internal/server"
 	"slipway/internal/state"
+	"slipway/internal/tags"
+	"slipway/internal/volumes"
+	"slipway/internal/vpcs"
 )
 
 // rooms are the parts of the API, composed.
@@ -23,6 +30,13 @@ type rooms struct {
 	instances *instances.Service
 	keypairs  *keypairs.Service
 	groups    *securitygroups.Service
+	regions   *regions.Service
+	types     *instancetypes.Service
+	vpcs      *vpcs.Service
+	volumes   *volumes.Service
+	ports     *interfaces.Service
+	images    *images.Service
+	tags      *tags.Service
 }
 
 // eyes look at machines of this very host.
@@ -47,6 +61,8 @@ func (d *devRun) rooms() *rooms {
 		}, d.log, time.Now),
 		keypairs: keypairs.New(d.db, time.Now),
 		groups:   securitygroups.New(d.db, time.Now),
+		regions:  regions.New(d.db), types: instancetypes.New(), vpcs: vpcs.New(d.db, time.Now), volumes: volumes.New(d.db, time.Now),
+		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
 	}
 }
 
@@ -97,6 +113,21 @@ func (r *rooms) actions() map[string]server.Handler {
 		"AuthorizeSecurityGroupEgress":  server.Action(r.groups.AuthorizeEgress),
 		"RevokeSecurityGroupIngress":    server.Action(r.groups.RevokeIngress),
 		"RevokeSecurityGroupEgress":     server.Action(r.groups.RevokeEgress),
+
+		"DescribeRegions":               server.Action(r.regions.Regions),
+		"DescribeAvailabilityZones":     server.Action(r.regions.Zones),
+		"DescribeAccountAttributes":     server.Action(r.regions.Attributes),
+		"DescribeInstanceTypes":         server.Action(r.types.Describe),
+		"DescribeInstanceTypeOfferings": server.Action(r.types.Offerings),
+		"DescribeVpcs":                  server.Action(r.vpcs.Describe),
+		"DescribeVpcAttribute":          server.Action(r.vpcs.Attribute),
+		"DescribeSubnets":               server.Action(r.vpcs.Subnets(interfaces.FreeCount)),
+		"DescribeVolumes":               server.Action(r.volumes.Describe),
+		"DescribeNetworkInterfaces":     server.Action(r.ports.Describe),
+		"DescribeImages":                server.Action(r.images.Describe),
+		"CreateTags":                    server.Void(r.tags.Create),
+		"DeleteTags":                    server.Void(r.tags.Delete),
+		"DescribeTags":                  server.Action(r.tags.Describe),
 
 		"CreateKeyPair":    server.Action(r.keypairs.Create),
 		"ImportKeyPair":    server.Action(r.keypairs.Import),

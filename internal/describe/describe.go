@@ -1,0 +1,109 @@
+// Package describe is what the Describe actions have in common: ids checked for form, then for being there; filters; pages in a
+// steady order. A room says which table, which filters and how a record looks on the wire.
+package describe
+
+import (
+	"context"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Kind is one kind of record as callers see it.
+type Kind[T, W any] struct {
+	Table  *state.Table[T]
+	Parse  func(id string) error // the form of an id; nil: any
+	Fields func(r store.Reader) slipway.Fields[*T]
+	Tags   func(*T) slipway.Tags
+	Wire   func(r store.Reader, v *T) W
+	Scopes func(s state.Scope) []state.Scope          // where to look; nil: the caller's own
+	See    func(s state.Scope, v *T, named bool) bool // whether the caller may; nil: always
+}
+
+// Query is one request.
+type Query struct {
+	IDs     []string
+	Filters []ec2wire.Filter
+	Max     *int32
+	Token   *string
+}
+
+// List answers a query.
+func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *string, error) {
+	for _, id := range q.IDs {
+		if k.Parse != nil {
+			if err := k.Parse(id); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	r, err := db.Snapshot(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	match, err := slipway.Matcher(shape.Filters(q.Filters), k.Fields(r), k.Tags)
+	if err != nil {
+		return nil, nil, err
+	}
+	own := state.Of(ctx)
+	scopes := []state.Scope{own}
+	if k.Scopes != nil {
+		scopes = k.Scopes(own)
+	}
+	var found []*T
+	take := func(v *T, named bool) bool {
+		if k.See != nil && !k.See(own, v, named) {
+			return false
+		}
+		if match(v) {
+			found = append(found, v)
+		}
+		return true
+	}
+	if len(q.IDs) > 0 {
+		seen := map[string]bool{}
+		for _, id := range q.IDs {
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			there := false
+			for _, s := range scopes {
+				if v := k.Table.See(r, s, id); v != nil && take(v, true) {
+					there = true
+				}
+			}
+			if !there {
+				return nil, nil, k.Table.Absent(id)
+			}
+		}
+	} else {
+		for _, s := range scopes {
+			for v := range k.Table.All(r, s) {
+				take(v, false)
+			}
+		}
+	}
+	page, next, err := shape.Page(found, q.Max, q.Token, len(q.IDs) > 0, 5)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := make([]W, len(page))
+	for i, v := range page {
+		out[i] = k.Wire(r, v)
+	}
+	return out, next, nil
+}
+
+// Form makes a Parse of one of the domain's parsers.
+func Form[ID ~string](parse func(string) (ID, error)) func(string) error {
+	return func(s string) error { _, err := parse(s); return err }
+}
+
+// Fixed is a Fields that needs no reader.
+func Fixed[T any](f slipway.Fields[*T]) func(store.Reader) slipway.Fields[*T] {
+	return func(store.Reader) slipway.Fields[*T] { return f }
+}

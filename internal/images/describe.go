@@ -1,0 +1,130 @@
+// Package images is the room of AMIs: who may see and launch them. Their content lies on hosts; this room must not touch it.
+package images
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"slipway"
+	"slipway/internal/describe"
+	"slipway/internal/ec2query"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Service answers the image actions.
+type Service struct {
+	db  state.DB
+	now func() time.Time
+}
+
+// New makes the room.
+func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
+
+func alias(im *slipway.Image) string {
+	if im.Owner == slipway.SystemAccount {
+		return "amazon"
+	}
+	return ""
+}
+
+func devices(get func(slipway.Mapping) string) func(*slipway.Image) []string {
+	return func(im *slipway.Image) []string {
+		var out []string
+		for _, m := range im.Devices {
+			out = append(out, get(m))
+		}
+		return out
+	}
+}
+
+var fields = slipway.Fields[*slipway.Image]{
+	"architecture": func(im *slipway.Image) []string { return shape.One(im.Architecture) }, "image-id": func(im *slipway.Image) []string { return shape.One(im.ID) },
+	"name": func(im *slipway.Image) []string { return shape.One(im.Name) }, "description": func(im *slipway.Image) []string { return []string{im.Description} },
+	"state": func(im *slipway.Image) []string { return shape.One(im.State) }, "owner-id": func(im *slipway.Image) []string { return shape.One(im.Owner) },
+	"owner-alias": func(im *slipway.Image) []string { return shape.One(alias(im)) }, "is-public": func(im *slipway.Image) []string { return shape.Yes(im.Public) },
+	"image-type": func(*slipway.Image) []string { return []string{"machine"} }, "hypervisor": func(*slipway.Image) []string { return []string{"xen"} },
+	"virtualization-type": func(im *slipway.Image) []string { return shape.One(im.Virtualization) }, "root-device-type": func(*slipway.Image) []string { return []string{"ebs"} },
+	"root-device-name": func(im *slipway.Image) []string { return shape.One(im.RootDevice) }, "ena-support": func(im *slipway.Image) []string { return shape.Yes(im.ENA) },
+	"creation-date": func(im *slipway.Image) []string { return []string{im.Created.UTC().Format(ec2query.TimeForm)} },
+	"boot-mode":     func(im *slipway.Image) []string { return shape.One(im.BootMode) }, "imds-support": func(im *slipway.Image) []string { return shape.One(im.IMDSSupport) },
+	"product-code": func(im *slipway.Image) []string { return im.ProductCodes }, "platform": func(*slipway.Image) []string { return nil },
+	"product-code.type": func(*slipway.Image) []string { return []string{"marketplace"} },
+	"kernel-id":         func(*slipway.Image) []string { return nil }, "ramdisk-id": func(*slipway.Image) []string { return nil },
+	"manifest-location": func(im *slipway.Image) []string { return shape.One(im.Location) }, "sriov-net-support": func(im *slipway.Image) []string { return shape.One(im.SRIOV) },
+	"state-reason-code": func(im *slipway.Image) []string { return shape.One(im.Reason.Code) }, "state-reason-message": func(im *slipway.Image) []string { return shape.One(im.Reason.Message) },
+	"source-instance-id":               func(im *slipway.Image) []string { return shape.One(im.Source) },
+	"block-device-mapping.device-name": devices(func(m slipway.Mapping) string { return m.Device }),
+	"block-device-mapping.snapshot-id": devices(func(m slipway.Mapping) string { return string(m.Snapshot) }),
+	"block-device-mapping.volume-size": devices(func(m slipway.Mapping) string { return strconv.Itoa(int(m.SizeGiB)) }),
+	"block-device-mapping.volume-type": devices(func(m slipway.Mapping) string { return m.Type }),
+	"block-device-mapping.delete-on-termination": devices(func(m slipway.Mapping) string {
+		return strconv.FormatBool(m.DeleteOnTermination == nil || *m.DeleteOnTermination)
+	}),
+	"block-device-mapping.encrypted": devices(func(m slipway.Mapping) string { return strconv.FormatBool(m.Encrypted != nil && *m.Encrypted) }),
+}
+
+// Wire writes an image.
+func Wire(_ store.Reader, im *slipway.Image) ec2wire.Image {
+	w := ec2wire.Image{
+		ImageId: shape.Text(im.ID), ImageLocation: &im.Location, State: &im.State, OwnerId: &im.Owner, Public: &im.Public, Architecture: &im.Architecture, ImageType: shape.Of("machine"),
+		Name: &im.Name, Description: shape.Text(im.Description), ImageOwnerAlias: shape.Text(alias(im)), RootDeviceType: shape.Of("ebs"), RootDeviceName: &im.RootDevice,
+		VirtualizationType: &im.Virtualization, Hypervisor: shape.Of("xen"), CreationDate: shape.Of(im.Created.UTC().Format(ec2query.TimeForm)), EnaSupport: &im.ENA,
+		SriovNetSupport: shape.Text(im.SRIOV), BootMode: shape.Text(im.BootMode), TpmSupport: shape.Text(im.TPMSupport), ImdsSupport: shape.Text(im.IMDSSupport),
+		PlatformDetails: shape.Of("Linux/UNIX"), UsageOperation: shape.Of("RunInstances"), Tags: shape.Tags(im.Tags), BlockDeviceMappings: Devices(im.Devices), SourceInstanceId: shape.Text(im.Source),
+	}
+	if !im.Deprecated.IsZero() {
+		w.DeprecationTime = shape.Of(im.Deprecated.UTC().Format(ec2query.TimeForm))
+	}
+	if im.Reason.Code != "" {
+		w.StateReason = &ec2wire.StateReason{Code: &im.Reason.Code, Message: &im.Reason.Message}
+	}
+	for _, c := range im.ProductCodes {
+		w.ProductCodes = append(w.ProductCodes, ec2wire.ProductCode{ProductCodeId: shape.Of(c), ProductCodeType: shape.Of("marketplace")})
+	}
+	return w
+}
+
+// Devices writes a block device mapping.
+func Devices(in []slipway.Mapping) []ec2wire.BlockDeviceMapping {
+	out := []ec2wire.BlockDeviceMapping{}
+	for _, m := range in {
+		w := ec2wire.BlockDeviceMapping{DeviceName: shape.Of(m.Device), VirtualName: shape.Text(m.Virtual)}
+		if m.Virtual == "" {
+			w.Ebs = &ec2wire.EbsBlockDevice{
+				SnapshotId: shape.Text(m.Snapshot), VolumeSize: shape.Some(m.SizeGiB), VolumeType: shape.Text(m.Type), Iops: shape.Some(m.IOPS), Throughput: shape.Some(m.Throughput),
+				Encrypted: shape.Of(m.Encrypted != nil && *m.Encrypted), DeleteOnTermination: shape.Of(m.DeleteOnTermination == nil || *m.DeleteOnTermination), KmsKeyId: shape.Text(m.Key),
+			}
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// Describe answers DescribeImages: what the caller may launch, narrowed by owners and by who may execute.
+func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeImagesRequest) (*ec2wire.DescribeImagesResult, error) {
+	owns := func(own state.Scope, im *slipway.Image) bool {
+		return slices.ContainsFunc(in.Owners, func(o string) bool {
+			return o == im.Owner || o == "self" && im.Owner == own.Account || o != "" && o == alias(im)
+		})
+	}
+	executable := func(own state.Scope, im *slipway.Image) bool {
+		return slices.ContainsFunc(in.ExecutableUsers, func(u string) bool {
+			return u == "all" && im.Public || u == "self" && slices.Contains(im.LaunchableBy, own.Account) || slices.Contains(im.LaunchableBy, u)
+		})
+	}
+	kind := describe.Kind[slipway.Image, ec2wire.Image]{
+		Table: state.Images, Parse: describe.Form(slipway.ParseImageID), Fields: describe.Fixed(fields), Tags: func(im *slipway.Image) slipway.Tags { return im.Tags }, Wire: Wire,
+		Scopes: func(own state.Scope) []state.Scope { return []state.Scope{state.Global, state.Shared(own.Region)} },
+		See: func(own state.Scope, im *slipway.Image, named bool) bool {
+			hidden := !im.Deprecated.IsZero() && im.Deprecated.Before(s.now()) && im.Owner != own.Account && !shape.Get(in.IncludeDeprecated) && !named
+			return im.LaunchableFrom(own.Account) && !hidden && (len(in.Owners) == 0 || owns(own, im)) && (len(in.ExecutableUsers) == 0 || executable(own, im))
+		},
+	}
+	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.ImageIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	return &ec2wire.DescribeImagesResult{Images: page, NextToken: next}, err
+}

@@ -1,0 +1,223 @@
+// Package tags is the room of tags: on resources of every kind, found by the prefix of their id.
+package tags
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Service answers the tag actions.
+type Service struct{ db state.DB }
+
+// New makes the room.
+func New(db state.DB) *Service { return &Service{db} }
+
+// kind is one kind of taggable resource.
+type kind struct {
+	name string // as DescribeTags calls it
+	edit func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error
+	each func(r store.Reader, s state.Scope, yield func(id string, t slipway.Tags))
+}
+
+func of[T any](name string, table *state.Table[T], id func(*T) string, tags func(*T) *slipway.Tags) kind {
+	return kind{
+		name: name,
+		edit: func(tx store.Tx, s state.Scope, rid string, change func(slipway.Tags) (slipway.Tags, error)) error {
+			return table.Edit(tx, s, rid, func(v *T) error {
+				next, err := change(*tags(v))
+				if err == nil {
+					*tags(v) = next
+				}
+				return err
+			})
+		},
+		each: func(r store.Reader, s state.Scope, yield func(string, slipway.Tags)) {
+			for v := range table.All(r, s) {
+				yield(id(v), *tags(v))
+			}
+		},
+	}
+}
+
+// kinds are the resources by the prefix of their ids.
+var kinds = map[string]kind{
+	"i":      of("instance", state.Instances, func(v *slipway.Instance) string { return string(v.ID) }, func(v *slipway.Instance) *slipway.Tags { return &v.Tags }),
+	"vol":    of("volume", state.Volumes, func(v *slipway.Volume) string { return string(v.ID) }, func(v *slipway.Volume) *slipway.Tags { return &v.Tags }),
+	"eni":    of("network-interface", state.Interfaces, func(v *slipway.Interface) string { return string(v.ID) }, func(v *slipway.Interface) *slipway.Tags { return &v.Tags }),
+	"vpc":    of("vpc", state.VPCs, func(v *slipway.VPC) string { return string(v.ID) }, func(v *slipway.VPC) *slipway.Tags { return &v.Tags }),
+	"subnet": of("subnet", state.Subnets, func(v *slipway.Subnet) string { return string(v.ID) }, func(v *slipway.Subnet) *slipway.Tags { return &v.Tags }),
+	"sg":     of("security-group", state.SecurityGroups, func(v *slipway.SecurityGroup) string { return string(v.ID) }, func(v *slipway.SecurityGroup) *slipway.Tags { return &v.Tags }),
+	"rtb":    of("route-table", state.RouteTables, func(v *slipway.RouteTable) string { return string(v.ID) }, func(v *slipway.RouteTable) *slipway.Tags { return &v.Tags }),
+	"igw":    of("internet-gateway", state.InternetGateways, func(v *slipway.InternetGateway) string { return string(v.ID) }, func(v *slipway.InternetGateway) *slipway.Tags { return &v.Tags }),
+	"acl":    of("network-acl", state.NetworkACLs, func(v *slipway.NetworkACL) string { return string(v.ID) }, func(v *slipway.NetworkACL) *slipway.Tags { return &v.Tags }),
+	"dopt":   of("dhcp-options", state.DHCPOptions, func(v *slipway.DHCPOptions) string { return string(v.ID) }, func(v *slipway.DHCPOptions) *slipway.Tags { return &v.Tags }),
+	"key":    keyPairs(),
+	"sgr":    rules(),
+}
+
+// keyPairs are stored by name and tagged by id.
+func keyPairs() kind {
+	k := of("key-pair", state.KeyPairs, func(v *slipway.KeyPair) string { return string(v.ID) }, func(v *slipway.KeyPair) *slipway.Tags { return &v.Tags })
+	byName := k.edit
+	k.edit = func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
+		for v := range state.KeyPairs.All(tx, s) {
+			if string(v.ID) == id {
+				return byName(tx, s, v.Name, change)
+			}
+		}
+		return slipway.Errorf(slipway.InvalidKeyPairNotFound, "The key pair ID '%s' does not exist", id)
+	}
+	return k
+}
+
+// rules live inside their groups.
+func rules() kind {
+	return kind{
+		name: "security-group-rule",
+		edit: func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
+			for g := range state.SecurityGroups.By(tx, s, "rule/"+id) {
+				return state.SecurityGroups.Edit(tx, s, string(g.ID), func(g *slipway.SecurityGroup) error {
+					for i := range g.Rules {
+						if string(g.Rules[i].ID) == id {
+							next, err := change(g.Rules[i].Tags)
+							g.Rules[i].Tags = next
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			return slipway.Errorf(slipway.InvalidSecurityGroupRuleIDNotFound, "The security group rule ID '%s' does not exist", id)
+		},
+		each: func(r store.Reader, s state.Scope, yield func(string, slipway.Tags)) {
+			for g := range state.SecurityGroups.All(r, s) {
+				for _, rule := range g.Rules {
+					yield(string(rule.ID), rule.Tags)
+				}
+			}
+		},
+	}
+}
+
+// edit changes the tags of all resources named, or of none.
+func (s *Service) edit(ctx context.Context, ids []string, change func(id string, t slipway.Tags) (slipway.Tags, error)) error {
+	if len(ids) == 0 {
+		return slipway.Missing("ResourceId")
+	}
+	if len(ids) > 1000 {
+		return slipway.Errorf(slipway.InvalidParameterValue, "At most 1000 resources may be named in one call; there are %d.", len(ids))
+	}
+	for _, id := range ids {
+		if _, ok := kinds[slipway.Prefix(id)]; !ok || !slipway.WellFormed(slipway.Prefix(id), id) {
+			return slipway.Errorf(slipway.InvalidID, "The ID '%s' is not valid", id)
+		}
+	}
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		for _, id := range ids {
+			err := kinds[slipway.Prefix(id)].edit(tx, state.Of(ctx), id, func(t slipway.Tags) (slipway.Tags, error) { return change(id, t) })
+			if err != nil {
+				return err
+			}
+		}
+		return s.metadata(tx, state.Of(ctx), ids)
+	})
+}
+
+// metadata refuses keys that an instance which shows its tags as metadata could not show.
+func (s *Service) metadata(tx store.Tx, scope state.Scope, ids []string) error {
+	for _, id := range ids {
+		if slipway.Prefix(id) != "i" {
+			continue
+		}
+		in, err := state.Instances.Get(tx, scope, id)
+		if err != nil || in.Metadata.Tags != "enabled" {
+			continue
+		}
+		for k := range in.Tags {
+			if strings.HasPrefix(k, "aws:") {
+				continue
+			}
+			if err := slipway.CheckMetadataTag(k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Create answers CreateTags.
+func (s *Service) Create(ctx context.Context, in *ec2wire.CreateTagsRequest) error {
+	if len(in.Tags) == 0 {
+		return slipway.Missing("Tag")
+	}
+	more, err := shape.ReadTags(in.Tags)
+	if err != nil {
+		return err
+	}
+	return s.edit(ctx, in.Resources, func(_ string, t slipway.Tags) (slipway.Tags, error) { return t.With(more) })
+}
+
+// Delete answers DeleteTags: by key; by key and value where a value is given, even an empty one; all of the user's with none.
+func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteTagsRequest) error {
+	for _, t := range in.Tags {
+		if strings.HasPrefix(strings.ToLower(shape.Get(t.Key)), "aws:") {
+			return slipway.CheckTag(*t.Key, "")
+		}
+	}
+	return s.edit(ctx, in.Resources, func(_ string, t slipway.Tags) (slipway.Tags, error) {
+		next := slipway.Tags{}
+		for k, v := range t {
+			gone := len(in.Tags) == 0 || slices.ContainsFunc(in.Tags, func(d ec2wire.Tag) bool { return shape.Get(d.Key) == k && (d.Value == nil || *d.Value == v) })
+			if !gone || strings.HasPrefix(k, "aws:") {
+				next[k] = v
+			}
+		}
+		return next, nil
+	})
+}
+
+// tag is one row of DescribeTags.
+type tag struct{ id, kind, key, value string }
+
+// Describe answers DescribeTags.
+func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeTagsRequest) (*ec2wire.DescribeTagsResult, error) {
+	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[tag]{
+		"key": func(t tag) []string { return []string{t.key} }, "value": func(t tag) []string { return []string{t.value} },
+		"resource-id": func(t tag) []string { return []string{t.id} }, "resource-type": func(t tag) []string { return []string{t.kind} },
+	}, func(t tag) slipway.Tags { return slipway.Tags{t.key: t.value} })
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var rows []tag
+	for _, k := range kinds {
+		k.each(r, state.Of(ctx), func(id string, tags slipway.Tags) {
+			for key, value := range tags {
+				if t := (tag{id, k.name, key, value}); match(t) {
+					rows = append(rows, t)
+				}
+			}
+		})
+	}
+	slices.SortFunc(rows, func(a, b tag) int { return strings.Compare(a.id+"\x00"+a.key, b.id+"\x00"+b.key) })
+	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, false, 5)
+	if err != nil {
+		return nil, err
+	}
+	out := &ec2wire.DescribeTagsResult{Tags: []ec2wire.TagDescription{}, NextToken: next}
+	for i := range page {
+		t := &page[i]
+		out.Tags = append(out.Tags, ec2wire.TagDescription{Key: &t.key, Value: &t.value, ResourceId: &t.id, ResourceType: &t.kind})
+	}
+	return out, nil
+}

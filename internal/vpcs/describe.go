@@ -1,0 +1,175 @@
+package vpcs
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"slipway"
+	"slipway/internal/describe"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Service answers the network actions.
+type Service struct {
+	db  state.DB
+	now func() time.Time
+}
+
+// New makes the room.
+func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
+
+var vpcKind = describe.Kind[slipway.VPC, ec2wire.Vpc]{
+	Table: state.VPCs, Parse: describe.Form(slipway.ParseVPCID), Tags: func(v *slipway.VPC) slipway.Tags { return v.Tags }, Wire: wireVPC,
+	Fields: describe.Fixed(func() slipway.Fields[*slipway.VPC] {
+		f := slipway.Fields[*slipway.VPC]{
+			"vpc-id":          func(v *slipway.VPC) []string { return shape.One(v.ID) },
+			"state":           func(*slipway.VPC) []string { return []string{"available"} },
+			"owner-id":        func(v *slipway.VPC) []string { return shape.One(v.Account) },
+			"dhcp-options-id": func(v *slipway.VPC) []string { return shape.One(v.DHCPOptions) },
+			"cidr":            func(v *slipway.VPC) []string { return []string{v.CIDR().String()} },
+			"is-default":      func(v *slipway.VPC) []string { return shape.Yes(v.Default) },
+		}
+		f["isDefault"] = f["is-default"]
+		blocks := func(prefix string, get func(*slipway.VPC) []slipway.CIDRBlock) {
+			each := func(name string, pick func(slipway.CIDRBlock) string) {
+				f[prefix+name] = func(v *slipway.VPC) []string {
+					var out []string
+					for _, c := range get(v) {
+						out = append(out, pick(c))
+					}
+					return out
+				}
+			}
+			each("association-id", func(c slipway.CIDRBlock) string { return c.Association })
+			each("state", func(slipway.CIDRBlock) string { return "associated" })
+			each("cidr-block", func(c slipway.CIDRBlock) string { return c.Prefix.String() })
+			each("ipv6-cidr-block", func(c slipway.CIDRBlock) string { return c.Prefix.String() })
+		}
+		blocks("cidr-block-association.", func(v *slipway.VPC) []slipway.CIDRBlock { return v.CIDRs })
+		blocks("ipv6-cidr-block-association.", func(v *slipway.VPC) []slipway.CIDRBlock { return v.IPv6 })
+		return f
+	}()),
+}
+
+func wireVPC(_ store.Reader, v *slipway.VPC) ec2wire.Vpc {
+	w := ec2wire.Vpc{
+		VpcId: shape.Text(v.ID), State: shape.Of("available"), CidrBlock: shape.Of(v.CIDR().String()), DhcpOptionsId: &v.DHCPOptions, InstanceTenancy: &v.Tenancy,
+		OwnerId: &v.Account, IsDefault: &v.Default, Tags: shape.Tags(v.Tags),
+	}
+	for i := range v.CIDRs {
+		w.CidrBlockAssociationSet = append(w.CidrBlockAssociationSet, ec2wire.VpcCidrBlockAssociation{
+			AssociationId: &v.CIDRs[i].Association, CidrBlock: shape.Of(v.CIDRs[i].Prefix.String()), CidrBlockState: &ec2wire.VpcCidrBlockState{State: shape.Of("associated")},
+		})
+	}
+	for i := range v.IPv6 {
+		w.Ipv6CidrBlockAssociationSet = append(w.Ipv6CidrBlockAssociationSet, ec2wire.VpcIpv6CidrBlockAssociation{
+			AssociationId: &v.IPv6[i].Association, Ipv6CidrBlock: shape.Of(v.IPv6[i].Prefix.String()), Ipv6CidrBlockState: &ec2wire.VpcCidrBlockState{State: shape.Of("associated")},
+		})
+	}
+	return w
+}
+
+// Describe answers DescribeVpcs.
+func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeVpcsRequest) (*ec2wire.DescribeVpcsResult, error) {
+	page, next, err := vpcKind.List(ctx, s.db, describe.Query{IDs: in.VpcIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	return &ec2wire.DescribeVpcsResult{Vpcs: page, NextToken: next}, err
+}
+
+// Attribute answers DescribeVpcAttribute; the one asked for is always there.
+func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeVpcAttributeRequest) (*ec2wire.DescribeVpcAttributeResult, error) {
+	if shape.Get(in.VpcId) == "" {
+		return nil, slipway.Missing("VpcId")
+	}
+	if _, err := slipway.ParseVPCID(*in.VpcId); err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v, err := state.VPCs.Must(r, state.Of(ctx), *in.VpcId)
+	if err != nil {
+		return nil, err
+	}
+	out := &ec2wire.DescribeVpcAttributeResult{VpcId: shape.Text(v.ID)}
+	yes := func(b bool) *ec2wire.AttributeBooleanValue { return &ec2wire.AttributeBooleanValue{Value: &b} }
+	switch a := shape.Get(in.Attribute); a {
+	case "enableDnsSupport":
+		out.EnableDnsSupport = yes(v.DNSSupport)
+	case "enableDnsHostnames":
+		out.EnableDnsHostnames = yes(v.DNSHostnames)
+	case "enableNetworkAddressUsageMetrics":
+		out.EnableNetworkAddressUsageMetrics = yes(v.AddressMetrics)
+	case "":
+		return nil, slipway.Missing("Attribute")
+	default:
+		return nil, slipway.Invalid(a, "attribute", "Unknown attribute.")
+	}
+	return out, nil
+}
+
+// Subnets answers DescribeSubnets. free counts a subnet's free addresses.
+func (s *Service) Subnets(free func(store.Reader, *slipway.Subnet) int) func(context.Context, *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
+	kind := describe.Kind[slipway.Subnet, ec2wire.Subnet]{
+		Table: state.Subnets, Parse: describe.Form(slipway.ParseSubnetID), Tags: func(v *slipway.Subnet) slipway.Tags { return v.Tags },
+		Fields: func(r store.Reader) slipway.Fields[*slipway.Subnet] { return subnetFields(r, free) },
+		Wire:   func(r store.Reader, v *slipway.Subnet) ec2wire.Subnet { return wireSubnet(v, free(r, v)) },
+	}
+	return func(ctx context.Context, in *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
+		page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.SubnetIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+		return &ec2wire.DescribeSubnetsResult{Subnets: page, NextToken: next}, err
+	}
+}
+
+func subnetFields(r store.Reader, free func(store.Reader, *slipway.Subnet) int) slipway.Fields[*slipway.Subnet] {
+	zoneID := func(v *slipway.Subnet) []string { z, _ := slipway.FindZone(v.Region, v.Zone); return shape.One(z.ID) }
+	f := slipway.Fields[*slipway.Subnet]{
+		"subnet-id": func(v *slipway.Subnet) []string { return shape.One(v.ID) }, "vpc-id": func(v *slipway.Subnet) []string { return shape.One(v.VPC) },
+		"state": func(*slipway.Subnet) []string { return []string{"available"} }, "owner-id": func(v *slipway.Subnet) []string { return shape.One(v.Account) },
+		"subnet-arn": func(v *slipway.Subnet) []string {
+			return []string{slipway.ARN(v.Region, v.Account, "subnet/"+string(v.ID))}
+		},
+		"availability-zone":          func(v *slipway.Subnet) []string { return shape.One(v.Zone) },
+		"availability-zone-id":       zoneID,
+		"cidr-block":                 func(v *slipway.Subnet) []string { return []string{v.CIDR.String()} },
+		"default-for-az":             func(v *slipway.Subnet) []string { return shape.Yes(v.DefaultForZone) },
+		"map-public-ip-on-launch":    func(v *slipway.Subnet) []string { return shape.Yes(v.PublicOnLaunch) },
+		"available-ip-address-count": func(v *slipway.Subnet) []string { return []string{strconv.Itoa(free(r, v))} },
+		"ipv6-native":                func(*slipway.Subnet) []string { return shape.Yes(false) },
+		"private-dns-name-options-on-launch.hostname-type": func(v *slipway.Subnet) []string { return shape.One(v.DNS.HostnameType) },
+		"ipv6-cidr-block-association.ipv6-cidr-block": func(v *slipway.Subnet) []string {
+			if !v.IPv6.Prefix.IsValid() {
+				return nil
+			}
+			return []string{v.IPv6.Prefix.String()}
+		},
+		"ipv6-cidr-block-association.association-id": func(v *slipway.Subnet) []string { return shape.One(v.IPv6.Association) },
+	}
+	f["availabilityZone"], f["availabilityZoneId"], f["defaultForAz"] = f["availability-zone"], f["availability-zone-id"], f["default-for-az"]
+	f["cidr"], f["cidrBlock"] = f["cidr-block"], f["cidr-block"]
+	return f
+}
+
+func wireSubnet(v *slipway.Subnet, free int) ec2wire.Subnet {
+	z, _ := slipway.FindZone(v.Region, v.Zone)
+	w := ec2wire.Subnet{
+		SubnetId: shape.Text(v.ID), SubnetArn: shape.Of(slipway.ARN(v.Region, v.Account, "subnet/"+string(v.ID))), State: shape.Of("available"), VpcId: shape.Text(v.VPC),
+		CidrBlock: shape.Of(v.CIDR.String()), AvailableIpAddressCount: shape.Of(int32(free)), AvailabilityZone: &v.Zone, AvailabilityZoneId: &z.ID,
+		DefaultForAz: &v.DefaultForZone, MapPublicIpOnLaunch: &v.PublicOnLaunch, AssignIpv6AddressOnCreation: &v.IPv6OnCreation, OwnerId: &v.Account,
+		EnableDns64: &v.DNS64, Ipv6Native: shape.Of(false), MapCustomerOwnedIpOnLaunch: shape.Of(false), Tags: shape.Tags(v.Tags),
+		Ipv6CidrBlockAssociationSet: []ec2wire.SubnetIpv6CidrBlockAssociation{},
+		PrivateDnsNameOptionsOnLaunch: &ec2wire.PrivateDnsNameOptionsOnLaunch{
+			HostnameType: &v.DNS.HostnameType, EnableResourceNameDnsARecord: &v.DNS.ARecord, EnableResourceNameDnsAAAARecord: &v.DNS.AAAARecord,
+		},
+	}
+	if v.IPv6.Prefix.IsValid() {
+		w.Ipv6CidrBlockAssociationSet = append(w.Ipv6CidrBlockAssociationSet, ec2wire.SubnetIpv6CidrBlockAssociation{
+			AssociationId: &v.IPv6.Association, Ipv6CidrBlock: shape.Of(v.IPv6.Prefix.String()), Ipv6CidrBlockState: &ec2wire.SubnetCidrBlockState{State: shape.Of("associated")},
+		})
+	}
+	return w
+}
