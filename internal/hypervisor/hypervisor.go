@@ -37,6 +37,7 @@ type Disk struct {
 	Device          string           // "/dev/xvda": the mapping's name
 	Path            string           // qcow2 file
 	Secret          []byte           // passphrase of a LUKS-encrypted qcow2; nil when it is plain
+	BaseSecret      []byte           // of the snapshot it is an overlay of, where that is encrypted
 	IOPS            int              // 0: no limit
 	ThroughputMiBps int              // 0: no limit
 	DeleteOnExit    bool             // instance store: gone when the machine stops
@@ -110,7 +111,8 @@ type Driver interface {
 	GrowDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, sizeGiB int) error
 	// CopyDisk writes the disk's content at this moment to a new qcow2 file at target while the guest runs on, encrypted
 	// with the disk's own secret if it has one. It returns when the point in time is fixed; done is called once the copy is
-	// complete or has failed, and after a failure target is gone. A driver that restarts meanwhile abandons the copy.
+	// complete or has failed, and after a failure target is gone. A driver that is closed meanwhile never calls done, and
+	// the next one abandons the copy when asked for another.
 	CopyDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, target string, done func(error)) error
 	AttachNIC(ctx context.Context, id slipway.InstanceID, n NIC) error
 	DetachNIC(ctx context.Context, id slipway.InstanceID, eni slipway.InterfaceID) error

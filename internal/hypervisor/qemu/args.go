@@ -20,7 +20,7 @@ type Launch struct {
 	Firmware, Variables string                             // OVMF's two files, for a machine with UEFI
 	QMP                 int                                // descriptor of the listening QMP socket
 	Taps                []int                              // descriptors, by NIC
-	Secrets             map[slipway.VolumeID]int           // descriptors that hold passphrases
+	Secrets             map[string]int                     // secret's name -> descriptor that holds it
 	Resume              bool                               // wait for a saved state
 }
 
@@ -103,8 +103,8 @@ func Args(m hypervisor.Machine, l Launch) []string {
 				"file": map[string]any{"driver": "file", "filename": l.Variables}}))
 	}
 	for i, disk := range m.Disks {
-		if fd, ok := l.Secrets[disk.Volume]; ok {
-			args = append(args, "-object", fmt.Sprintf("secret,id=%s,file=/dev/fd/%d", secretName(disk.Volume), fd))
+		for _, key := range secrets(disk, l.Chains[disk.Volume]) {
+			args = append(args, "-object", fmt.Sprintf("secret,id=%s,file=/dev/fd/%d", key.name, l.Secrets[key.name]))
 		}
 		device := diskDevice(disk.Volume, l.Slots[diskID(disk.Volume)])
 		if i == 0 {
@@ -158,6 +158,7 @@ func topNode(v slipway.VolumeID) string       { return string(v) + "-top" }
 func formatNode(v slipway.VolumeID) string    { return string(v) + "-qcow" }
 func throttleName(v slipway.VolumeID) string  { return string(v) + "-limit" }
 func secretName(v slipway.VolumeID) string    { return string(v) + "-key" }
+func baseSecret(v slipway.VolumeID) string    { return string(v) + "-base" }
 func nicID(e slipway.InterfaceID) string      { return string(e) }
 func netdevName(e slipway.InterfaceID) string { return string(e) + "-tap" }
 
@@ -189,6 +190,27 @@ func limits(iops, throughputMiBps int) map[string]any {
 	return l
 }
 
+// secret is a passphrase under the name QEMU knows it by.
+type secret struct {
+	name  string
+	value []byte
+}
+
+// secrets are those that a disk's encrypted layers need: one for its own file, one for what lies below.
+func secrets(d hypervisor.Disk, chain []qcow2.Layer) []secret {
+	var list []secret
+	for i, layer := range chain {
+		switch {
+		case !layer.Encrypted:
+		case i == 0:
+			list = append(list, secret{secretName(d.Volume), d.Secret})
+		default:
+			return append(list, secret{baseSecret(d.Volume), d.BaseSecret})
+		}
+	}
+	return list
+}
+
 // diskNode is a disk's block graph: throttle above qcow2 above file, with every overlay spelt out, because an encrypted
 // layer anywhere needs to be told its secret and because QEMU shall open no file that the driver has not looked at.
 func diskNode(d hypervisor.Disk, chain []qcow2.Layer) map[string]any {
@@ -196,13 +218,15 @@ func diskNode(d hypervisor.Disk, chain []qcow2.Layer) map[string]any {
 	for i := len(chain) - 1; i >= 0; i-- {
 		node := map[string]any{"driver": "qcow2", "discard": "unmap",
 			"file": map[string]any{"driver": "file", "filename": chain[i].Path, "aio": "threads", "discard": "unmap"}}
-		if chain[i].Encrypted {
-			node["encrypt"] = map[string]any{"format": "luks", "key-secret": secretName(d.Volume)}
-		}
+		key := secretName(d.Volume)
 		if i == 0 {
 			node["node-name"] = formatNode(d.Volume)
 		} else {
+			key = baseSecret(d.Volume)
 			node["read-only"] = true
+		}
+		if chain[i].Encrypted {
+			node["encrypt"] = map[string]any{"format": "luks", "key-secret": key}
 		}
 		if below != nil {
 			node["backing"] = below

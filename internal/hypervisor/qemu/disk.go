@@ -5,10 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -74,9 +71,9 @@ func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *monitor, disk 
 	if err := dropDisk(ctx, mon, disk.Volume); err != nil {
 		return err
 	}
-	if disk.Secret != nil {
-		if err := mon.run(ctx, "object-add", map[string]any{"qom-type": "secret", "id": secretName(disk.Volume),
-			"data": base64.StdEncoding.EncodeToString(disk.Secret), "format": "base64"}, nil); err != nil {
+	for _, key := range secrets(disk, chain) {
+		if err := mon.run(ctx, "object-add", map[string]any{"qom-type": "secret", "id": key.name,
+			"data": base64.StdEncoding.EncodeToString(key.value), "format": "base64"}, nil); err != nil {
 			return err
 		}
 	}
@@ -95,12 +92,7 @@ func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *monitor, disk 
 		undo := dropDisk(context.WithoutCancel(ctx), mon, disk.Volume)
 		return errors.Join(err, undo, m.release(diskID(disk.Volume)))
 	}
-	return m.update(func(r *record) {
-		r.Disks = add(r.Disks, disk.Volume)
-		if disk.Secret != nil {
-			r.Secret = add(r.Secret, disk.Volume)
-		}
-	})
+	return m.update(func(r *record) { r.Disks = add(r.Disks, disk.Volume) })
 }
 
 func (m *machine) reserve(device string) (slot int, err error) {
@@ -129,24 +121,20 @@ func without[T comparable](list []T, v T) []T {
 
 // dropDisk removes what stands behind a disk, as far as it is there.
 func dropDisk(ctx context.Context, mon *monitor, v slipway.VolumeID) error {
-	var nodes []struct {
-		Name string `json:"node-name"`
-	}
-	if err := mon.run(ctx, "query-named-block-nodes", map[string]any{"flat": true}, &nodes); err != nil {
+	nodes, err := blockNodes(ctx, mon)
+	if err != nil {
 		return err
 	}
-	for _, n := range nodes {
-		if n.Name == topNode(v) {
-			if err := mon.run(ctx, "blockdev-del", map[string]any{"node-name": topNode(v)}, nil); err != nil {
-				return err
-			}
+	if hasNode(nodes, topNode(v)) {
+		if err := mon.run(ctx, "blockdev-del", map[string]any{"node-name": topNode(v)}, nil); err != nil {
+			return err
 		}
 	}
 	names, err := objects(ctx, mon, "/objects")
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{throttleName(v), secretName(v)} {
+	for _, name := range []string{throttleName(v), secretName(v), baseSecret(v)} {
 		if slices.Contains(names, name) {
 			if err := mon.run(ctx, "object-del", map[string]any{"id": name}, nil); err != nil {
 				return err
@@ -200,7 +188,7 @@ func (d *Driver) DetachDisk(ctx context.Context, id slipway.InstanceID, v slipwa
 	}
 	return m.update(func(r *record) {
 		delete(r.Slots, diskID(v))
-		r.Disks, r.Secret = without(r.Disks, v), without(r.Secret, v)
+		r.Disks = without(r.Disks, v)
 	})
 }
 
@@ -212,181 +200,4 @@ func (d *Driver) LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway
 // GrowDisk makes a running disk larger.
 func (d *Driver) GrowDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, sizeGiB int) error {
 	return d.simple(ctx, id, "block_resize", map[string]any{"node-name": topNode(v), "size": int64(sizeGiB) << 30})
-}
-
-// CopyDisk copies a running disk as it is now.
-func (d *Driver) CopyDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, target string, done func(error)) error {
-	m, mon, err := d.live(ctx, id)
-	if err != nil {
-		return err
-	}
-	defer m.op.Unlock()
-	c := diskCopy{m: m, mon: mon, volume: v, target: target}
-	if err := c.begin(ctx); err != nil {
-		c.tidy()
-		os.Remove(target)
-		return fmt.Errorf("copy %s of %s: %w", v, id, err)
-	}
-	d.watches.Go(func() {
-		err := c.finish(d.closed)
-		if err != nil {
-			os.Remove(target)
-			err = fmt.Errorf("copy %s of %s: %w", v, id, err)
-		}
-		done(err)
-	})
-	return nil
-}
-
-// diskCopy is one backup job inside QEMU.
-type diskCopy struct {
-	m      *machine
-	mon    *monitor
-	volume slipway.VolumeID
-	target string
-	added  bool
-	job    string
-}
-
-func (c *diskCopy) node() string { return string(c.volume) + "-copy" }
-
-func (c *diskCopy) begin(ctx context.Context) error {
-	var nodes []struct {
-		Name  string `json:"node-name"`
-		Image struct {
-			Size int64 `json:"virtual-size"`
-		} `json:"image"`
-	}
-	if err := c.mon.run(ctx, "query-named-block-nodes", map[string]any{"flat": true}, &nodes); err != nil {
-		return err
-	}
-	var size int64
-	for _, n := range nodes {
-		if n.Name == formatNode(c.volume) {
-			size = n.Image.Size
-		}
-	}
-	if size == 0 {
-		return errors.New("no such disk")
-	}
-	c.m.mu.Lock()
-	uid, secret := c.m.rec.UID, slices.Contains(c.m.rec.Secret, c.volume)
-	c.m.mu.Unlock()
-	if secret {
-		if err := c.create(ctx, size); err != nil {
-			return err
-		}
-	} else if out, err := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", c.target, strconv.FormatInt(size, 10)).CombinedOutput(); err != nil {
-		return fmt.Errorf("qemu-img create: %w: %s", err, strings.TrimSpace(string(out)))
-	}
-	if uid != 0 {
-		if err := os.Chown(c.target, uid, uid); err != nil {
-			return err
-		}
-	}
-	node := map[string]any{"driver": "qcow2", "node-name": c.node(), "discard": "unmap",
-		"file": map[string]any{"driver": "file", "filename": c.target}}
-	if secret {
-		node["encrypt"] = map[string]any{"format": "luks", "key-secret": secretName(c.volume)}
-	}
-	if err := c.mon.run(ctx, "blockdev-add", node, nil); err != nil {
-		return err
-	}
-	c.added = true
-	job := string(c.volume) + "-copy"
-	// The source is the node below the throttle: the copy must not spend the customer's operations.
-	err := c.mon.run(ctx, "blockdev-backup", map[string]any{"job-id": job, "device": formatNode(c.volume), "target": c.node(),
-		"sync": "full", "auto-finalize": true, "auto-dismiss": false}, nil)
-	if err == nil {
-		c.job = job
-	}
-	return err
-}
-
-// create makes an encrypted target inside QEMU, which has the passphrase; the driver does not keep it.
-func (c *diskCopy) create(ctx context.Context, size int64) error {
-	f, err := os.OpenFile(c.target, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	f.Close()
-	c.m.mu.Lock()
-	uid := c.m.rec.UID
-	c.m.mu.Unlock()
-	if uid != 0 {
-		if err := os.Chown(c.target, uid, uid); err != nil {
-			return err
-		}
-	}
-	file := c.node() + "-f"
-	if err := c.mon.run(ctx, "blockdev-add", map[string]any{"driver": "file", "node-name": file, "filename": c.target}, nil); err != nil {
-		return err
-	}
-	defer c.mon.run(context.WithoutCancel(ctx), "blockdev-del", map[string]any{"node-name": file}, nil)
-	job := string(c.volume) + "-create"
-	if err := c.mon.run(ctx, "blockdev-create", map[string]any{"job-id": job, "options": map[string]any{"driver": "qcow2", "file": file, "size": size,
-		"encrypt": map[string]any{"format": "luks", "key-secret": secretName(c.volume), "iter-time": 10}}}, nil); err != nil {
-		return err
-	}
-	return c.await(ctx, job)
-}
-
-func (c *diskCopy) await(ctx context.Context, job string) error {
-	err := c.mon.await(ctx, func() (bool, error) {
-		var jobs []struct {
-			ID     string `json:"id"`
-			Status string `json:"status"`
-			Error  string `json:"error"`
-		}
-		if err := c.mon.run(ctx, "query-jobs", nil, &jobs); err != nil {
-			return false, err
-		}
-		for _, j := range jobs {
-			if j.ID != job {
-				continue
-			}
-			if j.Status == "concluded" && j.Error != "" {
-				return false, errors.New(j.Error)
-			}
-			return j.Status == "concluded", nil
-		}
-		return false, errors.New("the job is gone")
-	})
-	c.mon.run(context.WithoutCancel(ctx), "job-dismiss", map[string]any{"id": job}, nil)
-	return err
-}
-
-// finish waits for the job's end. It has no deadline: a large disk takes hours, and the machine's end ends it.
-func (c *diskCopy) finish(closed <-chan struct{}) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		select {
-		case <-closed:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	err := c.await(ctx, c.job)
-	if err == nil {
-		c.job = ""
-	}
-	c.tidy()
-	if err == nil && os.Geteuid() == 0 {
-		err = os.Chown(c.target, 0, 0)
-	}
-	return err
-}
-
-// tidy leaves nothing of the copy inside QEMU.
-func (c *diskCopy) tidy() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if c.job != "" {
-		c.mon.run(ctx, "job-cancel", map[string]any{"id": c.job}, nil)
-		c.await(ctx, c.job)
-	}
-	if c.added {
-		c.mon.run(ctx, "blockdev-del", map[string]any{"node-name": c.node()}, nil)
-	}
 }

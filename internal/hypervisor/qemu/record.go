@@ -34,7 +34,6 @@ type record struct {
 	Args      []string              `json:"args"`
 	Slots     map[string]int        `json:"slots"` // device id -> slot
 	Disks     []slipway.VolumeID    `json:"disks"`
-	Secret    []slipway.VolumeID    `json:"secret,omitempty"` // the disks that have a passphrase
 	NICs      []slipway.InterfaceID `json:"nics"`
 	Began     time.Time             `json:"began"`
 	Why       string                `json:"why,omitempty"` // it ended

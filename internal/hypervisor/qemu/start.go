@@ -139,7 +139,7 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 	rec.UID = d.user(m)
 	s.uid = rec.UID
 	l := Launch{KVM: d.Accelerator().KVM, TranslationCacheMiB: d.cfg.TCGCacheMB, Slots: rec.Slots,
-		Chains: map[slipway.VolumeID][]qcow2.Layer{}, Secrets: map[slipway.VolumeID]int{}, Resume: saved != ""}
+		Chains: map[slipway.VolumeID][]qcow2.Layer{}, Secrets: map[string]int{}, Resume: saved != ""}
 	if hm.Boot.Kernel == "" && hm.Boot.UEFI {
 		if l.Firmware, l.Variables, err = d.firmware(m, rec.UID); err != nil {
 			return nil, err
@@ -158,15 +158,13 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 		if l.Chains[disk.Volume], err = giveDisk(disk.Path, rec.UID); err != nil {
 			return nil, err
 		}
-		if disk.Secret == nil {
-			continue
+		for _, key := range secrets(disk, l.Chains[disk.Volume]) {
+			f, err := secretFile(key.value, rec.UID)
+			if err != nil {
+				return nil, err
+			}
+			l.Secrets[key.name] = s.add(f)
 		}
-		f, err := secretFile(disk.Secret, rec.UID)
-		if err != nil {
-			return nil, err
-		}
-		l.Secrets[disk.Volume] = s.add(f)
-		rec.Secret = append(rec.Secret, disk.Volume)
 	}
 	for _, nic := range hm.NICs {
 		rec.NICs = append(rec.NICs, nic.Interface)

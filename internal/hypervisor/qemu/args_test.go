@@ -1,0 +1,135 @@
+package qemu
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"slipway"
+	"slipway/internal/hypervisor"
+	"slipway/internal/qcow2"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; -update rewrites it. got:\n%s", path, got)
+	}
+}
+
+func example() (hypervisor.Machine, Launch) {
+	root, data := slipway.VolumeID("vol-00000000000000001"), slipway.VolumeID("vol-00000000000000002")
+	m := hypervisor.Machine{
+		ID: "i-0123456789abcdef0", UUID: "ec2c0ffe-0000-4000-8000-000000000001", InstanceType: "t3.small",
+		Cores: 1, ThreadsPerCore: 2, MemoryMiB: 2048,
+		Boot:  hypervisor.Boot{Kernel: "/images/vmlinuz", Initrd: "/images/initrd", Append: "console=ttyS0 quiet"},
+		Disks: []hypervisor.Disk{{Volume: root, Path: "/volumes/root.qcow2"}},
+		NICs:  []hypervisor.NIC{{Interface: "eni-00000000000000001", MAC: "02:00:00:00:00:01", MTU: 9001}},
+	}
+	l := Launch{TranslationCacheMiB: 128, QMP: 4, Taps: []int{5},
+		Slots:  map[string]int{string(root): 0, "eni-00000000000000001": 1, string(data): 2},
+		Chains: map[slipway.VolumeID][]qcow2.Layer{root: {{Path: "/volumes/root.qcow2"}, {Path: "/snapshots/base.qcow2"}}, data: {{Path: "/volumes/data.qcow2", Encrypted: true}, {Path: "/snapshots/data.qcow2", Encrypted: true}}},
+	}
+	return m, l
+}
+
+func TestArgs(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(m *hypervisor.Machine, l *Launch)
+	}{
+		{"direct_kernel_emulated", func(*hypervisor.Machine, *Launch) {}},
+		{"own_loader_kvm_encrypted_limited_disk", func(m *hypervisor.Machine, l *Launch) {
+			l.KVM, m.Boot = true, hypervisor.Boot{}
+			m.Disks = append(m.Disks, hypervisor.Disk{Volume: "vol-00000000000000002", Path: "/volumes/data.qcow2", Secret: []byte("s"), BaseSecret: []byte("b"),
+				IOPS: 3000, ThroughputMiBps: 125})
+			l.Secrets = map[string]int{"vol-00000000000000002-key": 6, "vol-00000000000000002-base": 7}
+		}},
+		{"uefi_resumed", func(m *hypervisor.Machine, l *Launch) {
+			m.Boot, l.Resume = hypervisor.Boot{UEFI: true}, true
+			l.Firmware, l.Variables = "/firmware/code.fd", "/machines/i-0123456789abcdef0/variables.fd"
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, l := example()
+			tt.change(&m, &l)
+			golden(t, tt.name+".txt", strings.ReplaceAll(strings.Join(Args(m, l), "\n"), "\n-", "\n\n-")+"\n")
+		})
+	}
+}
+
+func TestSecretsAreNotAmongTheArguments(t *testing.T) {
+	m, l := example()
+	m.Disks[0].Secret = []byte("opensesame")
+	l.Chains[m.Disks[0].Volume][0].Encrypted = true
+	l.Secrets = map[string]int{secretName(m.Disks[0].Volume): 6}
+	if line := strings.Join(Args(m, l), " "); strings.Contains(line, "opensesame") || !strings.Contains(line, "/dev/fd/6") {
+		t.Errorf("Args = %s", line)
+	}
+}
+
+func TestSlotsRunOut(t *testing.T) {
+	r := record{Slots: map[string]int{}}
+	for i := range slots {
+		if err := r.place(string(slipway.NewVolumeID())); err != nil {
+			t.Fatalf("device %d: %v", i, err)
+		}
+	}
+	if err := r.place("one more"); err == nil {
+		t.Error("place in a full machine: got no error")
+	}
+}
+
+func TestProcessIsToldFromALaterOne(t *testing.T) {
+	for _, tt := range []struct {
+		name, stat string
+		want       uint64
+	}{
+		{"plain", "7 (qemu) S 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 4242 9 9", 4242},
+		{"with a name that looks like fields", "7 (a) R (b) S 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 4242 9 9", 4242},
+		{"a zombie is gone", "7 (qemu) Z 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 4242 9 9", 0},
+		{"cut short", "7 (qemu) S 1 7", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parseStartTime([]byte(tt.stat))
+			if got != tt.want || (err == nil) != (tt.want != 0) {
+				t.Errorf("parseStartTime = %d, %v, want %d", got, err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzDecodeQMP(f *testing.F) {
+	f.Add([]byte(`{"QMP": {"version": {}, "capabilities": []}}`))
+	f.Add([]byte(`{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}`))
+	f.Add([]byte(`{"id": 1, "error": {"class": "GenericError", "desc": "no"}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if m, err := decodeQMP(b); err == nil {
+			by(m)
+			m.at()
+		}
+	})
+}
+
+func FuzzPNGOf(f *testing.F) {
+	f.Add([]byte("P6\n2 1\n255\n\x00\x01\x02\x03\x04\x05"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < 1<<16 {
+			pngOf(b)
+		}
+	})
+}

@@ -1,0 +1,246 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"slipway"
+)
+
+// CopyDisk copies a running disk as it is now.
+func (d *Driver) CopyDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, target string, done func(error)) error {
+	m, mon, err := d.live(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer m.op.Unlock()
+	c := diskCopy{m: m, mon: mon, volume: v, target: target}
+	if err := c.begin(ctx); err != nil {
+		return errors.Join(fmt.Errorf("copy %s of %s: %w", v, id, err), c.abandon())
+	}
+	d.watches.Go(func() { c.follow(d.closed, done) })
+	return nil
+}
+
+// diskCopy is one backup job inside QEMU. Its parts' names come from the volume's, so that a copy which an earlier driver
+// began is found and cleared away.
+type diskCopy struct {
+	m      *machine
+	mon    *monitor
+	volume slipway.VolumeID
+	target string
+}
+
+func (c *diskCopy) node() string      { return string(c.volume) + "-copy" }
+func (c *diskCopy) fileNode() string  { return string(c.volume) + "-file" }
+func (c *diskCopy) job() string       { return string(c.volume) + "-copy" }
+func (c *diskCopy) createJob() string { return string(c.volume) + "-make" }
+
+// blockNode is what QEMU says of one of its block nodes.
+type blockNode struct {
+	Name      string `json:"node-name"`
+	Encrypted bool   `json:"encrypted"`
+	Image     struct {
+		Size int64 `json:"virtual-size"`
+	} `json:"image"`
+}
+
+func blockNodes(ctx context.Context, mon *monitor) ([]blockNode, error) {
+	var nodes []blockNode
+	err := mon.run(ctx, "query-named-block-nodes", map[string]any{"flat": true}, &nodes)
+	return nodes, err
+}
+
+func hasNode(nodes []blockNode, name string) bool {
+	return slices.ContainsFunc(nodes, func(n blockNode) bool { return n.Name == name })
+}
+
+func (c *diskCopy) begin(ctx context.Context) error {
+	if err := c.abandon(); err != nil {
+		return err
+	}
+	nodes, err := blockNodes(ctx, c.mon)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(nodes, func(n blockNode) bool { return n.Name == formatNode(c.volume) })
+	if i < 0 {
+		return errors.New("the machine has no such disk")
+	}
+	c.m.mu.Lock()
+	uid := c.m.rec.UID
+	c.m.mu.Unlock()
+	node := map[string]any{"driver": "qcow2", "node-name": c.node(), "discard": "unmap", "file": map[string]any{"driver": "file", "filename": c.target}}
+	if nodes[i].Encrypted {
+		node["encrypt"] = map[string]any{"format": "luks", "key-secret": secretName(c.volume)}
+		err = c.makeEncrypted(ctx, nodes[i].Image.Size, uid)
+	} else {
+		err = c.makePlain(ctx, nodes[i].Image.Size, uid)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.mon.run(ctx, "blockdev-add", node, nil); err != nil {
+		return err
+	}
+	// The source is the node below the throttle: the copy must not spend the customer's operations.
+	return c.mon.run(ctx, "blockdev-backup", map[string]any{"job-id": c.job(), "device": formatNode(c.volume), "target": c.node(),
+		"sync": "full", "auto-dismiss": false}, nil)
+}
+
+func (c *diskCopy) makePlain(ctx context.Context, size int64, uid int) error {
+	out, err := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", c.target, strconv.FormatInt(size, 10)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("qemu-img create: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return chown(c.target, uid)
+}
+
+func chown(path string, uid int) error {
+	if uid == 0 {
+		return nil
+	}
+	return os.Chown(path, uid, uid)
+}
+
+// makeEncrypted has QEMU make the file, because it has the passphrase and the driver has not kept it.
+func (c *diskCopy) makeEncrypted(ctx context.Context, size int64, uid int) error {
+	if err := errors.Join(os.WriteFile(c.target, nil, 0o600), chown(c.target, uid)); err != nil {
+		return err
+	}
+	if err := c.mon.run(ctx, "blockdev-add", map[string]any{"driver": "file", "node-name": c.fileNode(), "filename": c.target}, nil); err != nil {
+		return err
+	}
+	options := map[string]any{"driver": "qcow2", "file": c.fileNode(), "size": size,
+		"encrypt": map[string]any{"format": "luks", "key-secret": secretName(c.volume), "iter-time": 10}}
+	for tries := 1; ; tries++ {
+		err := c.mon.run(ctx, "blockdev-create", map[string]any{"job-id": c.createJob(), "options": options}, nil)
+		if err == nil {
+			err = c.await(ctx, c.createJob())
+		}
+		if err != nil && tries < 10 && strings.Contains(err.Error(), "Unable to get accurate CPU usage") {
+			continue // QEMU measures how fast it derives keys, and a coarse clock defeats it now and then
+		}
+		if err != nil {
+			return err
+		}
+		return c.mon.run(ctx, "blockdev-del", map[string]any{"node-name": c.fileNode()}, nil)
+	}
+}
+
+type job struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+	Error  string `json:"error"`
+}
+
+func (c *diskCopy) find(ctx context.Context, id string) (job, bool, error) {
+	var jobs []job
+	if err := c.mon.run(ctx, "query-jobs", nil, &jobs); err != nil {
+		return job{}, false, err
+	}
+	i := slices.IndexFunc(jobs, func(j job) bool { return j.ID == id })
+	if i < 0 {
+		return job{}, false, nil
+	}
+	return jobs[i], true, nil
+}
+
+// await waits until a job has ended and clears it away.
+func (c *diskCopy) await(ctx context.Context, id string) error {
+	var ended job
+	err := c.mon.await(ctx, func() (bool, error) {
+		j, ok, err := c.find(ctx, id)
+		if err == nil && !ok {
+			err = errors.New("the job is gone")
+		}
+		ended = j
+		return j.Status == "concluded", err
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.mon.run(ctx, "job-dismiss", map[string]any{"id": id}, nil); err != nil {
+		return err
+	}
+	if ended.Error != "" {
+		return errors.New(ended.Error)
+	}
+	return nil
+}
+
+// follow waits for the copy's end. It has no deadline: a large disk takes hours, and the machine's end ends it.
+func (c *diskCopy) follow(closed <-chan struct{}, done func(error)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := c.await(ctx, c.job())
+	select {
+	case <-closed:
+		return
+	default:
+	}
+	if err == nil {
+		err = c.mon.run(ctx, "blockdev-del", map[string]any{"node-name": c.node()}, nil)
+	}
+	if err == nil && os.Geteuid() == 0 {
+		err = os.Chown(c.target, 0, 0)
+	}
+	if err != nil {
+		err = errors.Join(fmt.Errorf("copy %s of %s: %w", c.volume, c.m.id, err), c.abandon())
+	}
+	done(err)
+}
+
+// abandon leaves nothing of a copy: no job, no node, no file.
+func (c *diskCopy) abandon() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	removed := os.Remove(c.target)
+	if absent(removed) {
+		removed = nil
+	}
+	for _, id := range []string{c.job(), c.createJob()} {
+		j, ok, err := c.find(ctx, id)
+		if errors.Is(err, errMonitorGone) {
+			return removed // with the machine went all of it
+		}
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if j.Status != "concluded" {
+			if err := c.mon.run(ctx, "job-cancel", map[string]any{"id": id}, nil); err != nil {
+				return err
+			}
+		}
+		c.await(ctx, id) // its error is that it was cancelled
+	}
+	nodes, err := blockNodes(ctx, c.mon)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{c.node(), c.fileNode()} {
+		if hasNode(nodes, name) {
+			if err := c.mon.run(ctx, "blockdev-del", map[string]any{"node-name": name}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return removed
+}
