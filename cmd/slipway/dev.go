@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -46,6 +48,7 @@ var simulatedPool = netip.MustParsePrefix("127.128.0.0/9")
 // devRun is `slipway dev`: server and agent in one process, over an embedded etcd.
 type devRun struct {
 	cfg  Config
+	demo bool
 	dir  stateDir
 	log  *slog.Logger
 	db   state.DB
@@ -62,7 +65,10 @@ type devRun struct {
 }
 
 func dev(ctx context.Context, args []string) error {
-	c, words, err := readConfig("dev", args, os.Getenv, nil)
+	d := &devRun{}
+	c, words, err := readConfig("dev", args, os.Getenv, func(fs *flag.FlagSet) {
+		fs.BoolVar(&d.demo, "demo", false, "launch one instance through the API and print how to reach it")
+	})
 	if err != nil {
 		return err
 	}
@@ -70,7 +76,7 @@ func dev(ctx context.Context, args []string) error {
 		return fmt.Errorf("dev: %q is not understood: `slipway help` shows the flags", words[0])
 	}
 	level := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[c.Log]
-	d := &devRun{cfg: c, log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))}
+	d.cfg, d.log = c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	// The port first: nothing is touched if it is taken.
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
@@ -128,6 +134,13 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	}
 	fmt.Printf("state %s, account %s, keys in %s\n", d.cfg.State, keys.AccountID, d.dir.join("credentials.json"))
 	fmt.Println("ready " + endpoint)
+	if d.demo {
+		wg.Go(func() {
+			if err := d.runDemo(ctx, endpoint, keys); err != nil && ctx.Err() == nil {
+				fmt.Fprintln(os.Stderr, "slipway: demo: "+err.Error())
+			}
+		})
+	}
 
 	select {
 	case err := <-failed:
@@ -292,6 +305,16 @@ func (d *devRun) stopAll(ctx context.Context, rooms *rooms) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// runDemo launches from the tiny image.
+func (d *devRun) runDemo(ctx context.Context, endpoint string, keys credentials) error {
+	for im := range state.Images.All(d.db.Local(), state.Global) {
+		if strings.HasPrefix(im.Name, "tiny") {
+			return (&demo{endpoint: endpoint, keys: keys, keyFile: d.dir.join("demo.pem"), image: string(im.ID), user: "admin"}).run(ctx)
+		}
+	}
+	return errors.New("there is no tiny image")
 }
 
 // front is the HTTP server's wiring.

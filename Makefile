@@ -1,0 +1,58 @@
+# Two commands for a newcomer: `make run` and `make test`. Both install what they lack; both want root (sudo is used if there is one).
+GO   ?= go
+BIN  := bin/slipway
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: run dev build test test-deps deps lint race generate schema fuzz bench check
+
+# Builds everything, launches one instance through the API, prints how to reach it, and keeps serving.
+run: deps build
+	$(SUDO) $(BIN) dev --demo
+
+dev: deps build
+	$(SUDO) $(BIN) dev
+
+build:
+	$(GO) build -o $(BIN) ./cmd/slipway
+
+# Every test, those with real virtual machines too.
+test: deps test-deps
+	$(GO) vet ./...
+	$(SUDO) env "PATH=$$PATH" $(GO) test -timeout 20m -p 1 ./...
+
+# What a host needs to run instances, and why: see scripts/deps.
+deps:
+	@SUDO="$(SUDO)" scripts/deps host
+
+# What the tests need besides: the clients that they drive.
+test-deps:
+	@SUDO="$(SUDO)" scripts/deps test
+
+lint:
+	gofmt -l . | (! grep .)
+	$(GO) vet ./...
+
+race:
+	$(GO) test -race ./internal/store/... ./internal/reconcile ./internal/placement ./internal/hypervisor/fake .
+
+# Writes internal/ec2wire anew from tools/wiregen/schema.json.gz.
+generate:
+	cd tools && $(GO) run ./wiregen
+
+# Takes the schema anew out of npm's @aws-sdk/client-ec2; needs node and npm.
+SDK := 3.1169.0
+schema:
+	rm -rf .npm && mkdir .npm && cd .npm && npm init -y >/dev/null && npm install --no-audit --no-fund @aws-sdk/client-ec2@$(SDK)
+	node tools/wiregen/extract.mjs .npm/node_modules tools/wiregen/actions.txt | gzip -9 -n > tools/wiregen/schema.json.gz
+	rm -rf .npm
+
+fuzz:
+	$(GO) test -run '^$$' -fuzz FuzzWildcard -fuzztime 20s .
+	$(GO) test -run '^$$' -fuzz FuzzUnwrap -fuzztime 20s ./internal/store/etcd
+	$(GO) test -run '^$$' -fuzz FuzzForm -fuzztime 20s ./internal/ec2query
+
+bench: deps build
+	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -v -count=1 -timeout 20m -run 'TestBench' ./test/e2e
+	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query
+
+check: lint test
