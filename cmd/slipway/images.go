@@ -33,15 +33,15 @@ func (d *devRun) bringImages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	built := []guestimage.Built{tiny}
+	built := map[string]guestimage.Built{tiny.Name: tiny}
 	entries, err := os.ReadDir(imageDir(d.cfg))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for _, e := range entries {
 		b, err := guestimage.Load(filepath.Join(imageDir(d.cfg), e.Name()))
-		if err == nil && b.Digest != tiny.Digest {
-			built = append(built, b)
+		if err == nil && b.Name != tiny.Name && b.Created.After(built[b.Name].Created) {
+			built[b.Name] = b // of several builds of one recipe, the newest
 		}
 	}
 	for _, b := range built {
