@@ -300,4 +300,3 @@ func codeOf(err error) string {
 	}
 	return fmt.Sprint(err)
 }
-

@@ -23,8 +23,8 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 	userData := "#!/bin/sh\necho it ran >> /root/user-data-ran\n"
 	made, err := c.RunInstances(ctx, &ec2.RunInstancesInput{
 		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test"),
-		UserData:        aws.String(base64.StdEncoding.EncodeToString([]byte(userData))),
-		MetadataOptions: &types.InstanceMetadataOptionsRequest{HttpTokens: types.HttpTokensStateRequired, InstanceMetadataTags: types.InstanceMetadataTagsStateEnabled},
+		UserData:          aws.String(base64.StdEncoding.EncodeToString([]byte(userData))),
+		MetadataOptions:   &types.InstanceMetadataOptionsRequest{HttpTokens: types.HttpTokensStateRequired, InstanceMetadataTags: types.InstanceMetadataTagsStateEnabled},
 		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeInstance, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("web")}}}},
 		BlockDeviceMappings: []types.BlockDeviceMapping{
 			{DeviceName: aws.String("/dev/xvda"), Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(3)}},
