@@ -1,0 +1,82 @@
+package slipway_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rank orders the packages: imports go to a smaller number only. Packages of one rank do not know each other.
+var rank = map[string]int{
+	"slipway": 0,
+
+	"slipway/internal/store": 10, "slipway/internal/ec2query": 10, "slipway/internal/sigv4": 10, "slipway/internal/placement": 10,
+	"slipway/internal/hypervisor": 10, "slipway/internal/dataplane": 10, "slipway/internal/blockstore": 10, "slipway/internal/qcow2": 10,
+	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10, "slipway/internal/policy": 10,
+
+	"slipway/internal/ec2wire": 11, "slipway/internal/store/etcd": 11, "slipway/internal/store/memory": 11, "slipway/internal/store/storetest": 11,
+	"slipway/internal/hypervisor/qemu": 11, "slipway/internal/hypervisor/fake": 11, "slipway/internal/hypervisor/hypervisortest": 11,
+	"slipway/internal/blockstore/files": 11, "slipway/internal/blockstore/fake": 11, "slipway/internal/blockstore/blockstoretest": 11,
+
+	"slipway/internal/state": 20, "slipway/internal/hostapi": 20, "slipway/internal/shape": 20,
+	"slipway/internal/describe": 25,
+
+	"slipway/internal/accounts": 30, "slipway/internal/addresses": 30, "slipway/internal/images": 30, "slipway/internal/instancetypes": 30,
+	"slipway/internal/keypairs": 30, "slipway/internal/regions": 30, "slipway/internal/tags": 30, "slipway/internal/volumes": 30,
+	"slipway/internal/vpcs": 30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
+
+	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 40,
+	"slipway/internal/instances": 50,
+	"slipway/internal/hosts":     60,
+	"slipway/internal/server":    70, "slipway/internal/agent": 70,
+	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80,
+}
+
+type listed struct {
+	ImportPath, Doc  string
+	Imports, GoFiles []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Doc,Imports,GoFiles", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImportsGoDown(t *testing.T) {
+	for _, p := range packages(t) {
+		own, ok := rank[p.ImportPath]
+		if !ok {
+			t.Errorf("%s has no rank: give it one in tree_test.go", p.ImportPath)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if to, ours := rank[imp]; ours && to >= own {
+				t.Errorf("%s imports %s: imports go down. Move the shared part below both, or the caller above.", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	for _, p := range packages(t) {
+		if len(p.GoFiles) > 0 && len(strings.Fields(p.Doc)) < 6 {
+			t.Errorf("%s has no package comment: what is it, who are its neighbours, what must it not do?", p.ImportPath)
+		}
+	}
+}
