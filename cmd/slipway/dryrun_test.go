@@ -1,0 +1,122 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// world is what the calls of a test find: an instance that runs, one that is stopped, and what lies around them.
+type world struct{ running, stopped, image, key, group, vpc, subnet, volume, interfaceID string }
+
+func newWorld(w *wire) world {
+	w.t.Helper()
+	o := world{image: w.image(), key: "ops"}
+	launch := func() string {
+		return w.must("instanceId", "RunInstances", "ImageId", o.image, "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1")
+	}
+	o.running, o.stopped = launch(), launch()
+	w.await(o.running, "running")
+	w.await(o.stopped, "running")
+	w.must("instanceId", "StopInstances", "InstanceId.1", o.stopped)
+	w.await(o.stopped, "stopped")
+	w.must("keyPairId", "CreateKeyPair", "KeyName", o.key)
+	o.vpc = w.must("vpcId", "DescribeVpcs")
+	o.subnet = w.must("subnetId", "DescribeSubnets")
+	o.group = w.must("groupId", "CreateSecurityGroup", "GroupName", "web", "GroupDescription", "web")
+	w.must("return", "AuthorizeSecurityGroupIngress", "GroupId", o.group, "IpProtocol", "tcp", "FromPort", "80", "ToPort", "80", "CidrIp", "10.0.0.0/8")
+	o.volume = w.must("volumeId", "DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", o.running)
+	o.interfaceID = w.must("networkInterfaceId", "DescribeNetworkInterfaces", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", o.running)
+	return o
+}
+
+// await waits until the instance has the state.
+func (w *wire) await(id, state string) {
+	w.t.Helper()
+	last := ""
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		if last = first(w.must("instanceState", "DescribeInstances", "InstanceId.1", id), "name"); last == state {
+			return
+		}
+	}
+	w.t.Fatalf("%s is %s, want %s", id, last, state)
+}
+
+// settled waits until nothing more will be observed of a running instance by itself.
+func (w *wire) settled(id string) {
+	w.t.Helper()
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+		if first(w.must("instanceStatus", "DescribeInstanceStatus", "InstanceId.1", id), "status") == "passed" {
+			return
+		}
+	}
+	w.t.Fatalf("the status checks of %s do not pass", id)
+}
+
+// dryRuns are parameters with which each action would succeed.
+func (o world) dryRuns() map[string][]string {
+	launch := []string{"ImageId", o.image, "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1"}
+	rule := []string{"GroupId", o.group, "IpPermissions.1.IpProtocol", "tcp", "IpPermissions.1.FromPort", "443", "IpPermissions.1.ToPort", "443", "IpPermissions.1.IpRanges.1.CidrIp", "10.0.0.0/8"}
+	return map[string][]string{
+		"RunInstances":                         launch,
+		"DescribeInstanceAttribute":            {"InstanceId", o.running, "Attribute", "userData"},
+		"ModifyInstanceAttribute":              {"InstanceId", o.running, "DisableApiTermination.Value", "true"},
+		"ModifyInstanceMetadataOptions":        {"InstanceId", o.running, "HttpTokens", "required"},
+		"DescribeInstanceCreditSpecifications": {"InstanceId.1", o.running},
+		"ModifyInstanceCreditSpecification":    {"InstanceCreditSpecification.1.InstanceId", o.running, "InstanceCreditSpecification.1.CpuCredits", "standard"},
+		"StartInstances":                       {"InstanceId.1", o.stopped},
+		"StopInstances":                        {"InstanceId.1", o.running},
+		"RebootInstances":                      {"InstanceId.1", o.running},
+		"TerminateInstances":                   {"InstanceId.1", o.running},
+		"MonitorInstances":                     {"InstanceId.1", o.running},
+		"UnmonitorInstances":                   {"InstanceId.1", o.running},
+		"GetConsoleOutput":                     {"InstanceId", o.running},
+		"GetConsoleScreenshot":                 {"InstanceId", o.running},
+		"SendDiagnosticInterrupt":              {"InstanceId", o.running},
+		"GetPasswordData":                      {"InstanceId", o.running},
+
+		"CreateSecurityGroup":           {"GroupName", "db", "GroupDescription", "db"},
+		"DeleteSecurityGroup":           {"GroupId", o.group},
+		"AuthorizeSecurityGroupIngress": rule,
+		"AuthorizeSecurityGroupEgress":  rule,
+		"RevokeSecurityGroupIngress":    {"GroupId", o.group, "IpProtocol", "tcp", "FromPort", "80", "ToPort", "80", "CidrIp", "10.0.0.0/8"},
+		"RevokeSecurityGroupEgress":     {"GroupId", o.group, "IpPermissions.1.IpProtocol", "-1", "IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0"},
+		"DescribeVpcAttribute":          {"VpcId", o.vpc, "Attribute", "enableDnsSupport"},
+		"CreateTags":                    {"ResourceId.1", o.running, "Tag.1.Key", "a", "Tag.1.Value", "b"},
+		"DeleteTags":                    {"ResourceId.1", o.running},
+		"CreateKeyPair":                 {"KeyName", "new"},
+		"ImportKeyPair":                 {"KeyName", "new", "PublicKeyMaterial", testPublicKey},
+		"DeleteKeyPair":                 {"KeyName", o.key},
+	}
+}
+
+// testPublicKey is base64 of an OpenSSH line; its private half is nobody's.
+const testPublicKey = "c3NoLWVkMjU1MTkgQUFBQUMzTnphQzFsWkRJMU5URTVBQUFBSUJjRVhLbEkzWFM5U3NCcHA5S3cyQnFGNG5pWjFNZ2tiOXEzS0RSVm1wR3AgdGVzdAo="
+
+// TestDryRunOnEveryAction: each answers DryRunOperation where it would succeed, and nothing changes.
+func TestDryRunOnEveryAction(t *testing.T) {
+	w := newWire(t)
+	o := newWorld(w)
+	params := o.dryRuns()
+	w.settled(o.running)
+	before := w.dev.db.Local().Revision()
+	for action := range w.all.actions() {
+		p, ok := params[action]
+		if !ok && !strings.HasPrefix(action, "Describe") && !strings.HasPrefix(action, "Get") {
+			t.Errorf("%s has no parameters in dryRuns", action)
+			continue
+		}
+		a := w.call(action, append([]string{"DryRun", "true"}, p...)...)
+		if a.code != "DryRunOperation" || a.status != 412 {
+			t.Errorf("%s: %d %s %s", action, a.status, a.code, a.message)
+		}
+	}
+	if after := w.dev.db.Local().Revision(); after != before {
+		t.Errorf("dry runs changed the state: revision %d, was %d", after, before)
+	}
+	for action := range params {
+		if _, served := w.all.actions()[action]; !served {
+			t.Errorf("dryRuns names %s, which is not served", action)
+		}
+	}
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"slipway/internal/server"
+	"slipway/internal/state"
+	"slipway/internal/store/memory"
+)
+
+// wire is the whole API over a store in memory and simulated machines, behind a real socket.
+type wire struct {
+	t    testing.TB
+	url  string
+	keys credentials
+	dev  *devRun
+	all  *rooms
+}
+
+// newWire serves until the test ends.
+func newWire(t testing.TB) *wire {
+	t.Helper()
+	cfg := defaults()
+	cfg.Hypervisor, cfg.State = "simulated", t.TempDir()
+	d := &devRun{cfg: cfg, dir: stateDir{path: cfg.State}, log: slog.New(slog.DiscardHandler), db: state.DB{Store: memory.New(state.Schema())}}
+	ctx, stop := context.WithCancel(context.Background())
+	if err := d.openHost(ctx); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := d.bootstrap(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := d.rooms()
+	ended := make(chan struct{})
+	go func() { defer close(ended); d.agent.Run(ctx) }()
+	s := httptest.NewServer(server.New(d.front(all)))
+	t.Cleanup(func() { s.Close(); stop(); <-ended; d.vmm.Close() })
+	return &wire{t, s.URL, keys, d, all}
+}
+
+// request is a signed form; change may alter it after it was signed.
+func (w *wire) request(method, body string, header http.Header) *http.Request {
+	w.t.Helper()
+	target := w.url + "/"
+	if method == http.MethodGet {
+		target, body = target+"?"+body, ""
+	}
+	r, err := http.NewRequest(method, target, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	for k, v := range header {
+		r.Header[k] = v
+	}
+	sum := sha256.Sum256([]byte(body))
+	who := aws.Credentials{AccessKeyID: w.keys.AccessKeyID, SecretAccessKey: w.keys.SecretAccessKey}
+	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), "ec2", "us-east-1", time.Now()); err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// answer is what came back: the code is empty for a success.
+type answer struct {
+	status        int
+	code, message string
+	body          string
+	header        http.Header
+}
+
+func (w *wire) do(r *http.Request) answer {
+	w.t.Helper()
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a := answer{status: resp.StatusCode, body: string(b), header: resp.Header}
+	var refusal struct {
+		Code    string `xml:"Errors>Error>Code"`
+		Message string `xml:"Errors>Error>Message"`
+	}
+	if resp.StatusCode != http.StatusOK && xml.Unmarshal(b, &refusal) == nil {
+		a.code, a.message = refusal.Code, refusal.Message
+	}
+	return a
+}
+
+// call sends an action with parameters, given as name, value, name, value …
+func (w *wire) call(action string, params ...string) answer {
+	w.t.Helper()
+	form := url.Values{"Action": {action}, "Version": {"2016-11-15"}}
+	for i := 0; i+1 < len(params); i += 2 {
+		form.Add(params[i], params[i+1])
+	}
+	return w.do(w.request(http.MethodPost, form.Encode(), nil))
+}
+
+// must is call that has to succeed; it answers what stands in the first element of the name.
+func (w *wire) must(element, action string, params ...string) string {
+	w.t.Helper()
+	a := w.call(action, params...)
+	if a.status != http.StatusOK {
+		w.t.Fatalf("%s %v: %d %s", action, params, a.status, a.body)
+	}
+	return first(a.body, element)
+}
+
+func first(body, element string) string {
+	_, after, _ := strings.Cut(body, "<"+element+">")
+	text, _, _ := strings.Cut(after, "</"+element+">")
+	return text
+}
+
+func (w *wire) image() string { return w.must("imageId", "DescribeImages", "Owner.1", "amazon") }
+
+// TestTheWireTakesWhatClientsSend: forms in the body and the query, compressed bodies, lists that begin at 0.
+func TestTheWireTakesWhatClientsSend(t *testing.T) {
+	w := newWire(t)
+	const regions = "Action=DescribeRegions&Version=2016-11-15&RegionName.0=eu-west-1"
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	z.Write([]byte(regions))
+	z.Close()
+	for name, r := range map[string]*http.Request{
+		"a form":                  w.request(http.MethodPost, regions, nil),
+		"a query":                 w.request(http.MethodGet, regions, nil),
+		"a compressed form":       w.request(http.MethodPost, packed.String(), http.Header{"Content-Encoding": {"gzip"}}),
+		"a form after a question": w.request(http.MethodPost, regions, http.Header{"Expect": {"100-continue"}}),
+		"an old version":          w.request(http.MethodPost, strings.Replace(regions, "2016-11-15", "2014-10-01", 1), nil),
+	} {
+		a := w.do(r)
+		if a.status != http.StatusOK || first(a.body, "regionName") != "eu-west-1" {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+		if id := first(a.body, "requestId"); id == "" || id != a.header.Get("x-amzn-RequestId") {
+			t.Errorf("%s: the answer's id is %q, the header's %q", name, id, a.header.Get("x-amzn-RequestId"))
+		}
+		if !strings.Contains(a.body, `xmlns="http://ec2.amazonaws.com/doc/20`) || !strings.Contains(a.body, `/">`) {
+			t.Errorf("%s: the namespace is not EC2's: %s", name, a.body)
+		}
+	}
+}
+
+// TestTheWireRefuses names what is wrong with a request before it is anybody's matter.
+func TestTheWireRefuses(t *testing.T) {
+	w := newWire(t)
+	const v = "&Version=2016-11-15"
+	post := func(body string) *http.Request { return w.request(http.MethodPost, body, nil) }
+	for _, tt := range []struct {
+		name, code, says string
+		status           int
+		request          *http.Request
+	}{
+		{"no action", "MissingAction", "Action", 400, post("Version=2016-11-15")},
+		{"an action nobody has", "InvalidAction", "LaunchRocket", 400, post("Action=LaunchRocket" + v)},
+		{"an action that is not here yet", "UnsupportedOperation", "CreateTransitGateway", 400, post("Action=CreateTransitGateway" + v)},
+		{"no version", "MissingParameter", "Version", 400, post("Action=DescribeVpcs")},
+		{"a version of the future", "NoSuchVersion", "2030-01-01", 400, post("Action=DescribeVpcs&Version=2030-01-01")},
+		{"an unknown parameter", "UnknownParameter", "VpcIdd.1", 400, post("Action=DescribeVpcs&VpcIdd.1=x" + v)},
+		{"a member of a text", "UnknownParameter", "ImageId.Foo", 400, post("Action=RunInstances&ImageId.Foo=x&MinCount=1&MaxCount=1" + v)},
+		{"a list that is no list", "UnknownParameter", "VpcId.first", 400, post("Action=DescribeVpcs&VpcId.first=x" + v)},
+		{"a parameter twice", "InvalidParameterValue", "MinCount", 400, post("Action=RunInstances&MinCount=1&MinCount=2&MaxCount=1" + v)},
+		{"a number that is none", "InvalidParameterValue", "minCount", 400, post("Action=RunInstances&ImageId=ami-12345678&MinCount=one&MaxCount=1" + v)},
+		{"a boolean that is none", "InvalidParameterValue", "ebsOptimized", 400, post("Action=RunInstances&ImageId=ami-12345678&EbsOptimized=perhaps&MinCount=1&MaxCount=1" + v)},
+		{"a broken escape", "MalformedQueryString", "form", 400, post("Action=DescribeVpcs&X=%zz" + v)},
+		{"another method", "InvalidRequest", "PUT", 400, w.request(http.MethodPut, "Action=DescribeVpcs"+v, nil)},
+		{"JSON", "InvalidRequest", "content type", 400, w.request(http.MethodPost, "{}", http.Header{"Content-Type": {"application/json"}})},
+		{"gzip that is none", "InvalidRequest", "gzip", 400, w.request(http.MethodPost, "Action=DescribeVpcs"+v, http.Header{"Content-Encoding": {"gzip"}})},
+		{"a body without end", "RequestEntityTooLarge", "bytes", 413, post("Action=DescribeVpcs" + v + "&X=" + strings.Repeat("x", 5<<20))},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := w.do(tt.request)
+			if a.code != tt.code || a.status != tt.status || !strings.Contains(a.message, tt.says) {
+				t.Errorf("got %d %s %q, want %d %s naming %q", a.status, a.code, a.message, tt.status, tt.code, tt.says)
+			}
+			if id := first(a.body, "RequestID"); id == "" || id != a.header.Get("x-amzn-RequestId") {
+				t.Errorf("the refusal's id is %q, the header's %q", id, a.header.Get("x-amzn-RequestId"))
+			}
+		})
+	}
+}
+
+func TestASignatureForNowhereIsRefused(t *testing.T) {
+	w := newWire(t)
+	r := w.request(http.MethodPost, "Action=DescribeVpcs&Version=2016-11-15", nil)
+	r.Header.Del("X-Amz-Date")
+	sum := sha256.Sum256([]byte("Action=DescribeVpcs&Version=2016-11-15"))
+	who := aws.Credentials{AccessKeyID: w.keys.AccessKeyID, SecretAccessKey: w.keys.SecretAccessKey}
+	if err := v4.NewSigner().SignHTTP(t.Context(), who, r, hex.EncodeToString(sum[:]), "ec2", "mars-north-1", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.do(r); a.code != "AuthFailure" || !strings.Contains(a.message, "mars-north-1") {
+		t.Errorf("a region that AWS lacks: %d %s %q", a.status, a.code, a.message)
+	}
+}
