@@ -1,0 +1,116 @@
+package dataplane
+
+import (
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"slipway"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (run with -update and look at the difference):\n%s", path, got)
+	}
+}
+
+// twoSubnets is a VPC with a public and a private subnet: a web server, and a database that only the web servers reach.
+func twoSubnets() Network {
+	ip, prefix := netip.MustParseAddr, netip.MustParsePrefix
+	anywhere := Rule{Egress: true, Protocol: "-1", From: -1, To: -1, CIDRs: []netip.Prefix{prefix("0.0.0.0/0")}}
+	return Network{
+		VPC: "vpc-0fffffffffffffff6", CIDRs: []netip.Prefix{prefix("10.0.0.0/16")}, CIDRs6: []netip.Prefix{prefix("2001:db8::/56")},
+		Subnets: []Subnet{
+			{ID: "subnet-00000000000000001", CIDR: prefix("10.0.1.0/24"), CIDR6: prefix("2001:db8::/64"), Routes: []Route{{Destination: prefix("0.0.0.0/0"), Target: Internet}}},
+			{ID: "subnet-00000000000000002", CIDR: prefix("10.0.2.0/24"), Routes: []Route{{Destination: prefix("0.0.0.0/0"), Target: ToPort, Interface: "eni-00000000000000001"}},
+				ACL: []slipway.ACLEntry{
+					{Number: 100, Protocol: "6", Allow: true, CIDR: prefix("10.0.1.0/24"), From: 5432, To: 5432},
+					{Number: 100, Egress: true, Protocol: "-1", Allow: true, CIDR: prefix("0.0.0.0/0")},
+					{Number: 32767, Protocol: "-1", CIDR: prefix("0.0.0.0/0")}, {Number: 32767, Egress: true, Protocol: "-1", CIDR: prefix("0.0.0.0/0")},
+				}},
+		},
+		Ports: []Port{
+			{Interface: "eni-00000000000000001", Instance: "i-00000000000000001", Subnet: "subnet-00000000000000001", MAC: "02:00:0a:00:01:0a", Addresses: []netip.Addr{ip("10.0.1.10")},
+				Addresses6: []netip.Addr{ip("2001:db8::10")}, Groups: []slipway.SecurityGroupID{"sg-00000000000000001"}, Public: map[netip.Addr]netip.Addr{ip("10.0.1.10"): ip("127.100.0.5")}},
+			{Interface: "eni-00000000000000002", Instance: "i-00000000000000002", Subnet: "subnet-00000000000000002", MAC: "02:00:0a:00:02:0a", Addresses: []netip.Addr{ip("10.0.2.10"), ip("10.0.2.11")},
+				Prefixes: []netip.Prefix{prefix("10.0.2.16/28")}, Groups: []slipway.SecurityGroupID{"sg-00000000000000002"}, SourceDestCheck: true, Public: map[netip.Addr]netip.Addr{ip("10.0.2.10"): ip("127.100.0.6")}},
+		},
+		Groups: map[slipway.SecurityGroupID][]Rule{
+			"sg-00000000000000001": {
+				{Protocol: "tcp", From: 80, To: 80, CIDRs: []netip.Prefix{prefix("0.0.0.0/0")}}, {Protocol: "tcp", From: 22, To: 22, CIDRs: []netip.Prefix{prefix("127.0.0.0/8")}},
+				{Protocol: "icmp", From: 8, To: -1, CIDRs: []netip.Prefix{prefix("10.0.0.0/8")}}, {Protocol: "tcp", From: 443, To: 443, CIDRs: []netip.Prefix{prefix("::/0")}}, anywhere,
+			},
+			"sg-00000000000000002": {{Protocol: "tcp", From: 5432, To: 5432, Group: "sg-00000000000000001"}, {Protocol: "icmp", From: 8, To: 0, Group: "sg-00000000000000001"},
+				{Protocol: "icmpv6", From: -1, To: -1, Group: "sg-00000000000000001"}, {Protocol: "50", From: -1, To: -1, CIDRs: []netip.Prefix{prefix("10.0.0.0/16")}}, anywhere},
+		},
+		Members: map[slipway.SecurityGroupID][]netip.Addr{"sg-00000000000000001": {ip("10.0.1.10"), ip("2001:db8::10")}},
+	}
+}
+
+func TestPlan(t *testing.T) {
+	w := Plan(Site{Slot: 3, Public: LoopbackPool(3)}, 7, twoSubnets())
+	golden(t, "two_subnets.nft", w.Filter)
+	w.Filter = ""
+	var b strings.Builder
+	fmt.Fprintf(&b, "namespace %s, uplink %s, links %s %s\nlocal %v\nclosed %v\nexposed %v\n", w.Namespace, w.Uplink, w.HostLink, w.InsideLink, w.Local, w.Closed, w.Exposed)
+	for _, tap := range w.Taps {
+		fmt.Fprintf(&b, "tap %+v\n", tap)
+	}
+	for _, table := range w.Tables {
+		fmt.Fprintf(&b, "table %+v\n", table)
+	}
+	golden(t, "two_subnets.txt", b.String())
+}
+
+func TestNamesFitTheKernel(t *testing.T) {
+	for slot := range MaxSlots {
+		if name := (Site{Slot: slot}).uplink("vpc-0fffffffffffffff6"); len(name) > 15 {
+			t.Errorf("slot %d: the interface name %s has %d characters", slot, name, len(name))
+		}
+	}
+	if name := tap("eni-00123456789abcdef"); len(name) > 15 {
+		t.Errorf("the interface name %s has %d characters", name, len(name))
+	}
+}
+
+func TestSitesDoNotMeet(t *testing.T) {
+	seen := map[netip.Addr]string{}
+	for slot := range MaxSlots {
+		site := Site{Slot: slot, Public: LoopbackPool(slot)}
+		for i := range 1024 {
+			host, inside := site.link(i)
+			for _, a := range []netip.Addr{host, inside} {
+				if was, twice := seen[a]; twice {
+					t.Fatalf("%s is slot %d's link %d and %s", a, slot, i, was)
+				}
+				seen[a] = fmt.Sprintf("slot %d's link %d", slot, i)
+			}
+		}
+		for a, n := site.Public.Addr(), 0; n < 2048; a, n = a.Next(), n+1 {
+			if was, twice := seen[site.Outer(a)]; twice {
+				t.Fatalf("%s stands for slot %d's %s and is %s", site.Outer(a), slot, a, was)
+			}
+			seen[site.Outer(a)] = fmt.Sprintf("slot %d's %s", slot, a)
+		}
+	}
+}
