@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -92,13 +93,23 @@ func Dial(ctx context.Context, endpoints []string, prefix string, limits Limits,
 	if err != nil {
 		return nil, err
 	}
+	// The client would try for ever; an operator who mistyped an endpoint wants to hear of it.
+	first, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	if _, err := client.Get(first, prefix, clientv3.WithCountOnly()); err != nil {
+		client.Close()
+		return nil, fmt.Errorf("etcd at %s does not answer: %w", strings.Join(endpoints, ", "), err)
+	}
 	s, err := Open(ctx, client, prefix, limits, schema, log, func() error { return nil })
 	if err != nil {
 		client.Close()
-		return nil, fmt.Errorf("etcd at %v: %w", endpoints, err)
+		return nil, fmt.Errorf("etcd at %s: %w", strings.Join(endpoints, ", "), err)
 	}
 	return s, nil
 }
+
+// firstAnswer is how long a cluster may take to answer for the first time.
+const firstAnswer = 10 * time.Second
 
 // OpenDir is for commands: the server's etcd over its socket if one runs, else an embedded one for as long as it takes.
 func OpenDir(ctx context.Context, dir, socket, prefix string, schema store.Schema, log *slog.Logger) (*Store, error) {
