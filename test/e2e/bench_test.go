@@ -1,7 +1,15 @@
 package e2e
 
 import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,26 +49,109 @@ func TestBench(t *testing.T) {
 		one, thousand := run(1), run(1000)
 		t.Logf("RunInstances of 1: %v, of 1000: %v (ratio %.0f)", one, thousand, float64(thousand)/float64(one))
 	}
-	needReal(t)
-	q := start(t, "--accel", "tcg")
-	qc := q.client()
-	key := q.key(qc)
-	q.openSSH(qc)
-	qimage := q.image()
-	for range 3 {
+	begun := time.Now()
+	out, err := exec.Command(r.cmd.Path, "account", "create", "--state", r.state, "--json").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Logf("`slipway account create`, process and all: %v", time.Since(begun))
+}
+
+// TestBenchRealLaunch compares a launch with the same QEMU command run by hand, turn by turn.
+func TestBenchRealLaunch(t *testing.T) {
+	if os.Getenv("SLIPWAY_BENCH") == "" {
+		t.Skip("`make bench` runs this")
+	}
+	r := real(t)
+	c := r.client()
+	key := r.key(c)
+	r.openSSH(c)
+	image := r.image()
+	var launches, hands []time.Duration
+	for range 5 {
 		began := time.Now()
-		out, err := qc.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(qimage), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test")})
+		out, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		answered := time.Since(began)
-		in := q.waitState(qc, *out.Instances[0].InstanceId, types.InstanceStateNameRunning)
-		ran := time.Since(began)
+		id := *out.Instances[0].InstanceId
+		eventually(t, time.Minute, func() error {
+			console, err := c.GetConsoleOutput(t.Context(), &ec2.GetConsoleOutputInput{InstanceId: &id})
+			if err != nil {
+				return err
+			}
+			if text, _ := base64.StdEncoding.DecodeString(aws.ToString(console.Output)); !strings.Contains(string(text), userSpace) {
+				return errors.New("not in user space")
+			}
+			return nil
+		})
+		launch := time.Since(began)
+		in := r.waitState(c, id, types.InstanceStateNameRunning)
 		dial(t, *in.PublicIpAddress, key).Close()
-		t.Logf("a real launch: answered after %v, running after %v, logged in after %v", answered, ran, time.Since(began))
-		if _, err := qc.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{*in.InstanceId}}); err != nil {
+		login := time.Since(began)
+		if _, err := c.StopInstances(t.Context(), &ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(true)}); err != nil {
 			t.Fatal(err)
 		}
-		q.waitState(qc, *in.InstanceId, types.InstanceStateNameTerminated)
+		r.waitState(c, id, types.InstanceStateNameStopped)
+		hand := r.byHand(id)
+		launches, hands = append(launches, launch), append(hands, hand)
+		t.Logf("answered after %v, user space after %v, logged in after %v; by hand user space after %v (ratio %.2f)", answered, launch, login, hand, float64(launch)/float64(hand))
+		if _, err := c.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{id}}); err != nil {
+			t.Fatal(err)
+		}
+		r.waitState(c, id, types.InstanceStateNameTerminated)
 	}
+	slices.Sort(launches)
+	slices.Sort(hands)
+	t.Logf("medians: RunInstances to user space %v, QEMU by hand %v, ratio %.2f", launches[2], hands[2], float64(launches[2])/float64(hands[2]))
+}
+
+// userSpace is the tiny image's first line.
+const userSpace = "slipway-tiny: user space"
+
+// byHand runs a stopped instance's QEMU command, with standard output for its serial port, and tells how long the guest
+// takes to user space.
+func (r *run) byHand(id string) time.Duration {
+	r.t.Helper()
+	b, err := os.ReadFile(filepath.Join(r.state, "machines", id, "record.json"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var rec struct{ Args []string }
+	if err := json.Unmarshal(b, &rec); err != nil {
+		r.t.Fatal(err)
+	}
+	for i, a := range rec.Args {
+		switch {
+		case strings.HasPrefix(a, "socket,id=qmp"):
+			rec.Args[i] = "null,id=qmp"
+		case strings.HasPrefix(a, "ringbuf,id=console"):
+			rec.Args[i] = "stdio,id=console"
+		case strings.HasPrefix(a, "tap,id="):
+			name, _, _ := strings.Cut(a, ",fd=")
+			rec.Args[i] = strings.Replace(name, "tap,", "user,restrict=on,", 1)
+		}
+	}
+	cmd := exec.Command("qemu-system-x86_64", rec.Args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	cmd.Stderr = r.log
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	limit := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	defer limit.Stop()
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.Contains(lines.Text(), userSpace) {
+			return time.Since(began)
+		}
+	}
+	r.t.Fatal("by hand the guest does not come to user space")
+	return 0
 }
