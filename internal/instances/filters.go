@@ -2,6 +2,7 @@ package instances
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"slipway"
@@ -54,6 +55,7 @@ func makeFields() slipway.Fields[*shown] {
 	own("hypervisor", func(s *shown) []string { return text(s.wire.Hypervisor) })
 	own("iam-instance-profile.arn", func(s *shown) []string { return shape.One(s.Profile) })
 	own("iam-instance-profile.id", func(s *shown) []string { return shape.One(s.ProfileID) })
+	own("iam-instance-profile.name", func(s *shown) []string { return shape.One(s.Profile[strings.LastIndexByte(s.Profile, '/')+1:]) })
 	own("image-id", func(s *shown) []string { return shape.One(s.Image) })
 	own("instance-id", func(s *shown) []string { return shape.One(s.ID) })
 	own("instance-lifecycle", func(s *shown) []string { return shape.One(s.Lifecycle) })

@@ -4,6 +4,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -185,4 +188,37 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 			t.Errorf("volumes left: %v", vols.Volumes)
 		}
 	})
+}
+
+// TestAQEMUThatCannotStartEndsTheLaunch: the call has succeeded, so the instance itself says what went wrong.
+func TestAQEMUThatCannotStartEndsTheLaunch(t *testing.T) {
+	needReal(t)
+	qemu, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken, err := os.MkdirTemp("/var/tmp", "sw") // where machines' own users can run it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(broken) })
+	os.Chmod(broken, 0o755)
+	script := "#!/bin/sh\ncase \"$*\" in *-name*) echo 'no machine today' >&2; exit 1;; esac\nexec " + qemu + " \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(broken, "qemu-system-x86_64"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", broken+":"+os.Getenv("PATH"))
+	r := real(t)
+	c := r.client()
+	out, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := r.waitState(c, *out.Instances[0].InstanceId, types.InstanceStateNameTerminated)
+	if !strings.Contains(reason(in), "no machine today") || aws.ToString(in.StateReason.Code) != "Server.InternalError" {
+		t.Errorf("its reason is %s: %q", aws.ToString(in.StateReason.Code), reason(in))
+	}
+	if len(in.NetworkInterfaces)+len(in.BlockDeviceMappings) != 0 {
+		t.Errorf("it still holds %v %v", in.NetworkInterfaces, in.BlockDeviceMappings)
+	}
 }
