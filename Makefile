@@ -50,9 +50,11 @@ fuzz:
 	$(GO) test -run '^$$' -fuzz FuzzWildcard -fuzztime 20s .
 	$(GO) test -run '^$$' -fuzz FuzzUnwrap -fuzztime 20s ./internal/store/etcd
 	$(GO) test -run '^$$' -fuzz FuzzForm -fuzztime 20s ./internal/ec2query
+	$(GO) test -run '^$$' -fuzz FuzzVerify -fuzztime 20s ./internal/sigv4
+	$(GO) test -run '^$$' -fuzz FuzzDecodeQMP -fuzztime 20s ./internal/hypervisor/qemu
 
 bench: deps build
 	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -v -count=1 -timeout 20m -run 'TestBench' ./test/e2e
-	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query
+	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query ./internal/accounts
 
 check: lint test

@@ -112,3 +112,26 @@ func TestAWSCommandLine(t *testing.T) {
 	aws(append([]string{"ec2", "terminate-instances", "--instance-ids"}, ids...)...)
 	aws(append([]string{"ec2", "wait", "instance-terminated", "--instance-ids"}, ids...)...)
 }
+
+// TestTheREADMEShowsWhatRuns: the launch that a newcomer reads first is the program above.
+func TestTheREADMEShowsWhatRuns(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(b), "```js\n")
+	shown, _, _ := strings.Cut(after, "```")
+	n := 0
+	for line := range strings.Lines(shown) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "import ") {
+			continue
+		}
+		if n++; !strings.Contains(program, line) {
+			t.Errorf("the README shows a line that no test runs: %s", line)
+		}
+	}
+	if n < 5 {
+		t.Errorf("the README shows %d lines of the program", n)
+	}
+}
