@@ -50,11 +50,7 @@ func (d *devRun) bringImages(ctx context.Context) error {
 		}
 	}
 	if q, ok := d.vmm.(*qemu.Driver); ok && d.cfg.Accel == "auto" {
-		// In the background: until the trial has ended, guests are emulated.
-		go func() {
-			a, err := q.Probe(ctx, hypervisor.Boot{Kernel: tiny.Kernel, Initrd: tiny.Initrd, Append: tiny.Append})
-			d.log.Info("accelerator", "name", a.Name, "why", a.Why, "error", err)
-		}()
+		q.BeginProbe(ctx, hypervisor.Boot{Kernel: tiny.Kernel, Initrd: tiny.Initrd, Append: tiny.Append})
 	}
 	return nil
 }

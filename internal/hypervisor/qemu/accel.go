@@ -61,6 +61,40 @@ func (d *Driver) knownAccelerator() Accelerator {
 	return Accelerator{Name: "tcg", Why: "KVM is not tried yet"}
 }
 
+// BeginProbe is Probe in the background. Machines started meanwhile wait for its answer: the first one shall have KVM, too,
+// where it works.
+func (d *Driver) BeginProbe(ctx context.Context, boot hypervisor.Boot) {
+	if d.Accelerator().Proven {
+		return
+	}
+	answered := make(chan struct{})
+	d.mu.Lock()
+	d.trial, d.accel.Why = answered, "KVM is being tried; machines wait for the answer"
+	d.mu.Unlock()
+	go func() {
+		defer close(answered)
+		if _, err := d.Probe(ctx, boot); err != nil {
+			d.log.WarnContext(ctx, "no trial of KVM", "error", err)
+		}
+	}()
+}
+
+// awaitTrial returns when no trial runs.
+func (d *Driver) awaitTrial(ctx context.Context) error {
+	d.mu.Lock()
+	answered := d.trial
+	d.mu.Unlock()
+	if answered == nil {
+		return nil
+	}
+	select {
+	case <-answered:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Probe boots a guest under KVM to see whether KVM works: on some machines the device opens and creates machines whose
 // kernels hang. boot is a kernel and an initial file system that writes UserSpace to the serial port and needs no disk.
 // The answer is kept for as long as the host runs this QEMU; machines started before keep what they have.

@@ -47,6 +47,7 @@ type Driver struct {
 	mu       sync.Mutex
 	machines map[slipway.InstanceID]*machine
 	accel    Accelerator
+	trial    chan struct{} // closed once the trial of KVM has its answer; nil: none was begun
 }
 
 // machine is what the driver holds about one instance that has a directory.

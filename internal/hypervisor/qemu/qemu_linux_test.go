@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -57,9 +58,11 @@ func newBench(tb testing.TB) *bench {
 	return &bench{tb, dir, image}
 }
 
-func (b *bench) driver() *Driver {
+func (b *bench) driver() *Driver { return b.driverWith("tcg") }
+
+func (b *bench) driverWith(accel string) *Driver {
 	b.Helper()
-	d, err := New(Config{Dir: filepath.Join(b.dir, "machines"), RunDir: filepath.Join(b.dir, "run"), Accel: "tcg",
+	d, err := New(Config{Dir: filepath.Join(b.dir, "machines"), RunDir: filepath.Join(b.dir, "run"), Accel: accel,
 		Log: slog.New(slog.NewTextHandler(b.Output(), nil))})
 	if err != nil {
 		b.Fatal(err)
@@ -109,6 +112,34 @@ func TestContract(t *testing.T) {
 		}
 		return h
 	})
+}
+
+// TestKVMIsProvenNotAssumed: whatever KVM is like here, a machine that is started while it is being tried comes up, under
+// what the trial chose, and the next driver knows the answer without another trial.
+func TestKVMIsProvenNotAssumed(t *testing.T) {
+	b := newBench(t)
+	d := b.driverWith("auto")
+	defer d.Close()
+	m := b.machine()
+	d.BeginProbe(t.Context(), m.Boot)
+	if err := d.Start(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	defer d.Kill(context.Background(), m.ID)
+	chosen := d.Accelerator()
+	if !chosen.Proven || chosen.Why == "" {
+		t.Errorf("the machine was started before the trial had its answer: %+v", chosen)
+	}
+	rec, err := readRecord(d.machine(m.ID).dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kvm := slices.Contains(rec.Args, "kvm"); kvm != chosen.KVM {
+		t.Errorf("the trial chose %s (%s), and the machine has KVM: %v", chosen.Name, chosen.Why, kvm)
+	}
+	if again := b.driverWith("auto").Accelerator(); again.Name != chosen.Name || !again.Proven {
+		t.Errorf("the next driver says %+v, want %+v", again, chosen)
+	}
 }
 
 // nic is a card on a tap that leads nowhere and goes away with its last descriptor.

@@ -27,6 +27,9 @@ func (d *Driver) start(ctx context.Context, hm hypervisor.Machine, saved string)
 	if err := check(hm); err != nil {
 		return err
 	}
+	if err := d.awaitTrial(ctx); err != nil {
+		return err
+	}
 	m := d.machine(hm.ID)
 	m.op.Lock()
 	defer m.op.Unlock()
