@@ -204,6 +204,17 @@ func (in *Instance) Become(to State, why Reason) error {
 // Alive says whether the instance holds resources: everything but a terminated one.
 func (in *Instance) Alive() bool { return in.State != Terminated }
 
+// ClassicNetwork stands for the flat network that all of EC2-Classic's instances in a region share.
+func ClassicNetwork(region string) VPCID { return VPCID("classic-" + region) }
+
+// Network is where the instance's traffic goes: its VPC, or its region's EC2-Classic.
+func (in *Instance) Network() VPCID {
+	if in.VPC != "" {
+		return in.VPC
+	}
+	return ClassicNetwork(in.Region)
+}
+
 // RootVolume is the volume the instance boots from.
 func (in *Instance) RootVolume() (BlockDevice, bool) {
 	for _, b := range in.Volumes {

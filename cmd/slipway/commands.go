@@ -12,15 +12,17 @@ import (
 	"time"
 
 	"slipway"
-	"slipway/internal/accounts"
 	"slipway/internal/guestimage"
 	"slipway/internal/state"
 	"slipway/internal/store"
 	"slipway/internal/vpcs"
 )
 
-// settle furnishes a region for an account.
+// settle furnishes a region for an account: a default VPC, unless the account has EC2-Classic instead.
 func settle(tx store.Tx, s state.Scope) (slipway.VPCID, error) {
+	if a := state.Accounts.See(tx, state.Global, s.Account); a != nil && a.Classic {
+		return "", nil
+	}
 	v, err := vpcs.CreateDefault(tx, s)
 	if err != nil {
 		return "", err
@@ -46,45 +48,6 @@ type credentials struct {
 	AccountID       string `json:"accountId"`
 	AccessKeyID     string `json:"accessKeyId"`
 	SecretAccessKey string `json:"secretAccessKey"`
-}
-
-func accountCommand(ctx context.Context, args []string) error {
-	var asJSON bool
-	var name string
-	c, words, err := readConfig("account", args, os.Getenv, func(fs *flag.FlagSet) {
-		fs.BoolVar(&asJSON, "json", false, "answer in JSON")
-		fs.StringVar(&name, "name", "", "a text for you")
-	})
-	if err != nil {
-		return err
-	}
-	if len(words) != 1 || words[0] != "create" && words[0] != "list" {
-		return errors.New("account: say `slipway account create` or `slipway account list`")
-	}
-	db, done, err := open(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer done()
-	if words[0] == "list" {
-		r, err := db.Snapshot(ctx)
-		if err != nil {
-			return err
-		}
-		for a := range state.Accounts.All(r, state.Global) {
-			fmt.Printf("%s\t%s\t%s\n", a.ID, a.Created.Format(time.RFC3339), a.Name)
-		}
-		return nil
-	}
-	a, k, err := accounts.New(db, time.Now, settle).Create(ctx, name)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return json.NewEncoder(os.Stdout).Encode(credentials{a.ID, k.ID, k.Secret})
-	}
-	fmt.Printf("# account %s\nexport AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\n", a.ID, k.ID, k.Secret)
-	return nil
 }
 
 // listedImage is an image as scripts read it.

@@ -272,7 +272,7 @@ func (d *devRun) bootstrap(ctx context.Context) (credentials, error) {
 	if b, err := os.ReadFile(file); err == nil && json.Unmarshal(b, &keys) == nil && state.AccessKeys.See(d.db.Local(), state.Global, keys.AccessKeyID) != nil {
 		return keys, d.bringImages(ctx)
 	}
-	a, k, err := accounts.New(d.db, time.Now, settle).Create(ctx, "dev")
+	a, k, err := accounts.New(d.db, time.Now, settle).Create(ctx, slipway.Account{Name: "dev"})
 	if err != nil {
 		return keys, err
 	}

@@ -18,7 +18,8 @@ var version = "0.1.0-dev"
 const usage = `slipway: EC2's API for launching instances, with real virtual machines on this one.
 
   slipway dev      [--state DIR] [--listen ADDR] [--hypervisor qemu|simulated] …   everything in one process
-  slipway account  create|list --state DIR [--name TEXT] [--json]
+  slipway account  create|list --state DIR [--name TEXT] [--classic] [--json]
+  slipway account  quota ACCOUNT NAME=N … | subscribe ACCOUNT CODE … | classic ACCOUNT on|off
   slipway image    list|build tiny|build debian-12 [--state DIR] [--json]
   slipway explain  ID --state DIR        why and when: of an instance, a reservation or a request id
   slipway version

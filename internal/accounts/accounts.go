@@ -30,9 +30,9 @@ func New(db state.DB, now func() time.Time, settle func(store.Tx, state.Scope) (
 	return &Service{db, now, settle}
 }
 
-// Create makes an account with a root access key. Name is free text, for the operator.
-func (s *Service) Create(ctx context.Context, name string) (slipway.Account, slipway.AccessKey, error) {
-	a := slipway.Account{ID: newAccountID(), Name: name, Created: s.now()}
+// Create makes an account with a root access key, like a in all but its id and age.
+func (s *Service) Create(ctx context.Context, a slipway.Account) (slipway.Account, slipway.AccessKey, error) {
+	a.ID, a.Created = newAccountID(), s.now()
 	k := NewKey(a.ID, s.now())
 	err := s.db.Update(ctx, func(tx store.Tx) error {
 		if tx.Get(state.Accounts.Key(state.Global, a.ID)) != nil {

@@ -22,7 +22,7 @@ func service(db store.Store, settled *int) *Service {
 func TestARegionIsFurnishedOnceAndAtItsFirstUse(t *testing.T) {
 	n := 0
 	s := service(memory.New(state.Schema()), &n)
-	a, key, err := s.Create(t.Context(), "tests")
+	a, key, err := s.Create(t.Context(), slipway.Account{Name: "tests"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func BenchmarkCreate(b *testing.B) {
 	n := 0
 	s := service(db, &n)
 	for b.Loop() {
-		if _, _, err := s.Create(context.Background(), "bench"); err != nil {
+		if _, _, err := s.Create(context.Background(), slipway.Account{Name: "bench"}); err != nil {
 			b.Fatal(err)
 		}
 	}

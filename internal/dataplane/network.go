@@ -20,7 +20,8 @@ type Network struct {
 	Members  map[slipway.SecurityGroupID][]netip.Addr // every address in each group that a rule refers to, on any host
 	Groups   map[slipway.SecurityGroupID][]Rule
 	DNS      DNS
-	Peers    []Peer // peered VPCs
+	Resolver netip.Addr // where the resolver answers; zero: the third address of the first range
+	Peers    []Peer     // peered VPCs
 	NATs     []NAT
 }
 
@@ -79,6 +80,14 @@ type Rule struct {
 	From, To int32
 	CIDRs    []netip.Prefix          // one for a plain rule, many for a prefix list
 	Group    slipway.SecurityGroupID // or this group's members
+}
+
+// resolver is where guests find the names of their network.
+func (n Network) resolver() netip.Addr {
+	if n.Resolver.IsValid() || len(n.CIDRs) == 0 {
+		return n.Resolver
+	}
+	return addr(num(n.CIDRs[0].Addr()) + 2)
 }
 
 // DNS is what the VPC's resolver answers; everything else goes to the host's own resolver.

@@ -122,8 +122,8 @@ func Plan(site Site, index int, n Network) Wanted {
 		Namespace: site.namespace(n.VPC), Uplink: site.uplink(n.VPC), HostLink: host, InsideLink: inside,
 		Local: []netip.Addr{metadataIP, resolverIP, metadataIP6, resolverIP6}, Closed: append(slices.Clone(n.CIDRs), n.CIDRs6...), Exposed: map[netip.Addr]netip.Addr{},
 	}
-	if len(n.CIDRs) > 0 {
-		w.Local = append(w.Local, addr(num(n.CIDRs[0].Addr())+2))
+	if r := n.resolver(); r.IsValid() {
+		w.Local = append(w.Local, r)
 	}
 	tables := map[slipway.SubnetID]int{}
 	ports := map[slipway.InterfaceID]Port{}

@@ -37,8 +37,8 @@ func (s *service) set(p Port, n Network) {
 			a.subnet = sub.CIDR
 		}
 	}
-	if len(a.dns) == 0 && n.DNS.Enabled && len(n.CIDRs) > 0 {
-		a.dns = []netip.Addr{addr(num(n.CIDRs[0].Addr()) + 2)}
+	if r := n.resolver(); len(a.dns) == 0 && n.DNS.Enabled && r.IsValid() {
+		a.dns = []netip.Addr{r}
 	}
 	s.now.Store(a)
 }

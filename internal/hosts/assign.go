@@ -33,7 +33,7 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 		return hostapi.Assignment{}, false, fmt.Errorf("%s has the type %s, which the catalogue lacks", id, in.Type)
 	}
 	a := hostapi.Assignment{
-		ID: in.ID, Account: in.Account, VPC: in.VPC, Wanted: in.Wanted, Boots: in.Boots, Reboots: in.Reboots, Force: in.Force, Resume: in.Hibernated,
+		ID: in.ID, Account: in.Account, VPC: in.Network(), Wanted: in.Wanted, Boots: in.Boots, Reboots: in.Reboots, Force: in.Force, Resume: in.Hibernated,
 		Type: in.Type, UUID: UUID(in.ID), Cores: int(in.Cores), Threads: int(in.ThreadsPerCore), MemoryMiB: int(kind.MemoryMiB), Boot: in.Boot,
 		AdmittedAt: in.LaunchTime,
 	}
@@ -57,6 +57,9 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 	ports := ports(r, in)
 	for _, n := range ports {
 		a.Interfaces = append(a.Interfaces, port(r, in, n))
+	}
+	if in.VPC == "" && in.ClassicIP.IsValid() {
+		a.Interfaces = append(a.Interfaces, classicPort(in))
 	}
 	a.Metadata = metadata(r, in, ports)
 	return a, true, nil
@@ -126,6 +129,15 @@ func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) 
 	}
 	if in.Lifecycle != "" {
 		m.Lifecycle = in.Lifecycle
+	}
+	if in.VPC == "" {
+		m.ClassicIP, m.PublicIP = in.ClassicIP, in.ClassicPublic
+		m.Hostname, m.PublicName = slipway.PrivateName(in.Region, slipway.PrivateDNS{}, in.ID, in.ClassicIP), slipway.PublicName(in.Region, true, in.ClassicPublic)
+		for _, id := range in.ClassicGroups {
+			if g := state.SecurityGroups.See(r, scope, string(id)); g != nil {
+				m.Groups = append(m.Groups, g.Name)
+			}
+		}
 	}
 	n := 0
 	for _, b := range in.Volumes {

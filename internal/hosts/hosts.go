@@ -4,6 +4,7 @@ package hosts
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"strings"
 	"time"
@@ -60,9 +61,7 @@ func (s *Service) everything(r store.Reader, host slipway.HostID) []hostapi.Ref 
 	seen := refs{}
 	for in := range state.Instances.By(r, state.Global, "/host/"+string(host)) {
 		seen.add(hostapi.InstanceKind, string(in.ID))
-		if in.VPC != "" {
-			seen.add(hostapi.NetworkKind, string(in.VPC))
-		}
+		seen.add(hostapi.NetworkKind, string(in.Network()))
 	}
 	for v := range state.Volumes.By(r, state.Global, "/host/"+string(host)) {
 		if v.State == "deleting" || v.Modification != nil && v.Modification.State == "modifying" {
@@ -102,8 +101,8 @@ func (s *Service) affected(r store.Reader, host slipway.HostID, keys []string) [
 				continue
 			}
 			out.add(hostapi.InstanceKind, id)
-			if in.VPC != "" && in.State != slipway.Terminated {
-				out.add(hostapi.NetworkKind, string(in.VPC))
+			if in.State != slipway.Terminated {
+				out.add(hostapi.NetworkKind, string(in.Network()))
 			}
 		case state.Interfaces.Kind():
 			n := state.Interfaces.See(r, scope, id)
@@ -131,6 +130,9 @@ func (s *Service) affected(r store.Reader, host slipway.HostID, keys []string) [
 			s.network(r, out, host, scope, slipway.VPCID(id))
 		case state.SecurityGroups.Kind():
 			if g := state.SecurityGroups.See(r, scope, id); g != nil {
+				if g.VPC == "" {
+					s.network(r, out, host, scope, slipway.ClassicNetwork(scope.Region))
+				}
 				s.network(r, out, host, scope, g.VPC)
 			}
 		case state.Subnets.Kind():
@@ -152,12 +154,24 @@ func (s *Service) network(r store.Reader, out refs, host slipway.HostID, scope s
 	if vpc == "" || out[hostapi.Ref{Kind: hostapi.NetworkKind, ID: string(vpc)}] {
 		return
 	}
-	for in := range state.Instances.By(r, scope, "vpc/"+string(vpc)) {
+	for in := range inhabitants(r, scope, vpc) {
 		if in.Host == host && in.State != slipway.Terminated {
 			out.add(hostapi.NetworkKind, string(vpc))
 			return
 		}
 	}
+}
+
+// inhabitants are the instances of a network: of a VPC, which is in one scope, or of a region's EC2-Classic, which all accounts share.
+func inhabitants(r store.Reader, scope state.Scope, id slipway.VPCID) iter.Seq[*slipway.Instance] {
+	if region, ok := classicRegion(id); ok {
+		return state.Instances.By(r, state.Global, "/classic/"+region)
+	}
+	return state.Instances.By(r, scope, "vpc/"+string(id))
+}
+
+func classicRegion(id slipway.VPCID) (string, bool) {
+	return strings.CutPrefix(string(id), string(slipway.ClassicNetwork("")))
 }
 
 // owner finds whose a VPC is: an agent names it by its id alone.

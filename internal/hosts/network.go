@@ -18,12 +18,15 @@ func (s *Service) Network(ctx context.Context, host slipway.HostID, id slipway.V
 	if err != nil {
 		return dataplane.Network{}, false, err
 	}
-	scope, vpc := owner(r, id)
-	if vpc == nil {
-		return dataplane.Network{}, false, nil
-	}
 	n := dataplane.Network{
 		VPC: id, Revision: r.Revision(), Members: map[slipway.SecurityGroupID][]netip.Addr{}, Groups: map[slipway.SecurityGroupID][]dataplane.Rule{},
+	}
+	if region, ok := classicRegion(id); ok {
+		return classic(r, host, region, n)
+	}
+	scope, vpc := owner(r, id)
+	if vpc == nil {
+		return n, false, nil
 	}
 	for _, c := range vpc.CIDRs {
 		n.CIDRs = append(n.CIDRs, c.Prefix)
@@ -43,7 +46,9 @@ func (s *Service) Network(ctx context.Context, host slipway.HostID, id slipway.V
 		return n, false, nil
 	}
 	s.subnets(r, scope, vpc, &n)
-	groups(r, scope, &n)
+	for _, p := range n.Ports {
+		groups(r, scope, p.Groups, &n)
+	}
 	names(r, scope, vpc, &n)
 	return n, true, nil
 }
@@ -122,31 +127,34 @@ func route(r store.Reader, scope state.Scope, vpc *slipway.VPC, rt slipway.Route
 	return w
 }
 
-// groups adds the rules of the ports' groups and the members of the groups that they refer to.
-func groups(r store.Reader, scope state.Scope, n *dataplane.Network) {
-	for _, p := range n.Ports {
-		for _, id := range p.Groups {
-			if _, done := n.Groups[id]; done {
-				continue
+// groups adds the rules of a port's groups and the members of the groups that they refer to.
+func groups(r store.Reader, scope state.Scope, ids []slipway.SecurityGroupID, n *dataplane.Network) {
+	for _, id := range ids {
+		if _, done := n.Groups[id]; done {
+			continue
+		}
+		n.Groups[id] = []dataplane.Rule{}
+		g := state.SecurityGroups.See(r, scope, string(id))
+		if g == nil {
+			continue
+		}
+		for _, rule := range g.Rules {
+			w := dataplane.Rule{Egress: rule.Egress, Protocol: rule.Protocol, From: rule.From, To: rule.To, Group: rule.Group}
+			if rule.CIDR.IsValid() {
+				w.CIDRs = []netip.Prefix{rule.CIDR}
 			}
-			n.Groups[id] = []dataplane.Rule{}
-			g := state.SecurityGroups.See(r, scope, string(id))
-			if g == nil {
-				continue
+			n.Groups[id] = append(n.Groups[id], w)
+			if rule.Group != "" {
+				n.Members[rule.Group] = members(r, scope, rule.Group)
 			}
-			for _, rule := range g.Rules {
-				w := dataplane.Rule{Egress: rule.Egress, Protocol: rule.Protocol, From: rule.From, To: rule.To, Group: rule.Group}
-				if rule.CIDR.IsValid() {
-					w.CIDRs = []netip.Prefix{rule.CIDR}
-				}
-				n.Groups[id] = append(n.Groups[id], w)
-				if rule.Group != "" {
-					n.Members[rule.Group] = members(r, scope, rule.Group)
-				}
-			}
+		}
+		if g.VPC == "" { // groups of EC2-Classic let everything out
+			n.Groups[id] = append(n.Groups[id], dataplane.Rule{Egress: true, Protocol: "-1", From: -1, To: -1, CIDRs: []netip.Prefix{anywhere}})
 		}
 	}
 }
+
+var anywhere = netip.MustParsePrefix("0.0.0.0/0")
 
 func members(r store.Reader, scope state.Scope, group slipway.SecurityGroupID) []netip.Addr {
 	out := []netip.Addr{}
@@ -155,6 +163,11 @@ func members(r store.Reader, scope state.Scope, group slipway.SecurityGroupID) [
 			out = append(out, a.IP)
 		}
 		out = append(out, eni.IPv6...)
+	}
+	for in := range state.Instances.By(r, scope, "group/"+string(group)) {
+		if in.ClassicIP.IsValid() {
+			out = append(out, in.ClassicIP)
+		}
 	}
 	slices.SortFunc(out, netip.Addr.Compare)
 	return out

@@ -1,7 +1,6 @@
 package instances
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -271,10 +270,3 @@ func (l *launch) findProfile() error {
 	}
 	return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", name)
 }
-
-// classicNetwork is rule R4.
-func (l *launch) classicNetwork() error {
-	return slipway.Errorf(slipway.UnsupportedOperation, "EC2-Classic is not implemented yet.")
-}
-
-func (l *launch) classic(in *slipway.Instance) error { return fmt.Errorf("%s has no network", in.ID) }

@@ -56,10 +56,7 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 			return err
 		}
 	}
-	if in.ClassicPublic.IsValid() {
-		pool.Give(tx, in.ClassicPublic)
-	}
-	in.ClassicPublic, in.ClassicIP = zeroAddr, zeroAddr
+	releaseClassic(tx, pool, in)
 	return state.Instances.Put(tx, in)
 }
 
@@ -112,16 +109,16 @@ func ReleasePublic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error
 			}
 		}
 	}
-	if in.ClassicPublic.IsValid() {
-		pool.Give(tx, in.ClassicPublic)
-		in.ClassicPublic = zeroAddr
-	}
+	releaseClassic(tx, pool, in)
 	return nil
 }
 
 // takePublic gives a starting instance new addresses of the pool, where its interface has them by nature. One with several
 // interfaces gets none, as in EC2.
 func takePublic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error {
+	if in.VPC == "" {
+		return takeClassic(tx, pool, in)
+	}
 	if len(in.Interfaces) != 1 {
 		return nil
 	}

@@ -64,6 +64,15 @@ func (l *launch) defaultSubnet() (slipway.SubnetID, string, error) {
 		}
 		return "", "", slipway.Errorf(slipway.InvalidInput, "No default subnet for availability zone: '%s'.", l.zone.Name)
 	}
+	best := l.roomiest(func(zone string) bool { return subnets[zone] != nil })
+	if best == "" {
+		return "", "", slipway.Errorf(slipway.MissingInput, "No subnets found for the default VPC '%s'. Please specify a subnet.", l.region.DefaultVPC)
+	}
+	return subnets[best].ID, "the default VPC's zone with most free capacity, the first by name among equals", nil
+}
+
+// roomiest is the zone with most free capacity of those that may be, the first by name among equals.
+func (l *launch) roomiest(may func(zone string) bool) string {
 	room := map[string]int{}
 	for _, h := range l.candidates() {
 		for _, letter := range h.Zones {
@@ -72,14 +81,11 @@ func (l *launch) defaultSubnet() (slipway.SubnetID, string, error) {
 	}
 	best := ""
 	for _, z := range slipway.Zones(l.scope.Region) {
-		if subnets[z.Name] != nil && (best == "" || room[z.Name] > room[best]) {
+		if may(z.Name) && (best == "" || room[z.Name] > room[best]) {
 			best = z.Name
 		}
 	}
-	if best == "" {
-		return "", "", slipway.Errorf(slipway.MissingInput, "No subnets found for the default VPC '%s'. Please specify a subnet.", l.region.DefaultVPC)
-	}
-	return subnets[best].ID, "the default VPC's zone with most free capacity, the first by name among equals", nil
+	return best
 }
 
 // subnet looks one up and settles the zone by it.

@@ -39,11 +39,13 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateSecurityGroupReq
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		g.VPC = slipway.VPCID(shape.Get(in.VpcId))
 		if g.VPC == "" {
-			region := state.Regions.See(tx, scope, "-")
-			if region == nil || region.DefaultVPC == "" {
-				return slipway.Errorf(slipway.VPCIDNotSpecified, "No default VPC for this user")
+			var err error
+			if g.VPC, err = home(tx, scope); err != nil {
+				return err
 			}
-			g.VPC = region.DefaultVPC
+			if g.VPC == "" {
+				return createClassic(tx, g)
+			}
 		} else if _, err := slipway.ParseVPCID(string(g.VPC)); err != nil {
 			return err
 		}
@@ -67,6 +69,18 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateSecurityGroupReq
 	return &ec2wire.CreateSecurityGroupResult{GroupId: w.GroupId, SecurityGroupArn: w.SecurityGroupArn, Tags: w.Tags}, nil
 }
 
+// createClassic makes a group of EC2-Classic, which has no egress rules: everything goes out.
+func createClassic(tx store.Tx, g *slipway.SecurityGroup) error {
+	scope := state.Scope{Account: g.Account, Region: g.Region}
+	for other := range state.SecurityGroups.All(tx, scope) {
+		if other.VPC == "" && strings.EqualFold(other.Name, g.Name) {
+			return slipway.Errorf(slipway.InvalidGroupDuplicate, "The security group '%s' already exists", g.Name)
+		}
+	}
+	tx.Guard(state.SecurityGroups.Prefix(scope))
+	return state.SecurityGroups.Put(tx, g)
+}
+
 // find takes the group that a request names by id, or by name in the default VPC.
 func find(tx store.Tx, scope state.Scope, id, name *string) (*slipway.SecurityGroup, error) {
 	if shape.Get(id) != "" {
@@ -79,13 +93,16 @@ func find(tx store.Tx, scope state.Scope, id, name *string) (*slipway.SecurityGr
 	if shape.Get(name) == "" {
 		return nil, slipway.Missing("GroupId")
 	}
-	region := state.Regions.See(tx, scope, "-")
-	if region == nil || region.DefaultVPC == "" {
-		return nil, slipway.Errorf(slipway.VPCIDNotSpecified, "No default VPC for this user")
+	vpc, err := home(tx, scope)
+	if err != nil {
+		return nil, err
 	}
-	g := ByName(tx, scope, region.DefaultVPC, *name)
-	if g == nil {
-		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist in default VPC '%s'", *name, region.DefaultVPC)
+	g := ByName(tx, scope, vpc, *name)
+	switch {
+	case g == nil && vpc == "":
+		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist", *name)
+	case g == nil:
+		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist in default VPC '%s'", *name, vpc)
 	}
 	return state.SecurityGroups.Get(tx, scope, string(g.ID))
 }
@@ -99,12 +116,18 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteSecurityGroupReq
 		if err != nil {
 			return err
 		}
+		if g.Name == "default" && g.VPC == "" {
+			return slipway.Errorf(slipway.InvalidGroupReserved, "The security group 'default' is reserved")
+		}
 		if g.Name == "default" {
 			return slipway.Errorf(slipway.CannotDelete, "the specified group: %q name: %q cannot be deleted by a user", string(g.ID), g.Name)
 		}
 		used := slipway.Errorf(slipway.DependencyViolation, "resource %s has a dependent object", g.ID)
 		for range state.Interfaces.By(tx, scope, "group/"+string(g.ID)) {
 			return used
+		}
+		for range state.Instances.By(tx, scope, "group/"+string(g.ID)) {
+			return slipway.Errorf(slipway.InvalidGroupInUse, "There are active instances using security group '%s'", g.Name)
 		}
 		for other := range state.SecurityGroups.By(tx, scope, "refers/"+string(g.ID)) {
 			if other.ID != g.ID {
@@ -206,6 +229,9 @@ func (s *Service) authorize(ctx context.Context, id, name *string, perms []ec2wi
 		g, err := find(tx, state.Of(ctx), id, name)
 		if err != nil {
 			return err
+		}
+		if g.VPC == "" && egress {
+			return slipway.Errorf(slipway.InvalidParameterValue, "Only Amazon VPC security groups may be used with this operation.")
 		}
 		rules, err := resolve(tx, g, sources)
 		if err != nil {
@@ -340,15 +366,15 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeSecurityGrou
 			return nil, err
 		}
 	}
-	region := state.Regions.See(r, scope, "-")
+	own, err := home(r, scope)
 	for _, name := range in.GroupNames {
-		if region == nil || ByName(r, scope, region.DefaultVPC, name) == nil {
+		if err != nil || ByName(r, scope, own, name) == nil {
 			return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist", name)
 		}
 	}
 	all := []ec2wire.SecurityGroup{}
 	for g := range state.SecurityGroups.All(r, scope) {
-		named := slices.Contains(in.GroupIds, string(g.ID)) || slices.Contains(in.GroupNames, g.Name) && region != nil && g.VPC == region.DefaultVPC
+		named := slices.Contains(in.GroupIds, string(g.ID)) || slices.Contains(in.GroupNames, g.Name) && g.VPC == own
 		if len(in.GroupIds)+len(in.GroupNames) > 0 && !named || !match(g) {
 			continue
 		}

@@ -39,6 +39,30 @@ func Resolve(r store.Reader, s state.Scope, vpc slipway.VPCID, ids []slipway.Sec
 	return []slipway.SecurityGroupID{g.ID}, nil
 }
 
+// EnsureClassicDefault makes the account's group "default" of EC2-Classic, which comes with its first use: members reach each other.
+func EnsureClassicDefault(tx store.Tx, s state.Scope) error {
+	if ByName(tx, s, "", "default") != nil {
+		return nil
+	}
+	tx.Guard(state.SecurityGroups.Prefix(s))
+	id := slipway.NewSecurityGroupID()
+	return state.SecurityGroups.Put(tx, &slipway.SecurityGroup{
+		ID: id, Account: s.Account, Region: s.Region, Name: "default", Description: "default group",
+		Rules: []slipway.Rule{{ID: slipway.NewSecurityGroupRuleID(), Protocol: "-1", From: -1, To: -1, Group: id, GroupOwner: s.Account}},
+	})
+}
+
+// home is where a group that names no VPC belongs: the default VPC, or EC2-Classic in an account that has that instead.
+func home(r store.Reader, s state.Scope) (slipway.VPCID, error) {
+	if region := state.Regions.See(r, s, "-"); region != nil && region.DefaultVPC != "" {
+		return region.DefaultVPC, nil
+	}
+	if a := state.Accounts.See(r, state.Global, s.Account); a != nil && a.Classic {
+		return "", nil
+	}
+	return "", slipway.Errorf(slipway.VPCIDNotSpecified, "No default VPC for this user")
+}
+
 // ByName finds a group of the VPC, or of EC2-Classic when vpc is empty.
 func ByName(r store.Reader, s state.Scope, vpc slipway.VPCID, name string) *slipway.SecurityGroup {
 	for g := range state.SecurityGroups.By(r, s, "name/"+name) {

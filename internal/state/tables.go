@@ -53,6 +53,10 @@ var (
 			if in.Placement.GroupID != "" && in.State != slipway.Terminated {
 				terms = append(terms, "pg/"+string(in.Placement.GroupID))
 			}
+			if in.VPC == "" && in.State != slipway.Terminated {
+				terms = append(terms, "/classic/"+in.Region)
+				terms = append(terms, each(in.ClassicGroups, func(g slipway.SecurityGroupID) string { return "group/" + string(g) })...)
+			}
 			if in.VPC != "" {
 				terms = append(terms, "vpc/"+string(in.VPC), "subnet/"+string(in.Subnet))
 			}
