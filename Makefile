@@ -50,6 +50,7 @@ fuzz:
 	$(GO) test -run '^$$' -fuzz FuzzWildcard -fuzztime 20s .
 	$(GO) test -run '^$$' -fuzz FuzzUnwrap -fuzztime 20s ./internal/store/etcd
 	$(GO) test -run '^$$' -fuzz FuzzForm -fuzztime 20s ./internal/ec2query
+	$(GO) test -run '^$$' -fuzz FuzzTemplateMerge -fuzztime 20s ./internal/instances
 
 bench: deps build
 	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -v -count=1 -timeout 20m -run 'TestBench' ./test/e2e

@@ -18,6 +18,7 @@ import (
 
 // Run launches instances. All of it commits in one transaction: a launch is there wholly or not at all.
 func (s *Service) Run(ctx context.Context, in *ec2wire.RunInstancesRequest) (*ec2wire.Reservation, error) {
+	sent, zonal := hash(in), fixesZone(in)
 	template, origin, err := s.applyTemplate(ctx, in)
 	if err != nil {
 		return nil, err
@@ -26,7 +27,7 @@ func (s *Service) Run(ctx context.Context, in *ec2wire.RunInstancesRequest) (*ec
 	if err != nil {
 		return nil, err
 	}
-	spec.Template, spec.Origin = template, origin
+	spec.Template, spec.Origin, spec.Hash, spec.ZoneOfTemplate = template, origin, sent, template.ID != "" && !zonal
 	made, err := s.Launch(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -257,7 +258,7 @@ func (l *launch) seen() ([]*slipway.Instance, error) {
 }
 
 func (l *launch) tokenID() string {
-	if l.fixed {
+	if l.fixed && !l.spec.ZoneOfTemplate {
 		return l.zone.Name + "/" + l.spec.ClientToken
 	}
 	return l.scope.Region + "/" + l.spec.ClientToken
