@@ -14,6 +14,7 @@ import (
 	"slipway/internal/interfaces"
 	"slipway/internal/keypairs"
 	"slipway/internal/launchtemplates"
+	"slipway/internal/placementgroups"
 	"slipway/internal/regions"
 	"slipway/internal/securitygroups"
 	"slipway/internal/server"
@@ -39,6 +40,7 @@ type rooms struct {
 	images    *images.Service
 	tags      *tags.Service
 	templates *launchtemplates.Service
+	clusters  *placementgroups.Service
 }
 
 // eyes look at machines of this very host.
@@ -66,6 +68,7 @@ func (d *devRun) rooms() *rooms {
 		regions:  regions.New(d.db), types: instancetypes.New(), vpcs: vpcs.New(d.db, time.Now), volumes: volumes.New(d.db, time.Now),
 		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
+		clusters:  placementgroups.New(d.db),
 	}
 }
 
@@ -140,6 +143,10 @@ func (r *rooms) actions() map[string]server.Handler {
 		"DeleteLaunchTemplate":           server.Action(r.templates.Delete),
 		"DeleteLaunchTemplateVersions":   server.Action(r.templates.DeleteVersions),
 		"GetLaunchTemplateData":          server.Action(r.templates.FromInstance),
+
+		"CreatePlacementGroup":    server.Action(r.clusters.Create),
+		"DescribePlacementGroups": server.Action(r.clusters.Describe),
+		"DeletePlacementGroup":    server.Void(r.clusters.Delete),
 
 		"CreateKeyPair":    server.Action(r.keypairs.Create),
 		"ImportKeyPair":    server.Action(r.keypairs.Import),

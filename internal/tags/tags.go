@@ -62,6 +62,8 @@ var kinds = map[string]kind{
 		slipway.InvalidKeyPairNotFound, "The key pair ID '%s' does not exist"),
 	"lt": byName("launch-template", state.LaunchTemplates, func(v *slipway.LaunchTemplate) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidLaunchTemplateIDNotFound, "The specified launch template, with template ID %s, does not exist."),
+	"pg": byName("placement-group", state.PlacementGroups, func(v *slipway.PlacementGroup) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+		slipway.InvalidPlacementGroupUnknown, "The Placement Group '%s' is unknown."),
 	"sgr": rules(),
 }
 
