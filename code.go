@@ -186,6 +186,7 @@ const (
 	OptInRequired                                   Code = "OptInRequired"
 	ParameterNotFound                               Code = "ParameterNotFound"
 	PendingVerification                             Code = "PendingVerification"
+	PlacementGroupLimitExceeded                     Code = "PlacementGroupLimitExceeded"
 	PrivateIpAddressLimitExceeded                   Code = "PrivateIpAddressLimitExceeded"
 	RequestEntityTooLarge                           Code = "RequestEntityTooLarge"
 	RequestExpired                                  Code = "RequestExpired"

@@ -1,6 +1,28 @@
 package slipway
 
-import "net/netip"
+import (
+	"encoding/base64"
+	"net/netip"
+	"strings"
+)
+
+// MaxUserData is in bytes after decoding.
+const MaxUserData = 16384
+
+// ParseUserData decodes exactly once, as EC2 does: what a client encoded twice stays encoded once.
+func ParseUserData(encoded string) ([]byte, error) {
+	if encoded == "" {
+		return nil, nil
+	}
+	data, err := base64.StdEncoding.DecodeString(strings.NewReplacer("\n", "", "\r", "").Replace(encoded))
+	if err != nil {
+		return nil, Errorf(InvalidUserDataMalformed, "Invalid BASE64 encoding of user data.")
+	}
+	if len(data) > MaxUserData {
+		return nil, Errorf(InvalidParameterValue, "User data is limited to %d bytes", MaxUserData)
+	}
+	return data, nil
+}
 
 // LaunchSpec is a RunInstances call after its wire form has been read and every check that needs no state has passed. What
 // the template gave has been merged in.
@@ -11,13 +33,16 @@ type LaunchSpec struct {
 	KeyName     string
 	UserData    []byte
 	ClientToken string
-	Hash        string // of the request's parameters, for ClientToken
+	Hash        string // of the parameters as sent, without what a template added, for ClientToken
 	Zone        string // name or id; "": chosen
 	Network     LaunchNetwork
 	Devices     []Mapping
 	Placement   Placement
 	Tags        map[string]Tags // by resource type
 	Template    TemplateRef
+	// ZoneOfTemplate says that the template, not the request, fixed the zone: the token's scope is then the region, or a
+	// retry would miss its first reservation when the template has moved on.
+	ZoneOfTemplate bool
 
 	Monitoring                         bool
 	ProtectTerminate                   bool

@@ -7,7 +7,7 @@ import (
 )
 
 // world is what the calls of a test find: an instance that runs, one that is stopped, and what lies around them.
-type world struct{ running, stopped, image, key, group, vpc, subnet, volume, interfaceID string }
+type world struct{ running, stopped, image, key, group, vpc, subnet, volume, interfaceID, template string }
 
 func newWorld(w *wire) world {
 	w.t.Helper()
@@ -27,6 +27,9 @@ func newWorld(w *wire) world {
 	w.must("return", "AuthorizeSecurityGroupIngress", "GroupId", o.group, "IpProtocol", "tcp", "FromPort", "80", "ToPort", "80", "CidrIp", "10.0.0.0/8")
 	o.volume = w.must("volumeId", "DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", o.running)
 	o.interfaceID = w.must("networkInterfaceId", "DescribeNetworkInterfaces", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", o.running)
+	o.template = w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "web", "LaunchTemplateData.InstanceType", "t3.micro")
+	w.must("versionNumber", "CreateLaunchTemplateVersion", "LaunchTemplateId", o.template, "SourceVersion", "1", "LaunchTemplateData.InstanceType", "t3.small")
+	w.must("groupId", "CreatePlacementGroup", "GroupName", "together", "Strategy", "cluster")
 	return o
 }
 
@@ -87,6 +90,16 @@ func (o world) dryRuns() map[string][]string {
 		"CreateKeyPair":                 {"KeyName", "new"},
 		"ImportKeyPair":                 {"KeyName", "new", "PublicKeyMaterial", testPublicKey},
 		"DeleteKeyPair":                 {"KeyName", o.key},
+
+		"CreateLaunchTemplate":           {"LaunchTemplateName", "new", "LaunchTemplateData.InstanceType", "t3.micro"},
+		"CreateLaunchTemplateVersion":    {"LaunchTemplateId", o.template, "LaunchTemplateData.InstanceType", "t3.micro"},
+		"DescribeLaunchTemplateVersions": {"LaunchTemplateId", o.template},
+		"ModifyLaunchTemplate":           {"LaunchTemplateId", o.template, "SetDefaultVersion", "2"},
+		"DeleteLaunchTemplate":           {"LaunchTemplateId", o.template},
+		"DeleteLaunchTemplateVersions":   {"LaunchTemplateId", o.template, "LaunchTemplateVersion.1", "2"},
+		"GetLaunchTemplateData":          {"InstanceId", o.running},
+		"CreatePlacementGroup":           {"GroupName", "apart", "Strategy", "spread"},
+		"DeletePlacementGroup":           {"GroupName", "together"},
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"slipway/internal/instancetypes"
 	"slipway/internal/interfaces"
 	"slipway/internal/keypairs"
+	"slipway/internal/launchtemplates"
+	"slipway/internal/placementgroups"
 	"slipway/internal/regions"
 	"slipway/internal/securitygroups"
 	"slipway/internal/server"
@@ -37,6 +39,8 @@ type rooms struct {
 	ports     *interfaces.Service
 	images    *images.Service
 	tags      *tags.Service
+	templates *launchtemplates.Service
+	clusters  *placementgroups.Service
 }
 
 // eyes look at machines of this very host.
@@ -63,6 +67,8 @@ func (d *devRun) rooms() *rooms {
 		groups:   securitygroups.New(d.db, time.Now),
 		regions:  regions.New(d.db), types: instancetypes.New(), vpcs: vpcs.New(d.db, time.Now), volumes: volumes.New(d.db, time.Now),
 		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
+		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
+		clusters:  placementgroups.New(d.db),
 	}
 }
 
@@ -128,6 +134,19 @@ func (r *rooms) actions() map[string]server.Handler {
 		"CreateTags":                    server.Void(r.tags.Create),
 		"DeleteTags":                    server.Void(r.tags.Delete),
 		"DescribeTags":                  server.Action(r.tags.Describe),
+
+		"CreateLaunchTemplate":           server.Action(r.templates.Create),
+		"CreateLaunchTemplateVersion":    server.Action(r.templates.CreateVersion),
+		"DescribeLaunchTemplates":        server.Action(r.templates.Describe),
+		"DescribeLaunchTemplateVersions": server.Action(r.templates.Versions),
+		"ModifyLaunchTemplate":           server.Action(r.templates.Modify),
+		"DeleteLaunchTemplate":           server.Action(r.templates.Delete),
+		"DeleteLaunchTemplateVersions":   server.Action(r.templates.DeleteVersions),
+		"GetLaunchTemplateData":          server.Action(r.templates.FromInstance),
+
+		"CreatePlacementGroup":    server.Action(r.clusters.Create),
+		"DescribePlacementGroups": server.Action(r.clusters.Describe),
+		"DeletePlacementGroup":    server.Void(r.clusters.Delete),
 
 		"CreateKeyPair":    server.Action(r.keypairs.Create),
 		"ImportKeyPair":    server.Action(r.keypairs.Import),

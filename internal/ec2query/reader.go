@@ -100,6 +100,33 @@ func (r *Reader) Err() error {
 	return slices.MinFunc(*r.faults, func(a, b fault) int { return strings.Compare(a.path, b.path) }).err
 }
 
+// Sent is the form below this point as it came, by names relative to it: the inverse of Resend.
+func (r *Reader) Sent() map[string]string {
+	out := map[string]string{}
+	for name, c := range r.children {
+		c.sent(name, out)
+	}
+	return out
+}
+
+func (r *Reader) sent(name string, out map[string]string) {
+	if r.has {
+		out[name] = r.value
+	}
+	for part, c := range r.children {
+		c.sent(name+"."+part, out)
+	}
+}
+
+// Resend is a reader of what Sent gave.
+func Resend(sent map[string]string) (*Reader, error) {
+	form := make(url.Values, len(sent))
+	for name, value := range sent {
+		form[name] = []string{value}
+	}
+	return NewReader(form)
+}
+
 // stranger is the first name in order that stands in the form and was not asked for.
 func (r *Reader) stranger() string {
 	if r.has && !r.used {

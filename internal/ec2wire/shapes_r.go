@@ -428,6 +428,9 @@ type RequestLaunchTemplateData struct {
 	Operator                          *OperatorRequest
 	NetworkPerformanceOptions         *LaunchTemplateNetworkPerformanceOptionsRequest
 	SecondaryInterfaces               []LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest
+
+	// Sent are the parameters as they came, by their names below this structure.
+	Sent map[string]string
 }
 
 // DecodeQuery reads the members from a form.
@@ -546,6 +549,7 @@ func (x *RequestLaunchTemplateData) DecodeQuery(r *ec2query.Reader) {
 			x.SecondaryInterfaces[i].DecodeQuery(in[i])
 		}
 	}
+	x.Sent = r.Sent()
 }
 
 type RequestSpotInstancesRequest struct {

@@ -212,7 +212,7 @@ func byName(name, value string) (edit, error) {
 	case "instanceType":
 		return whenStopped(setType(value)), nil
 	case "userData":
-		data, err := userData(value)
+		data, err := slipway.ParseUserData(value)
 		if err != nil {
 			return nil, err
 		}
@@ -263,8 +263,8 @@ func setType(value string) edit {
 
 func setUserData(data []byte) edit {
 	return func(_ store.Tx, i *slipway.Instance) error {
-		if len(data) > maxUserData {
-			return slipway.Errorf(slipway.InvalidParameterValue, "User data is limited to %d bytes", maxUserData)
+		if len(data) > slipway.MaxUserData {
+			return slipway.Errorf(slipway.InvalidParameterValue, "User data is limited to %d bytes", slipway.MaxUserData)
 		}
 		i.UserData = data
 		return nil

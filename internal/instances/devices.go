@@ -162,36 +162,6 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// findGroup is the placement group that the launch joins.
-func (l *launch) findGroup() error {
-	p := l.spec.Placement
-	if p.Partition != 0 && p.GroupName == "" && p.GroupID == "" {
-		return slipway.Errorf(slipway.InvalidParameterCombination, "The parameter partitionNumber requires a placement group")
-	}
-	switch {
-	case p.GroupName != "":
-		l.group = state.PlacementGroups.See(l.tx, l.scope, p.GroupName)
-	case p.GroupID != "":
-		for g := range state.PlacementGroups.All(l.tx, l.scope) {
-			if g.ID == p.GroupID {
-				l.group = g
-			}
-		}
-	default:
-		return nil
-	}
-	if l.group == nil {
-		return state.PlacementGroups.Absent(p.GroupName + string(p.GroupID))
-	}
-	if p.Partition != 0 && (l.group.Strategy != "partition" || p.Partition < 1 || p.Partition > l.group.Partitions) {
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter partitionNumber is invalid. The group '%s' has %d partitions.", p.Partition, l.group.Name, l.group.Partitions)
-	}
-	if !contains(l.kind.PlacementStrategies, l.group.Strategy) {
-		return slipway.Errorf(slipway.InvalidParameterCombination, "The instance type %s cannot be launched into a placement group of strategy %s.", l.kind.Name, l.group.Strategy)
-	}
-	return nil
-}
-
 // quota bounds what the account may have; with room for at least Min, Max shrinks to what is left.
 func (l *launch) quota(r *placement.Request) error {
 	vcpus, count := 0, 0

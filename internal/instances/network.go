@@ -58,11 +58,15 @@ func (l *launch) defaultSubnet() (slipway.SubnetID, string, error) {
 			subnets[s.Zone] = s
 		}
 	}
-	if l.zone.Name != "" {
-		if s := subnets[l.zone.Name]; s != nil {
-			return s.ID, "the request's zone", nil
+	zone, why := l.zone.Name, "the request's zone"
+	if zone == "" {
+		zone, why = l.clusterZone(), "the zone of the placement group's other instances"
+	}
+	if zone != "" {
+		if s := subnets[zone]; s != nil {
+			return s.ID, why, nil
 		}
-		return "", "", slipway.Errorf(slipway.InvalidInput, "No default subnet for availability zone: '%s'.", l.zone.Name)
+		return "", "", slipway.Errorf(slipway.InvalidInput, "No default subnet for availability zone: '%s'.", zone)
 	}
 	best := l.roomiest(func(zone string) bool { return subnets[zone] != nil })
 	if best == "" {

@@ -18,6 +18,7 @@ import (
 
 // Run launches instances. All of it commits in one transaction: a launch is there wholly or not at all.
 func (s *Service) Run(ctx context.Context, in *ec2wire.RunInstancesRequest) (*ec2wire.Reservation, error) {
+	sent, zonal := hash(in), fixesZone(in)
 	template, origin, err := s.applyTemplate(ctx, in)
 	if err != nil {
 		return nil, err
@@ -26,7 +27,7 @@ func (s *Service) Run(ctx context.Context, in *ec2wire.RunInstancesRequest) (*ec
 	if err != nil {
 		return nil, err
 	}
-	spec.Template, spec.Origin = template, origin
+	spec.Template, spec.Origin, spec.Hash, spec.ZoneOfTemplate = template, origin, sent, template.ID != "" && !zonal
 	made, err := s.Launch(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -87,7 +88,9 @@ type launch struct {
 	options slipway.MetadataOptions
 	notes   map[string]string
 	hosts   []slipway.HostID
-	made    []*slipway.Instance
+	// partitions are the hosts' counterparts in a group of partitions.
+	partitions []int32
+	made       []*slipway.Instance
 }
 
 // resolve turns names into records, rule by rule: existence, then consistency, then what the account may.
@@ -98,7 +101,7 @@ func (l *launch) resolve() error {
 		return fmt.Errorf("account %s has not been furnished in %s", l.scope.Account, l.scope.Region)
 	}
 	for _, rule := range []func() error{
-		l.findImage, l.findType, l.findKey, l.findProfile, l.findZone, l.findNetwork, l.findGroup, l.findDevices, l.fits, l.subscribed,
+		l.findImage, l.findType, l.findKey, l.findProfile, l.findZone, l.findGroup, l.findNetwork, l.findDevices, l.fits, l.subscribed,
 	} {
 		if err := rule(); err != nil {
 			return err
@@ -257,7 +260,7 @@ func (l *launch) seen() ([]*slipway.Instance, error) {
 }
 
 func (l *launch) tokenID() string {
-	if l.fixed {
+	if l.fixed && !l.spec.ZoneOfTemplate {
 		return l.zone.Name + "/" + l.spec.ClientToken
 	}
 	return l.scope.Region + "/" + l.spec.ClientToken
@@ -304,13 +307,8 @@ func (l *launch) place() error {
 	if err := l.quota(&r); err != nil {
 		return err
 	}
-	if l.group != nil {
-		switch l.group.Strategy {
-		case "cluster":
-			r.Together = true
-		case "spread":
-			r.PerHost = l.s.cfg.SpreadPerHost
-		}
+	if err := l.join(&r); err != nil {
+		return err
 	}
 	r.ZoneLetter = l.zone.Name[len(l.zone.Name)-1:]
 	choice := placement.Choose(hosts, r)
@@ -323,7 +321,7 @@ func (l *launch) place() error {
 			"We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). Our system will be working on provisioning additional capacity. You can currently get %s capacity by not specifying an Availability Zone in your request or choosing %s.",
 			l.kind.Name, l.zone.Name, l.kind.Name, strings.Join(otherZones(l.zone), ", ")), Notes: l.notes}
 	}
-	l.hosts = choice.Hosts
+	l.hosts, l.partitions = choice.Hosts, choice.Partitions
 	return nil
 }
 
@@ -361,15 +359,10 @@ func (l *launch) candidates() []placement.Host {
 	for b := range state.Ledgers.All(l.tx, state.Global) {
 		used[b.Host] = b
 	}
-	mates := map[slipway.HostID]int{}
-	if l.group != nil {
-		for in := range state.Instances.By(l.tx, l.scope, "pg/"+string(l.group.ID)) {
-			mates[in.Host]++
-		}
-	}
+	mates, partitions := l.matesByHost()
 	var out []placement.Host
 	for h := range state.Hosts.All(l.tx, state.Global) {
-		p := placement.Host{ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * l.s.cfg.Overcommit), MemoryMiB: h.MemoryMiB, Mates: mates[h.ID]}
+		p := placement.Host{ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * l.s.cfg.Overcommit), MemoryMiB: h.MemoryMiB, Mates: mates[h.ID], Partitions: partitions[h.ID]}
 		if b := used[h.ID]; b != nil {
 			p.VCPUs -= b.VCPUs
 			p.MemoryMiB -= b.MemoryMiB
@@ -440,6 +433,9 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 	}
 	if l.group != nil {
 		in.Placement.GroupID, in.Placement.GroupName = l.group.ID, l.group.Name
+		if l.partitions != nil {
+			in.Placement.Partition = l.partitions[index]
+		}
 	}
 	if err := l.attach(in); err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package instances
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"net/netip"
@@ -16,9 +15,8 @@ import (
 
 // Bounds of a launch.
 const (
-	maxPerCall  = 1000
-	maxUserData = 16384 // bytes after decoding
-	maxToken    = 64
+	maxPerCall = 1000
+	maxToken   = 64
 )
 
 // launchSpec reads a request that a template, if any, has already completed. It makes every check that needs no state, in
@@ -38,7 +36,6 @@ func launchSpec(in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
 			return s, err
 		}
 	}
-	s.Hash = hash(in)
 	return s, nil
 }
 
@@ -130,7 +127,7 @@ func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		}
 	}
 	var err error
-	if s.UserData, err = userData(shape.Get(in.UserData)); err != nil {
+	if s.UserData, err = slipway.ParseUserData(shape.Get(in.UserData)); err != nil {
 		return err
 	}
 	if s.Metadata, err = metadataOptions(in.MetadataOptions); err != nil {
@@ -177,21 +174,6 @@ func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		s.ProfileARN, s.ProfileName = shape.Get(o.Arn), shape.Get(o.Name)
 	}
 	return nil
-}
-
-// userData decodes exactly once, as EC2 does: what a client encoded twice stays encoded once.
-func userData(encoded string) ([]byte, error) {
-	if encoded == "" {
-		return nil, nil
-	}
-	data, err := base64.StdEncoding.DecodeString(strings.NewReplacer("\n", "", "\r", "").Replace(encoded))
-	if err != nil {
-		return nil, slipway.Errorf(slipway.InvalidUserDataMalformed, "Invalid BASE64 encoding of user data.")
-	}
-	if len(data) > maxUserData {
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "User data is limited to %d bytes", maxUserData)
-	}
-	return data, nil
 }
 
 func metadataOptions(o *ec2wire.InstanceMetadataOptionsRequest) (slipway.MetadataOptions, error) {

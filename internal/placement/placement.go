@@ -18,6 +18,8 @@ type Host struct {
 	VCPUs     int      // free
 	MemoryMiB int      // free
 	Mates     int      // members of the request's placement group that are there already
+	// Partitions are those members by their partition.
+	Partitions map[int32]int
 }
 
 // Request is a launch as placement sees it.
@@ -28,18 +30,25 @@ type Request struct {
 	Max        int
 	PerHost    int  // at most so many of the group on one host (spread); 0: no limit
 	Together   bool // cluster: as few hosts as possible
+	Apart      bool // spread: hosts with fewest of the group first
+	// Partitions is how many the group has; 0: it has none. Partition is the one asked for; 0: they are filled evenly.
+	Partitions, Partition int32
 }
 
 // Choice is where the instances go, at most Max of them, and why each host took no more.
 type Choice struct {
-	Hosts   []slipway.HostID
-	Refused map[slipway.HostID]string
+	Hosts      []slipway.HostID
+	Partitions []int32 // of each instance, in a group of partitions
+	Refused    map[slipway.HostID]string
 }
 
 // Choose spreads instances over the hosts with most room, or packs them when they want to be together. Equal hosts go by id.
 func Choose(hosts []Host, r Request) Choice {
+	if r.Partitions > 0 {
+		return choosePartitions(hosts, r)
+	}
 	c := Choice{Refused: map[slipway.HostID]string{}, Hosts: make([]slipway.HostID, 0, r.Max)}
-	q := &queue{together: r.Together}
+	q := &queue{together: r.Together, apart: r.Apart}
 	for _, h := range hosts {
 		if !slices.Contains(h.Zones, r.ZoneLetter) {
 			c.Refused[h.ID] = "serves other zones"
@@ -82,8 +91,8 @@ func short(h Host, r Request) string {
 }
 
 type queue struct {
-	hosts    []Host
-	together bool
+	hosts           []Host
+	together, apart bool
 }
 
 func (q *queue) Len() int      { return len(q.hosts) }
@@ -100,6 +109,14 @@ func (q *queue) Less(i, j int) bool {
 	if q.together && a.Mates != b.Mates {
 		return a.Mates > b.Mates
 	}
+	if q.apart && a.Mates != b.Mates {
+		return a.Mates < b.Mates
+	}
+	return roomier(a, b)
+}
+
+// roomier says whether a goes before b for the room that is left.
+func roomier(a, b Host) bool {
 	if a.MemoryMiB != b.MemoryMiB {
 		return a.MemoryMiB > b.MemoryMiB
 	}

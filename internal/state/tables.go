@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -167,6 +168,17 @@ var (
 		terms:  func(g *slipway.PlacementGroup) []string { return tagTerms(g.Tags) },
 		absent: notFound(slipway.InvalidPlacementGroupUnknown, "The Placement Group '%s' is unknown.")}
 
+	// LaunchTemplates are kept by name, so that a name is there once.
+	LaunchTemplates = &Table[slipway.LaunchTemplate]{kind: "lt",
+		key:    func(t *slipway.LaunchTemplate) (Scope, string) { return Scope{t.Account, t.Region}, t.Name },
+		terms:  func(t *slipway.LaunchTemplate) []string { return append(tagTerms(t.Tags), "id/"+string(t.ID)) },
+		absent: notFound(slipway.InvalidLaunchTemplateNameNotFoundException, "The specified launch template, with template name %s, does not exist.")}
+	LaunchTemplateVersions = &Table[slipway.LaunchTemplateVersion]{kind: "ltversion",
+		key: func(v *slipway.LaunchTemplateVersion) (Scope, string) {
+			return Scope{v.Account, v.Region}, VersionKey(v.Template, v.Number)
+		},
+		terms: func(v *slipway.LaunchTemplateVersion) []string { return []string{"template/" + string(v.Template)} }}
+
 	Timelines = &Table[Timeline]{kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }}
 	Tokens    = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }}
 	InUse     = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
@@ -174,7 +186,12 @@ var (
 
 // all is every table, for Schema.
 var all = []described{Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, KeyPairs, VPCs, Subnets, Interfaces,
-	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, DHCPOptions, Addresses, Volumes, PlacementGroups, Timelines, Tokens, InUse}
+	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, DHCPOptions, Addresses, Volumes, PlacementGroups, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
+
+// VersionKey is the id of a launch template's version: keys are in order of numbers.
+func VersionKey(t slipway.LaunchTemplateID, number int64) string {
+	return fmt.Sprintf("%s/%019d", t, number)
+}
 
 // Timeline is what happened on the way of a launch, and why it went where it went. Its id is the instance's or the request's.
 type Timeline struct {

@@ -58,21 +58,26 @@ var kinds = map[string]kind{
 	"igw":    of("internet-gateway", state.InternetGateways, func(v *slipway.InternetGateway) string { return string(v.ID) }, func(v *slipway.InternetGateway) *slipway.Tags { return &v.Tags }),
 	"acl":    of("network-acl", state.NetworkACLs, func(v *slipway.NetworkACL) string { return string(v.ID) }, func(v *slipway.NetworkACL) *slipway.Tags { return &v.Tags }),
 	"dopt":   of("dhcp-options", state.DHCPOptions, func(v *slipway.DHCPOptions) string { return string(v.ID) }, func(v *slipway.DHCPOptions) *slipway.Tags { return &v.Tags }),
-	"key":    keyPairs(),
-	"sgr":    rules(),
+	"key": byName("key-pair", state.KeyPairs, func(v *slipway.KeyPair) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+		slipway.InvalidKeyPairNotFound, "The key pair ID '%s' does not exist"),
+	"lt": byName("launch-template", state.LaunchTemplates, func(v *slipway.LaunchTemplate) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+		slipway.InvalidLaunchTemplateIDNotFound, "The specified launch template, with template ID %s, does not exist."),
+	"pg": byName("placement-group", state.PlacementGroups, func(v *slipway.PlacementGroup) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+		slipway.InvalidPlacementGroupUnknown, "The Placement Group '%s' is unknown."),
+	"sgr": rules(),
 }
 
-// keyPairs are stored by name and tagged by id.
-func keyPairs() kind {
-	k := of("key-pair", state.KeyPairs, func(v *slipway.KeyPair) string { return string(v.ID) }, func(v *slipway.KeyPair) *slipway.Tags { return &v.Tags })
-	byName := k.edit
+// byName is of for what is stored by name and tagged by id; look gives the id, the name and the tags.
+func byName[T any](name string, table *state.Table[T], look func(*T) (id, name string, tags *slipway.Tags), absent slipway.Code, form string) kind {
+	k := of(name, table, func(v *T) string { id, _, _ := look(v); return id }, func(v *T) *slipway.Tags { _, _, tags := look(v); return tags })
+	edit := k.edit
 	k.edit = func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
-		for v := range state.KeyPairs.All(tx, s) {
-			if string(v.ID) == id {
-				return byName(tx, s, v.Name, change)
+		for v := range table.All(tx, s) {
+			if found, name, _ := look(v); found == id {
+				return edit(tx, s, name, change)
 			}
 		}
-		return slipway.Errorf(slipway.InvalidKeyPairNotFound, "The key pair ID '%s' does not exist", id)
+		return slipway.Errorf(absent, form, id)
 	}
 	return k
 }

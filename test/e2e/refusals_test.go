@@ -133,8 +133,8 @@ func TestEveryRefusalHasEC2sCode(t *testing.T) {
 		{"an enclave", "UnsupportedOperation", func(in *ec2.RunInstancesInput) {
 			in.EnclaveOptions = &types.EnclaveOptionsRequest{Enabled: aws.Bool(true)}
 		}},
-		{"a launch template, for now", "UnsupportedOperation", func(in *ec2.RunInstancesInput) {
-			in.LaunchTemplate = &types.LaunchTemplateSpecification{LaunchTemplateName: aws.String("x")}
+		{"an unknown launch template", "InvalidLaunchTemplateName.NotFoundException", func(in *ec2.RunInstancesInput) {
+			in.LaunchTemplate = &types.LaunchTemplateSpecification{LaunchTemplateName: aws.String("nobody")}
 		}},
 		{"spot, for now", "UnsupportedOperation", func(in *ec2.RunInstancesInput) {
 			in.InstanceMarketOptions = &types.InstanceMarketOptionsRequest{MarketType: "spot"}

@@ -42,6 +42,10 @@ var (
 		"DiskImageSize", "BytesConverted", "Size64", "Version", "CurrentVersion", "TargetVersion", "AmazonSideAsn", "Duration"}
 )
 
+// kept are the structures whose parameters are also kept as they came, in a member Sent: what they say is stored, and a record
+// holds parameters, not shapes.
+var kept = []string{"RequestLaunchTemplateData"}
+
 func main() {
 	check := flag.Bool("check", false, "fail if the output is stale")
 	out := flag.String("out", "../internal/ec2wire", "folder to write")
@@ -143,11 +147,17 @@ func (s *schema) structure(b *bytes.Buffer, name string, in, out bool) {
 	for _, m := range s.Structures[name] {
 		fmt.Fprintf(b, "%s %s\n", m.Name, goType(m, m.Name))
 	}
+	if slices.Contains(kept, name) {
+		fmt.Fprintf(b, "\n// Sent are the parameters as they came, by their names below this structure.\nSent map[string]string\n")
+	}
 	fmt.Fprintf(b, "}\n\n")
 	if in {
 		fmt.Fprintf(b, "// DecodeQuery reads the members from a form.\nfunc (x *%s) DecodeQuery(r *ec2query.Reader) {\n", name)
 		for _, m := range s.Structures[name] {
 			decode(b, m)
+		}
+		if slices.Contains(kept, name) {
+			fmt.Fprintf(b, "x.Sent = r.Sent()\n")
 		}
 		fmt.Fprintf(b, "}\n\n")
 	}

@@ -1,0 +1,198 @@
+package launchtemplates
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"slipway"
+	"slipway/internal/ec2query"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+func stamp(t time.Time) []string { return []string{t.UTC().Format(ec2query.TimeForm)} }
+
+var fields = slipway.Fields[*slipway.LaunchTemplate]{
+	"create-time":          func(t *slipway.LaunchTemplate) []string { return stamp(t.Created) },
+	"launch-template-name": func(t *slipway.LaunchTemplate) []string { return []string{t.Name} },
+}
+
+// Describe lists templates by name. There are no managed ones here that IncludeManagedResources would add.
+func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeLaunchTemplatesRequest) (*ec2wire.DescribeLaunchTemplatesResult, error) {
+	for _, id := range in.LaunchTemplateIds {
+		if _, err := slipway.ParseLaunchTemplateID(id); err != nil {
+			return nil, err
+		}
+	}
+	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(t *slipway.LaunchTemplate) slipway.Tags { return t.Tags })
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]*slipway.LaunchTemplate{}
+	for _, id := range in.LaunchTemplateIds {
+		t, err := byID(r, state.Of(ctx), id)
+		if err != nil {
+			return nil, err
+		}
+		named[t.Name] = t
+	}
+	for _, name := range in.LaunchTemplateNames {
+		if named[name], err = state.LaunchTemplates.Must(r, state.Of(ctx), name); err != nil {
+			return nil, err
+		}
+	}
+	var found []*slipway.LaunchTemplate
+	for t := range state.LaunchTemplates.All(r, state.Of(ctx)) {
+		if (len(in.LaunchTemplateIds)+len(in.LaunchTemplateNames) == 0 || named[t.Name] != nil) && match(t) {
+			found = append(found, t)
+		}
+	}
+	page, next, err := shape.Page(found, in.MaxResults, in.NextToken, false, 1)
+	if err != nil {
+		return nil, err
+	}
+	out := &ec2wire.DescribeLaunchTemplatesResult{LaunchTemplates: make([]ec2wire.LaunchTemplate, len(page)), NextToken: next}
+	for i, t := range page {
+		out.LaunchTemplates[i] = *template(t)
+	}
+	return out, nil
+}
+
+// versionFields look at a version as it is shown.
+var versionFields = slipway.Fields[*ec2wire.LaunchTemplateVersion]{
+	"create-time":        func(v *ec2wire.LaunchTemplateVersion) []string { return stamp(*v.CreateTime) },
+	"is-default-version": func(v *ec2wire.LaunchTemplateVersion) []string { return shape.Yes(*v.DefaultVersion) },
+	"ebs-optimized":      func(v *ec2wire.LaunchTemplateVersion) []string { return yes(v.LaunchTemplateData.EbsOptimized) },
+	"image-id":           func(v *ec2wire.LaunchTemplateVersion) []string { return text(v.LaunchTemplateData.ImageId) },
+	"instance-type":      func(v *ec2wire.LaunchTemplateVersion) []string { return text(v.LaunchTemplateData.InstanceType) },
+	"kernel-id":          func(v *ec2wire.LaunchTemplateVersion) []string { return text(v.LaunchTemplateData.KernelId) },
+	"ram-disk-id":        func(v *ec2wire.LaunchTemplateVersion) []string { return text(v.LaunchTemplateData.RamDiskId) },
+	"iam-instance-profile": func(v *ec2wire.LaunchTemplateVersion) []string {
+		p := shape.Get(v.LaunchTemplateData.IamInstanceProfile)
+		return append(text(p.Arn), text(p.Name)...)
+	},
+	"http-endpoint": func(v *ec2wire.LaunchTemplateVersion) []string {
+		return text(shape.Get(v.LaunchTemplateData.MetadataOptions).HttpEndpoint)
+	},
+	"http-tokens": func(v *ec2wire.LaunchTemplateVersion) []string {
+		return text(shape.Get(v.LaunchTemplateData.MetadataOptions).HttpTokens)
+	},
+	"license-configuration-arn": func(v *ec2wire.LaunchTemplateVersion) []string {
+		var out []string
+		for _, l := range v.LaunchTemplateData.LicenseSpecifications {
+			out = append(out, text(l.LicenseConfigurationArn)...)
+		}
+		return out
+	},
+}
+
+func text(p *string) []string { return shape.One(shape.Get(p)) }
+
+func yes(p *bool) []string {
+	if p == nil {
+		return nil
+	}
+	return shape.Yes(*p)
+}
+
+// Versions lists a template's versions, the newest first; without a template, the latest or the default ones of all.
+func (s *Service) Versions(ctx context.Context, in *ec2wire.DescribeLaunchTemplateVersionsRequest) (*ec2wire.DescribeLaunchTemplateVersionsResult, error) {
+	match, err := slipway.Matcher(shape.Filters(in.Filters), versionFields, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	templates, err := described(r, state.Of(ctx), in)
+	if err != nil {
+		return nil, err
+	}
+	type one struct {
+		of *slipway.LaunchTemplate
+		v  *slipway.LaunchTemplateVersion
+	}
+	var found []one
+	for _, t := range templates {
+		versions, err := picked(r, t, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range versions {
+			if len(in.Filters) > 0 { // only then each has to be written to be looked at
+				w, err := s.version(ctx, t, v, shape.Get(in.ResolveAlias))
+				if err != nil {
+					return nil, err
+				}
+				if !match(w) {
+					continue
+				}
+			}
+			found = append(found, one{t, v})
+		}
+	}
+	page, next, err := shape.Page(found, in.MaxResults, in.NextToken, false, 1)
+	if err != nil {
+		return nil, err
+	}
+	out := &ec2wire.DescribeLaunchTemplateVersionsResult{LaunchTemplateVersions: make([]ec2wire.LaunchTemplateVersion, len(page)), NextToken: next}
+	for i, p := range page {
+		w, err := s.version(ctx, p.of, p.v, shape.Get(in.ResolveAlias))
+		if err != nil {
+			return nil, err
+		}
+		out.LaunchTemplateVersions[i] = *w
+	}
+	return out, nil
+}
+
+// described are the templates whose versions are asked for.
+func described(r store.Reader, scope state.Scope, in *ec2wire.DescribeLaunchTemplateVersionsRequest) ([]*slipway.LaunchTemplate, error) {
+	all := len(in.Versions) > 0 && !slices.ContainsFunc(in.Versions, func(v string) bool { return !strings.HasPrefix(v, "$") })
+	if all && shape.Get(in.LaunchTemplateId)+shape.Get(in.LaunchTemplateName) == "" {
+		return slices.Collect(state.LaunchTemplates.All(r, scope)), nil
+	}
+	t, err := Find(r, scope, in.LaunchTemplateId, in.LaunchTemplateName)
+	return []*slipway.LaunchTemplate{t}, err
+}
+
+// picked are the versions of one template that a request means: those named, or all, between the least and the greatest.
+func picked(r store.Reader, t *slipway.LaunchTemplate, in *ec2wire.DescribeLaunchTemplateVersionsRequest) ([]*slipway.LaunchTemplateVersion, error) {
+	least, greatest := int64(1), t.Issued
+	var err error
+	if v := shape.Get(in.MinVersion); v != "" {
+		if least, err = number(t, v); err != nil {
+			return nil, err
+		}
+	}
+	if v := shape.Get(in.MaxVersion); v != "" {
+		if greatest, err = number(t, v); err != nil {
+			return nil, err
+		}
+	}
+	versions := slices.Collect(state.LaunchTemplateVersions.By(r, scopeOf(t), "template/"+string(t.ID)))
+	if len(in.Versions) > 0 {
+		versions = nil
+		for _, text := range in.Versions {
+			v, err := Pick(r, t, text)
+			if err != nil {
+				return nil, err
+			}
+			if !slices.Contains(versions, v) {
+				versions = append(versions, v)
+			}
+		}
+	}
+	versions = slices.DeleteFunc(versions, func(v *slipway.LaunchTemplateVersion) bool { return v.Number < least || v.Number > greatest })
+	slices.SortFunc(versions, func(a, b *slipway.LaunchTemplateVersion) int { return int(b.Number - a.Number) })
+	return versions, nil
+}
