@@ -131,13 +131,7 @@ func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) 
 		m.Lifecycle = in.Lifecycle
 	}
 	if in.VPC == "" {
-		m.ClassicIP, m.PublicIP = in.ClassicIP, in.ClassicPublic
-		m.Hostname, m.PublicName = slipway.PrivateName(in.Region, slipway.PrivateDNS{}, in.ID, in.ClassicIP), slipway.PublicName(in.Region, true, in.ClassicPublic)
-		for _, id := range in.ClassicGroups {
-			if g := state.SecurityGroups.See(r, scope, string(id)); g != nil {
-				m.Groups = append(m.Groups, g.Name)
-			}
-		}
+		classicMetadata(r, in, &m)
 	}
 	n := 0
 	for _, b := range in.Volumes {

@@ -6,6 +6,7 @@ import (
 
 	"slipway"
 	"slipway/internal/dataplane"
+	"slipway/internal/imds"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -33,6 +34,24 @@ func classic(r store.Reader, host slipway.HostID, region string, n dataplane.Net
 		groups(r, state.Scope{Account: in.Account, Region: in.Region}, in.ClassicGroups, &n)
 	}
 	return n, len(n.Ports) > 0, nil
+}
+
+// classicMetadata is a card without interface, subnet or VPC: by that cloud-init knows EC2-Classic.
+func classicMetadata(r store.Reader, in *slipway.Instance, m *imds.Instance) {
+	if !in.ClassicIP.IsValid() {
+		return
+	}
+	m.PublicIP = in.ClassicPublic
+	m.Hostname, m.PublicName = slipway.PrivateName(in.Region, slipway.PrivateDNS{}, in.ID, in.ClassicIP), slipway.PublicName(in.Region, true, in.ClassicPublic)
+	for _, id := range in.ClassicGroups {
+		if g := state.SecurityGroups.See(r, state.Scope{Account: in.Account, Region: in.Region}, string(id)); g != nil {
+			m.Groups = append(m.Groups, g.Name)
+		}
+	}
+	m.Interfaces = []imds.Interface{{
+		MAC: classicPort(in).MAC, Owner: in.Account, Hostname: m.Hostname, PublicName: m.PublicName, Groups: m.Groups,
+		Addresses: []slipway.PrivateAddress{{IP: in.ClassicIP, Public: in.ClassicPublic}},
+	}}
 }
 
 // classicPort stands for the interface that an instance of EC2-Classic does not have. Its id and hardware address follow from the

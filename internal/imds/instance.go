@@ -32,8 +32,7 @@ type Instance struct {
 	UserData     []byte
 	Groups       []string          // names
 	Devices      map[string]string // block-device-mapping: "ami" → "/dev/xvda", "root", "ebs1" → "sdf"
-	Interfaces   []Interface       // by device index; none in EC2-Classic
-	ClassicIP    netip.Addr
+	Interfaces   []Interface       // by device index; in EC2-Classic one without an id
 	Profile      *Profile
 	Lifecycle    string // on-demand | spot
 	Interruption *slipway.Interruption

@@ -89,8 +89,7 @@ func (t tree) metadata(in *Instance) {
 		}
 		m("block-device-mapping/"+k, v)
 	}
-	switch {
-	case len(in.Interfaces) > 0:
+	if len(in.Interfaces) > 0 {
 		first := in.Interfaces[0]
 		m("mac", first.MAC)
 		if len(first.Addresses) > 0 {
@@ -99,8 +98,6 @@ func (t tree) metadata(in *Instance) {
 		if len(first.IPv6) > 0 {
 			m("ipv6", first.IPv6[0].String())
 		}
-	default:
-		m("local-ipv4", ipText(in.ClassicIP))
 	}
 	if in.PublicKey != "" {
 		m("public-keys/0/openssh-key", in.PublicKey)
@@ -198,7 +195,7 @@ func Document(in *Instance) []byte {
 		}
 		return v
 	}
-	private := ipText(in.ClassicIP)
+	private := ""
 	if len(in.Interfaces) > 0 && len(in.Interfaces[0].Addresses) > 0 {
 		private = in.Interfaces[0].Addresses[0].IP.String()
 	}

@@ -39,9 +39,9 @@ func (l *launch) classicNetwork() error {
 	}
 	l.notes["subnet"] = "none: EC2-Classic"
 	if len(n.GroupIDs)+len(n.GroupNames) == 0 {
-		if err := securitygroups.EnsureClassicDefault(l.tx, l.scope); err != nil {
-			return err
-		}
+		id, err := securitygroups.EnsureClassicDefault(l.tx, l.scope)
+		l.groups = []slipway.SecurityGroupID{id}
+		return err
 	}
 	var err error
 	l.groups, err = securitygroups.Resolve(l.tx, l.scope, "", n.GroupIDs, n.GroupNames)

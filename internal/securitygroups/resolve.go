@@ -40,13 +40,13 @@ func Resolve(r store.Reader, s state.Scope, vpc slipway.VPCID, ids []slipway.Sec
 }
 
 // EnsureClassicDefault makes the account's group "default" of EC2-Classic, which comes with its first use: members reach each other.
-func EnsureClassicDefault(tx store.Tx, s state.Scope) error {
-	if ByName(tx, s, "", "default") != nil {
-		return nil
+func EnsureClassicDefault(tx store.Tx, s state.Scope) (slipway.SecurityGroupID, error) {
+	if g := ByName(tx, s, "", "default"); g != nil {
+		return g.ID, nil
 	}
 	tx.Guard(state.SecurityGroups.Prefix(s))
 	id := slipway.NewSecurityGroupID()
-	return state.SecurityGroups.Put(tx, &slipway.SecurityGroup{
+	return id, state.SecurityGroups.Put(tx, &slipway.SecurityGroup{
 		ID: id, Account: s.Account, Region: s.Region, Name: "default", Description: "default group",
 		Rules: []slipway.Rule{{ID: slipway.NewSecurityGroupRuleID(), Protocol: "-1", From: -1, To: -1, Group: id, GroupOwner: s.Account}},
 	})

@@ -152,3 +152,46 @@ func TestGuestsOutliveSlipway(t *testing.T) {
 		}
 	}
 }
+
+// TestClassicIsAFlatNetwork: an account with EC2-Classic gets a real instance without a VPC, at an address that all such accounts share a range of.
+func TestClassicIsAFlatNetwork(t *testing.T) {
+	r := real(t)
+	out, err := exec.Command(r.cmd.Path, "account", "create", "--state", r.state, "--json", "--classic").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys struct{ AccountID, AccessKeyID, SecretAccessKey string }
+	if err := json.Unmarshal(out, &keys); err != nil {
+		t.Fatal(err)
+	}
+	c := r.clientOf(keys.AccessKeyID, keys.SecretAccessKey)
+	key := r.key(c)
+	if _, err := c.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("ssh"), Description: aws.String("ssh")}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupName: aws.String("ssh"), IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), CidrIp: aws.String("0.0.0.0/0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{
+		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT1Micro, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test"), SecurityGroups: []string{"ssh"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := r.waitState(c, *made.Instances[0].InstanceId, types.InstanceStateNameRunning)
+	guest := dial(t, *in.PublicIpAddress, key)
+	if got := sh(t, guest, "ip -4 addr show eth0"); !strings.Contains(got, *in.PrivateIpAddress+"/8") {
+		t.Errorf("eth0 has not %s of 10.0.0.0/8: %s", *in.PrivateIpAddress, got)
+	}
+	if got := sh(t, guest, "cat /etc/resolv.conf"); !strings.Contains(got, "172.16.0.23") {
+		t.Errorf("EC2-Classic's resolver is not named: %s", got)
+	}
+	if got := sh(t, guest, "nslookup "+*in.PrivateDnsName); !strings.Contains(got, *in.PrivateIpAddress) {
+		t.Errorf("its resolver does not know %s: %s", *in.PrivateDnsName, got)
+	}
+	macs := "wget -qO- http://169.254.169.254/latest/meta-data/network/interfaces/macs/"
+	if got := sh(t, guest, macs+"$("+macs+")"); strings.Contains(got, "vpc-id") || !strings.Contains(got, "local-ipv4s") {
+		t.Errorf("the card's metadata are %q; cloud-init knows EC2-Classic by the absence of vpc-id", got)
+	}
+}
