@@ -31,6 +31,7 @@ const (
 	IncorrectInstanceState                          Code = "IncorrectInstanceState"
 	IncorrectModificationState                      Code = "IncorrectModificationState"
 	IncorrectState                                  Code = "IncorrectState"
+	IncorrectSpotRequestState                       Code = "IncorrectSpotRequestState"
 	InstanceCreditSpecificationNotSupported         Code = "InstanceCreditSpecification.NotSupported"
 	InstanceLimitExceeded                           Code = "InstanceLimitExceeded"
 	InsufficientAddressCapacity                     Code = "InsufficientAddressCapacity"

@@ -28,6 +28,10 @@ type (
 	InternetGatewayID   string // "igw-0123456789abcdef0"
 	NetworkACLID        string // "acl-0123456789abcdef0"
 	DHCPOptionsID       string // "dopt-0123456789abcdef0"
+
+	CapacityReservationID string // "cr-0123456789abcdef0"
+	DedicatedHostID       string // "h-0123456789abcdef0"
+	SpotRequestID         string // "sir-0a1b2c3d"
 )
 
 // NewID makes an id in EC2's long form: the prefix, a hyphen, "0" and 16 random hexadecimal digits (reference, 4.10).
@@ -157,6 +161,33 @@ func ParseSubnetID(s string) (SubnetID, error) {
 		return "", Errorf(InvalidSubnetIDMalformed, "Invalid id: %q", s)
 	}
 	return SubnetID(s), nil
+}
+
+// NewCapacityReservationID issues a fresh id.
+func NewCapacityReservationID() CapacityReservationID { return CapacityReservationID(NewID("cr")) }
+
+// ParseCapacityReservationID is the one place that answers InvalidCapacityReservationIDMalformed.
+func ParseCapacityReservationID(s string) (CapacityReservationID, error) {
+	if !WellFormed("cr", s) {
+		return "", Errorf(InvalidCapacityReservationIDMalformed, "Invalid id: %q", s)
+	}
+	return CapacityReservationID(s), nil
+}
+
+// NewDedicatedHostID issues a fresh id.
+func NewDedicatedHostID() DedicatedHostID { return DedicatedHostID(NewID("h")) }
+
+// ParseDedicatedHostID is the one place that answers InvalidHostIDMalformed.
+func ParseDedicatedHostID(s string) (DedicatedHostID, error) {
+	if !WellFormed("h", s) {
+		return "", Errorf(InvalidHostIDMalformed, "Invalid id: %q", s)
+	}
+	return DedicatedHostID(s), nil
+}
+
+// NewSpotRequestID issues a fresh id, which has eight characters behind its prefix.
+func NewSpotRequestID() SpotRequestID {
+	return SpotRequestID("sir-" + strings.ToLower(rand.Text()[:8]))
 }
 
 // NewVPCID issues a fresh id.

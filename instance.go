@@ -95,7 +95,7 @@ type Placement struct {
 	GroupName     string           `json:",omitempty"`
 	GroupID       PlacementGroupID `json:",omitempty"`
 	Partition     int32            `json:",omitempty"`
-	DedicatedHost string           `json:",omitempty"`
+	DedicatedHost DedicatedHostID  `json:",omitempty"`
 	Affinity      string           `json:",omitempty"`
 }
 
@@ -163,28 +163,31 @@ type Instance struct {
 	Metadata              MetadataOptions
 	Placement             Placement `json:",omitzero"`
 	Cores, ThreadsPerCore int32
-	CPUCredits            string        `json:",omitempty"`
-	Hibernation           bool          `json:",omitempty"`
-	DNS                   PrivateDNS    `json:",omitzero"`
-	AutoRecovery          string        `json:",omitempty"`
-	BandwidthWeighting    string        `json:",omitempty"`
-	Profile               string        `json:",omitempty"` // ARN of the instance profile
-	ProfileID             string        `json:",omitempty"`
-	ProfileAssociation    string        `json:",omitempty"`
-	Licenses              []string      `json:",omitempty"`
-	CapacityPreference    string        `json:",omitempty"`
-	CapacityReservation   string        `json:",omitempty"`
-	CapacityTarget        string        `json:",omitempty"`
-	SpotRequest           string        `json:",omitempty"`
-	Lifecycle             string        `json:",omitempty"` // "" | spot
-	Interruption          *Interruption `json:",omitempty"`
-	Tags                  Tags          `json:",omitempty"`
+	CPUCredits            string                `json:",omitempty"`
+	Hibernation           bool                  `json:",omitempty"`
+	DNS                   PrivateDNS            `json:",omitzero"`
+	AutoRecovery          string                `json:",omitempty"`
+	BandwidthWeighting    string                `json:",omitempty"`
+	Profile               string                `json:",omitempty"` // ARN of the instance profile
+	ProfileID             string                `json:",omitempty"`
+	ProfileAssociation    string                `json:",omitempty"`
+	Licenses              []string              `json:",omitempty"`
+	CapacityPreference    string                `json:",omitempty"`
+	CapacityReservation   CapacityReservationID `json:",omitempty"` // the one it runs in
+	CapacityTarget        CapacityReservationID `json:",omitempty"` // the one it asked for
+	SpotRequest           SpotRequestID         `json:",omitempty"`
+	Fault                 *Reason               `json:",omitempty"` // why this launch cannot be (rule R15)
+	Lifecycle             string                `json:",omitempty"` // "" | spot
+	Interruption          *Interruption         `json:",omitempty"`
+	Tags                  Tags                  `json:",omitempty"`
 }
 
 // Interruption is a spot instance's notice.
 type Interruption struct {
 	Action string // terminate | stop | hibernate
 	At     time.Time
+	Done   bool          `json:",omitempty"` // the action was taken
+	Away   time.Duration `json:",omitempty"` // how long capacity stays away: a persistent request comes back after that
 }
 
 // Become changes the state, or refuses a change that cannot happen.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // MaxUserData is in bytes after decoding.
@@ -44,24 +45,25 @@ type LaunchSpec struct {
 	// retry would miss its first reservation when the template has moved on.
 	ZoneOfTemplate bool
 
-	Monitoring                         bool
-	ProtectTerminate                   bool
-	ProtectStop                        bool
-	ShutdownBehavior                   string // "": stop
-	EBSOptimized                       *bool
-	Metadata                           MetadataOptions // empty members: not given
-	Cores, Threads                     int32           // 0: the type's own
-	CPUCredits                         string
-	Hibernation                        bool
-	HostnameType                       string
-	ARecord, AAAARecord                *bool
-	AutoRecovery                       string
-	Bandwidth                          string
-	ProfileARN, ProfileName            string
-	Licenses                           []string
-	CapacityPreference, CapacityTarget string
-	Spot                               *SpotOptions
-	Origin                             map[string]string // parameter to where it came from: request, template, default
+	Monitoring              bool
+	ProtectTerminate        bool
+	ProtectStop             bool
+	ShutdownBehavior        string // "": stop
+	EBSOptimized            *bool
+	Metadata                MetadataOptions // empty members: not given
+	Cores, Threads          int32           // 0: the type's own
+	CPUCredits              string
+	Hibernation             bool
+	HostnameType            string
+	ARecord, AAAARecord     *bool
+	AutoRecovery            string
+	Bandwidth               string
+	ProfileARN, ProfileName string
+	Licenses                []string
+	CapacityPreference      string
+	CapacityTarget          CapacityReservationID
+	Spot                    *SpotOptions
+	Origin                  map[string]string // parameter to where it came from: request, template, default
 }
 
 // TemplateRef is the launch template that a launch used, resolved to a version.
@@ -72,9 +74,12 @@ type TemplateRef struct {
 
 // SpotOptions ask for spot capacity.
 type SpotOptions struct {
-	MaxPrice     string
+	MaxPrice     float64 // dollars an hour; 0: whatever it costs
 	Persistent   bool
-	Interruption string // terminate | stop | hibernate
+	Interruption string    // terminate | stop | hibernate
+	ValidUntil   time.Time `json:",omitzero"` // of a persistent request
+	// Request is the one that this launch fulfils; "": a new one.
+	Request SpotRequestID `json:",omitempty"`
 }
 
 // LaunchNetwork is where a launch wants its interfaces: one implied by the instance-level members, or those named.

@@ -29,9 +29,10 @@ var rank = map[string]int{
 	"slipway/internal/vpcs": 30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
 
 	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 40,
-	"slipway/internal/instances": 50,
-	"slipway/internal/hosts":     60,
-	"slipway/internal/server":    70, "slipway/internal/agent": 70,
+	"slipway/internal/instances":            50,
+	"slipway/internal/hosts":                60,
+	"slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60, "slipway/internal/spot": 60,
+	"slipway/internal/server": 70, "slipway/internal/agent": 70,
 	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80,
 }
 

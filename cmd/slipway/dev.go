@@ -124,6 +124,7 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 		}
 	})
 	wg.Go(func() { rooms.sweep(running) })
+	wg.Go(func() { rooms.tick(running) })
 	failed := make(chan error, 1)
 	go func() { failed <- front.Serve(listener) }()
 	endpoint := "http://" + listener.Addr().String()

@@ -21,6 +21,7 @@ const usage = `slipway: EC2's API for launching instances, with real virtual mac
   slipway account  create|list --state DIR [--name TEXT] [--classic] [--json]
   slipway account  quota ACCOUNT NAME=N … | subscribe ACCOUNT CODE … | classic ACCOUNT on|off
   slipway image    list|build tiny|build debian-12 [--state DIR] [--json]
+  slipway spot     interrupt i-… [--notice 2m] [--away 1m] --state DIR      take a spot instance's capacity away, as EC2 does
   slipway explain  ID --state DIR        why and when: of an instance, a reservation or a request id
   slipway version
 `
@@ -47,6 +48,8 @@ func run(ctx context.Context, args []string) error {
 		return accountCommand(ctx, args[1:])
 	case "image":
 		return imageCommand(ctx, args[1:])
+	case "spot":
+		return spotCommand(ctx, args[1:])
 	case "explain":
 		return explainCommand(ctx, args[1:])
 	case "serve", "agent":

@@ -7,6 +7,8 @@ import (
 
 	"slipway"
 	"slipway/internal/accounts"
+	"slipway/internal/capacityreservations"
+	"slipway/internal/dedicatedhosts"
 	"slipway/internal/hypervisor"
 	"slipway/internal/images"
 	"slipway/internal/instances"
@@ -18,6 +20,7 @@ import (
 	"slipway/internal/regions"
 	"slipway/internal/securitygroups"
 	"slipway/internal/server"
+	"slipway/internal/spot"
 	"slipway/internal/state"
 	"slipway/internal/tags"
 	"slipway/internal/volumes"
@@ -38,6 +41,9 @@ type rooms struct {
 	volumes   *volumes.Service
 	ports     *interfaces.Service
 	images    *images.Service
+	capacity  *capacityreservations.Service
+	dedicated *dedicatedhosts.Service
+	spot      *spot.Service
 	tags      *tags.Service
 	templates *launchtemplates.Service
 	clusters  *placementgroups.Service
@@ -57,7 +63,7 @@ func (e eyes) Interrupt(ctx context.Context, in *slipway.Instance) error {
 }
 
 func (d *devRun) rooms() *rooms {
-	return &rooms{
+	r := &rooms{
 		db: d.db, log: d.log,
 		accounts: accounts.New(d.db, time.Now, settle),
 		instances: instances.New(d.db, d.pool, eyes{d.vmm}, instances.Config{
@@ -69,6 +75,25 @@ func (d *devRun) rooms() *rooms {
 		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
 		clusters:  placementgroups.New(d.db),
+	}
+	r.capacity, r.dedicated = capacityreservations.New(d.db, r.instances, time.Now), dedicatedhosts.New(d.db, r.instances, time.Now)
+	r.spot = spot.New(d.db, r.instances, time.Now)
+	return r
+}
+
+// tick does what the second has come for: spot interruptions and requests, reservations that end.
+func (r *rooms) tick(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := r.instances.Tick(ctx); err != nil && ctx.Err() == nil {
+			r.log.Warn("tick", "error", err)
+		}
 	}
 }
 
@@ -147,6 +172,21 @@ func (r *rooms) actions() map[string]server.Handler {
 		"CreatePlacementGroup":    server.Action(r.clusters.Create),
 		"DescribePlacementGroups": server.Action(r.clusters.Describe),
 		"DeletePlacementGroup":    server.Void(r.clusters.Delete),
+
+		"RequestSpotInstances":         server.Action(r.spot.Request),
+		"DescribeSpotInstanceRequests": server.Action(r.spot.Describe),
+		"CancelSpotInstanceRequests":   server.Action(r.spot.Cancel),
+		"DescribeSpotPriceHistory":     server.Action(r.spot.Prices),
+
+		"CreateCapacityReservation":    server.Action(r.capacity.Create),
+		"DescribeCapacityReservations": server.Action(r.capacity.Describe),
+		"ModifyCapacityReservation":    server.Action(r.capacity.Modify),
+		"CancelCapacityReservation":    server.Action(r.capacity.Cancel),
+		"GetCapacityReservationUsage":  server.Action(r.capacity.Usage),
+		"AllocateHosts":                server.Action(r.dedicated.Allocate),
+		"DescribeHosts":                server.Action(r.dedicated.Describe),
+		"ModifyHosts":                  server.Action(r.dedicated.Modify),
+		"ReleaseHosts":                 server.Action(r.dedicated.Release),
 
 		"CreateKeyPair":    server.Action(r.keypairs.Create),
 		"ImportKeyPair":    server.Action(r.keypairs.Import),

@@ -50,6 +50,7 @@ func newWire(t testing.TB) *wire {
 	all := d.rooms()
 	ended := make(chan struct{})
 	go func() { defer close(ended); d.agent.Run(ctx) }()
+	go all.tick(ctx)
 	s := httptest.NewServer(server.New(d.front(all)))
 	t.Cleanup(func() { s.Close(); stop(); <-ended; d.vmm.Close() })
 	return &wire{t, s.URL, keys, d, all}

@@ -40,7 +40,7 @@ type fault struct {
 // ignored are the names that belong to the protocol, in its past and present forms.
 func ignored(name string) bool {
 	switch name {
-	case "Action", "Version", "AWSAccessKeyId", "SignatureMethod", "SignatureVersion", "Signature", "Timestamp", "Expires", "SecurityToken":
+	case "Action", "Version", "AWSAccessKeyId", "SignatureMethod", "SignatureVersion", "Signature", "Timestamp", "Expires", "SecurityToken", "DryRun":
 		return true
 	}
 	return strings.HasPrefix(name, "X-Amz-")

@@ -35,7 +35,7 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 	a := hostapi.Assignment{
 		ID: in.ID, Account: in.Account, VPC: in.Network(), Wanted: in.Wanted, Boots: in.Boots, Reboots: in.Reboots, Force: in.Force, Resume: in.Hibernated,
 		Type: in.Type, UUID: UUID(in.ID), Cores: int(in.Cores), Threads: int(in.ThreadsPerCore), MemoryMiB: int(kind.MemoryMiB), Boot: in.Boot,
-		AdmittedAt: in.LaunchTime,
+		AdmittedAt: in.LaunchTime, Refuse: in.Fault,
 	}
 	scope := state.Scope{Account: in.Account, Region: in.Region}
 	for _, b := range in.Volumes {

@@ -246,8 +246,15 @@ func setType(value string) edit {
 		if err != nil {
 			return err
 		}
-		b.VCPUs += int(to.VCPUs - i.Cores*i.ThreadsPerCore)
-		b.MemoryMiB += int(to.MemoryMiB - from.MemoryMiB)
+		if reservedStill(tx, i) { // another type leaves the reservation, whose charge stays
+			b.Instances++
+		} else {
+			b.VCPUs -= int(i.Cores * i.ThreadsPerCore)
+			b.MemoryMiB -= int(from.MemoryMiB)
+		}
+		i.CapacityReservation = ""
+		b.VCPUs += int(to.VCPUs)
+		b.MemoryMiB += int(to.MemoryMiB)
 		host, err := state.Hosts.Must(tx, state.Global, string(i.Host))
 		if err != nil {
 			return err

@@ -58,20 +58,30 @@ func (s *Service) Start(ctx context.Context, in *ec2wire.StartInstancesRequest) 
 		default:
 			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in a state from which it can be started.", i.ID)
 		}
-		if err := i.Become(slipway.Pending, slipway.ReasonPending); err != nil {
-			return err
+		if i.Interruption != nil {
+			return slipway.Errorf(slipway.IncorrectSpotRequestState, "The Spot request of the instance '%s' is not active: the instance starts by itself when there is capacity.", i.ID)
 		}
-		i.Wanted, i.Force, i.TransitionReason, i.LaunchTime, i.Reachable = slipway.WantRunning, false, "", s.now(), ""
-		i.Boots++
-		return takePublic(tx, s.pool, i)
+		return s.startAgain(tx, i)
 	})
 	return &ec2wire.StartInstancesResult{StartingInstances: changes}, err
 }
 
+// startAgain wants a stopped instance running.
+func (s *Service) startAgain(tx store.Tx, i *slipway.Instance) error {
+	if err := i.Become(slipway.Pending, slipway.ReasonPending); err != nil {
+		return err
+	}
+	i.Wanted, i.Force, i.TransitionReason, i.LaunchTime, i.Reachable = slipway.WantRunning, false, "", s.now(), ""
+	i.Boots++
+	return takePublic(tx, s.pool, i)
+}
+
 // Stop answers StopInstances.
 func (s *Service) Stop(ctx context.Context, in *ec2wire.StopInstancesRequest) (*ec2wire.StopInstancesResult, error) {
-	changes, err := s.change(ctx, in.InstanceIds, func(_ store.Tx, i *slipway.Instance) error {
+	changes, err := s.change(ctx, in.InstanceIds, func(tx store.Tx, i *slipway.Instance) error {
 		switch {
+		case i.Lifecycle == "spot" && !persistent(tx, i):
+			return slipway.Errorf(slipway.UnsupportedOperation, "You can't stop the Spot Instance '%s' because it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests.", i.ID)
 		case i.State == slipway.Stopped, i.State == slipway.Stopping && !shape.Get(in.Force):
 			return nil
 		case i.State != slipway.Running && i.State != slipway.Stopping:

@@ -125,6 +125,9 @@ func (l *launch) device(m slipway.Mapping) (device, error) {
 			return d, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", d.spec.SizeGiB, snap.ID, snap.SizeGiB)
 		}
 		d.encrypted = d.encrypted || snap.Encrypted
+		if snap.Encrypted && snap.Account != l.scope.Account && snap.Account != slipway.SystemAccount {
+			l.fault = &slipway.ReasonClientLaunchError // the key is its owner's
+		}
 	} else if d.spec.SizeGiB == 0 {
 		return d, slipway.Errorf(slipway.MissingParameter, "The request must contain the parameter size or snapshotId for the device %s", m.Device)
 	}
@@ -197,6 +200,29 @@ func (l *launch) limit(name string) int {
 		return n
 	}
 	return l.s.cfg.Quotas[name]
+}
+
+// volumeFault is rule R15: an instance whose volumes the account may not have is admitted, and ends at once.
+func (l *launch) volumeFault() *slipway.Reason {
+	count, size := l.limit("volumes"), l.limit("volume-gib")
+	if count == 0 && size == 0 {
+		return nil
+	}
+	if l.have == nil {
+		l.have = &[2]int{}
+		for v := range state.Volumes.All(l.tx, l.scope) {
+			l.have[0], l.have[1] = l.have[0]+1, l.have[1]+int(v.SizeGiB)
+		}
+		l.tx.Guard(state.Volumes.Prefix(l.scope))
+	}
+	n, gib := l.have[0]+l.volumes+len(l.devices), l.have[1]+l.gib
+	for _, d := range l.devices {
+		gib += int(d.spec.SizeGiB)
+	}
+	if count > 0 && n > count || size > 0 && gib > size {
+		return &slipway.ReasonVolumeLimit
+	}
+	return nil
 }
 
 // AliasedImage is the image that a public parameter of the SSM service names: the newest system image of that family.

@@ -22,7 +22,11 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 	}
 	in.State, in.Reason, in.TerminatedAt, in.Wanted = slipway.Terminated, why, now, slipway.WantTerminated
 	scope := state.Scope{Account: in.Account, Region: in.Region}
-	if b, err := state.Ledgers.Get(tx, state.Global, string(in.Host)); err == nil {
+	if err := endCommitments(tx, in, now); err != nil {
+		return err
+	}
+	// What a reservation keeps stays charged until the reservation itself ends.
+	if b, err := state.Ledgers.Get(tx, state.Global, string(in.Host)); err == nil && !reservedStill(tx, in) {
 		t := slipway.FindInstanceType(in.Type)
 		b.Instances--
 		b.VCPUs -= int(in.Cores * in.ThreadsPerCore)

@@ -1,6 +1,7 @@
 package instances
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -90,6 +91,13 @@ type launch struct {
 	hosts   []slipway.HostID
 	// partitions are the hosts' counterparts in a group of partitions.
 	partitions []int32
+	reserved   []slipway.CapacityReservationID // the first hosts' capacity reservations
+	fault      *slipway.Reason                 // why the instances will end as soon as they begin (rule R15)
+	have       *[2]int                         // volumes of the account before, and their GiB, where a quota asks
+	volumes    int                             // made by this launch
+	gib        int                             // of them
+	full       bool                            // nothing but reserved capacity will do
+	dedicated  *slipway.DedicatedHost
 	made       []*slipway.Instance
 }
 
@@ -101,7 +109,7 @@ func (l *launch) resolve() error {
 		return fmt.Errorf("account %s has not been furnished in %s", l.scope.Account, l.scope.Region)
 	}
 	for _, rule := range []func() error{
-		l.findImage, l.findType, l.findKey, l.findProfile, l.findZone, l.findGroup, l.findNetwork, l.findDevices, l.fits, l.subscribed,
+		l.findImage, l.findType, l.findKey, l.findProfile, l.findZone, l.findGroup, l.findNetwork, l.findCapacity, l.findDevices, l.fits, l.fitsHibernation, l.affords, l.subscribed,
 	} {
 		if err := rule(); err != nil {
 			return err
@@ -302,7 +310,7 @@ func (l *launch) admit() error {
 
 // place chooses hosts for as many instances as fit, at least Min.
 func (l *launch) place() error {
-	hosts := l.candidates()
+	hosts := l.tenants(l.candidates())
 	r := placement.Request{VCPUs: l.vcpus(), MemoryMiB: int(l.kind.MemoryMiB), Max: int(l.spec.Max)}
 	if err := l.quota(&r); err != nil {
 		return err
@@ -310,18 +318,39 @@ func (l *launch) place() error {
 	if err := l.join(&r); err != nil {
 		return err
 	}
+	if l.dedicated != nil {
+		r.Max = min(r.Max, l.roomOn(l.dedicated))
+		if r.Max < int(l.spec.Min) {
+			return slipway.Errorf(slipway.InsufficientCapacityOnHost, "The dedicated host '%s' has room for %d instances of type %s.", l.dedicated.ID, r.Max, l.kind.Name)
+		}
+		// Written as it is: two launches onto one host must see each other.
+		if err := state.DedicatedHosts.Put(l.tx, l.dedicated); err != nil {
+			return err
+		}
+	}
+	if l.group == nil {
+		if err := l.fromReservations(r.Max); err != nil {
+			return err
+		}
+	}
+	if r.Max -= len(l.hosts); r.Max == 0 || l.full {
+		return nil
+	}
 	r.ZoneLetter = l.zone.Name[len(l.zone.Name)-1:]
 	choice := placement.Choose(hosts, r)
 	for h, why := range choice.Refused {
 		l.notes["host "+string(h)] = why
 	}
-	if len(choice.Hosts) < int(l.spec.Min) {
-		l.s.log.Info("no capacity", "type", l.kind.Name, "zone", l.zone.Name, "wanted", l.spec.Min, "fits", len(choice.Hosts), "hosts", fmt.Sprint(choice.Refused))
+	if len(l.hosts)+len(choice.Hosts) < int(l.spec.Min) {
+		l.s.log.Info("no capacity", "type", l.kind.Name, "zone", l.zone.Name, "wanted", l.spec.Min, "fits", len(l.hosts)+len(choice.Hosts), "hosts", fmt.Sprint(l.notes))
+		if l.spec.Spot != nil {
+			return &Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity, "There is no Spot capacity available that matches your request."), Notes: l.notes}
+		}
 		return &Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity,
 			"We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). Our system will be working on provisioning additional capacity. You can currently get %s capacity by not specifying an Availability Zone in your request or choosing %s.",
 			l.kind.Name, l.zone.Name, l.kind.Name, strings.Join(otherZones(l.zone), ", ")), Notes: l.notes}
 	}
-	l.hosts, l.partitions = choice.Hosts, choice.Partitions
+	l.hosts, l.partitions = append(l.hosts, choice.Hosts...), choice.Partitions
 	return nil
 }
 
@@ -355,14 +384,23 @@ func (l *launch) vcpus() int {
 
 // candidates are all hosts with what is left of them, as a snapshot: only the chosen ones' ledgers are read again.
 func (l *launch) candidates() []placement.Host {
+	mates, partitions := l.matesByHost()
+	out := l.s.Room(l.tx)
+	for i := range out {
+		out[i].Mates, out[i].Partitions = mates[out[i].ID], partitions[out[i].ID]
+	}
+	return out
+}
+
+// Room is what is left of each host.
+func (s *Service) Room(r store.Reader) []placement.Host {
 	used := map[slipway.HostID]*slipway.Ledger{}
-	for b := range state.Ledgers.All(l.tx, state.Global) {
+	for b := range state.Ledgers.All(r, state.Global) {
 		used[b.Host] = b
 	}
-	mates, partitions := l.matesByHost()
 	var out []placement.Host
-	for h := range state.Hosts.All(l.tx, state.Global) {
-		p := placement.Host{ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * l.s.cfg.Overcommit), MemoryMiB: h.MemoryMiB, Mates: mates[h.ID], Partitions: partitions[h.ID]}
+	for h := range state.Hosts.All(r, state.Global) {
+		p := placement.Host{ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * s.cfg.Overcommit), MemoryMiB: h.MemoryMiB}
 		if b := used[h.ID]; b != nil {
 			p.VCPUs -= b.VCPUs
 			p.MemoryMiB -= b.MemoryMiB
@@ -376,8 +414,10 @@ func (l *launch) candidates() []placement.Host {
 // this one choose anew.
 func (l *launch) charge() error {
 	per := map[slipway.HostID]int{}
-	for _, h := range l.hosts {
-		per[h]++
+	for i, h := range l.hosts {
+		if i >= len(l.reserved) { // what a reservation keeps is charged already
+			per[h]++
+		}
 	}
 	for h, n := range per {
 		b, err := state.Ledgers.Get(l.tx, state.Global, string(h))
@@ -405,13 +445,23 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 		State: slipway.Pending, Reason: slipway.ReasonPending, Wanted: slipway.WantRunning, Boots: 1,
 		Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop, ShutdownBehavior: s.ShutdownBehavior,
 		Metadata: l.options, Placement: s.Placement, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore,
-		AutoRecovery: s.AutoRecovery, CapacityPreference: s.CapacityPreference, Profile: s.ProfileARN, ProfileID: s.ProfileName, Tags: s.Tags["instance"],
+		AutoRecovery: s.AutoRecovery, CapacityPreference: s.CapacityPreference, CapacityTarget: s.CapacityTarget, Hibernation: s.Hibernation, Licenses: s.Licenses,
+		Fault: l.fault, Profile: s.ProfileARN, ProfileID: s.ProfileName, Tags: s.Tags["instance"],
 	}
 	if in.ShutdownBehavior == "" {
 		in.ShutdownBehavior = "stop"
 	}
 	if in.CapacityPreference == "" {
 		in.CapacityPreference = "open"
+	}
+	if int(index) < len(l.reserved) {
+		in.CapacityReservation = l.reserved[index]
+	}
+	if l.dedicated != nil {
+		in.Placement.DedicatedHost = l.dedicated.ID
+	}
+	if err := l.bidFor(in); err != nil {
+		return nil, err
 	}
 	if l.key != nil {
 		in.PublicKey = l.key.PublicKey
@@ -500,6 +550,9 @@ func (l *launch) names() slipway.PrivateDNS {
 
 // disks makes the instance's volumes.
 func (l *launch) disks(in *slipway.Instance) error {
+	if in.Fault = cmp.Or(in.Fault, l.volumeFault()); in.Fault != nil {
+		return nil // the launch will end without having had a disk
+	}
 	for _, d := range l.devices {
 		v := &slipway.Volume{
 			ID: slipway.NewVolumeID(), Account: in.Account, Region: in.Region, Zone: in.Zone, Host: in.Host, SizeGiB: d.spec.SizeGiB,
@@ -513,6 +566,7 @@ func (l *launch) disks(in *slipway.Instance) error {
 		if err := state.Volumes.Put(l.tx, v); err != nil {
 			return err
 		}
+		l.volumes, l.gib = l.volumes+1, l.gib+int(d.spec.SizeGiB)
 		in.Volumes = append(in.Volumes, slipway.BlockDevice{Device: d.name, Volume: v.ID, AttachTime: l.now, DeleteOnTermination: d.deleteWith})
 	}
 	return nil

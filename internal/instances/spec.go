@@ -30,7 +30,7 @@ func launchSpec(in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
 		s.Monitoring = shape.Get(in.Monitoring.Enabled)
 	}
 	for _, step := range []func(*slipway.LaunchSpec, *ec2wire.RunInstancesRequest) error{
-		refused, values, required, exclusive, readNetwork, readDevices, readPlacement,
+		refused, values, required, exclusive, readNetwork, readDevices, readPlacement, readCapacity, readMarket,
 	} {
 		if err := step(&s, in); err != nil {
 			return s, err
@@ -79,19 +79,8 @@ func refused(_ *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		return slipway.Errorf(slipway.Unsupported, "The parameter SecondaryInterface is not supported: there are no secondary networks here.")
 	case in.EnclaveOptions != nil && shape.Get(in.EnclaveOptions.Enabled):
 		return no("EnclaveOptions.Enabled", "there are no Nitro enclaves on this host.")
-	case in.InstanceMarketOptions != nil && shape.Get(in.InstanceMarketOptions.MarketType) != "":
-		return no("InstanceMarketOptions", "spot capacity is not implemented yet.")
-	case in.HibernationOptions != nil && shape.Get(in.HibernationOptions.Configured):
-		return no("HibernationOptions.Configured", "hibernation is not implemented yet.")
-	case len(in.LicenseSpecifications) > 0:
-		return no("LicenseSpecification", "there is no License Manager here.")
 	case in.NetworkPerformanceOptions != nil && !slices.Contains([]string{"", "default"}, shape.Get(in.NetworkPerformanceOptions.BandwidthWeighting)):
 		return slipway.Errorf(slipway.Unsupported, "The parameter NetworkPerformanceOptions.BandwidthWeighting is not supported: no instance type here shares bandwidth between network and volumes.")
-	}
-	if c := in.CapacityReservationSpecification; c != nil {
-		if c.CapacityReservationTarget != nil || shape.Get(c.CapacityReservationPreference) == "capacity-reservations-only" {
-			return no("CapacityReservationSpecification", "capacity reservations are not implemented yet.")
-		}
 	}
 	if c := in.CpuOptions; c != nil {
 		if shape.Get(c.AmdSevSnp) == "enabled" {
@@ -161,11 +150,15 @@ func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		}
 		s.CPUCredits = shape.Get(o.CpuCredits)
 	}
-	if o := in.CapacityReservationSpecification; o != nil {
-		if err := oneOf(o.CapacityReservationPreference, "capacityReservationPreference", "open", "none", "capacity-reservations-only"); err != nil {
-			return err
+	if o := in.HibernationOptions; o != nil {
+		s.Hibernation = shape.Get(o.Configured)
+	}
+	for _, o := range in.LicenseSpecifications {
+		arn := shape.Get(o.LicenseConfigurationArn)
+		if !strings.HasPrefix(arn, "arn:") || !strings.Contains(arn, ":license-manager:") {
+			return slipway.Invalid(arn, "licenseConfigurationArn", "It must be the ARN of a license configuration.")
 		}
-		s.CapacityPreference = shape.Get(o.CapacityReservationPreference)
+		s.Licenses = append(s.Licenses, arn)
 	}
 	if o := in.CpuOptions; o != nil {
 		s.Cores, s.Threads = shape.Get(o.CoreCount), shape.Get(o.ThreadsPerCore)
@@ -422,11 +415,24 @@ func readPlacement(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error
 		return slipway.Errorf(slipway.UnsupportedOperation, "The parameter Placement.SpreadDomain is not supported: EC2 reserves it.")
 	case shape.Get(p.HostResourceGroupArn) != "":
 		return slipway.Errorf(slipway.UnsupportedOperation, "The parameter Placement.HostResourceGroupArn is not supported: there are no host resource groups here.")
-	case shape.Get(p.HostId) != "" || shape.Get(p.Tenancy) == "host" || shape.Get(p.Affinity) == "host":
-		return slipway.Errorf(slipway.UnsupportedOperation, "Dedicated hosts (Placement.HostId, Placement.Affinity, tenancy host) are not implemented yet.")
 	}
 	s.Zone = shape.Get(p.AvailabilityZone) + shape.Get(p.AvailabilityZoneId)
-	s.Placement = slipway.Placement{Tenancy: shape.Get(p.Tenancy), GroupName: shape.Get(p.GroupName), Partition: shape.Get(p.PartitionNumber)}
+	s.Placement = slipway.Placement{Tenancy: shape.Get(p.Tenancy), GroupName: shape.Get(p.GroupName), Partition: shape.Get(p.PartitionNumber), Affinity: shape.Get(p.Affinity)}
+	if id := shape.Get(p.HostId); id != "" {
+		var err error
+		if s.Placement.DedicatedHost, err = slipway.ParseDedicatedHostID(id); err != nil {
+			return err
+		}
+		if s.Placement.Tenancy == "" {
+			s.Placement.Tenancy = "host"
+		}
+	}
+	switch {
+	case s.Placement.DedicatedHost != "" && s.Placement.Tenancy != "host":
+		return combination("The parameter hostId requires the tenancy 'host', not '%s'.", s.Placement.Tenancy)
+	case s.Placement.Affinity == "host" && s.Placement.Tenancy != "host":
+		return slipway.Errorf(slipway.InvalidAffinity, "The affinity 'host' requires the tenancy 'host'.")
+	}
 	if id := shape.Get(p.GroupId); id != "" {
 		var err error
 		if s.Placement.GroupID, err = slipway.ParsePlacementGroupID(id); err != nil {

@@ -269,7 +269,14 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (_ contex
 	}
 	call := slipway.CallFrom(ctx)
 	call.Action = form.Get("Action")
-	call.DryRun = strings.EqualFold(form.Get("DryRun"), "true") || form.Get("DryRun") == "1"
+	// Read here and not by the action's shape: a few lack it, and a dry run that is misread launches.
+	switch v := form.Get("DryRun"); strings.ToLower(v) {
+	case "true", "1":
+		call.DryRun = true
+	case "", "false", "0":
+	default:
+		return ctx, nil, slipway.Invalid(v, "dryRun", "It must be true or false.")
+	}
 	ctx = slipway.WithCall(ctx, call)
 	handler, ok := s.Actions[call.Action]
 	switch {

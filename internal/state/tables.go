@@ -51,6 +51,9 @@ var (
 			} else {
 				terms = append(terms, "/terminated")
 			}
+			if in.State != slipway.Terminated {
+				terms = append(terms, commitments(in)...)
+			}
 			if in.Placement.GroupID != "" && in.State != slipway.Terminated {
 				terms = append(terms, "pg/"+string(in.Placement.GroupID))
 			}
@@ -179,14 +182,59 @@ var (
 		},
 		terms: func(v *slipway.LaunchTemplateVersion) []string { return []string{"template/" + string(v.Template)} }}
 
+	CapacityReservations = &Table[slipway.CapacityReservation]{kind: "capacity",
+		key: func(c *slipway.CapacityReservation) (Scope, string) { return Scope{c.Account, c.Region}, string(c.ID) },
+		terms: func(c *slipway.CapacityReservation) []string {
+			if c.State == "active" && !c.Ends.IsZero() {
+				return append(tagTerms(c.Tags), "/ends")
+			}
+			return tagTerms(c.Tags)
+		},
+		absent: notFound(slipway.InvalidCapacityReservationIDNotFound, "The capacity reservation '%s' does not exist")}
+	DedicatedHosts = &Table[slipway.DedicatedHost]{kind: "dedicated",
+		key:    func(h *slipway.DedicatedHost) (Scope, string) { return Scope{h.Account, h.Region}, string(h.ID) },
+		terms:  func(h *slipway.DedicatedHost) []string { return tagTerms(h.Tags) },
+		absent: notFound(slipway.InvalidHostIDNotFound, "The host ID '%s' does not exist")}
+	SpotRequests = &Table[slipway.SpotRequest]{kind: "spot",
+		key: func(r *slipway.SpotRequest) (Scope, string) { return Scope{r.Account, r.Region}, string(r.ID) },
+		terms: func(r *slipway.SpotRequest) []string {
+			terms := append(tagTerms(r.Tags), "state/"+r.State)
+			if r.State == "open" || r.State == "active" {
+				terms = append(terms, "/live")
+			}
+			return terms
+		},
+		absent: notFound(slipway.InvalidSpotInstanceRequestIDNotFound, "The spot instance request ID '%s' does not exist")}
+
 	Timelines = &Table[Timeline]{kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }}
 	Tokens    = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }}
 	InUse     = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
 )
 
+// commitments are the index terms by which capacity is accounted for.
+func commitments(in *slipway.Instance) []string {
+	var terms []string
+	if in.CapacityReservation != "" {
+		terms = append(terms, "cr/"+string(in.CapacityReservation))
+	}
+	if in.Placement.DedicatedHost != "" {
+		terms = append(terms, "dedicated/"+string(in.Placement.DedicatedHost))
+	}
+	if in.Placement.Tenancy == "dedicated" || in.Placement.Tenancy == "host" {
+		terms = append(terms, "/alone/"+string(in.Host))
+	}
+	if in.Lifecycle == "spot" {
+		terms = append(terms, "spot")
+	}
+	if in.Interruption != nil {
+		terms = append(terms, "/interrupted")
+	}
+	return terms
+}
+
 // all is every table, for Schema.
 var all = []described{Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, KeyPairs, VPCs, Subnets, Interfaces,
-	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, DHCPOptions, Addresses, Volumes, PlacementGroups, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
+	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
 
 // VersionKey is the id of a launch template's version: keys are in order of numbers.
 func VersionKey(t slipway.LaunchTemplateID, number int64) string {

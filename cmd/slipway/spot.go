@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"slipway"
+	"slipway/internal/addresses"
+	"slipway/internal/instances"
+)
+
+// spotCommand interrupts a spot instance: software that must live with it is tested so.
+func spotCommand(ctx context.Context, args []string) error {
+	var notice, away time.Duration
+	c, words, err := readConfig("spot", args, os.Getenv, func(fs *flag.FlagSet) {
+		fs.DurationVar(&notice, "notice", 2*time.Minute, "from the notice in the metadata to the action")
+		fs.DurationVar(&away, "away", time.Minute, "how long the capacity stays away: a persistent request comes back after that")
+	})
+	if err != nil {
+		return err
+	}
+	if len(words) != 2 || words[0] != "interrupt" || notice < 0 || away < 0 {
+		return errors.New("spot: say `slipway spot interrupt i-… [--notice 2m] [--away 1m]`")
+	}
+	id, err := slipway.ParseInstanceID(words[1])
+	if err != nil {
+		return fmt.Errorf("spot: %q is no instance id", words[1])
+	}
+	db, done, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	s := instances.New(db, addresses.Pool{}, eyes{}, instances.Config{}, slog.New(slog.DiscardHandler), time.Now)
+	if err := s.GiveNotice(ctx, id, notice, away); err != nil {
+		return fmt.Errorf("spot: %w", err)
+	}
+	fmt.Printf("%s has its notice; the interruption comes in %v\n", id, notice)
+	return nil
+}
