@@ -131,7 +131,7 @@ func imageCommand(ctx context.Context, args []string) error {
 		return json.NewEncoder(os.Stdout).Encode(list)
 	}
 	for _, im := range list {
-		fmt.Printf("%s\t%s\t%s\n", im.ImageID, im.State, im.Name)
+		fmt.Printf("%s\t%s\t%s\t%s\n", im.ImageID, im.State, im.Name, im.User)
 	}
 	return nil
 }

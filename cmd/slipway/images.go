@@ -21,7 +21,8 @@ import (
 
 // builders are the recipes of images that slipway makes itself.
 var builders = map[string]func(context.Context, string, func(string)) (guestimage.Built, error){
-	"tiny": guestimage.Tiny,
+	"tiny":      guestimage.Tiny,
+	"debian-12": guestimage.Debian,
 }
 
 // bringImages registers every built image as an AMI of the system's. The tiny one is built if it is not there.
