@@ -20,6 +20,7 @@ const usage = `slipway: EC2's API for launching instances, with real virtual mac
   slipway dev      [--state DIR] [--listen ADDR] [--hypervisor qemu|simulated] …   everything in one process
   slipway account  create|list --state DIR [--name TEXT] [--json]
   slipway image    list|build tiny|build debian-12 [--state DIR] [--json]
+  slipway image    import FILE --name NAME [--user USER] [--uefi]   a qcow2 or raw disk that boots by itself
   slipway explain  ID --state DIR        why and when: of an instance, a reservation or a request id
   slipway version
 `

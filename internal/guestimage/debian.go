@@ -12,7 +12,7 @@ import (
 )
 
 // debianRecipe is for debian-12 what recipe is for the tiny image.
-const debianRecipe = "1"
+const debianRecipe = "2"
 
 const (
 	debianSuite   = "bookworm"
@@ -83,7 +83,7 @@ func (d *debian) make(ctx context.Context, key string) (Built, error) {
 	if err := os.Mkdir(stage, 0o755); err != nil {
 		return Built{}, err
 	}
-	if _, err := asRoot(ctx, d.work, "tar", "-xpf", tar, "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", stage); err != nil {
+	if _, err := asRoot(ctx, d.work, "tar", "-xpf", tar, "--exclude=./dev/*", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", stage); err != nil {
 		return Built{}, err
 	}
 	b := Built{
@@ -114,8 +114,7 @@ func (d *debian) make(ctx context.Context, key string) (Built, error) {
 	if err := makeDisk(ctx, stage, filepath.Join(d.work, b.RootDisk), b.Name, debianSizeMiB, "lazy_itable_init=1,lazy_journal_init=1"); err != nil {
 		return Built{}, err
 	}
-	_, err = asRoot(ctx, d.work, "rm", "-rf", stage)
-	return b, errors.Join(err, os.Remove(tar), os.RemoveAll(filepath.Join(d.work, "tree")), os.Remove(filepath.Join(d.work, "sources.list")))
+	return b, errors.Join(removeAll(stage), os.Remove(tar), os.RemoveAll(filepath.Join(d.work, "tree")), os.Remove(filepath.Join(d.work, "sources.list")))
 }
 
 // install makes the file system as an archive. The environment keeps what an interrupted run leaves inside of the work
