@@ -27,6 +27,7 @@ deps:
 # What the tests need besides: the clients that they drive.
 test-deps:
 	@SUDO="$(SUDO)" scripts/deps test
+	@SUDO="$(SUDO)" scripts/deps image
 
 lint:
 	gofmt -l . | (! grep .)

@@ -96,6 +96,17 @@ type Volume struct {
 	Tags            Tags              `json:",omitempty"`
 }
 
+// gp2Burst is what a gp2 volume may do for as long as its credit lasts, unless its size gives it more.
+const gp2Burst = 3000
+
+// BurstIOPS is what the volume may do at times beyond its IOPS; 0 when it has no such credit.
+func (v *Volume) BurstIOPS() int32 {
+	if v.Type == "gp2" && v.IOPS < gp2Burst {
+		return gp2Burst
+	}
+	return 0
+}
+
 // VolumeAttachment joins a volume to an instance.
 type VolumeAttachment struct {
 	Instance            InstanceID

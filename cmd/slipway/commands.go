@@ -60,11 +60,28 @@ type listedImage struct {
 
 func imageCommand(ctx context.Context, args []string) error {
 	var asJSON bool
-	c, words, err := readConfig("image", args, os.Getenv, func(fs *flag.FlagSet) { fs.BoolVar(&asJSON, "json", false, "answer in JSON") })
+	var as guestimage.Import
+	c, words, err := readConfig("image", args, os.Getenv, func(fs *flag.FlagSet) {
+		fs.BoolVar(&asJSON, "json", false, "answer in JSON")
+		fs.StringVar(&as.Name, "name", "", "of an imported image")
+		fs.StringVar(&as.User, "user", "", "who may log in to an imported image with the instance's key")
+		fs.BoolVar(&as.UEFI, "uefi", false, "an imported image's loader wants UEFI")
+	})
 	if err != nil {
 		return err
 	}
+	importing := len(words) > 0 && words[0] == "import"
 	switch {
+	case as != guestimage.Import{} && !importing:
+		return errors.New("image: --name, --user and --uefi are for `slipway image import`")
+	case importing && len(words) == 2:
+		b, err := guestimage.ImportFile(ctx, imageDir(c), words[1], as, progress)
+		if err != nil {
+			return fmt.Errorf("image: %w", err)
+		}
+		fmt.Printf("%s is in %s\n", b.Name, b.Dir)
+		fmt.Println("A slipway that starts from now on has it.")
+		return nil
 	case len(words) == 2 && words[0] == "build":
 		b, err := buildImage(ctx, c, words[1])
 		if err != nil {
@@ -75,7 +92,7 @@ func imageCommand(ctx context.Context, args []string) error {
 		return nil
 	case len(words) == 1 && words[0] == "list":
 	default:
-		return errors.New("image: say `slipway image list`, `slipway image build tiny` or `slipway image build debian-12`")
+		return errors.New("image: say `slipway image list`, `slipway image build tiny`, `slipway image build debian-12` or `slipway image import FILE --name NAME`")
 	}
 	db, done, err := open(ctx, c)
 	if err != nil {
@@ -94,7 +111,7 @@ func imageCommand(ctx context.Context, args []string) error {
 		return json.NewEncoder(os.Stdout).Encode(list)
 	}
 	for _, im := range list {
-		fmt.Printf("%s\t%s\t%s\n", im.ImageID, im.State, im.Name)
+		fmt.Printf("%s\t%s\t%s\t%s\n", im.ImageID, im.State, im.Name, im.User)
 	}
 	return nil
 }
@@ -104,8 +121,10 @@ func buildImage(ctx context.Context, c Config, name string) (guestimage.Built, e
 	if !ok {
 		return guestimage.Built{}, fmt.Errorf("image: there is no recipe %q: there are tiny and debian-12", name)
 	}
-	return build(ctx, imageDir(c), func(line string) { fmt.Fprintln(os.Stderr, "  "+line) })
+	return build(ctx, imageDir(c), progress)
 }
+
+func progress(line string) { fmt.Fprintln(os.Stderr, "  "+line) }
 
 func imageDir(c Config) string {
 	if c.Images != "" {

@@ -21,7 +21,8 @@ import (
 
 // builders are the recipes of images that slipway makes itself.
 var builders = map[string]func(context.Context, string, func(string)) (guestimage.Built, error){
-	"tiny": guestimage.Tiny,
+	"tiny":      guestimage.Tiny,
+	"debian-12": guestimage.Debian,
 }
 
 // bringImages registers every built image as an AMI of the system's. The tiny one is built if it is not there.
@@ -89,6 +90,10 @@ func (d *devRun) register(ctx context.Context, b guestimage.Built) error {
 	if b.UEFI {
 		mode = "uefi-preferred"
 	}
+	var tags slipway.Tags
+	if b.User != "" {
+		tags = slipway.Tags{"slipway:user": b.User}
+	}
 	name := b.Name + "-" + b.Architecture + "-" + b.Created.UTC().Format("20060102")
 	return d.db.Update(ctx, func(tx store.Tx) error {
 		err := state.Snapshots.Put(tx, &slipway.Snapshot{
@@ -102,7 +107,7 @@ func (d *devRun) register(ctx context.Context, b guestimage.Built) error {
 			ID: ami, Owner: slipway.SystemAccount, Name: name, Description: b.Description, Location: "amazon/" + name, State: "available", Public: true,
 			Architecture: b.Architecture, RootDevice: b.RootDevice, Boot: boot, BootMode: mode, ENA: true, Virtualization: "hvm", Created: b.Created,
 			Devices: []slipway.Mapping{{Device: b.RootDevice, Snapshot: snap, SizeGiB: int32(b.SizeGiB), Type: "gp2", DeleteOnTermination: &keep}},
-			Tags:    slipway.Tags{"slipway:user": b.User},
+			Tags:    tags,
 		})
 	})
 }

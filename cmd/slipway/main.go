@@ -21,6 +21,7 @@ const usage = `slipway: EC2's API for launching instances, with real virtual mac
   slipway account  create|list --state DIR [--name TEXT] [--classic] [--json]
   slipway account  quota ACCOUNT NAME=N … | subscribe ACCOUNT CODE … | classic ACCOUNT on|off
   slipway image    list|build tiny|build debian-12 [--state DIR] [--json]
+  slipway image    import FILE --name NAME [--user USER] [--uefi]   a qcow2 or raw disk that boots by itself
   slipway spot     interrupt i-… [--notice 2m] [--away 1m] --state DIR      take a spot instance's capacity away, as EC2 does
   slipway explain  ID --state DIR        why and when: of an instance, a reservation or a request id
   slipway version

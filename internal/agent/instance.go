@@ -169,7 +169,11 @@ func (a *Agent) disk(ctx context.Context, v hostapi.Volume) (hypervisor.Disk, er
 	if err != nil {
 		return hypervisor.Disk{}, fmt.Errorf("volume %s: %w", v.ID, err)
 	}
-	return hypervisor.Disk{Volume: v.ID, Device: v.Device, Path: path, Secret: v.Secret, IOPS: v.IOPS, ThroughputMiBps: v.Throughput, DeleteOnExit: v.Ephemeral}, nil
+	return hypervisor.Disk{Volume: v.ID, Device: v.Device, Path: path, Secret: v.Secret, Limits: limits(v), DeleteOnExit: v.Ephemeral}, nil
+}
+
+func limits(v hostapi.Volume) hypervisor.Limits {
+	return hypervisor.Limits{IOPS: v.IOPS, BurstIOPS: v.BurstIOPS, ThroughputMiBps: v.Throughput}
 }
 
 // file is a volume as the block store knows it.

@@ -34,7 +34,7 @@ func (a *Agent) volume(ctx context.Context, id slipway.VolumeID) (time.Duration,
 			if err := a.vmm.GrowDisk(ctx, want.Attached, id, want.SizeGiB); err != nil {
 				return 0, fmt.Errorf("grow: %w", err)
 			}
-			if err := a.vmm.LimitDisk(ctx, want.Attached, id, want.IOPS, want.Throughput); err != nil {
+			if err := a.vmm.LimitDisk(ctx, want.Attached, id, limits(want)); err != nil {
 				return 0, fmt.Errorf("limit: %w", err)
 			}
 			return 0, a.report(ctx, r)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // makeDisk makes a qcow2 disk whose whole extent is an ext4 file system with the content of tree. Nothing is mounted, so
@@ -23,14 +25,24 @@ func makeDisk(ctx context.Context, tree, disk, label string, sizeMiB int, option
 	if err := errors.Join(f.Truncate(int64(sizeMiB)<<20), f.Close()); err != nil {
 		return err
 	}
-	program, args := "mke2fs", []string{"-q", "-F", "-t", "ext4", "-L", label, "-m", "1", "-E", "root_owner=0:0," + options, "-d", tree, raw}
-	if os.Geteuid() != 0 {
-		program, args = "unshare", append([]string{"-r", "mke2fs"}, args...)
-	}
-	if _, err := run(ctx, filepath.Dir(disk), program, args...); err != nil {
+	args := []string{"-q", "-F", "-t", "ext4", "-L", label, "-m", "1", "-E", "root_owner=0:0," + options, "-d", tree, raw}
+	if _, err := asRoot(ctx, filepath.Dir(disk), "mke2fs", args...); err != nil {
 		return err
 	}
 	return convert(ctx, "raw", raw, disk)
+}
+
+// asRoot runs a program that deals with files of several owners: as root or, for want of it, as root of a user namespace
+// with all the ids that the user was given.
+func asRoot(ctx context.Context, dir, program string, args ...string) ([]byte, error) {
+	if os.Geteuid() == 0 {
+		return run(ctx, dir, program, args...)
+	}
+	ids := "--map-root-user"
+	if _, err := exec.LookPath("newuidmap"); err == nil {
+		ids = "--map-root-user --map-auto"
+	}
+	return run(ctx, dir, "unshare", append(append(strings.Fields(ids), program), args...)...)
 }
 
 // convert writes a disk as a qcow2 file that stands alone.

@@ -103,7 +103,7 @@ func build(ctx context.Context, dir string, make func(work string) (Built, error
 		return b, nil
 	}
 	work := dir + ".part" // what an interrupted build left is of no use
-	if err := os.RemoveAll(work); err != nil {
+	if err := removeAll(work); err != nil {
 		return Built{}, err
 	}
 	if err := os.Mkdir(work, 0o755); err != nil {
@@ -114,9 +114,18 @@ func build(ctx context.Context, dir string, make func(work string) (Built, error
 		err = finish(b, work, dir)
 	}
 	if err != nil {
-		return Built{}, errors.Join(fmt.Errorf("image %s: %w", filepath.Base(dir), err), os.RemoveAll(work))
+		return Built{}, errors.Join(fmt.Errorf("image %s: %w", filepath.Base(dir), err), removeAll(work))
 	}
 	return Load(dir)
+}
+
+// removeAll removes a tree even if its files have owners that only a user namespace of ours can be.
+func removeAll(tree string) error {
+	if os.RemoveAll(tree) == nil {
+		return nil
+	}
+	_, err := asRoot(context.Background(), filepath.Dir(tree), "rm", "-rf", tree)
+	return err
 }
 
 func finish(b Built, work, dir string) error {
@@ -193,6 +202,8 @@ func need(programs map[string]string) error {
 func run(ctx context.Context, dir, program string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
+	// Asked first: what installs packages has things to put away.
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(unix.SIGTERM) }, 10*time.Second
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive", "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -77,6 +77,7 @@ type Volume struct {
 	Snapshot   slipway.SnapshotID
 	SizeGiB    int
 	IOPS       int
+	BurstIOPS  int
 	Throughput int
 	Secret     []byte
 	BaseSecret []byte // of the snapshot, where that is encrypted

@@ -75,7 +75,7 @@ func UUID(id slipway.InstanceID) string {
 
 func volume(r store.Reader, v *slipway.Volume) hostapi.Volume {
 	w := hostapi.Volume{
-		ID: v.ID, Snapshot: v.Snapshot, SizeGiB: int(v.SizeGiB), IOPS: int(v.IOPS), Throughput: int(v.Throughput), Secret: v.Secret, Deleted: v.State == "deleting",
+		ID: v.ID, Snapshot: v.Snapshot, SizeGiB: int(v.SizeGiB), IOPS: int(v.IOPS), BurstIOPS: int(v.BurstIOPS()), Throughput: int(v.Throughput), Secret: v.Secret, Deleted: v.State == "deleting",
 	}
 	if v.Attachment != nil {
 		w.Attached, w.Device = v.Attachment.Instance, v.Attachment.Device

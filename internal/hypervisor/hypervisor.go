@@ -33,15 +33,25 @@ type Boot struct {
 
 // Disk is one attached volume.
 type Disk struct {
-	Volume          slipway.VolumeID // the guest sees it as serial "vol0123…", without the hyphen
-	Device          string           // "/dev/xvda": the mapping's name
-	Path            string           // qcow2 file
-	Secret          []byte           // passphrase of a LUKS-encrypted qcow2; nil when it is plain
-	BaseSecret      []byte           // of the snapshot it is an overlay of, where that is encrypted
-	IOPS            int              // 0: no limit
-	ThroughputMiBps int              // 0: no limit
-	DeleteOnExit    bool             // instance store: gone when the machine stops
+	Volume     slipway.VolumeID // the guest sees it as serial "vol0123…", without the hyphen
+	Device     string           // "/dev/xvda": the mapping's name
+	Path       string           // qcow2 file
+	Secret     []byte           // passphrase of a LUKS-encrypted qcow2; nil when it is plain
+	BaseSecret []byte           // of the snapshot it is an overlay of, where that is encrypted
+	Limits
+	DeleteOnExit bool // instance store: gone when the machine stops
 }
+
+// Limits are how much a disk may do in a second; 0 is no limit.
+type Limits struct {
+	IOPS            int
+	BurstIOPS       int // what it may do instead of IOPS until it has used up its credit of BurstCredit operations
+	ThroughputMiBps int
+}
+
+// BurstCredit is the credit that a disk that may burst begins with. It is paid back with the operations that IOPS allows
+// and the guest leaves undone.
+const BurstCredit = 5_400_000
 
 // NIC is one network card. OpenTap hands over the open tap device; the driver passes it to the machine and closes its copy.
 type NIC struct {
@@ -107,7 +117,7 @@ type Driver interface {
 	AttachDisk(ctx context.Context, id slipway.InstanceID, d Disk) error
 	DetachDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID) error
 	// LimitDisk changes a running disk's throttles; GrowDisk tells the guest that the disk is now sizeGiB large.
-	LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, iops, throughputMiBps int) error
+	LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, l Limits) error
 	GrowDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, sizeGiB int) error
 	// CopyDisk writes the disk's content at this moment to a new qcow2 file at target while the guest runs on, encrypted
 	// with the disk's own secret if it has one. It returns when the point in time is fixed; done is called once the copy is

@@ -233,7 +233,7 @@ func AliasedImage(r store.Reader, region, name string) *slipway.Image {
 	}
 	var newest *slipway.Image
 	for im := range state.Images.All(r, state.Global) {
-		if strings.HasPrefix(im.Name, family) && (newest == nil || im.Created.After(newest.Created)) {
+		if strings.HasPrefix(im.Name, family+"-") && (newest == nil || im.Created.After(newest.Created)) {
 			newest = im
 		}
 	}

@@ -256,17 +256,23 @@ func eventually(t *testing.T, limit time.Duration, try func() error) {
 	}
 }
 
-// dial logs in, waiting for the guest's ssh.
+// dial logs in to a tiny guest, waiting for its ssh.
 func dial(t *testing.T, ip string, key ssh.Signer) *ssh.Client {
 	t.Helper()
+	return login(t, "admin", ip, key, 90*time.Second)
+}
+
+// login waits for a guest's ssh and its user.
+func login(t *testing.T, user, ip string, key ssh.Signer, patience time.Duration) *ssh.Client {
+	t.Helper()
 	var c *ssh.Client
-	eventually(t, 90*time.Second, func() error {
+	eventually(t, patience, func() error {
 		conn, err := net.DialTimeout("tcp", ip+":22", 2*time.Second)
 		if err != nil {
 			return err
 		}
 		conn.SetDeadline(time.Now().Add(20 * time.Second))
-		cc, chans, reqs, err := ssh.NewClientConn(conn, ip, &ssh.ClientConfig{User: "admin", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+		cc, chans, reqs, err := ssh.NewClientConn(conn, ip, &ssh.ClientConfig{User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
 		if err != nil {
 			conn.Close()
 			return err

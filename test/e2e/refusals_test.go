@@ -304,6 +304,8 @@ func TestTheOperatorIsToldInOneLine(t *testing.T) {
 		"a port in use":            {[]string{"dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "n"), "--listen", strings.TrimPrefix(r.endpoint, "http://")}, "in use"},
 		"a state that is served":   {[]string{"dev", "--hypervisor", "simulated", "--state", r.state, "--listen", "127.0.0.1:0"}, "another slipway serves"},
 		"what is not there yet":    {[]string{"serve"}, "use `slipway dev`"},
+		"an import without name":   {[]string{"image", "import", "x.qcow2"}, "are a name"},
+		"a name for no import":     {[]string{"image", "list", "--name", "mine"}, "are for `slipway image import`"},
 		"an unknown command":       {[]string{"launch"}, "unknown command"},
 		"explain without anything": {[]string{"explain", "i-0123456789abcdef0", "--state", r.state}, "nothing is known"},
 	} {

@@ -179,3 +179,46 @@ func BenchmarkEnsureVolume(b *testing.B) {
 		}
 	}
 }
+
+func TestImportCopiesNoSealedImage(t *testing.T) {
+	s, dir := open(t, t.TempDir()), t.TempDir()
+	for _, tt := range []struct {
+		name   string
+		mode   os.FileMode
+		shared bool
+	}{
+		{"what nobody may write gets a second name", 0o444, true},
+		{"what somebody may write is copied", 0o644, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file, id := filepath.Join(dir, tt.mode.String()), slipway.NewSnapshotID()
+			if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", file, "1M").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if err := errors.Join(os.Chmod(file, tt.mode), s.ImportSnapshot(t.Context(), file, id)); err != nil {
+				t.Fatal(err)
+			}
+			path, ok := s.SnapshotPath(id)
+			if !ok {
+				t.Fatal("there is no snapshot")
+			}
+			from, err := os.Stat(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			to, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if os.SameFile(from, to) != tt.shared {
+				t.Errorf("the snapshot is the image's own file: %t, want %t", !tt.shared, tt.shared)
+			}
+			if err := s.RemoveSnapshot(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("the image went with its snapshot: %v", err)
+			}
+		})
+	}
+}

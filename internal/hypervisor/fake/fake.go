@@ -502,8 +502,8 @@ func (d *Driver) DetachDisk(ctx context.Context, id slipway.InstanceID, v slipwa
 }
 
 // LimitDisk changes a disk's throttle.
-func (d *Driver) LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, iops, throughputMiBps int) error {
-	return d.onDisk(ctx, id, v, func(disk *hypervisor.Disk) { disk.IOPS, disk.ThroughputMiBps = iops, throughputMiBps })
+func (d *Driver) LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, l hypervisor.Limits) error {
+	return d.onDisk(ctx, id, v, func(disk *hypervisor.Disk) { disk.Limits = l })
 }
 
 // GrowDisk makes a disk larger, which nobody sees.

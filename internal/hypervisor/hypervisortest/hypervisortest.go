@@ -324,8 +324,8 @@ func disks(c *check) {
 	if s, _ := c.status(m.ID); !slices.Equal(s.Disks, want) {
 		c.Errorf("Disks = %v, want %v", s.Disks, want)
 	}
-	c.must("LimitDisk", c.d.LimitDisk(ctx, m.ID, disk.Volume, 100, 10))
-	c.must("LimitDisk to none", c.d.LimitDisk(ctx, m.ID, disk.Volume, 0, 0))
+	c.must("LimitDisk", c.d.LimitDisk(ctx, m.ID, disk.Volume, hypervisor.Limits{IOPS: 100, BurstIOPS: 3000, ThroughputMiBps: 10}))
+	c.must("LimitDisk to none", c.d.LimitDisk(ctx, m.ID, disk.Volume, hypervisor.Limits{}))
 	c.must("GrowDisk", c.d.GrowDisk(ctx, m.ID, disk.Volume, 2))
 	copied := make(chan error, 1)
 	c.must("CopyDisk", c.d.CopyDisk(ctx, m.ID, m.Disks[0].Volume, c.File("copy.qcow2"), func(err error) { copied <- err }))

@@ -178,16 +178,19 @@ func nicDevice(n hypervisor.NIC, slot int) map[string]any {
 }
 
 func throttleGroup(d hypervisor.Disk) map[string]any {
-	return map[string]any{"qom-type": "throttle-group", "id": throttleName(d.Volume), "limits": limits(d.IOPS, d.ThroughputMiBps)}
+	return map[string]any{"qom-type": "throttle-group", "id": throttleName(d.Volume), "limits": limits(d.Limits)}
 }
 
 // limits counts a request of up to 256 KiB as one operation, as EBS does for its SSD types.
-func limits(iops, throughputMiBps int) map[string]any {
-	l := map[string]any{"iops-total": iops, "iops-size": 0, "bps-total": throughputMiBps << 20}
-	if iops > 0 {
-		l["iops-size"] = 256 << 10 // refused without iops-total
+func limits(l hypervisor.Limits) map[string]any {
+	m := map[string]any{"iops-total": l.IOPS, "iops-total-max": 0, "iops-total-max-length": 1, "iops-size": 0, "bps-total": l.ThroughputMiBps << 20}
+	if l.IOPS > 0 {
+		m["iops-size"] = 256 << 10 // refused without iops-total
 	}
-	return l
+	if l.BurstIOPS > l.IOPS {
+		m["iops-total-max"], m["iops-total-max-length"] = l.BurstIOPS, hypervisor.BurstCredit/l.BurstIOPS // seconds
+	}
+	return m
 }
 
 // secret is a passphrase under the name QEMU knows it by.

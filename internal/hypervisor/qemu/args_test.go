@@ -56,7 +56,7 @@ func TestArgs(t *testing.T) {
 		{"own_loader_kvm_encrypted_limited_disk", func(m *hypervisor.Machine, l *Launch) {
 			l.KVM, m.Boot = true, hypervisor.Boot{}
 			m.Disks = append(m.Disks, hypervisor.Disk{Volume: "vol-00000000000000002", Path: "/volumes/data.qcow2", Secret: []byte("s"), BaseSecret: []byte("b"),
-				IOPS: 3000, ThroughputMiBps: 125})
+				Limits: hypervisor.Limits{IOPS: 100, BurstIOPS: 3000, ThroughputMiBps: 125}})
 			l.Secrets = map[string]int{"vol-00000000000000002-key": 6, "vol-00000000000000002-base": 7}
 		}},
 		{"uefi_resumed", func(m *hypervisor.Machine, l *Launch) {

@@ -1,0 +1,114 @@
+package guestimage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"slipway/internal/qcow2"
+)
+
+// Import says what an owner's image is to be called and what cannot be told from the file.
+type Import struct {
+	Name string
+	User string // who may log in; "" where the owner does not say
+	UEFI bool   // its loader wants UEFI
+}
+
+var importName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{2,59}$`)
+
+// ImportFile copies a qcow2 or raw disk that boots by its own loader. The same file under the same name is copied once; of
+// several files under one name the last is the image.
+func ImportFile(ctx context.Context, cacheDir, file string, as Import, progress func(string)) (Built, error) {
+	if err := need(map[string]string{"qemu-img": "qemu-utils"}); err != nil {
+		return Built{}, err
+	}
+	if !importName.MatchString(as.Name) {
+		return Built{}, fmt.Errorf("name %q: 3 to 60 of a-z, 0-9, dot and hyphen are a name, the first no dot and no hyphen", as.Name)
+	}
+	for _, ours := range []string{"tiny", "debian-12"} {
+		if as.Name == ours || strings.HasPrefix(as.Name, ours+"-") {
+			return Built{}, fmt.Errorf("name %q is that of an image which slipway makes: choose another", as.Name)
+		}
+	}
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return Built{}, err
+	}
+	format, err := diskFormat(file)
+	if err != nil {
+		return Built{}, err
+	}
+	progress("reading " + filepath.Base(file))
+	content, err := fileDigest(file)
+	if err != nil {
+		return Built{}, err
+	}
+	key := digest(as.Name, as.User, fmt.Sprint(as.UEFI), content)
+	return build(ctx, filepath.Join(cacheDir, as.Name+"-"+key[:12]), func(work string) (Built, error) {
+		progress("copying " + filepath.Base(file))
+		disk := filepath.Join(work, "root.qcow2")
+		if err := convert(ctx, format, file, disk); err != nil {
+			return Built{}, err
+		}
+		if err := bootable(ctx, disk); err != nil {
+			return Built{}, err
+		}
+		h, err := qcow2.Read(disk)
+		return Built{
+			Name: as.Name, Description: "imported from " + filepath.Base(file), RootDisk: disk, UEFI: as.UEFI,
+			SizeGiB: int((h.Size + 1<<30 - 1) >> 30), User: as.User, Digest: key,
+		}, err
+	})
+}
+
+// diskFormat is qcow2 or raw. A qcow2 file that names others is refused: what it names is not the owner's to hand over.
+func diskFormat(file string) (string, error) {
+	h, err := qcow2.Read(file)
+	switch {
+	case errors.Is(err, qcow2.ErrFormat):
+		return "raw", nil
+	case err != nil:
+		return "", err
+	case h.Backing != "" || h.ExternalData || h.Encrypted:
+		return "", fmt.Errorf("%s is an overlay, encrypted, or keeps its data in another file: make it stand alone by qemu-img convert", filepath.Base(file))
+	}
+	return "qcow2", nil
+}
+
+// bootable looks for the mark of a boot record, which disks for UEFI carry too. A compressed or truncated download has none.
+func bootable(ctx context.Context, disk string) error {
+	first := disk + ".first"
+	defer os.Remove(first)
+	if _, err := run(ctx, filepath.Dir(disk), "qemu-img", "dd", "-f", "qcow2", "-O", "raw", "bs=512", "count=1", "if="+disk, "of="+first); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(first)
+	if err != nil {
+		return err
+	}
+	if len(b) < 512 || b[510] != 0x55 || b[511] != 0xaa {
+		return errors.New("the file has no boot record: it is no disk that boots by itself (is it compressed?)")
+	}
+	return nil
+}
+
+func fileDigest(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
