@@ -7,7 +7,7 @@ import (
 )
 
 // world is what the calls of a test find: an instance that runs, one that is stopped, and what lies around them.
-type world struct{ running, stopped, image, key, group, vpc, subnet, volume, interfaceID, template string }
+type world struct{ running, stopped, image, key, group, vpc, subnet, volume, interfaceID, template, capacity, host, spot string }
 
 func newWorld(w *wire) world {
 	w.t.Helper()
@@ -30,6 +30,10 @@ func newWorld(w *wire) world {
 	o.template = w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "web", "LaunchTemplateData.InstanceType", "t3.micro")
 	w.must("versionNumber", "CreateLaunchTemplateVersion", "LaunchTemplateId", o.template, "SourceVersion", "1", "LaunchTemplateData.InstanceType", "t3.small")
 	w.must("groupId", "CreatePlacementGroup", "GroupName", "together", "Strategy", "cluster")
+	o.capacity = w.must("capacityReservationId", "CreateCapacityReservation", "InstanceType", "m5.large", "InstancePlatform", "Linux/UNIX", "InstanceCount", "2", "AvailabilityZone", "us-east-1b")
+	o.host = w.must("hostIdSet", "AllocateHosts", "AvailabilityZone", "us-east-1a", "InstanceFamily", "m5")
+	o.host = first(o.host, "item")
+	o.spot = w.must("spotInstanceRequestId", "RequestSpotInstances", "LaunchSpecification.ImageId", o.image, "LaunchSpecification.InstanceType", "t3.micro")
 	return o
 }
 
@@ -100,6 +104,16 @@ func (o world) dryRuns() map[string][]string {
 		"GetLaunchTemplateData":          {"InstanceId", o.running},
 		"CreatePlacementGroup":           {"GroupName", "apart", "Strategy", "spread"},
 		"DeletePlacementGroup":           {"GroupName", "together"},
+
+		"RequestSpotInstances":        {"LaunchSpecification.ImageId", o.image, "LaunchSpecification.InstanceType", "t3.micro"},
+		"CancelSpotInstanceRequests":  {"SpotInstanceRequestId.1", o.spot},
+		"CreateCapacityReservation":   {"InstanceType", "m5.large", "InstancePlatform", "Linux/UNIX", "InstanceCount", "2", "AvailabilityZone", "us-east-1b"},
+		"ModifyCapacityReservation":   {"CapacityReservationId", o.capacity, "InstanceCount", "3"},
+		"CancelCapacityReservation":   {"CapacityReservationId", o.capacity},
+		"GetCapacityReservationUsage": {"CapacityReservationId", o.capacity},
+		"AllocateHosts":               {"AvailabilityZone", "us-east-1a", "InstanceFamily", "m5"},
+		"ModifyHosts":                 {"HostId.1", o.host, "AutoPlacement", "off"},
+		"ReleaseHosts":                {"HostId.1", o.host},
 	}
 }
 
