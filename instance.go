@@ -79,6 +79,13 @@ type BlockDevice struct {
 	Detaching           bool `json:",omitempty"`
 }
 
+// InstanceStore is a disk of the instance type's own: empty at each start, gone at each stop.
+type InstanceStore struct {
+	Virtual string // ephemeral0…
+	Device  string // as mapped; "" where the type's stores need no mapping
+	SizeGB  int64
+}
+
 // MetadataOptions steer the instance metadata service (reference, 2.3).
 type MetadataOptions struct {
 	HTTPTokens   string // optional | required
@@ -143,12 +150,14 @@ type Instance struct {
 	Force            bool      `json:",omitempty"` // the stop that is wanted shall not wait for the guest
 	Hibernated       bool      `json:",omitempty"` // memory is saved; the next start resumes it
 	StatusSince      time.Time `json:",omitzero"`  // when the status checks last changed
+	Recovered        time.Time `json:",omitzero"`  // when its machine had died and was started again
 	Reachable        string    `json:",omitempty"` // instance status check: "", passed, failed
 
-	VPC        VPCID         `json:",omitempty"`
-	Subnet     SubnetID      `json:",omitempty"`
-	Interfaces []InterfaceID `json:",omitempty"` // by device index
-	Volumes    []BlockDevice `json:",omitempty"`
+	VPC        VPCID           `json:",omitempty"`
+	Subnet     SubnetID        `json:",omitempty"`
+	Interfaces []InterfaceID   `json:",omitempty"` // by device index
+	Volumes    []BlockDevice   `json:",omitempty"`
+	Stores     []InstanceStore `json:",omitempty"`
 
 	// EC2-Classic, which has no ENI.
 	ClassicIP     netip.Addr        `json:",omitzero"`

@@ -59,6 +59,36 @@ type InstanceDisk struct {
 // Family is the part of the name before the dot.
 func (t *InstanceType) Family() string { f, _, _ := strings.Cut(t.Name, "."); return f }
 
+// Stores are the type's instance store disks in order.
+func (t *InstanceType) Stores() []InstanceStore {
+	var out []InstanceStore
+	for _, d := range t.Disks {
+		for range d.Count {
+			out = append(out, InstanceStore{Virtual: fmt.Sprintf("ephemeral%d", len(out)), SizeGB: d.SizeGB})
+		}
+	}
+	return out
+}
+
+// NVMeStores says whether the stores are NVMe disks, which every instance of the type has without a mapping.
+func (t *InstanceType) NVMeStores() bool { return t.Hypervisor == "nitro" || t.Family() == "i3" }
+
+// Baseline is the share of each vCPU that a burstable type earns, as AWS publishes it; 1 for all others.
+func (t *InstanceType) Baseline() float64 {
+	if !t.Burstable {
+		return 1
+	}
+	_, size, _ := strings.Cut(t.Name, ".")
+	share := map[string]float64{"nano": 0.05, "micro": 0.10, "small": 0.20, "medium": 0.20, "large": 0.30, "xlarge": 0.40, "2xlarge": 0.40}[size]
+	if t.Family() == "t2" {
+		share = map[string]float64{"nano": 0.05, "micro": 0.10, "small": 0.20, "medium": 0.20, "large": 0.30, "xlarge": 0.225, "2xlarge": 0.17}[size]
+	}
+	if share == 0 {
+		return 0.1
+	}
+	return share
+}
+
 // DefaultCredits is what a burstable type has when nobody says: T2 standard, later ones unlimited.
 func (t *InstanceType) DefaultCredits() string {
 	switch {

@@ -81,6 +81,14 @@ type liveState struct {
 	heard     bool      // the guest has asked for metadata in this boot
 	probed    time.Time
 	reachable bool
+
+	// CPU credits, of a burstable type without unlimited ones.
+	baseline float64 // what each vCPU earns; 0: none are counted
+	vcpus    int
+	balance  time.Duration // CPU time that may be used beyond what is earned
+	used     time.Duration // when last looked at
+	looked   time.Time
+	limited  bool
 }
 
 type reported struct {
@@ -109,6 +117,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	wg.Go(func() { a.queue.Run(ctx, a.limits.Workers) })
 	wg.Go(func() { a.listen(ctx) })
 	wg.Go(func() { a.probe(ctx) })
+	wg.Go(func() { a.meter(ctx) })
 	a.lookAround(ctx)
 	err := a.api.Changes(ctx, a.host.ID, func(refs []hostapi.Ref) {
 		for _, r := range refs {

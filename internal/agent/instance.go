@@ -74,6 +74,7 @@ func (a *Agent) run(ctx context.Context, want hostapi.Assignment, have *hypervis
 		}
 		rec.Reboots = want.Reboots
 	}
+	a.with(want.ID, func(l *liveState) { l.baseline, l.vcpus = want.Baseline, want.Cores*want.Threads })
 	if err := a.networks.ensure(ctx, a, want.VPC, want.Interfaces); err != nil {
 		return 0, err
 	}
@@ -102,7 +103,9 @@ func (a *Agent) start(ctx context.Context, want hostapi.Assignment) error {
 		if err = a.record.Put(want.ID, Record{Boots: want.Boots, Reboots: want.Reboots, VPC: want.VPC}); err != nil {
 			return err
 		}
-		a.with(want.ID, func(l *liveState) { *l = liveState{heard: l.heard} })
+		a.with(want.ID, func(l *liveState) {
+			*l = liveState{heard: l.heard, baseline: want.Baseline, vcpus: want.Cores * want.Threads, balance: launchCredit(want.Cores * want.Threads)}
+		})
 		done("running")
 		return a.tell(ctx, want, hostapi.Report{Phase: hostapi.PhaseRunning, Steps: steps, Disks: volumeIDs(want), NICs: interfaceIDs(want)})
 	}
@@ -148,8 +151,8 @@ func (a *Agent) bringUp(ctx context.Context, want hostapi.Assignment, done func(
 func (a *Agent) machine(ctx context.Context, want hostapi.Assignment) (hypervisor.Machine, error) {
 	m := hypervisor.Machine{
 		ID: want.ID, UUID: want.UUID, InstanceType: want.Type, Cores: want.Cores, ThreadsPerCore: want.Threads,
-		MemoryMiB: want.MemoryMiB, CPUShare: want.CPUShare,
-		Boot: hypervisor.Boot{Kernel: a.disks.BootFile(want.Boot.Kernel), Initrd: a.disks.BootFile(want.Boot.Initrd), Append: want.Boot.Append, UEFI: want.Boot.UEFI},
+		MemoryMiB: want.MemoryMiB,
+		Boot:      hypervisor.Boot{Kernel: a.disks.BootFile(want.Boot.Kernel), Initrd: a.disks.BootFile(want.Boot.Initrd), Append: want.Boot.Append, UEFI: want.Boot.UEFI},
 	}
 	for _, v := range want.Volumes {
 		d, err := a.disk(ctx, v)

@@ -60,7 +60,7 @@ type Assignment struct {
 	Cores         int
 	Threads       int
 	MemoryMiB     int
-	CPUShare      float64
+	Baseline      float64 // of a burstable type without unlimited credits: what each vCPU earns; 0: no credits are counted
 	Boot          slipway.Boot
 	Volumes       []Volume // the root first
 	Interfaces    []dataplane.Port

@@ -37,6 +37,9 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 		Type: in.Type, UUID: UUID(in.ID), Cores: int(in.Cores), Threads: int(in.ThreadsPerCore), MemoryMiB: int(kind.MemoryMiB), Boot: in.Boot,
 		AdmittedAt: in.LaunchTime, Refuse: in.Fault,
 	}
+	if in.CPUCredits == "standard" {
+		a.Baseline = kind.Baseline()
+	}
 	scope := state.Scope{Account: in.Account, Region: in.Region}
 	for _, b := range in.Volumes {
 		v := state.Volumes.See(r, scope, string(b.Volume))
@@ -52,6 +55,14 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 			a.Volumes = append([]hostapi.Volume{w}, a.Volumes...)
 		} else {
 			a.Volumes = append(a.Volumes, w)
+		}
+	}
+	for i, s := range in.Stores {
+		a.Volumes = append(a.Volumes, hostapi.Volume{ID: storeID(in.ID, i), Device: s.Device, SizeGiB: int(s.SizeGB*1e9>>30) + 1, Ephemeral: true})
+	}
+	if in.Wanted == slipway.WantTerminated {
+		for i := range in.Stores {
+			a.DeleteVolumes = append(a.DeleteVolumes, storeID(in.ID, i))
 		}
 	}
 	ports := ports(r, in)
@@ -71,6 +82,12 @@ func UUID(id slipway.InstanceID) string {
 	h := sha256.Sum256([]byte(id))
 	x := hex.EncodeToString(h[:])
 	return "ec2" + x[3:8] + "-" + x[8:12] + "-4" + x[13:16] + "-a" + x[17:20] + "-" + x[20:32]
+}
+
+// storeID names an instance store as if it were a volume; nobody but the host sees it.
+func storeID(id slipway.InstanceID, n int) slipway.VolumeID {
+	h := sha256.Sum256(fmt.Appendf(nil, "%s store %d", id, n))
+	return slipway.VolumeID("vol-e" + hex.EncodeToString(h[:8]))
 }
 
 func volume(r store.Reader, v *slipway.Volume) hostapi.Volume {
@@ -138,6 +155,11 @@ func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) 
 		if b.Device != in.RootDevice && !b.Detaching {
 			n++
 			m.Devices["ebs"+strconv.Itoa(n)] = strings.TrimPrefix(b.Device, "/dev/")
+		}
+	}
+	for _, s := range in.Stores {
+		if s.Device != "" {
+			m.Devices[s.Virtual] = strings.TrimPrefix(s.Device, "/dev/")
 		}
 	}
 	for i, p := range ports {

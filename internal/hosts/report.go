@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"slipway"
 	"slipway/internal/hostapi"
@@ -73,6 +74,11 @@ func (s *Service) observe(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 	case hostapi.PhasePowerOff:
 		return s.ended(tx, in, slipway.ReasonInstanceShutdown)
 	case hostapi.PhaseDied:
+		if in.State == slipway.Running && in.AutoRecovery != "disabled" && s.now().Sub(in.Recovered) > recoveryPause {
+			s.log.Warn("machine died: its instance is recovered", "instance", in.ID, "why", r.Reason.Message)
+			in.Boots, in.Recovered, in.Reachable = in.Boots+1, s.now(), ""
+			return nil
+		}
 		if in.State == slipway.Running || in.State == slipway.Pending {
 			in.Wanted = slipway.WantStopped
 			return s.stopped(tx, in, r.Reason)
@@ -95,6 +101,9 @@ func (s *Service) observe(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 	}
 	return nil
 }
+
+// recoveryPause is how long a recovered machine must live for the next death to be recovered too.
+const recoveryPause = 5 * time.Minute
 
 func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) error {
 	in.Metadata.Applied = true

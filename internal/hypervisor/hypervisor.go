@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"time"
 
 	"slipway"
 )
@@ -113,6 +114,12 @@ type Driver interface {
 	Serial(ctx context.Context, id slipway.InstanceID) (io.ReadWriteCloser, error)
 	// Screen is the guest's screen as PNG; wake presses a harmless key first, lest the screen be blanked.
 	Screen(ctx context.Context, id slipway.InstanceID, wake bool) ([]byte, error)
+
+	// CPUTime is how much CPU time the machine's process has used since it began.
+	CPUTime(ctx context.Context, id slipway.InstanceID) (time.Duration, error)
+	// LimitCPU bounds a running machine to so many of the host's CPUs; 0 lifts the bound. Where the host has no control groups
+	// it has no effect, which the driver said when it began.
+	LimitCPU(ctx context.Context, id slipway.InstanceID, cpus float64) error
 
 	AttachDisk(ctx context.Context, id slipway.InstanceID, d Disk) error
 	DetachDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID) error

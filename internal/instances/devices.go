@@ -26,6 +26,10 @@ var deviceName = regexp.MustCompile(`^(/dev/)?(sd[a-z][1-9]?[0-9]?|xvd[a-z][a-z]
 // findDevices lays the request's mapping over the image's, by device name (reference, section 6). The template's has been
 // merged into the request's before.
 func (l *launch) findDevices() error {
+	l.stores = nil
+	if l.kind.NVMeStores() {
+		l.stores = l.kind.Stores()
+	}
 	var names []string
 	merged := map[string]slipway.Mapping{}
 	for _, layer := range [][]slipway.Mapping{l.image.Devices, l.spec.Devices} {
@@ -46,6 +50,9 @@ func (l *launch) findDevices() error {
 		if !deviceName.MatchString(name) {
 			return slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Invalid device name %s", name)
 		}
+		if m.Virtual != "" && !l.kind.NVMeStores() {
+			l.store(m)
+		}
 		if m.NoDevice || m.Virtual != "" {
 			continue // an instance store beyond what the type has is ignored, as EC2 does
 		}
@@ -63,6 +70,16 @@ func (l *launch) findDevices() error {
 		}
 	}
 	return nil
+}
+
+// store maps one of the type's instance stores, if it has as many.
+func (l *launch) store(m slipway.Mapping) {
+	for _, s := range l.kind.Stores() {
+		if s.Virtual == m.Virtual {
+			s.Device = m.Device
+			l.stores = append(l.stores, s)
+		}
+	}
 }
 
 // over lays one entry over a lower one, member by member.

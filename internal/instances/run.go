@@ -85,6 +85,7 @@ type launch struct {
 	ports   []port // by device index; none in EC2-Classic
 	groups  []slipway.SecurityGroupID
 	devices []device
+	stores  []slipway.InstanceStore
 	group   *slipway.PlacementGroup
 	options slipway.MetadataOptions
 	notes   map[string]string
@@ -180,11 +181,8 @@ func (l *launch) findZone() error {
 func (l *launch) fits() error {
 	t, s := l.kind, &l.spec
 	if s.Cores != 0 {
-		if s.Cores < 1 || s.Cores > t.Cores {
-			return slipway.Errorf(slipway.InvalidParameterValue, "The number of cores %d is not valid for instance type %s: it must be 1 to %d.", s.Cores, t.Name, t.Cores)
-		}
-		if !slices.Contains(t.ValidThreads, s.Threads) {
-			return slipway.Errorf(slipway.InvalidParameterValue, "The number of threads per core %d is not valid for instance type %s.", s.Threads, t.Name)
+		if err := checkCPU(t, s.Cores, s.Threads); err != nil {
+			return err
 		}
 	}
 	if s.CPUCredits != "" && !t.Burstable {
@@ -446,7 +444,7 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 		Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop, ShutdownBehavior: s.ShutdownBehavior,
 		Metadata: l.options, Placement: s.Placement, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore,
 		AutoRecovery: s.AutoRecovery, CapacityPreference: s.CapacityPreference, CapacityTarget: s.CapacityTarget, Hibernation: s.Hibernation, Licenses: s.Licenses,
-		Fault: l.fault, Profile: s.ProfileARN, ProfileID: s.ProfileName, Tags: s.Tags["instance"],
+		Stores: l.stores, Fault: l.fault, Profile: s.ProfileARN, ProfileID: s.ProfileName, Tags: s.Tags["instance"],
 	}
 	if in.ShutdownBehavior == "" {
 		in.ShutdownBehavior = "stop"

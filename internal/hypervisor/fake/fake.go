@@ -501,6 +501,19 @@ func (d *Driver) DetachDisk(ctx context.Context, id slipway.InstanceID, v slipwa
 	})
 }
 
+// CPUTime is nothing: nobody computes here.
+func (d *Driver) CPUTime(ctx context.Context, id slipway.InstanceID) (time.Duration, error) {
+	return 0, d.live(ctx, id, func(*Host, *machine) error { return nil })
+}
+
+// LimitCPU changes the share that the machine was started with.
+func (d *Driver) LimitCPU(ctx context.Context, id slipway.InstanceID, cpus float64) error {
+	return d.live(ctx, id, func(_ *Host, m *machine) error {
+		m.spec.CPUShare = cpus / float64(max(m.spec.Cores*m.spec.ThreadsPerCore, 1))
+		return nil
+	})
+}
+
 // LimitDisk changes a disk's throttle.
 func (d *Driver) LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, l hypervisor.Limits) error {
 	return d.onDisk(ctx, id, v, func(disk *hypervisor.Disk) { disk.Limits = l })

@@ -43,6 +43,7 @@ func Run(t *testing.T, newHarness func(tb testing.TB) Harness) {
 		{"absent machines: undoing is nil, asking is an error", absentMachine},
 		{"a machine that cannot start is not left behind", badStart},
 		{"disks come, change and go while the guest runs", disks},
+		{"CPU time is counted and bounded", cpu},
 		{"network cards come and go while the guest runs", nics},
 		{"the guest is restarted by request and by force", restart},
 		{"a suspended machine resumes where it was", suspend},
@@ -313,6 +314,23 @@ func badStart(c *check) {
 	c.quiet()
 	m.NICs = nil
 	c.must("Start once the cause is gone", c.d.Start(c.Context(), m))
+}
+
+func cpu(c *check) {
+	m := c.started()
+	ctx := c.Context()
+	if used, err := c.d.CPUTime(ctx, m.ID); err != nil || used < 0 {
+		c.Errorf("CPUTime = %v, %v", used, err)
+	}
+	c.must("LimitCPU", c.d.LimitCPU(ctx, m.ID, 0.5))
+	c.must("LimitCPU to none", c.d.LimitCPU(ctx, m.ID, 0))
+	nobody := slipway.NewInstanceID()
+	if _, err := c.d.CPUTime(ctx, nobody); err == nil {
+		c.Error("CPUTime of a machine that does not run: got no error")
+	}
+	if err := c.d.LimitCPU(ctx, nobody, 1); err == nil {
+		c.Error("LimitCPU of a machine that does not run: got no error")
+	}
 }
 
 func disks(c *check) {
