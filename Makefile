@@ -39,6 +39,7 @@ race:
 # Writes internal/ec2wire anew from tools/wiregen/schema.json.gz.
 generate:
 	cd tools && $(GO) run ./wiregen
+	$(GO) test ./cmd/slipway -run CoverageDocument -update
 
 # Takes the schema anew out of npm's @aws-sdk/client-ec2; needs node and npm.
 SDK := 3.1169.0

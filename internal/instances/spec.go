@@ -69,6 +69,8 @@ func refused(_ *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 			return slipway.Errorf(slipway.InvalidRamDiskIDMalformed, "Invalid id: %q (expecting \"ari-...\")", *in.RamdiskId)
 		}
 		return slipway.Errorf(slipway.InvalidAMIIDNotFound, "The image id '[%s]' does not exist", *in.RamdiskId)
+	case in.Monitoring != nil && len(in.Monitoring.MetricCategoryIds) > 0:
+		return no("Monitoring.MetricCategoryId", "there is no CloudWatch here.")
 	case len(in.ElasticGpuSpecification) > 0:
 		return no("ElasticGpuSpecification", "elastic GPUs ended in January 2024.")
 	case len(in.ElasticInferenceAccelerators) > 0:
@@ -289,9 +291,11 @@ func readNetwork(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		return err
 	}
 	n.IPv6Count, n.PrimaryIPv6 = shape.Get(in.Ipv6AddressCount), shape.Get(in.EnablePrimaryIpv6)
-	if n.IPv6, err = addresses6(in.Ipv6Addresses); err != nil {
+	primary := false
+	if n.IPv6, primary, err = addresses6(in.Ipv6Addresses); err != nil {
 		return err
 	}
+	n.PrimaryIPv6 = n.PrimaryIPv6 || primary
 	return readInterfaces(s, in)
 }
 
@@ -331,16 +335,23 @@ func address(in *string, parameter string) (netip.Addr, error) {
 	return ip, nil
 }
 
-func addresses6(in []ec2wire.InstanceIpv6Address) ([]netip.Addr, error) {
-	var out []netip.Addr
+// addresses6 are the IPv6 addresses, the one marked as primary first.
+func addresses6(in []ec2wire.InstanceIpv6Address) (out []netip.Addr, primary bool, err error) {
 	for _, a := range in {
 		ip, err := netip.ParseAddr(shape.Get(a.Ipv6Address))
 		if err != nil || !ip.Is6() {
-			return nil, slipway.Invalid(shape.Get(a.Ipv6Address), "ipv6Address", "Invalid IPv6 address.")
+			return nil, false, slipway.Invalid(shape.Get(a.Ipv6Address), "ipv6Address", "Invalid IPv6 address.")
 		}
-		out = append(out, ip)
+		if !shape.Get(a.IsPrimaryIpv6) {
+			out = append(out, ip)
+			continue
+		}
+		if primary {
+			return nil, false, slipway.Errorf(slipway.InvalidParameterValue, "Only one IPv6 address may be primary.")
+		}
+		primary, out = true, append([]netip.Addr{ip}, out...)
 	}
-	return out, nil
+	return out, primary, nil
 }
 
 // readDevices reads the block device mapping of the request.
@@ -375,8 +386,8 @@ func Mappings(in []ec2wire.BlockDeviceMapping) ([]slipway.Mapping, error) {
 				return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter BlockDeviceMapping.Ebs.OutpostArn is not supported: there are no Outposts here.")
 			case shape.Get(e.EbsCardIndex) != 0:
 				return nil, slipway.Errorf(slipway.Unsupported, "The parameter BlockDeviceMapping.Ebs.EbsCardIndex is not supported: instance types here have one EBS card.")
-			case e.VolumeInitializationRate != nil && (*e.VolumeInitializationRate < 100 || *e.VolumeInitializationRate > 300):
-				return nil, slipway.Errorf(slipway.InvalidParameterValue, "The volume initialization rate must be 100 to 300 MiB/s.")
+			case e.VolumeInitializationRate != nil:
+				return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter BlockDeviceMapping.Ebs.VolumeInitializationRate is not supported: volumes here need no initialization, they read from their snapshot at once.")
 			case shape.Get(e.KmsKeyId) != "" && e.Encrypted != nil && !*e.Encrypted:
 				return nil, slipway.Errorf(slipway.InvalidParameterDependency, "The parameter [KmsKeyId] requires the parameter Encrypted to be set.")
 			}

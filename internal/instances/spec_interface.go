@@ -53,6 +53,9 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 		return n, slipway.Errorf(slipway.InvalidParameterValue, "Network card index %d is invalid: instance types here have one network card.", n.Card)
 	case shape.Get(w.AssociateCarrierIpAddress):
 		return n, slipway.Errorf(slipway.UnsupportedOperation, "The parameter NetworkInterface.AssociateCarrierIpAddress is not supported: there are no Wavelength zones here.")
+	case w.EnaSrdSpecification != nil && !shape.Get(w.EnaSrdSpecification.EnaSrdEnabled) && w.EnaSrdSpecification.EnaSrdUdpSpecification != nil &&
+		shape.Get(w.EnaSrdSpecification.EnaSrdUdpSpecification.EnaSrdUdpEnabled):
+		return n, combination("The parameter enaSrdUdpEnabled requires enaSrdEnabled.")
 	case w.EnaSrdSpecification != nil && shape.Get(w.EnaSrdSpecification.EnaSrdEnabled):
 		return n, slipway.Errorf(slipway.Unsupported, "The parameter NetworkInterface.EnaSrdSpecification is not supported on this instance type.")
 	case w.EnaQueueCount != nil:
@@ -125,9 +128,11 @@ func interfaceAddresses(n *slipway.LaunchInterface, w *ec2wire.InstanceNetworkIn
 	case n.Prefix6Count > 0 && len(w.Ipv6Prefixes) > 0:
 		return combination("The parameter ipv6Prefixes cannot be used with the parameter ipv6PrefixCount")
 	}
-	if n.IPv6, err = addresses6(w.Ipv6Addresses); err != nil {
+	primary := false
+	if n.IPv6, primary, err = addresses6(w.Ipv6Addresses); err != nil {
 		return err
 	}
+	n.PrimaryIPv6 = n.PrimaryIPv6 || primary
 	for _, p := range w.Ipv4Prefixes {
 		prefix, err := netip.ParsePrefix(shape.Get(p.Ipv4Prefix))
 		if err != nil {

@@ -1,0 +1,282 @@
+package main
+
+import (
+	_ "embed"
+	"flag"
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/interfaces"
+	"slipway/internal/state"
+	"slipway/internal/store"
+	"slipway/internal/vpcs"
+)
+
+var update = flag.Bool("update", false, "rewrite generated documents")
+
+//go:embed coverage.tsv
+var coverageTSV string
+
+// covered is a row of the table: what becomes of one member of RunInstances. expect is how it shows: element=value in what
+// DescribeInstances says of the launch (volume: in DescribeVolumes), -element for its absence, !Code for a refusal, or the test that shows the effect.
+type covered struct{ member, status, what, params, expect string }
+
+func coverage(t testing.TB) []covered {
+	t.Helper()
+	var out []covered
+	for i, line := range strings.Split(strings.TrimSpace(coverageTSV), "\n") {
+		cells := strings.Split(line, "\t")
+		if len(cells) != 5 {
+			t.Fatalf("coverage.tsv, line %d: %d cells, want 5", i+1, len(cells))
+		}
+		if i > 0 {
+			out = append(out, covered{cells[0], cells[1], cells[2], cells[3], cells[4]})
+		}
+	}
+	return out
+}
+
+// members are the request's leaves.
+func members(prefix string, t reflect.Type) []string {
+	var out []string
+	for i := range t.NumField() {
+		f, at := t.Field(i), t.Field(i).Type
+		for at.Kind() == reflect.Pointer || at.Kind() == reflect.Slice && at.Elem().Kind() != reflect.Uint8 {
+			at = at.Elem()
+		}
+		if at.Kind() == reflect.Struct && at != reflect.TypeFor[time.Time]() {
+			out = append(out, members(prefix+f.Name+".", at)...)
+			continue
+		}
+		out = append(out, prefix+f.Name)
+	}
+	return out
+}
+
+func TestCoverageNamesEveryMember(t *testing.T) {
+	want := members("", reflect.TypeFor[ec2wire.RunInstancesRequest]())
+	seen := map[string]bool{}
+	for _, c := range coverage(t) {
+		if seen[c.member] || !slices.Contains(want, c.member) {
+			t.Errorf("%s is there twice, or is no member of RunInstances", c.member)
+		}
+		seen[c.member] = true
+		if c.status != "honoured" && c.status != "refused" || c.expect == "" || c.status == "refused" && !strings.HasPrefix(c.expect, "!") {
+			t.Errorf("%s: %q is neither honoured nor refused, or shows nothing (%q)", c.member, c.status, c.expect)
+		}
+	}
+	for _, m := range want {
+		if !seen[m] {
+			t.Errorf("%s is not in coverage.tsv: it has its effect, or is refused by name", m)
+		}
+	}
+}
+
+// TestEveryMemberHasItsEffectOrItsRefusal sends each member and looks for what the table says of it.
+func TestEveryMemberHasItsEffectOrItsRefusal(t *testing.T) {
+	w := newWire(t)
+	o := newWorld(w)
+	names := w.names(o)
+	tests, err := exec.Command("grep", "-rhoE", "^func Test[A-Za-z0-9_]+", "--include=*_test.go", "../..").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range coverage(t) {
+		t.Run(c.member, func(t *testing.T) {
+			params := url.Values{"ImageId": {o.image}, "InstanceType": {"t3.micro"}, "MinCount": {"1"}, "MaxCount": {"1"}}
+			for pair := range strings.SplitSeq(names.Replace(c.params), "&") {
+				if k, v, ok := strings.Cut(pair, "="); ok {
+					params.Set(k, v)
+				}
+			}
+			var list []string
+			for k := range params {
+				list = append(list, k, params.Get(k))
+			}
+			a := w.call("RunInstances", list...)
+			expect := names.Replace(c.expect)
+			if code, refused := strings.CutPrefix(expect, "!"); refused {
+				if a.code != code || c.status == "refused" && !isNamed(c.member, a.message) {
+					t.Errorf("got %d %s %q, want %s naming %s", a.status, a.code, a.message, code, c.member)
+				}
+				return
+			}
+			if a.status != 200 {
+				t.Fatalf("%v: %d %s %s", list, a.status, a.code, a.message)
+			}
+			id := first(a.body, "instanceId")
+			defer func() {
+				if w.call("TerminateInstances", "InstanceId.1", id).status == 200 {
+					w.await(id, "terminated")
+				}
+			}()
+			body := a.body
+			if c.member != "ClientToken" {
+				w.await(id, "running")
+				body = w.call("DescribeInstances", "Filter.1.Name", "reservation-id", "Filter.1.Value.1", first(a.body, "reservationId")).body
+			}
+			if test, by := strings.CutPrefix(expect, "test:"); by {
+				if !strings.Contains(string(tests), "func "+test+"\n") {
+					t.Errorf("there is no %s", test)
+				}
+				return
+			}
+			if absent, ok := strings.CutPrefix(expect, "-"); ok {
+				if strings.Contains(body, absent) {
+					t.Errorf("%s shows in %s", absent, body)
+				}
+				return
+			}
+			if volume, ok := strings.CutPrefix(expect, "volume:"); ok {
+				expect = volume
+				body = w.call("DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", id).body
+			}
+			element, value, _ := strings.Cut(expect, "=")
+			want := "<" + element + ">" + value + "</" + element + ">"
+			if value == "*" {
+				want = "<" + element + ">"
+			}
+			if !strings.Contains(body, want) {
+				t.Errorf("%s does not show in %s", want, body)
+			}
+		})
+	}
+}
+
+// ownWords are refusals that EC2 itself words without the member's name.
+var ownWords = map[string]string{"AdditionalInfo": "Bad property set", "KernelId": "The image id '[aki-", "RamdiskId": "The image id '[ari-"}
+
+// isNamed says whether a refusal names the member, or the structure that it is a part of.
+func isNamed(member, message string) bool {
+	if own, ok := ownWords[member]; ok {
+		return strings.Contains(message, own)
+	}
+	for part := range strings.SplitSeq(member, ".") {
+		if strings.Contains(strings.ToLower(message), strings.ToLower(strings.TrimSuffix(part, "s"))) {
+			return true
+		}
+	}
+	return false
+}
+
+// names makes what the table's placeholders stand for.
+func (w *wire) names(o world) *strings.Replacer {
+	w.t.Helper()
+	scope := state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}
+	ids := map[string]string{}
+	for s := range state.Subnets.All(w.dev.db.Local(), scope) {
+		if s.Zone == "us-east-1a" {
+			ids["$SUBNET"] = string(s.ID)
+		}
+	}
+	err := w.dev.db.Update(w.t.Context(), func(tx store.Tx) error {
+		block := vpcs.NewIPv6Range()
+		sub, err := state.Subnets.Get(tx, scope, ids["$SUBNET"])
+		if err != nil {
+			return err
+		}
+		vpc, err := state.VPCs.Get(tx, scope, string(sub.VPC))
+		if err != nil {
+			return err
+		}
+		vpc.IPv6 = append(vpc.IPv6, vpcs.NewCIDR(block))
+		sub.IPv6 = vpcs.NewCIDR(netip.PrefixFrom(block.Addr(), 64))
+		base := block.Addr().As16()
+		base[15] = 0x55
+		ids["$IP6"] = netip.AddrFrom16(base).String()
+		base[15], base[9] = 0, 7
+		ids["$PREFIX6"] = netip.PrefixFrom(netip.AddrFrom16(base), 80).String()
+		ids["$PREFIX"] = netip.PrefixFrom(sub.CIDR.Addr(), 28).String()
+		ids["$PREFIX"] = strings.Replace(ids["$PREFIX"], ".0/28", ".240/28", 1)
+		ids["$IP"] = strings.Replace(sub.CIDR.Addr().String(), ".0.0", ".9.9", 1)
+		eni, err := interfaces.Create(tx, interfaces.Wanted{Subnet: sub, Groups: []slipway.SecurityGroupID{slipway.SecurityGroupID(o.group)}}, time.Now())
+		if err != nil {
+			return err
+		}
+		ids["$ENI"] = string(eni.ID)
+		for _, err := range []error{state.VPCs.Put(tx, vpc), state.Subnets.Put(tx, sub), state.Interfaces.Put(tx, eni)} {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for im := range state.Images.All(w.dev.db.Local(), state.Global) {
+		ids["$SNAP"] = string(im.Devices[0].Snapshot)
+	}
+	w.must("groupId", "CreatePlacementGroup", "GroupName", "parts", "Strategy", "partition", "PartitionCount", "3")
+	_, own, _ := strings.Cut(w.call("DescribePlacementGroups", "GroupName.1", "together").body, "<groupId>")
+	ids["$PG"], _, _ = strings.Cut(own, "</groupId>")
+	ids["$IMAGE"], ids["$KEY"], ids["$GROUP"], ids["$TEMPLATE"], ids["$HOST"], ids["$CR"] = o.image, o.key, o.group, o.template, o.host, o.capacity
+	var pairs []string
+	for _, k := range slices.SortedFunc(maps.Keys(ids), func(a, b string) int { return len(b) - len(a) }) {
+		pairs = append(pairs, k, ids[k])
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// TestCoverageDocumentIsFresh: docs/coverage.md says what the tables say; -update writes it.
+func TestCoverageDocumentIsFresh(t *testing.T) {
+	w := newWire(t)
+	var b strings.Builder
+	actions := w.all.actions()
+	fmt.Fprintf(&b, "# What slipway covers of EC2\n\nGenerated by `go test ./cmd/slipway -run Coverage -update` from the action table and coverage.tsv, which tests hold to what the API does.\n\n")
+	rows := coverage(t)
+	refused := 0
+	for _, c := range rows {
+		if c.status == "refused" {
+			refused++
+		}
+	}
+	fmt.Fprintf(&b, "## RunInstances, member by member\n\n%d members with their sub-members: %d have their effect, %d are refused by name.\n\n| member | | effect, or reason | refusal |\n|---|---|---|---|\n", len(rows), len(rows)-refused, refused)
+	for _, c := range rows {
+		code := ""
+		if c.status == "refused" {
+			code = "`" + c.expect[1:] + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c.member, c.status, c.what, code)
+	}
+	fmt.Fprintf(&b, "\n## Actions that are served: %d\n\nEach honours DryRun.\n\n", len(actions))
+	for _, name := range slices.Sorted(maps.Keys(actions)) {
+		fmt.Fprintf(&b, "`%s`\n", name)
+	}
+	fmt.Fprintf(&b, "\nOf other services, on the same listener:")
+	front := w.dev.front(w.all)
+	for _, service := range slices.Sorted(maps.Keys(front.Services)) {
+		fmt.Fprintf(&b, " %s", service)
+	}
+	var others []string
+	for name := range ec2wire.KnownActions {
+		if actions[name] == nil {
+			others = append(others, name)
+		}
+	}
+	slices.Sort(others)
+	fmt.Fprintf(&b, ".\n\n## Actions that EC2 has and slipway answers with `UnsupportedOperation`: %d\n\n", len(others))
+	for _, name := range others {
+		fmt.Fprintf(&b, "`%s`\n", name)
+	}
+	const path = "../../docs/coverage.md"
+	if *update {
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != b.String() {
+		t.Errorf("docs/coverage.md is stale (%v): run `make generate`", err)
+	}
+}
