@@ -58,6 +58,6 @@ fuzz:
 
 bench: deps build
 	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -v -count=1 -timeout 20m -run 'TestBench' ./test/e2e
-	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query ./internal/accounts
+	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query ./internal/accounts ./cmd/slipway
 
 check: lint test

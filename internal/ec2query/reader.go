@@ -23,7 +23,8 @@ const (
 // Reader is a form, or a part of it below a name, as a tree: "Filter.1.Value.2" is four levels. It remembers what was asked
 // for, so that what nobody asked for can be refused.
 type Reader struct {
-	path     string
+	parent   *Reader
+	name     string // below parent
 	value    string
 	has      bool // a value stands here
 	used     bool
@@ -71,12 +72,7 @@ func newReader(form url.Values, members bool) (*Reader, error) {
 		for part := range strings.SplitSeq(name, ".") {
 			next := at.children[part]
 			if next == nil {
-				next = &Reader{members: members, faults: root.faults}
-				if at.path == "" {
-					next.path = part
-				} else {
-					next.path = at.path + "." + part
-				}
+				next = &Reader{parent: at, name: part, members: members, faults: root.faults}
 				if at.children == nil {
 					at.children = map[string]*Reader{}
 				}
@@ -87,6 +83,14 @@ func newReader(form url.Values, members bool) (*Reader, error) {
 		at.value, at.has = values[0], true
 	}
 	return root, nil
+}
+
+// path is the parameter's whole name.
+func (r *Reader) path() string {
+	if r.parent == nil || r.parent.parent == nil {
+		return r.name
+	}
+	return r.parent.path() + "." + r.name
 }
 
 // Err is the first thing wrong with the form once it has been read: a name that nothing asked for, then a value that is none.
@@ -130,7 +134,7 @@ func Resend(sent map[string]string) (*Reader, error) {
 // stranger is the first name in order that stands in the form and was not asked for.
 func (r *Reader) stranger() string {
 	if r.has && !r.used {
-		return r.path
+		return r.path()
 	}
 	first := ""
 	for _, c := range r.children {
@@ -152,7 +156,7 @@ func (r *Reader) leaf(name string) (string, bool) {
 
 func (r *Reader) fault(name, value, why string) {
 	c := r.children[name]
-	*r.faults = append(*r.faults, fault{c.path, slipway.Invalid(value, LowerCamel(name), why)})
+	*r.faults = append(*r.faults, fault{c.path(), slipway.Invalid(value, LowerCamel(name), why)})
 }
 
 // LowerCamel is how EC2's messages spell a parameter.
@@ -165,11 +169,12 @@ func LowerCamel(name string) string {
 
 // String is nil when absent; an empty text is not the same, and what it means is the caller's matter.
 func (r *Reader) String(name string) *string {
-	s, ok := r.leaf(name)
-	if !ok {
+	c := r.children[name]
+	if c == nil || !c.has {
 		return nil
 	}
-	return &s
+	c.used = true
+	return &c.value
 }
 
 func scalar[T any](r *Reader, name, why string, parse func(string) (T, error)) *T {
@@ -323,7 +328,7 @@ func (r *Reader) Int32s(name string) []int32 {
 		e.used = true
 		n, err := strconv.ParseInt(e.value, 10, 32)
 		if err != nil {
-			*r.faults = append(*r.faults, fault{e.path, slipway.Invalid(e.value, LowerCamel(name), "It must be a whole number.")})
+			*r.faults = append(*r.faults, fault{e.path(), slipway.Invalid(e.value, LowerCamel(name), "It must be a whole number.")})
 			continue
 		}
 		out = append(out, int32(n))

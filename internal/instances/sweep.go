@@ -2,6 +2,8 @@ package instances
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"slipway"
 	"slipway/internal/state"
@@ -11,8 +13,32 @@ import (
 // sweepAtOnce bounds one transaction.
 const sweepAtOnce = 500
 
+// tokenLife is how long a client token is remembered after its call, and after the last of its instances is gone: EC2 says a day at least.
+const tokenLife = 48 * time.Hour
+
+// sweepTokens forgets client tokens that have outlived their instances.
+func (s *Service) sweepTokens(ctx context.Context) error {
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		removed := 0
+		for t := range state.Tokens.By(tx, state.Global, "/all") {
+			alive := slices.ContainsFunc(t.Instances, func(id slipway.InstanceID) bool { return state.Instances.See(tx, t.Scope, string(id)) != nil })
+			if alive || s.now().Sub(t.Created) < tokenLife {
+				continue
+			}
+			if removed++; removed > sweepAtOnce {
+				break
+			}
+			state.Tokens.Delete(tx, t.Scope, t.ID)
+		}
+		return nil
+	})
+}
+
 // Sweep removes instances that were terminated longer ago than they stay visible, and client tokens that have outlived theirs.
 func (s *Service) Sweep(ctx context.Context) error {
+	if err := s.sweepTokens(ctx); err != nil {
+		return err
+	}
 	for {
 		removed := 0
 		err := s.db.Update(ctx, func(tx store.Tx) error {

@@ -207,7 +207,7 @@ var (
 		absent: notFound(slipway.InvalidSpotInstanceRequestIDNotFound, "The spot instance request ID '%s' does not exist")}
 
 	Timelines = &Table[Timeline]{kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }}
-	Tokens    = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }}
+	Tokens    = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }, terms: func(*Token) []string { return []string{"/all"} }}
 	InUse     = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
 )
 
