@@ -105,7 +105,12 @@ func (b *ruleset) spoofing(n Network) {
 			own = append(own, fmt.Sprintf("%q . %s", tap(p.Interface), ip))
 		}
 		for _, prefix := range p.Prefixes {
-			own = append(own, fmt.Sprintf("%q . %s", tap(p.Interface), prefix))
+			pair := fmt.Sprintf("%q . %s", tap(p.Interface), prefix)
+			if prefix.Addr().Is4() {
+				own = append(own, pair)
+			} else {
+				own6 = append(own6, pair)
+			}
 		}
 		for _, ip := range p.Addresses6 {
 			own6 = append(own6, fmt.Sprintf("%q . %s", tap(p.Interface), ip))
@@ -115,7 +120,7 @@ func (b *ruleset) spoofing(n Network) {
 		}
 	}
 	b.set("set", "own", "ifname . ipv4_addr", "flags interval; ", own)
-	b.set("set", "own6", "ifname . ipv6_addr", "", own6)
+	b.set("set", "own6", "ifname . ipv6_addr", "flags interval; ", own6)
 	b.set("set", "unchecked", "ifname", "", free)
 	b.line("  chain spoofing { type filter hook prerouting priority raw; policy accept;")
 	b.line("    iifname != \"t*\" accept")

@@ -61,6 +61,10 @@ func (p *Plane) start(ctx context.Context, namespace string, port Port, n Networ
 	}
 	s.close = append(s.close, func() { dhcp.Close() })
 	go s.dhcp(dhcp)
+	if err := s.start6(ctx, namespace, device); err != nil {
+		s.stop()
+		return nil, err
+	}
 	var listeners []net.Listener
 	for _, where := range []string{net.JoinHostPort(metadataIP.String(), "80"), net.JoinHostPort(metadataIP6.String(), "80")} {
 		l, err := listen(ctx, namespace, device, "tcp", where)
