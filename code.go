@@ -144,6 +144,7 @@ const (
 	InvalidSnapshotNotFound                         Code = "InvalidSnapshot.NotFound"
 	InvalidSpotInstanceRequestIDNotFound            Code = "InvalidSpotInstanceRequestID.NotFound"
 	InvalidSubnet                                   Code = "InvalidSubnet"
+	InvalidSubnetCidrBlockAssociationIDNotFound     Code = "InvalidSubnetCidrBlockAssociationID.NotFound"
 	InvalidSubnetConflict                           Code = "InvalidSubnet.Conflict"
 	InvalidSubnetIDMalformed                        Code = "InvalidSubnetID.Malformed"
 	InvalidSubnetIDNotFound                         Code = "InvalidSubnetID.NotFound"

@@ -198,7 +198,8 @@ func names(r store.Reader, scope state.Scope, vpc *slipway.VPC, n *dataplane.Net
 		}
 	}
 	options := state.DHCPOptions.See(r, scope, vpc.DHCPOptions)
-	if options == nil {
+	if options == nil { // "default": none
+		n.DNS.Domain = ""
 		return
 	}
 	for _, o := range options.Options {
@@ -208,9 +209,13 @@ func names(r store.Reader, scope state.Scope, vpc *slipway.VPC, n *dataplane.Net
 				n.DNS.Domain = o.Values[0]
 			}
 		case "domain-name-servers":
-			n.DNS.Servers = parse(o.Values)
+			n.DNS.Servers, n.DNS.Provided = parse(o.Values), slices.Contains(o.Values, "AmazonProvidedDNS")
 		case "ntp-servers":
 			n.DNS.NTP = parse(o.Values)
+		case "netbios-name-servers":
+			n.DNS.NetBIOS = parse(o.Values)
+		case "netbios-node-type":
+			n.DNS.NodeType = o.Values[0][0] - '0'
 		}
 	}
 }
