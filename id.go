@@ -28,6 +28,9 @@ type (
 	InternetGatewayID   string // "igw-0123456789abcdef0"
 	NetworkACLID        string // "acl-0123456789abcdef0"
 	DHCPOptionsID       string // "dopt-0123456789abcdef0"
+	NATGatewayID        string // "nat-0123456789abcdef0"
+	PeeringID           string // "pcx-0123456789abcdef0"
+	PrefixListID        string // "pl-0123456789abcdef0"
 )
 
 // NewID makes an id in EC2's long form: the prefix, a hyphen, "0" and 16 random hexadecimal digits (reference, 4.10).
@@ -209,3 +212,12 @@ func NewNetworkACLID() NetworkACLID { return NetworkACLID(NewID("acl")) }
 
 // NewDHCPOptionsID issues a fresh id.
 func NewDHCPOptionsID() DHCPOptionsID { return DHCPOptionsID(NewID("dopt")) }
+
+// NewNATGatewayID issues a fresh id.
+func NewNATGatewayID() NATGatewayID { return NATGatewayID(NewID("nat")) }
+
+// NewPeeringID issues a fresh id.
+func NewPeeringID() PeeringID { return PeeringID(NewID("pcx")) }
+
+// NewPrefixListID issues a fresh id.
+func NewPrefixListID() PrefixListID { return PrefixListID(NewID("pl")) }

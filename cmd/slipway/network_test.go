@@ -50,6 +50,8 @@ func newNetwork(w *wire, second string) network {
 	n.subnet = w.must("subnetId", "CreateSubnet", "VpcId", n.vpc, "CidrBlock", "10."+second+".1.0/24", "AvailabilityZone", "us-east-1b")
 	of := []string{"Filter.1.Name", "vpc-id", "Filter.1.Value.1", n.vpc}
 	n.group = w.must("groupId", "DescribeSecurityGroups", of...)
+	n.main = w.must("routeTableId", "DescribeRouteTables", of...)
+	n.acl = w.must("networkAclId", "DescribeNetworkAcls", of...)
 	return n
 }
 
@@ -97,9 +99,9 @@ var otherDryRuns = map[string]string{
 	"AssociateSubnetCidrBlock":         "UnknownParameter",
 	"DisassociateSubnetCidrBlock":      "UnknownParameter",
 	"DescribeVpcClassicLinkDnsSupport": "UnknownParameter",
+	"CreateVpcEndpoint":                "UnsupportedOperation",
+	"CreateFlowLogs":                   "UnsupportedOperation",
 }
-
-func (o world) routingDryRuns(*wire, network) map[string][]string { return nil }
 
 func TestVPCs(t *testing.T) {
 	w := newWire(t)

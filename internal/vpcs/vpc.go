@@ -165,7 +165,7 @@ func (s *Service) DeleteVPC(ctx context.Context, in *ec2wire.DeleteVpcRequest) e
 func inhabited(tx store.Tx, scope state.Scope, id slipway.VPCID) bool {
 	for _, prefix := range []string{
 		state.Subnets.Prefix(scope), state.Interfaces.Prefix(scope), state.InternetGateways.Prefix(scope), state.RouteTables.Prefix(scope),
-		state.NetworkACLs.Prefix(scope), state.SecurityGroups.Prefix(scope),
+		state.NetworkACLs.Prefix(scope), state.SecurityGroups.Prefix(scope), state.EgressOnlyGateways.Prefix(scope), state.Peerings.Prefix(state.Shared(scope.Region)),
 	} {
 		tx.Guard(prefix)
 	}
@@ -178,6 +178,14 @@ func inhabited(tx store.Tx, scope state.Scope, id slipway.VPCID) bool {
 	}
 	for range state.InternetGateways.By(tx, scope, term) {
 		return true
+	}
+	for range state.EgressOnlyGateways.By(tx, scope, term) {
+		return true
+	}
+	for p := range state.Peerings.By(tx, state.Shared(scope.Region), term) {
+		if p.Status == "active" {
+			return true
+		}
 	}
 	for t := range state.RouteTables.By(tx, scope, term) {
 		if !isMain(t) {
