@@ -43,6 +43,11 @@ func Invalid(value, parameter, why string) *Error {
 	return Errorf(InvalidParameterValue, "Value (%s) for parameter %s is invalid. %s", value, parameter, why)
 }
 
+// Refused answers UnsupportedOperation for a parameter that EC2 has and slipway does not.
+func Refused(parameter, why string) *Error {
+	return Errorf(UnsupportedOperation, "The parameter %s is not supported: %s", parameter, why)
+}
+
 // Status is the HTTP status EC2 sends with the code (reference, section 3.6): 400 unless listed here.
 func (c Code) Status() int {
 	switch c {

@@ -32,6 +32,9 @@ type (
 	CapacityReservationID string // "cr-0123456789abcdef0"
 	DedicatedHostID       string // "h-0123456789abcdef0"
 	SpotRequestID         string // "sir-0a1b2c3d"
+	NATGatewayID          string // "nat-0123456789abcdef0"
+	PeeringID             string // "pcx-0123456789abcdef0"
+	PrefixListID          string // "pl-0123456789abcdef0"
 )
 
 // NewID makes an id in EC2's long form: the prefix, a hyphen, "0" and 16 random hexadecimal digits (reference, 4.10).
@@ -240,3 +243,12 @@ func NewNetworkACLID() NetworkACLID { return NetworkACLID(NewID("acl")) }
 
 // NewDHCPOptionsID issues a fresh id.
 func NewDHCPOptionsID() DHCPOptionsID { return DHCPOptionsID(NewID("dopt")) }
+
+// NewNATGatewayID issues a fresh id.
+func NewNATGatewayID() NATGatewayID { return NATGatewayID(NewID("nat")) }
+
+// NewPeeringID issues a fresh id.
+func NewPeeringID() PeeringID { return PeeringID(NewID("pcx")) }
+
+// NewPrefixListID issues a fresh id.
+func NewPrefixListID() PrefixListID { return PrefixListID(NewID("pl")) }

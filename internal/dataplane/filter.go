@@ -161,6 +161,10 @@ func (b *ruleset) forward(w Wanted, n Network) {
 		}
 		b.line("    ip saddr %s ip daddr != %s jump acl_out_%s", s.CIDR, s.CIDR, chainID(s.ID))
 		b.line("    ip daddr %s ip saddr != %s jump acl_in_%s", s.CIDR, s.CIDR, chainID(s.ID))
+		if s.CIDR6.IsValid() {
+			b.line("    ip6 saddr %s ip6 daddr != %s jump acl_out_%s", s.CIDR6, s.CIDR6, chainID(s.ID))
+			b.line("    ip6 daddr %s ip6 saddr != %s jump acl_in_%s", s.CIDR6, s.CIDR6, chainID(s.ID))
+		}
 	}
 	b.line("    ct state established,related accept")
 	b.line("    ct state invalid drop")
@@ -261,11 +265,15 @@ func (b *ruleset) acls(n Network) {
 			}
 			b.line("  chain %s%s {", name, chainID(s.ID))
 			for _, e := range s.ACL {
-				if e.Egress != egress || !e.CIDR.Addr().Is4() {
+				if e.Egress != egress {
 					continue
 				}
+				family := "ip"
+				if !e.CIDR.Addr().Is4() {
+					family = "ip6"
+				}
 				r := Rule{Protocol: e.Protocol, From: e.From, To: e.To}
-				if e.Protocol == "1" {
+				if e.Protocol == "1" || e.Protocol == "58" {
 					r.From, r.To = e.ICMPType, e.ICMPCode
 				} else if e.From == 0 && e.To == 0 {
 					r.From, r.To = -1, -1
@@ -274,7 +282,7 @@ func (b *ruleset) acls(n Network) {
 				if e.Allow {
 					verdict = "return"
 				}
-				b.line("    ip %s %s%s %s", side, e.CIDR, protocol(r), verdict)
+				b.line("    %s %s %s%s %s", family, side, e.CIDR, protocol(r), verdict)
 			}
 			b.line("    drop")
 			b.line("  }")

@@ -92,11 +92,14 @@ func (n Network) resolver() netip.Addr {
 
 // DNS is what the VPC's resolver answers; everything else goes to the host's own resolver.
 type DNS struct {
-	Enabled bool                    // enableDnsSupport
-	Names   map[string][]netip.Addr // fully qualified, with the last dot, lower case
-	Servers []netip.Addr            // of the DHCP options; none: AmazonProvidedDNS, which is us
-	NTP     []netip.Addr
-	Domain  string
+	Enabled  bool                    // enableDnsSupport
+	Names    map[string][]netip.Addr // fully qualified, with the last dot, lower case
+	Provided bool                    // the DHCP options say AmazonProvidedDNS, which is us
+	Servers  []netip.Addr            // and these
+	NTP      []netip.Addr
+	NetBIOS  []netip.Addr
+	NodeType byte // of NetBIOS; 0: not said
+	Domain   string
 }
 
 // Peer is another VPC on this host whose ranges can be reached.

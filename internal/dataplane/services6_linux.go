@@ -34,6 +34,7 @@ const (
 func (s *service) start6(ctx context.Context, namespace, device string) error {
 	var conn *ndp.Conn
 	var hardware net.HardwareAddr
+	index := 0
 	err := inside(namespace, func() error {
 		link, err := netlink.LinkByName(device)
 		if err != nil {
@@ -43,7 +44,7 @@ func (s *service) start6(ctx context.Context, namespace, device string) error {
 		if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(linkRouter, 64)), Flags: unix.IFA_F_NODAD}); err != nil {
 			return err
 		}
-		hardware = link.Attrs().HardwareAddr
+		hardware, index = link.Attrs().HardwareAddr, link.Attrs().Index
 		ifi, err := net.InterfaceByName(device)
 		if err != nil {
 			return err
@@ -60,7 +61,7 @@ func (s *service) start6(ctx context.Context, namespace, device string) error {
 		return err
 	}
 	s.close = append(s.close, func() { conn.Close() })
-	go s.advertise(conn, hardware)
+	go s.advertise(conn, index, hardware)
 
 	dhcp, err := listenPacket(ctx, namespace, device, "udp6", "[::]:547")
 	if err != nil {
@@ -82,7 +83,8 @@ func (s *service) start6(ctx context.Context, namespace, device string) error {
 }
 
 // advertise answers solicitations, and repeats itself now and then.
-func (s *service) advertise(c *ndp.Conn, hardware net.HardwareAddr) {
+func (s *service) advertise(c *ndp.Conn, index int, hardware net.HardwareAddr) {
+	from := &ipv6.ControlMessage{HopLimit: ndp.HopLimit, IfIndex: index, Src: net.IP(linkRouter.AsSlice())}
 	for {
 		c.SetReadDeadline(time.Now().Add(advertiseEvery))
 		m, _, _, err := c.ReadFrom()
@@ -102,7 +104,7 @@ func (s *service) advertise(c *ndp.Conn, hardware net.HardwareAddr) {
 		if len(a.port.Addresses6) == 0 {
 			continue
 		}
-		if err := c.WriteTo(a.advertisement(hardware), nil, allNodes); err != nil {
+		if err := c.WriteTo(a.advertisement(hardware), from, allNodes); err != nil {
 			s.log.Debug("router advertisement not sent", slog.Any("error", err))
 		}
 	}

@@ -28,18 +28,21 @@ type answer struct {
 	dns    []netip.Addr
 	domain string
 	ntp    []netip.Addr
+	names  []netip.Addr // NetBIOS
+	node   byte
 }
 
 func (s *service) set(p Port, n Network) {
-	a := &answer{port: p, domain: n.DNS.Domain, ntp: n.DNS.NTP, dns: n.DNS.Servers}
+	a := &answer{port: p, domain: n.DNS.Domain, ntp: n.DNS.NTP, names: n.DNS.NetBIOS, node: n.DNS.NodeType}
 	for _, sub := range n.Subnets {
 		if sub.ID == p.Subnet {
 			a.subnet = sub.CIDR
 		}
 	}
-	if r := n.resolver(); len(a.dns) == 0 && n.DNS.Enabled && r.IsValid() {
+	if r := n.resolver(); n.DNS.Provided && n.DNS.Enabled && r.IsValid() {
 		a.dns = []netip.Addr{r}
 	}
+	a.dns = append(a.dns, n.DNS.Servers...)
 	s.now.Store(a)
 }
 
@@ -145,6 +148,12 @@ func (a *answer) reply(ask *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 		}
 		if len(a.ntp) > 0 {
 			mods = append(mods, dhcpv4.WithOption(dhcpv4.OptNTPServers(ips(a.ntp)...)))
+		}
+		if len(a.names) > 0 {
+			mods = append(mods, dhcpv4.WithOption(dhcpv4.Option{Code: dhcpv4.OptionNetBIOSOverTCPIPNameServer, Value: dhcpv4.IPs(ips(a.names))}))
+		}
+		if a.node != 0 {
+			mods = append(mods, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionNetBIOSOverTCPIPNodeType, []byte{a.node})))
 		}
 	}
 	reply, err := dhcpv4.NewReplyFromRequest(ask, mods...)

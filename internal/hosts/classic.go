@@ -23,7 +23,7 @@ func classic(r store.Reader, host slipway.HostID, region string, n dataplane.Net
 	n.CIDRs = []netip.Prefix{classicRange}
 	n.Resolver = classicResolver
 	n.Subnets = []dataplane.Subnet{{ID: classicSubnet, CIDR: classicRange, Routes: []dataplane.Route{{Destination: anywhere, Target: dataplane.Internet}}}}
-	n.DNS = dataplane.DNS{Enabled: true, Names: map[string][]netip.Addr{}, Domain: slipway.PrivateDomain(region)}
+	n.DNS = dataplane.DNS{Enabled: true, Provided: true, Names: map[string][]netip.Addr{}, Domain: slipway.PrivateDomain(region)}
 	for in := range state.Instances.By(r, state.Global, "/classic/"+region) {
 		add(&n, slipway.PrivateName(region, slipway.PrivateDNS{}, in.ID, in.ClassicIP), in.ClassicIP)
 		add(&n, slipway.PublicName(region, true, in.ClassicPublic), in.ClassicIP)

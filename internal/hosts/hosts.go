@@ -139,7 +139,7 @@ func (s *Service) affected(r store.Reader, host slipway.HostID, keys []string) [
 			if n := state.Subnets.See(r, scope, id); n != nil {
 				s.network(r, out, host, scope, n.VPC)
 			}
-		case state.RouteTables.Kind(), state.InternetGateways.Kind(), state.NetworkACLs.Kind(), state.DHCPOptions.Kind():
+		case state.RouteTables.Kind(), state.InternetGateways.Kind(), state.NetworkACLs.Kind(), state.DHCPOptions.Kind(), state.NATGateways.Kind(), state.PrefixLists.Kind():
 			// Their VPC may have changed with them, and there are few: look at all of the account's in the region.
 			for v := range state.VPCs.All(r, scope) {
 				s.network(r, out, host, scope, v.ID)

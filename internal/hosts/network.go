@@ -81,10 +81,10 @@ func (s *Service) subnets(r store.Reader, scope state.Scope, vpc *slipway.VPC, n
 		}
 		if t != nil {
 			for _, rt := range t.Routes {
-				w.Routes = append(w.Routes, route(r, scope, vpc, rt))
+				w.Routes = append(w.Routes, routes(r, scope, vpc, rt)...)
 			}
 		}
-		if acl := state.NetworkACLs.See(r, scope, string(sub.NetworkACL)); acl != nil && !open(acl) {
+		if acl := state.NetworkACLs.See(r, scope, string(sub.NetworkACL)); acl != nil && !(open(acl, true) && (open(acl, false) || !sub.IPv6.Prefix.IsValid())) {
 			w.ACL = slices.Clone(acl.Entries)
 			slices.SortFunc(w.ACL, func(a, b slipway.ACLEntry) int { return cmp.Compare(a.Number, b.Number) })
 		}
@@ -92,12 +92,12 @@ func (s *Service) subnets(r store.Reader, scope state.Scope, vpc *slipway.VPC, n
 	}
 }
 
-// open says whether an ACL lets all IPv4 pass by its first entries: then it need not be asked.
-func open(acl *slipway.NetworkACL) bool {
+// open says whether an ACL lets all of a family pass by its first entries: then it need not be asked.
+func open(acl *slipway.NetworkACL, four bool) bool {
 	for _, egress := range []bool{true, false} {
 		first := slipway.ACLEntry{Number: 1 << 20}
 		for _, e := range acl.Entries {
-			if e.Egress == egress && e.CIDR.Addr().Is4() && e.Number < first.Number {
+			if e.Egress == egress && e.CIDR.Addr().Is4() == four && e.Number < first.Number {
 				first = e
 			}
 		}
@@ -106,6 +106,30 @@ func open(acl *slipway.NetworkACL) bool {
 		}
 	}
 	return true
+}
+
+// routes are what a route table's entry means to the data plane: one to a prefix list is one to each of its ranges.
+func routes(r store.Reader, scope state.Scope, vpc *slipway.VPC, rt slipway.Route) []dataplane.Route {
+	w := route(r, scope, vpc, rt)
+	if rt.PrefixList == "" {
+		return []dataplane.Route{w}
+	}
+	var out []dataplane.Route
+	for _, p := range prefixes(r, scope, rt.PrefixList) {
+		w.Destination = p
+		out = append(out, w)
+	}
+	return out
+}
+
+func prefixes(r store.Reader, scope state.Scope, list string) []netip.Prefix {
+	out := []netip.Prefix{}
+	if l := state.PrefixLists.See(r, scope, list); l != nil {
+		for _, e := range l.Entries {
+			out = append(out, e.CIDR)
+		}
+	}
+	return out
 }
 
 func route(r store.Reader, scope state.Scope, vpc *slipway.VPC, rt slipway.Route) dataplane.Route {
@@ -142,6 +166,9 @@ func groups(r store.Reader, scope state.Scope, ids []slipway.SecurityGroupID, n 
 			w := dataplane.Rule{Egress: rule.Egress, Protocol: rule.Protocol, From: rule.From, To: rule.To, Group: rule.Group}
 			if rule.CIDR.IsValid() {
 				w.CIDRs = []netip.Prefix{rule.CIDR}
+			}
+			if rule.PrefixList != "" {
+				w.CIDRs = prefixes(r, scope, rule.PrefixList)
 			}
 			n.Groups[id] = append(n.Groups[id], w)
 			if rule.Group != "" {
@@ -198,7 +225,8 @@ func names(r store.Reader, scope state.Scope, vpc *slipway.VPC, n *dataplane.Net
 		}
 	}
 	options := state.DHCPOptions.See(r, scope, vpc.DHCPOptions)
-	if options == nil {
+	if options == nil { // "default": none
+		n.DNS.Domain = ""
 		return
 	}
 	for _, o := range options.Options {
@@ -208,9 +236,13 @@ func names(r store.Reader, scope state.Scope, vpc *slipway.VPC, n *dataplane.Net
 				n.DNS.Domain = o.Values[0]
 			}
 		case "domain-name-servers":
-			n.DNS.Servers = parse(o.Values)
+			n.DNS.Servers, n.DNS.Provided = parse(o.Values), slices.Contains(o.Values, "AmazonProvidedDNS")
 		case "ntp-servers":
 			n.DNS.NTP = parse(o.Values)
+		case "netbios-name-servers":
+			n.DNS.NetBIOS = parse(o.Values)
+		case "netbios-node-type":
+			n.DNS.NodeType = o.Values[0][0] - '0'
 		}
 	}
 }

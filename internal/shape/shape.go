@@ -162,3 +162,19 @@ func One[S ~string](s S) []string {
 	}
 	return []string{string(s)}
 }
+
+// ID reads an id that the request must hold.
+func ID[ID ~string](p *string, parameter string, parse func(string) (ID, error)) (ID, error) {
+	if Get(p) == "" {
+		return "", slipway.Missing(parameter)
+	}
+	return parse(*p)
+}
+
+// Need reads a text that the request must hold.
+func Need(p *string, parameter string) (string, error) {
+	if Get(p) == "" {
+		return "", slipway.Missing(parameter)
+	}
+	return *p, nil
+}

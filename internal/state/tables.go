@@ -130,6 +130,9 @@ var (
 				if r.Group != "" {
 					terms = append(terms, "refers/"+string(r.Group))
 				}
+				if r.PrefixList != "" {
+					terms = append(terms, "refers/"+r.PrefixList)
+				}
 			}
 			return terms
 		},
@@ -146,6 +149,38 @@ var (
 		key:    func(a *slipway.NetworkACL) (Scope, string) { return Scope{a.Account, a.Region}, string(a.ID) },
 		terms:  func(a *slipway.NetworkACL) []string { return append(tagTerms(a.Tags), "vpc/"+string(a.VPC)) },
 		absent: notFound(slipway.InvalidNetworkAclIDNotFound, "The networkAcl ID '%s' does not exist")}
+	EgressOnlyGateways = &Table[slipway.EgressOnlyGateway]{kind: "eigw",
+		key:    func(g *slipway.EgressOnlyGateway) (Scope, string) { return Scope{g.Account, g.Region}, g.ID },
+		terms:  func(g *slipway.EgressOnlyGateway) []string { return append(tagTerms(g.Tags), "vpc/"+string(g.VPC)) },
+		absent: notFound(slipway.InvalidGatewayIDNotFound, "The gateway ID '%s' does not exist")}
+	NATGateways = &Table[slipway.NATGateway]{kind: "nat",
+		key: func(g *slipway.NATGateway) (Scope, string) { return Scope{g.Account, g.Region}, string(g.ID) },
+		terms: func(g *slipway.NATGateway) []string {
+			terms := tagTerms(g.Tags)
+			if g.State != "deleted" {
+				terms = append(terms, "vpc/"+string(g.VPC))
+			} else {
+				terms = append(terms, "/deleted")
+			}
+			return terms
+		},
+		absent: notFound(slipway.NatGatewayNotFound, "NatGateway %s was not found")}
+
+	// Peerings belong to two accounts and lie in neither's scope.
+	Peerings = &Table[slipway.Peering]{kind: "pcx",
+		key: func(p *slipway.Peering) (Scope, string) { return Shared(p.Region), string(p.ID) },
+		terms: func(p *slipway.Peering) []string {
+			terms := append(tagTerms(p.Tags), "vpc/"+string(p.Requester.VPC), "vpc/"+string(p.Accepter.VPC))
+			if !p.Ended.IsZero() {
+				terms = append(terms, "/ended")
+			}
+			return terms
+		},
+		absent: notFound(slipway.InvalidVpcPeeringConnectionIDNotFound, "The vpcPeeringConnection ID '%s' does not exist")}
+	PrefixLists = &Table[slipway.PrefixList]{kind: "pl",
+		key:    func(l *slipway.PrefixList) (Scope, string) { return Scope{l.Account, l.Region}, string(l.ID) },
+		terms:  func(l *slipway.PrefixList) []string { return tagTerms(l.Tags) },
+		absent: notFound(slipway.InvalidPrefixListIDNotFound, "The prefix list ID '%s' does not exist")}
 	DHCPOptions = &Table[slipway.DHCPOptions]{kind: "dopt",
 		key:    func(d *slipway.DHCPOptions) (Scope, string) { return Scope{d.Account, d.Region}, string(d.ID) },
 		absent: notFound(slipway.InvalidDhcpOptionIDNotFound, "The dhcpOption ID '%s' does not exist")}
@@ -234,7 +269,7 @@ func commitments(in *slipway.Instance) []string {
 
 // all is every table, for Schema.
 var all = []described{Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, KeyPairs, VPCs, Subnets, Interfaces,
-	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
+	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, EgressOnlyGateways, NATGateways, Peerings, PrefixLists, DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
 
 // VersionKey is the id of a launch template's version: keys are in order of numbers.
 func VersionKey(t slipway.LaunchTemplateID, number int64) string {

@@ -48,16 +48,21 @@ func of[T any](name string, table *state.Table[T], id func(*T) string, tags func
 
 // kinds are the resources by the prefix of their ids.
 var kinds = map[string]kind{
-	"i":      of("instance", state.Instances, func(v *slipway.Instance) string { return string(v.ID) }, func(v *slipway.Instance) *slipway.Tags { return &v.Tags }),
-	"vol":    of("volume", state.Volumes, func(v *slipway.Volume) string { return string(v.ID) }, func(v *slipway.Volume) *slipway.Tags { return &v.Tags }),
-	"eni":    of("network-interface", state.Interfaces, func(v *slipway.Interface) string { return string(v.ID) }, func(v *slipway.Interface) *slipway.Tags { return &v.Tags }),
-	"vpc":    of("vpc", state.VPCs, func(v *slipway.VPC) string { return string(v.ID) }, func(v *slipway.VPC) *slipway.Tags { return &v.Tags }),
-	"subnet": of("subnet", state.Subnets, func(v *slipway.Subnet) string { return string(v.ID) }, func(v *slipway.Subnet) *slipway.Tags { return &v.Tags }),
-	"sg":     of("security-group", state.SecurityGroups, func(v *slipway.SecurityGroup) string { return string(v.ID) }, func(v *slipway.SecurityGroup) *slipway.Tags { return &v.Tags }),
-	"rtb":    of("route-table", state.RouteTables, func(v *slipway.RouteTable) string { return string(v.ID) }, func(v *slipway.RouteTable) *slipway.Tags { return &v.Tags }),
-	"igw":    of("internet-gateway", state.InternetGateways, func(v *slipway.InternetGateway) string { return string(v.ID) }, func(v *slipway.InternetGateway) *slipway.Tags { return &v.Tags }),
-	"acl":    of("network-acl", state.NetworkACLs, func(v *slipway.NetworkACL) string { return string(v.ID) }, func(v *slipway.NetworkACL) *slipway.Tags { return &v.Tags }),
-	"dopt":   of("dhcp-options", state.DHCPOptions, func(v *slipway.DHCPOptions) string { return string(v.ID) }, func(v *slipway.DHCPOptions) *slipway.Tags { return &v.Tags }),
+	"i":        of("instance", state.Instances, func(v *slipway.Instance) string { return string(v.ID) }, func(v *slipway.Instance) *slipway.Tags { return &v.Tags }),
+	"vol":      of("volume", state.Volumes, func(v *slipway.Volume) string { return string(v.ID) }, func(v *slipway.Volume) *slipway.Tags { return &v.Tags }),
+	"eni":      of("network-interface", state.Interfaces, func(v *slipway.Interface) string { return string(v.ID) }, func(v *slipway.Interface) *slipway.Tags { return &v.Tags }),
+	"vpc":      of("vpc", state.VPCs, func(v *slipway.VPC) string { return string(v.ID) }, func(v *slipway.VPC) *slipway.Tags { return &v.Tags }),
+	"subnet":   of("subnet", state.Subnets, func(v *slipway.Subnet) string { return string(v.ID) }, func(v *slipway.Subnet) *slipway.Tags { return &v.Tags }),
+	"sg":       of("security-group", state.SecurityGroups, func(v *slipway.SecurityGroup) string { return string(v.ID) }, func(v *slipway.SecurityGroup) *slipway.Tags { return &v.Tags }),
+	"rtb":      of("route-table", state.RouteTables, func(v *slipway.RouteTable) string { return string(v.ID) }, func(v *slipway.RouteTable) *slipway.Tags { return &v.Tags }),
+	"igw":      of("internet-gateway", state.InternetGateways, func(v *slipway.InternetGateway) string { return string(v.ID) }, func(v *slipway.InternetGateway) *slipway.Tags { return &v.Tags }),
+	"acl":      of("network-acl", state.NetworkACLs, func(v *slipway.NetworkACL) string { return string(v.ID) }, func(v *slipway.NetworkACL) *slipway.Tags { return &v.Tags }),
+	"dopt":     of("dhcp-options", state.DHCPOptions, func(v *slipway.DHCPOptions) string { return string(v.ID) }, func(v *slipway.DHCPOptions) *slipway.Tags { return &v.Tags }),
+	"eipalloc": of("elastic-ip", state.Addresses, func(v *slipway.Address) string { return string(v.ID) }, func(v *slipway.Address) *slipway.Tags { return &v.Tags }),
+	"nat":      of("natgateway", state.NATGateways, func(v *slipway.NATGateway) string { return string(v.ID) }, func(v *slipway.NATGateway) *slipway.Tags { return &v.Tags }),
+	"eigw":     of("egress-only-internet-gateway", state.EgressOnlyGateways, func(v *slipway.EgressOnlyGateway) string { return v.ID }, func(v *slipway.EgressOnlyGateway) *slipway.Tags { return &v.Tags }),
+	"pl":       of("prefix-list", state.PrefixLists, func(v *slipway.PrefixList) string { return string(v.ID) }, func(v *slipway.PrefixList) *slipway.Tags { return &v.Tags }),
+	"pcx":      peerings(),
 	"key": byName("key-pair", state.KeyPairs, func(v *slipway.KeyPair) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidKeyPairNotFound, "The key pair ID '%s' does not exist"),
 	"lt": byName("launch-template", state.LaunchTemplates, func(v *slipway.LaunchTemplate) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
@@ -78,6 +83,28 @@ func byName[T any](name string, table *state.Table[T], look func(*T) (id, name s
 			}
 		}
 		return slipway.Errorf(absent, form, id)
+	}
+	return k
+}
+
+// peerings lie in no account's scope; either side may tag them.
+func peerings() kind {
+	k := of("vpc-peering-connection", state.Peerings, func(v *slipway.Peering) string { return string(v.ID) }, func(v *slipway.Peering) *slipway.Tags { return &v.Tags })
+	edit, mine := k.edit, func(p *slipway.Peering, s state.Scope) bool {
+		return p != nil && (p.Requester.Account == s.Account || p.Accepter.Account == s.Account)
+	}
+	k.edit = func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
+		if !mine(state.Peerings.See(tx, state.Shared(s.Region), id), s) {
+			return state.Peerings.Absent(id)
+		}
+		return edit(tx, state.Shared(s.Region), id, change)
+	}
+	k.each = func(r store.Reader, s state.Scope, yield func(string, slipway.Tags)) {
+		for p := range state.Peerings.All(r, state.Shared(s.Region)) {
+			if mine(p, s) {
+				yield(string(p.ID), p.Tags)
+			}
+		}
 	}
 	return k
 }

@@ -60,15 +60,11 @@ func wireVPC(_ store.Reader, v *slipway.VPC) ec2wire.Vpc {
 		VpcId: shape.Text(v.ID), State: shape.Of("available"), CidrBlock: shape.Of(v.CIDR().String()), DhcpOptionsId: &v.DHCPOptions, InstanceTenancy: &v.Tenancy,
 		OwnerId: &v.Account, IsDefault: &v.Default, Tags: shape.Tags(v.Tags),
 	}
-	for i := range v.CIDRs {
-		w.CidrBlockAssociationSet = append(w.CidrBlockAssociationSet, ec2wire.VpcCidrBlockAssociation{
-			AssociationId: &v.CIDRs[i].Association, CidrBlock: shape.Of(v.CIDRs[i].Prefix.String()), CidrBlockState: &ec2wire.VpcCidrBlockState{State: shape.Of("associated")},
-		})
+	for _, c := range v.CIDRs {
+		w.CidrBlockAssociationSet = append(w.CidrBlockAssociationSet, wireRange(c, "associated"))
 	}
-	for i := range v.IPv6 {
-		w.Ipv6CidrBlockAssociationSet = append(w.Ipv6CidrBlockAssociationSet, ec2wire.VpcIpv6CidrBlockAssociation{
-			AssociationId: &v.IPv6[i].Association, Ipv6CidrBlock: shape.Of(v.IPv6[i].Prefix.String()), Ipv6CidrBlockState: &ec2wire.VpcCidrBlockState{State: shape.Of("associated")},
-		})
+	for _, c := range v.IPv6 {
+		w.Ipv6CidrBlockAssociationSet = append(w.Ipv6CidrBlockAssociationSet, wireRange6(c, v.Region, "associated"))
 	}
 	return w
 }
@@ -167,9 +163,7 @@ func wireSubnet(v *slipway.Subnet, free int) ec2wire.Subnet {
 		},
 	}
 	if v.IPv6.Prefix.IsValid() {
-		w.Ipv6CidrBlockAssociationSet = append(w.Ipv6CidrBlockAssociationSet, ec2wire.SubnetIpv6CidrBlockAssociation{
-			AssociationId: &v.IPv6.Association, Ipv6CidrBlock: shape.Of(v.IPv6.Prefix.String()), Ipv6CidrBlockState: &ec2wire.SubnetCidrBlockState{State: shape.Of("associated")},
-		})
+		w.Ipv6CidrBlockAssociationSet = append(w.Ipv6CidrBlockAssociationSet, wireSubnetRange(v.IPv6, "associated"))
 	}
 	return w
 }

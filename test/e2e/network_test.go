@@ -195,3 +195,50 @@ func TestClassicIsAFlatNetwork(t *testing.T) {
 		t.Errorf("the card's metadata are %q; cloud-init knows EC2-Classic by the absence of vpc-id", got)
 	}
 }
+
+// TestIPv6: a guest gets its address by itself, reaches another in the VPC, and its metadata where the launch asked for that.
+func TestIPv6(t *testing.T) {
+	r := real(t)
+	c := r.client()
+	ctx := t.Context()
+	key := r.key(c)
+	r.openSSH(c)
+	subnets, err := c.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{Filters: []types.Filter{{Name: aws.String("availability-zone"), Values: []string{"us-east-1a"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub := subnets.Subnets[0]
+	ranges, err := c.AssociateVpcCidrBlock(ctx, &ec2.AssociateVpcCidrBlockInput{VpcId: sub.VpcId, AmazonProvidedIpv6CidrBlock: aws.Bool(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := strings.TrimSuffix(*ranges.Ipv6CidrBlockAssociation.Ipv6CidrBlock, "/56") + "/64"
+	if _, err := c.AssociateSubnetCidrBlock(ctx, &ec2.AssociateSubnetCidrBlockInput{SubnetId: sub.SubnetId, Ipv6CidrBlock: &block}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.RunInstances(ctx, &ec2.RunInstancesInput{
+		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(2), MaxCount: aws.Int32(2), KeyName: aws.String("test"),
+		SubnetId: sub.SubnetId, Ipv6AddressCount: aws.Int32(1), MetadataOptions: &types.InstanceMetadataOptionsRequest{HttpProtocolIpv6: types.InstanceMetadataProtocolStateEnabled},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := r.waitState(c, *out.Instances[0].InstanceId, types.InstanceStateNameRunning), r.waitState(c, *out.Instances[1].InstanceId, types.InstanceStateNameRunning)
+	guest := dial(t, *a.PublicIpAddress, key)
+	dial(t, *b.PublicIpAddress, key).Close()
+	eventually(t, 60*time.Second, func() error {
+		if got := sh(t, guest, "ip -6 addr show eth0; ip -6 route"); !strings.Contains(got, *a.Ipv6Address) || !strings.Contains(got, "default via fe80::1") {
+			return fmt.Errorf("the guest has %s", got)
+		}
+		return nil
+	})
+	eventually(t, 60*time.Second, func() error {
+		if got := sh(t, guest, "ping -6 -c 1 -W 2 "+*b.Ipv6Address+" >/dev/null 2>&1 && echo reached || echo not"); got != "reached" {
+			return fmt.Errorf("its neighbour at %s is %s", *b.Ipv6Address, got)
+		}
+		return nil
+	})
+	if got := sh(t, guest, "printf 'GET /latest/meta-data/instance-id HTTP/1.0\\r\\n\\r\\n' | nc fd00:ec2::254 80 | tail -n 1"); got != *a.InstanceId {
+		t.Errorf("metadata over IPv6 say %q", got)
+	}
+}

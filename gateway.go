@@ -1,0 +1,83 @@
+package slipway
+
+import (
+	"net/netip"
+	"time"
+)
+
+// EgressOnlyGateway lets IPv6 out of a VPC and nothing in.
+type EgressOnlyGateway struct {
+	ID              string // eigw-…
+	Account, Region string
+	VPC             VPCID
+	Tags            Tags `json:",omitempty"`
+}
+
+// NATGateway hides the addresses of subnets behind its own.
+type NATGateway struct {
+	ID              NATGatewayID
+	Account, Region string
+	VPC             VPCID
+	Subnet          SubnetID
+	State           string // available | deleted
+	Connectivity    string // public | private
+	Interface       InterfaceID
+	Private         netip.Addr
+	Public          netip.Addr    `json:",omitzero"`
+	Allocation      AllocationID  `json:",omitempty"`
+	Association     AssociationID `json:",omitempty"`
+	Created         time.Time
+	Deleted         time.Time `json:",omitzero"`
+	Tags            Tags      `json:",omitempty"`
+}
+
+// Peering joins two VPCs of a region, perhaps of two accounts.
+type Peering struct {
+	ID                  PeeringID
+	Region              string
+	Requester, Accepter PeeringSide
+	Status              string // pending-acceptance | active | rejected | deleted | expired
+	Message             string
+	Expires             time.Time // of a request that nobody accepted
+	Ended               time.Time `json:",omitzero"`
+	Tags                Tags      `json:",omitempty"`
+}
+
+// PeeringSide is one of a peering's VPCs. Its ranges are remembered, because a VPC may go before its peering.
+type PeeringSide struct {
+	Account string
+	VPC     VPCID
+	CIDRs   []netip.Prefix
+	IPv6    []netip.Prefix `json:",omitempty"`
+}
+
+// PeeringExpiry is how long a request for peering waits.
+const PeeringExpiry = 7 * 24 * time.Hour
+
+// StatusAt is the peering's status at a moment: requests expire by themselves.
+func (p *Peering) StatusAt(now time.Time) (code, message string) {
+	if p.Status == "pending-acceptance" && now.After(p.Expires) {
+		return "expired", "Expired"
+	}
+	return p.Status, p.Message
+}
+
+// PrefixList is a named set of ranges that rules and routes refer to.
+type PrefixList struct {
+	ID              PrefixListID
+	Account, Region string
+	Name            string
+	Family          string // IPv4 | IPv6
+	MaxEntries      int32
+	Version         int64
+	Entries         []PrefixEntry
+	History         [][]PrefixEntry `json:",omitempty"` // of versions 1, 2, … before this
+	State           string          // create-complete, modify-complete
+	Tags            Tags            `json:",omitempty"`
+}
+
+// PrefixEntry is one of its ranges.
+type PrefixEntry struct {
+	CIDR        netip.Prefix
+	Description string `json:",omitempty"`
+}
