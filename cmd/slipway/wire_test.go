@@ -34,11 +34,15 @@ type wire struct {
 }
 
 // newWire serves until the test ends.
-func newWire(t testing.TB) *wire {
+func newWire(t testing.TB) *wire { t.Helper(); return newWireWith(t, func(*devRun) {}) }
+
+// newWireWith is newWire with another configuration.
+func newWireWith(t testing.TB, configure func(*devRun)) *wire {
 	t.Helper()
 	cfg := defaults()
 	cfg.Hypervisor, cfg.State = "simulated", t.TempDir()
 	d := &devRun{cfg: cfg, dir: stateDir{path: cfg.State}, log: slog.New(slog.DiscardHandler), db: state.DB{Store: memory.New(state.Schema())}}
+	configure(d)
 	ctx, stop := context.WithCancel(context.Background())
 	if err := d.openHost(ctx); err != nil {
 		t.Fatal(err)
