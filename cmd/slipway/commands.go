@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
-	"time"
 
 	"slipway"
 	"slipway/internal/guestimage"
@@ -131,78 +129,4 @@ func imageDir(c Config) string {
 		return c.Images
 	}
 	return guestimage.DefaultCacheDir()
-}
-
-func explainCommand(ctx context.Context, args []string) error {
-	c, words, err := readConfig("explain", args, os.Getenv, nil)
-	if err != nil {
-		return err
-	}
-	if len(words) != 1 {
-		return errors.New("explain: name one instance (i-…), reservation (r-…) or request id")
-	}
-	db, done, err := open(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer done()
-	r, err := db.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	found := false
-	for id := words[0]; id != ""; {
-		next := ""
-		for it := range r.Range("s/") {
-			if _, itemID, kind, ok := state.Split(it.Key); !ok || kind != state.Timelines.Kind() || itemID != id {
-				continue
-			}
-			t, ok := it.Object.(*state.Timeline)
-			if !ok {
-				continue
-			}
-			found = true
-			printTimeline(t)
-			next = t.Notes["reservation"]
-		}
-		if in := findInstance(r, id); in != nil {
-			found = true
-			fmt.Printf("%s is %s on host %s; %s\n", in.ID, in.State, in.Host, in.Reason.Message)
-			next = string(in.Reservation)
-		}
-		id = next
-	}
-	if !found {
-		return fmt.Errorf("explain: nothing is known of %q in %s", words[0], c.State)
-	}
-	return nil
-}
-
-func findInstance(r store.Reader, id string) *slipway.Instance {
-	for in := range state.Instances.By(r, state.Global, "/id/"+id) {
-		return in
-	}
-	return nil
-}
-
-func printTimeline(t *state.Timeline) {
-	fmt.Printf("%s (account %s, %s)\n", t.ID, t.Scope.Account, t.Scope.Region)
-	if t.Error != "" {
-		fmt.Println("  refused: " + t.Error)
-	}
-	for i, e := range t.Events {
-		since := ""
-		if i > 0 {
-			since = "+" + e.At.Sub(t.Events[0].At).Round(time.Millisecond).String()
-		}
-		fmt.Printf("  %s %10s  %s %s\n", e.At.Format("15:04:05.000"), since, e.Step, e.Note)
-	}
-	names := make([]string, 0, len(t.Notes))
-	for k := range t.Notes {
-		names = append(names, k)
-	}
-	slices.Sort(names)
-	for _, k := range names {
-		fmt.Printf("  %s: %s\n", k, t.Notes[k])
-	}
 }

@@ -338,7 +338,7 @@ func (r *rooms) explain(ctx context.Context, refusal error) {
 	case slipway.DryRunOperation, slipway.RequestLimitExceeded:
 		return
 	}
-	t := &state.Timeline{Scope: state.Of(ctx), ID: c.RequestID, Error: refusal.Error(), Notes: map[string]string{"action": c.Action}}
+	t := &state.Timeline{Scope: state.Of(ctx), ID: c.RequestID, Day: state.Day(time.Now()), Error: refusal.Error(), Notes: map[string]string{"action": c.Action}}
 	if short, ok := errors.AsType[*instances.Shortage](refusal); ok {
 		for k, v := range short.Notes {
 			t.Notes[k] = v

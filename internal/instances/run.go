@@ -569,23 +569,3 @@ func (l *launch) disks(in *slipway.Instance) error {
 	}
 	return nil
 }
-
-// explain keeps the choices of a launch for the one who asks why.
-func (l *launch) explain(reservation slipway.ReservationID) error {
-	l.notes["zone"] = l.zone.Name + ": " + l.notes["zone why"]
-	delete(l.notes, "zone why")
-	for i, in := range l.made {
-		l.notes[string(in.ID)] = "host " + string(l.hosts[i])
-	}
-	for p, from := range l.spec.Origin {
-		l.notes["parameter "+p] = from
-	}
-	t := &state.Timeline{
-		Scope: l.scope, ID: string(reservation), Notes: l.notes,
-		Events: []state.Event{{Step: "admitted", At: l.now, Note: "request " + l.call.RequestID}},
-	}
-	if err := state.Timelines.Put(l.tx, t); err != nil {
-		return err
-	}
-	return state.Timelines.Put(l.tx, &state.Timeline{Scope: l.scope, ID: l.call.RequestID, Notes: map[string]string{"reservation": string(reservation)}})
-}

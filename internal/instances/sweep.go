@@ -2,6 +2,7 @@ package instances
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -34,9 +35,28 @@ func (s *Service) sweepTokens(ctx context.Context) error {
 	})
 }
 
+// trailDays is how long a call's or a reservation's trail can be explained.
+const trailDays = 7
+
+// sweepTrails forgets trails of calls and reservations; a few days beyond are looked at, in case nobody swept for a while.
+func (s *Service) sweepTrails(ctx context.Context) error {
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		removed := 0
+		for back := trailDays + 1; back <= trailDays+31; back++ {
+			for t := range state.Timelines.By(tx, state.Global, "/day/"+state.Day(s.now().AddDate(0, 0, -back))) {
+				if removed++; removed > sweepAtOnce {
+					return nil
+				}
+				state.Timelines.Delete(tx, t.Scope, t.ID)
+			}
+		}
+		return nil
+	})
+}
+
 // Sweep removes instances that were terminated longer ago than they stay visible, and client tokens that have outlived theirs.
 func (s *Service) Sweep(ctx context.Context) error {
-	if err := s.sweepTokens(ctx); err != nil {
+	if err := errors.Join(s.sweepTokens(ctx), s.sweepTrails(ctx)); err != nil {
 		return err
 	}
 	for {

@@ -241,7 +241,12 @@ var (
 		},
 		absent: notFound(slipway.InvalidSpotInstanceRequestIDNotFound, "The spot instance request ID '%s' does not exist")}
 
-	Timelines = &Table[Timeline]{kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }}
+	Timelines = &Table[Timeline]{kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }, terms: func(t *Timeline) []string {
+		if t.Day == "" {
+			return []string{"/id/" + t.ID}
+		}
+		return []string{"/id/" + t.ID, "/day/" + t.Day}
+	}}
 	Tokens    = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }, terms: func(*Token) []string { return []string{"/all"} }}
 	InUse     = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
 )
@@ -283,7 +288,11 @@ type Timeline struct {
 	Events []Event
 	Notes  map[string]string `json:",omitempty"` // choices: subnet, zone, host; parameters and their origin
 	Error  string            `json:",omitempty"`
+	Day    string            `json:",omitempty"` // of a call or reservation, by which it is forgotten; an instance's goes with the instance
 }
+
+// Day is a moment's day, for Timeline.
+func Day(at time.Time) string { return at.UTC().Format(time.DateOnly) }
 
 // Event is one step and its moment.
 type Event struct {

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestExplain: the operator can ask why of an instance, its reservation and a refused call, and nothing private is told.
+func TestExplain(t *testing.T) {
+	w := newWire(t)
+	o := newWorld(w)
+	id := w.launch("t3.micro", "LaunchTemplate.LaunchTemplateName", "web", "MetadataOptions.HttpTokens", "required", "UserData", "c2VjcmV0c2VjcmV0",
+		"BlockDeviceMapping.1.DeviceName", "/dev/xvda", "BlockDeviceMapping.1.Ebs.VolumeSize", "3")
+	w.await(id, "running")
+	text := func(id string) string {
+		var b strings.Builder
+		explain(w.dev.db.Local(), id).print(&b)
+		return b.String()
+	}
+	got := text(id)
+	for _, want := range []string{
+		id + " is running on host local", "admitted", "network", "running", "zone: us-east-1a: ", "parameter InstanceType: request", "result type: t3.micro (request)",
+		"result device /dev/xvda: 3 GiB gp2", "(request over image)", "result metadata HttpTokens: required (request)", "result metadata HttpEndpoint: enabled (default)",
+		"result security groups: sg-", "(the network's default group)", "version 1",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the explanation lacks %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "secretsecret") || strings.Contains(got, "c2VjcmV0") {
+		t.Errorf("the explanation tells user data:\n%s", got)
+	}
+	if r := w.must("reservationId", "DescribeInstances", "InstanceId.1", id); !strings.Contains(text(r), "host local") {
+		t.Errorf("of the reservation: %s", text(r))
+	}
+	a := w.call("RunInstances", "ImageId", o.image, "InstanceType", "t3.micro", "MinCount", "1000", "MaxCount", "1000", "Placement.GroupName", "nobody")
+	if got := text(first(a.body, "RequestID")); !strings.Contains(got, "refused: InvalidPlacementGroup.Unknown") {
+		t.Errorf("of a refused call: %q", got)
+	}
+	if got := text("i-0123456789abcdef0"); got != "" {
+		t.Errorf("of nobody: %q", got)
+	}
+}
