@@ -53,6 +53,7 @@ fuzz:
 	$(GO) test -run '^$$' -fuzz FuzzUnwrap -fuzztime 20s ./internal/store/etcd
 	$(GO) test -run '^$$' -fuzz FuzzForm -fuzztime 20s ./internal/ec2query
 	$(GO) test -run '^$$' -fuzz FuzzVerify -fuzztime 20s ./internal/sigv4
+	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 20s ./internal/policy
 	$(GO) test -run '^$$' -fuzz FuzzDecodeQMP -fuzztime 20s ./internal/hypervisor/qemu
 	$(GO) test -run '^$$' -fuzz FuzzTemplateMerge -fuzztime 20s ./internal/instances
 

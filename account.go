@@ -27,7 +27,8 @@ type AccessKey struct {
 	Role     string `json:",omitempty"` // ARN of the assumed role
 	Session  string `json:",omitempty"`
 	Token    string `json:",omitempty"` // session token that must come with it
-	Policy   string `json:",omitempty"`
+	Policy   string `json:",omitempty"` // of the session: what it leaves of the role's rights
+	Instance string `json:",omitempty"` // whose metadata service gives it away
 	Inactive bool   `json:",omitempty"`
 	Created  time.Time
 	Expires  time.Time `json:",omitzero"`

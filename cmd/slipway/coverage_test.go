@@ -222,6 +222,7 @@ func (w *wire) names(o world) *strings.Replacer {
 	_, own, _ := strings.Cut(w.call("DescribePlacementGroups", "GroupName.1", "together").body, "<groupId>")
 	ids["$PG"], _, _ = strings.Cut(own, "</groupId>")
 	ids["$IMAGE"], ids["$KEY"], ids["$GROUP"], ids["$TEMPLATE"], ids["$HOST"], ids["$CR"] = o.image, o.key, o.group, o.template, o.host, o.capacity
+	ids["$PROFILE"] = "arn:aws:iam::" + w.keys.AccountID + ":instance-profile/app"
 	var pairs []string
 	for _, k := range slices.SortedFunc(maps.Keys(ids), func(a, b string) int { return len(b) - len(a) }) {
 		pairs = append(pairs, k, ids[k])

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"runtime"
 	"strings"
@@ -31,8 +30,10 @@ import (
 	"slipway/internal/hypervisor"
 	"slipway/internal/hypervisor/fake"
 	"slipway/internal/hypervisor/qemu"
+	"slipway/internal/iam"
 	"slipway/internal/imds"
 	"slipway/internal/instances"
+	"slipway/internal/parameters"
 	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -322,10 +323,14 @@ func (d *devRun) runDemo(ctx context.Context, endpoint string, keys credentials)
 func (d *devRun) front(r *rooms) server.Config {
 	return server.Config{
 		Keys: r.accounts, Actions: r.actions(), Prepare: r.accounts.Prepare,
-		Authorize: func(context.Context, url.Values) error { return nil }, // an account's root key may do everything
+		Authorize: r.iam.Authorize,
 		Explain:   r.explain,
 		Services: map[string]server.Service{
-			"sts": &server.Members{Namespace: server.STS, Log: d.log, Actions: map[string]server.Handler{"GetCallerIdentity": server.GetCallerIdentity}},
+			"sts": &server.Members{Namespace: server.STS, Log: d.log, Actions: r.iam.TokenActions(), Authorize: func(context.Context, string) error { return nil }},
+			"iam": &server.Members{Namespace: iam.Namespace, Log: d.log, Actions: r.iam.Actions(), Authorize: func(ctx context.Context, action string) error {
+				return r.iam.AuthorizeOther(ctx, "iam:"+action, "*")
+			}},
+			"ssm": parameters.New(d.db, func(ctx context.Context, action string) error { return r.iam.AuthorizeOther(ctx, "ssm:"+action, "*") }, d.log),
 		},
 		Log: d.log, Now: time.Now,
 	}

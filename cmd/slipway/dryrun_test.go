@@ -2,13 +2,14 @@ package main
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
 // world is what the calls of a test find: an instance that runs, one that is stopped, and what lies around them.
-type world struct{ running, stopped, image, key, group, vpc, subnet, volume, interfaceID, template, capacity, host, spot string }
+type world struct{ running, stopped, image, key, group, vpc, subnet, volume, interfaceID, template, capacity, host, spot, profile string }
 
 func newWorld(w *wire) world {
 	w.t.Helper()
@@ -35,15 +36,17 @@ func newWorld(w *wire) world {
 	o.host = w.must("hostIdSet", "AllocateHosts", "AvailabilityZone", "us-east-1a", "InstanceFamily", "m5")
 	o.host = first(o.host, "item")
 	o.spot = w.must("spotInstanceRequestId", "RequestSpotInstances", "LaunchSpecification.ImageId", o.image, "LaunchSpecification.InstanceType", "t3.micro")
+	w.profiled("app", document(`{"Effect":"Allow","Action":"*","Resource":"*"}`))
+	o.profile = w.must("associationId", "AssociateIamInstanceProfile", "InstanceId", o.running, "IamInstanceProfile.Name", "app")
 	return o
 }
 
-// await waits until the instance has the state.
+// await waits until the instance has the state, or one of several.
 func (w *wire) await(id, state string) {
 	w.t.Helper()
 	last := ""
 	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		if last = first(w.must("instanceState", "DescribeInstances", "InstanceId.1", id), "name"); last == state {
+		if last = first(w.must("instanceState", "DescribeInstances", "InstanceId.1", id), "name"); slices.Contains(strings.Split(state, ","), last) {
 			return
 		}
 	}
@@ -90,6 +93,9 @@ func (o world) dryRuns() map[string][]string {
 		"ModifyInstanceNetworkPerformanceOptions":     {"InstanceId", o.running, "BandwidthWeighting", "default"},
 		"ResetInstanceAttribute":                      {"InstanceId", o.running, "Attribute", "sourceDestCheck"},
 		"ReportInstanceStatus":                        {"InstanceId.1", o.running, "Status", "impaired", "ReasonCode.1", "other"},
+		"AssociateIamInstanceProfile":                 {"InstanceId", o.stopped, "IamInstanceProfile.Name", "app"},
+		"ReplaceIamInstanceProfileAssociation":        {"AssociationId", o.profile, "IamInstanceProfile.Name", "app"},
+		"DisassociateIamInstanceProfile":              {"AssociationId", o.profile},
 		"GetInstanceUefiData":                         {"InstanceId", o.running},
 		"ModifyInstanceMetadataDefaults":              {"HttpTokens", "required"},
 

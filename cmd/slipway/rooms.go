@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"slipway/internal/capacityreservations"
 	"slipway/internal/dedicatedhosts"
 	"slipway/internal/hypervisor"
+	"slipway/internal/iam"
 	"slipway/internal/images"
 	"slipway/internal/instances"
 	"slipway/internal/instancetypes"
@@ -44,6 +46,7 @@ type rooms struct {
 	capacity  *capacityreservations.Service
 	dedicated *dedicatedhosts.Service
 	spot      *spot.Service
+	iam       *iam.Service
 	tags      *tags.Service
 	templates *launchtemplates.Service
 	clusters  *placementgroups.Service
@@ -77,7 +80,7 @@ func (d *devRun) rooms() *rooms {
 		clusters:  placementgroups.New(d.db),
 	}
 	r.capacity, r.dedicated = capacityreservations.New(d.db, r.instances, time.Now), dedicatedhosts.New(d.db, r.instances, time.Now)
-	r.spot = spot.New(d.db, r.instances, time.Now)
+	r.spot, r.iam = spot.New(d.db, r.instances, time.Now), iam.New(d.db, time.Now)
 	return r
 }
 
@@ -91,7 +94,7 @@ func (r *rooms) tick(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := r.instances.Tick(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(r.instances.Tick(ctx), r.iam.Tick(ctx)); err != nil && ctx.Err() == nil {
 			r.log.Warn("tick", "error", err)
 		}
 	}
@@ -143,6 +146,10 @@ func (r *rooms) actions() map[string]server.Handler {
 		"ModifyInstanceNetworkPerformanceOptions":     server.Action(in.ModifyBandwidth),
 		"ResetInstanceAttribute":                      server.Void(in.Reset),
 		"ReportInstanceStatus":                        server.Void(in.ReportStatus),
+		"AssociateIamInstanceProfile":                 server.Action(in.AssociateProfile),
+		"ReplaceIamInstanceProfileAssociation":        server.Action(in.ReplaceProfile),
+		"DisassociateIamInstanceProfile":              server.Action(in.DisassociateProfile),
+		"DescribeIamInstanceProfileAssociations":      server.Action(in.Associations),
 		"GetInstanceUefiData":                         server.Action(in.UEFI),
 		"DescribeInstanceTopology":                    server.Action(in.Topology),
 		"DescribeInstanceImageMetadata":               server.Action(in.ImageMetadata),

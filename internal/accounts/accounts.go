@@ -62,19 +62,24 @@ func (s *Service) Key(ctx context.Context, id string) (sigv4.Key, bool, error) {
 	if k.Inactive {
 		return sigv4.Key{}, false, nil
 	}
-	return sigv4.Key{Secret: k.Secret, Token: k.Token, Expires: k.Expires, Caller: Caller(k)}, true, nil
+	return sigv4.Key{Secret: k.Secret, Token: k.Token, Expires: k.Expires, Caller: Caller(s.db.Local(), k)}, true, nil
 }
 
-// Caller is whom a key speaks for.
-func Caller(k *slipway.AccessKey) slipway.Caller {
+// Caller is whom a key speaks for. A role's session goes without the role's path, as in STS.
+func Caller(r store.Reader, k *slipway.AccessKey) slipway.Caller {
 	c := slipway.Caller{Account: k.Account, AccessKey: k.ID}
 	switch {
 	case k.Role != "":
-		c.ARN = strings.Replace(strings.Replace(k.Role, ":iam:", ":sts:", 1), ":role/", ":assumed-role/", 1) + "/" + k.Session
-		c.UserID = "AROA" + strings.ToUpper(k.Session)
+		name := k.Role[strings.LastIndexByte(k.Role, '/')+1:]
+		c.ARN = slipway.IAMARN(k.Account, "assumed-role", "/", name+"/"+k.Session)
+		c.ARN = strings.Replace(c.ARN, ":iam:", ":sts:", 1)
+		if role := state.Roles.See(r, state.IAM(k.Account), name); role != nil {
+			c.UserID = role.ID + ":" + k.Session
+		}
 	case k.User != "":
-		c.ARN = "arn:aws:iam::" + k.Account + ":user/" + k.User
-		c.UserID = "AIDA" + strings.ToUpper(k.User)
+		if u := state.Users.See(r, state.IAM(k.Account), k.User); u != nil {
+			c.ARN, c.UserID = u.ARN(), u.ID
+		}
 	default:
 		c.ARN = "arn:aws:iam::" + k.Account + ":root"
 		c.UserID = k.Account

@@ -42,6 +42,9 @@ func (w *Writer) Text(name, value string) {
 	w.Close(name)
 }
 
+// Plain writes a text without an element of its own.
+func (w *Writer) Plain(value string) { w.escape(value) }
+
 // String writes a text.
 func (w *Writer) String(name string, v *string) {
 	if v != nil {

@@ -162,6 +162,11 @@ func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) 
 			m.Devices[s.Virtual] = strings.TrimPrefix(s.Device, "/dev/")
 		}
 	}
+	if k := state.InstanceKey(r, in.ID); k != nil && in.Profile != "" {
+		m.Profile = &imds.Profile{
+			ARN: in.Profile, ID: in.ProfileID, Role: k.Role[strings.LastIndexByte(k.Role, '/')+1:], AccessKey: k.ID, SecretKey: k.Secret, Token: k.Token, Updated: k.Created, Expires: k.Expires,
+		}
+	}
 	for i, p := range ports {
 		w := imds.Interface{
 			ID: p.ID, DeviceIndex: p.Attachment.DeviceIndex, MAC: p.MAC, Owner: p.Account, Hostname: slipway.PrivateName(in.Region, in.DNS, in.ID, p.IP()),

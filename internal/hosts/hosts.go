@@ -115,6 +115,12 @@ func (s *Service) affected(r store.Reader, host slipway.HostID, keys []string) [
 					out.add(hostapi.InstanceKind, string(in.ID))
 				}
 			}
+		case state.AccessKeys.Kind():
+			if k := state.AccessKeys.See(r, scope, id); k != nil && k.Instance != "" {
+				if in := instanceByID(r, slipway.InstanceID(k.Instance)); in != nil && in.Host == host {
+					out.add(hostapi.InstanceKind, k.Instance)
+				}
+			}
 		case state.Volumes.Kind():
 			if v := state.Volumes.See(r, scope, id); v != nil && v.Host == host {
 				out.add(hostapi.VolumeKind, id)

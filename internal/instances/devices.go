@@ -1,7 +1,9 @@
 package instances
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"slipway"
@@ -265,21 +267,5 @@ var Aliases = map[string]string{
 	"/aws/service/debian/release/bookworm/latest/amd64": "debian-12",
 }
 
-// findProfile is the instance profile, whose absence clients recognise by these words.
-func (l *launch) findProfile() error {
-	name := l.spec.ProfileName
-	if arn := l.spec.ProfileARN; arn != "" {
-		_, after, ok := strings.Cut(arn, ":instance-profile/")
-		if !ok || !strings.HasPrefix(arn, "arn:") {
-			return slipway.Errorf(slipway.InvalidIamInstanceProfileArnMalformed, "The ARN '%s' is not the ARN of an instance profile", arn)
-		}
-		name = after[strings.LastIndexByte(after, '/')+1:]
-	}
-	if name == "" {
-		return nil
-	}
-	if l.spec.ProfileARN != "" {
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN", l.spec.ProfileARN)
-	}
-	return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", name)
-}
+// AliasNames are the aliases in order.
+func AliasNames() []string { return slices.Sorted(maps.Keys(Aliases)) }

@@ -79,6 +79,7 @@ type launch struct {
 	image   *slipway.Image
 	kind    *slipway.InstanceType
 	key     *slipway.KeyPair
+	profile *slipway.InstanceProfile
 	zone    slipway.Zone
 	fixed   bool // the zone was fixed by the request: the token's scope is zonal
 	vpc     *slipway.VPC
@@ -444,7 +445,7 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 		Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop, ShutdownBehavior: s.ShutdownBehavior,
 		Metadata: l.options, Placement: s.Placement, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore,
 		AutoRecovery: s.AutoRecovery, CapacityPreference: s.CapacityPreference, CapacityTarget: s.CapacityTarget, Hibernation: s.Hibernation, Licenses: s.Licenses,
-		Stores: l.stores, Fault: l.fault, Profile: s.ProfileARN, ProfileID: s.ProfileName, Tags: s.Tags["instance"],
+		Stores: l.stores, Fault: l.fault, Tags: s.Tags["instance"],
 	}
 	if in.ShutdownBehavior == "" {
 		in.ShutdownBehavior = "stop"
@@ -454,6 +455,9 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 	}
 	if int(index) < len(l.reserved) {
 		in.CapacityReservation = l.reserved[index]
+	}
+	if l.profile != nil {
+		carry(in, l.profile)
 	}
 	if l.dedicated != nil {
 		in.Placement.DedicatedHost = l.dedicated.ID

@@ -13,6 +13,9 @@ import (
 	"slipway/internal/shape"
 )
 
+// DefaultType is what a launch gets that names no instance type: EC2's historical default.
+const DefaultType = "m1.small"
+
 // Bounds of a launch.
 const (
 	maxPerCall = 1000
@@ -215,7 +218,7 @@ func required(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	}
 	s.Min, s.Max = *in.MinCount, min(*in.MaxCount, maxPerCall)
 	if s.Type == "" {
-		s.Type = "m1.small" // EC2's historical default
+		s.Type = DefaultType
 	}
 	return nil
 }

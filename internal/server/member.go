@@ -15,6 +15,8 @@ type Members struct {
 	Namespace string
 	Actions   map[string]Handler
 	Log       *slog.Logger
+	// Authorize says whether the caller may take the action.
+	Authorize func(ctx context.Context, action string) error
 }
 
 // Serve answers a verified request.
@@ -46,6 +48,9 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 	handler, ok := m.Actions[call.Action]
 	if !ok {
 		return nil, slipway.Errorf(slipway.InvalidAction, "Could not find operation %s for version %s", call.Action, form.Get("Version"))
+	}
+	if err := m.Authorize(*ctx, call.Action); err != nil {
+		return nil, err
 	}
 	reader, err := ec2query.NewMemberReader(form)
 	if err != nil {

@@ -19,6 +19,9 @@ type Scope struct{ Account, Region string }
 // Global holds accounts, keys, hosts and the system's images.
 var Global = Scope{"-", "-"}
 
+// IAM is an account's scope for what belongs to no region.
+func IAM(account string) Scope { return Scope{account, "-"} }
+
 // Shared holds what accounts may share in a region: images and snapshots.
 func Shared(region string) Scope { return Scope{"-", region} }
 

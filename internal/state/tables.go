@@ -36,8 +36,17 @@ func TagTerm(key, value string) string { return "tag\x01" + key + "\x01" + value
 var (
 	Accounts   = &Table[slipway.Account]{kind: "account", key: func(a *slipway.Account) (Scope, string) { return Global, a.ID }}
 	AccessKeys = &Table[slipway.AccessKey]{kind: "accesskey",
-		key:   func(k *slipway.AccessKey) (Scope, string) { return Global, k.ID },
-		terms: func(k *slipway.AccessKey) []string { return []string{"user/" + k.Account + "/" + k.User} }}
+		key: func(k *slipway.AccessKey) (Scope, string) { return Global, k.ID },
+		terms: func(k *slipway.AccessKey) []string {
+			terms := []string{"user/" + k.Account + "/" + k.User}
+			if k.Instance != "" {
+				terms = append(terms, "/instance/"+k.Instance)
+			}
+			if !k.Expires.IsZero() {
+				terms = append(terms, "/expires")
+			}
+			return terms
+		}}
 	Regions = &Table[slipway.Region]{kind: "region", key: func(r *slipway.Region) (Scope, string) { return Scope{r.Account, r.Name}, "-" }}
 	Hosts   = &Table[slipway.Host]{kind: "host", key: func(h *slipway.Host) (Scope, string) { return Global, string(h.ID) }}
 	Ledgers = &Table[slipway.Ledger]{kind: "ledger", key: func(l *slipway.Ledger) (Scope, string) { return Global, string(l.Host) }}
@@ -217,6 +226,15 @@ var (
 		},
 		terms: func(v *slipway.LaunchTemplateVersion) []string { return []string{"template/" + string(v.Template)} }}
 
+	Users = &Table[slipway.User]{kind: "iamuser", key: func(u *slipway.User) (Scope, string) { return IAM(u.Account), u.Name },
+		absent: notFound(slipway.NoSuchEntity, "The user with name %s cannot be found.")}
+	Roles = &Table[slipway.Role]{kind: "iamrole", key: func(r *slipway.Role) (Scope, string) { return IAM(r.Account), r.Name },
+		absent: notFound(slipway.NoSuchEntity, "The role with name %s cannot be found.")}
+	ManagedPolicies = &Table[slipway.ManagedPolicy]{kind: "iampolicy", key: func(p *slipway.ManagedPolicy) (Scope, string) { return IAM(p.Account), p.ARN() },
+		absent: notFound(slipway.NoSuchEntity, "Policy %s does not exist or is not attachable.")}
+	InstanceProfiles = &Table[slipway.InstanceProfile]{kind: "iamprofile", key: func(p *slipway.InstanceProfile) (Scope, string) { return IAM(p.Account), p.Name },
+		absent: notFound(slipway.NoSuchEntity, "Instance Profile %s cannot be found.")}
+
 	CapacityReservations = &Table[slipway.CapacityReservation]{kind: "capacity",
 		key: func(c *slipway.CapacityReservation) (Scope, string) { return Scope{c.Account, c.Region}, string(c.ID) },
 		terms: func(c *slipway.CapacityReservation) []string {
@@ -247,8 +265,8 @@ var (
 		}
 		return []string{"/id/" + t.ID, "/day/" + t.Day}
 	}}
-	Tokens    = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }, terms: func(*Token) []string { return []string{"/all"} }}
-	InUse     = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
+	Tokens = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }, terms: func(*Token) []string { return []string{"/all"} }}
+	InUse  = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
 )
 
 // commitments are the index terms by which capacity is accounted for.
@@ -266,6 +284,9 @@ func commitments(in *slipway.Instance) []string {
 	if in.Lifecycle == "spot" {
 		terms = append(terms, "spot")
 	}
+	if in.Profile != "" {
+		terms = append(terms, "/profile")
+	}
 	if in.Interruption != nil {
 		terms = append(terms, "/interrupted")
 	}
@@ -273,7 +294,7 @@ func commitments(in *slipway.Instance) []string {
 }
 
 // all is every table, for Schema.
-var all = []described{Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, KeyPairs, VPCs, Subnets, Interfaces,
+var all = []described{Users, Roles, ManagedPolicies, InstanceProfiles, Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, KeyPairs, VPCs, Subnets, Interfaces,
 	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, EgressOnlyGateways, NATGateways, Peerings, PrefixLists, DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
 
 // VersionKey is the id of a launch template's version: keys are in order of numbers.
@@ -321,6 +342,17 @@ type Use struct {
 
 // AddressKey is the id of an address's Use.
 func AddressKey(of string, ip netip.Addr) string { return of + "/" + ip.String() }
+
+// InstanceKey is the newest of the credentials that an instance's metadata give away; nil for none.
+func InstanceKey(r store.Reader, id slipway.InstanceID) *slipway.AccessKey {
+	var newest *slipway.AccessKey
+	for k := range AccessKeys.By(r, Global, "/instance/"+string(id)) {
+		if newest == nil || k.Expires.After(newest.Expires) {
+			newest = k
+		}
+	}
+	return newest
+}
 
 // FindImage looks among the region's images and the system's.
 func FindImage(r store.Reader, region, id string) *slipway.Image {

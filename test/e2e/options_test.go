@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// process is the pid of an instance's QEMU, which this test's slipway started.
+// process is the pid of an instance's QEMU, which this test's slipway started; 0 while there is none.
 func (r *run) process(id string) int {
 	r.t.Helper()
 	b, err := os.ReadFile(filepath.Join(r.state, "machines", id, "record.json"))
@@ -25,8 +25,8 @@ func (r *run) process(id string) int {
 		r.t.Fatal(err)
 	}
 	var rec struct{ PID int }
-	if err := json.Unmarshal(b, &rec); err != nil || rec.PID == 0 {
-		r.t.Fatalf("%s has no process: %s", id, b)
+	if err := json.Unmarshal(b, &rec); err != nil {
+		r.t.Fatalf("%s: %v: %s", id, err, b)
 	}
 	return rec.PID
 }
@@ -117,11 +117,14 @@ func TestOptionsOfALaunchAreReal(t *testing.T) {
 		boot := sh(t, guest, "cat /proc/sys/kernel/random/boot_id")
 		guest.Close()
 		before := r.process(id)
+		if before == 0 {
+			t.Fatal("a running instance has no process")
+		}
 		if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, 60*time.Second, func() error {
-			if now := r.process(id); now == before {
+			if now := r.process(id); now == before || now == 0 {
 				return fmt.Errorf("still process %d", now)
 			}
 			return nil
@@ -134,7 +137,9 @@ func TestOptionsOfALaunchAreReal(t *testing.T) {
 		if _, err := c.ModifyInstanceMaintenanceOptions(ctx, &ec2.ModifyInstanceMaintenanceOptionsInput{InstanceId: &id, AutoRecovery: types.InstanceAutoRecoveryStateDisabled}); err != nil {
 			t.Fatal(err)
 		}
-		if err := syscall.Kill(r.process(id), syscall.SIGKILL); err != nil {
+		if again := r.process(id); again == 0 {
+			t.Fatal("a running instance has no process")
+		} else if err := syscall.Kill(again, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		off := r.waitState(c, id, types.InstanceStateNameStopped)

@@ -1,0 +1,364 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"slipway"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// versions are the services' own.
+var versions = map[string]string{"ec2": "2016-11-15", "iam": "2010-05-08", "sts": "2011-06-15"}
+
+// signed sends a body to a service in somebody's name.
+func (w *wire) signed(who aws.Credentials, service, body string, header http.Header) answer {
+	w.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, w.url+"/", strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	for k, v := range header {
+		r.Header[k] = v
+	}
+	sum := sha256.Sum256([]byte(body))
+	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()); err != nil {
+		w.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a := answer{status: resp.StatusCode, body: string(b), header: resp.Header}
+	var refusal struct {
+		Code    string `xml:"Error>Code"`
+		Message string `xml:"Error>Message"`
+	}
+	if resp.StatusCode != http.StatusOK {
+		if bytes.Contains(b, []byte("<Errors>")) {
+			a.code, a.message = first(a.body, "Code"), first(a.body, "Message")
+		} else if xml.Unmarshal(b, &refusal) == nil {
+			a.code, a.message = refusal.Code, refusal.Message
+		}
+	}
+	return a
+}
+
+// root are the account's own keys.
+func (w *wire) root() aws.Credentials {
+	return aws.Credentials{AccessKeyID: w.keys.AccessKeyID, SecretAccessKey: w.keys.SecretAccessKey}
+}
+
+// by sends an action of a service in somebody's name.
+func (w *wire) by(who aws.Credentials, service, action string, params ...string) answer {
+	w.t.Helper()
+	form := url.Values{"Action": {action}, "Version": {versions[service]}}
+	for i := 0; i+1 < len(params); i += 2 {
+		form.Add(params[i], params[i+1])
+	}
+	return w.signed(who, service, form.Encode(), nil)
+}
+
+// well is by, which has to succeed.
+func (w *wire) well(who aws.Credentials, service, action string, params ...string) answer {
+	w.t.Helper()
+	a := w.by(who, service, action, params...)
+	if a.status != http.StatusOK {
+		w.t.Fatalf("%s %v: %d %s", action, params, a.status, a.body)
+	}
+	return a
+}
+
+func keysIn(body string) aws.Credentials {
+	return aws.Credentials{AccessKeyID: first(body, "AccessKeyId"), SecretAccessKey: first(body, "SecretAccessKey"), SessionToken: first(body, "SessionToken")}
+}
+
+// user makes a user with one policy and gives its keys.
+func (w *wire) user(name, policy string) aws.Credentials {
+	w.t.Helper()
+	w.well(w.root(), "iam", "CreateUser", "UserName", name)
+	if policy != "" {
+		w.well(w.root(), "iam", "PutUserPolicy", "UserName", name, "PolicyName", "p", "PolicyDocument", policy)
+	}
+	return keysIn(w.well(w.root(), "iam", "CreateAccessKey", "UserName", name).body)
+}
+
+const ec2Trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+
+// profiled makes a role with a policy in an instance profile of the same name.
+func (w *wire) profiled(name, policy string) {
+	w.t.Helper()
+	w.well(w.root(), "iam", "CreateRole", "RoleName", name, "AssumeRolePolicyDocument", ec2Trust)
+	w.well(w.root(), "iam", "PutRolePolicy", "RoleName", name, "PolicyName", "p", "PolicyDocument", policy)
+	w.well(w.root(), "iam", "CreateInstanceProfile", "InstanceProfileName", name)
+	w.well(w.root(), "iam", "AddRoleToInstanceProfile", "InstanceProfileName", name, "RoleName", name)
+}
+
+func document(statements ...string) string {
+	return `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
+}
+
+// TestPoliciesBindUsers: what a policy allows goes through, everything else is UnauthorizedOperation, and nothing happens.
+func TestPoliciesBindUsers(t *testing.T) {
+	w := newWire(t)
+	im := w.image()
+	launch := func(more ...string) []string {
+		return append([]string{"ImageId", im, "MinCount", "1", "MaxCount", "1"}, more...)
+	}
+	const allow = `{"Effect":"Allow","Action":"ec2:RunInstances","Resource":"*"}`
+	small := `{"Effect":"Deny","Action":"ec2:RunInstances","Resource":"arn:aws:ec2:*:*:instance/*","Condition":{"StringNotEquals":{"ec2:InstanceType":"t3.micro"}}}`
+	tagged := `{"Effect":"Allow","Action":"ec2:TerminateInstances","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"a"}}}`
+	labels := `{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"arn:aws:ec2:*:*:instance/*","Condition":{"StringEquals":{"ec2:CreateAction":"RunInstances"}}}`
+
+	nobody := w.user("nobody", "")
+	dev := w.user("dev", document(allow, small, tagged, labels))
+	for _, tt := range []struct {
+		name   string
+		who    aws.Credentials
+		action string
+		params []string
+		code   string
+	}{
+		{"a user without a policy reads nothing", nobody, "DescribeInstances", nil, "UnauthorizedOperation"},
+		{"nor learns by a dry run more than that", nobody, "RunInstances", launch("DryRun", "true"), "UnauthorizedOperation"},
+		{"nor by a parameter that is wrong", nobody, "RunInstances", launch("InstanceType", "t9.none"), "UnauthorizedOperation"},
+		{"a dry run of what is allowed", dev, "RunInstances", launch("InstanceType", "t3.micro", "DryRun", "true"), "DryRunOperation"},
+		{"a denied type", dev, "RunInstances", launch("InstanceType", "m5.large"), "UnauthorizedOperation"},
+		{"a denied type that stands nowhere", dev, "RunInstances", launch(), "UnauthorizedOperation"},
+		{"an action that no statement names", dev, "DescribeInstances", nil, "UnauthorizedOperation"},
+		{"tags on what may be tagged", dev, "RunInstances", launch("InstanceType", "t3.micro", "TagSpecification.1.ResourceType", "instance", "TagSpecification.1.Tag.1.Key", "team", "TagSpecification.1.Tag.1.Value", "a"), ""},
+		{"tags on what may not", dev, "RunInstances", launch("InstanceType", "t3.micro", "TagSpecification.1.ResourceType", "volume", "TagSpecification.1.Tag.1.Key", "team", "TagSpecification.1.Tag.1.Value", "a"), "UnauthorizedOperation"},
+	} {
+		if a := w.by(tt.who, "ec2", tt.action, tt.params...); a.code != tt.code {
+			t.Errorf("%s: %d %s %s, want %q", tt.name, a.status, a.code, a.message, tt.code)
+		}
+	}
+
+	// The type that a template brings is judged like one of the request.
+	w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "big", "LaunchTemplateData.InstanceType", "m5.large")
+	if a := w.by(dev, "ec2", "RunInstances", launch("LaunchTemplate.LaunchTemplateName", "big")...); a.code != "UnauthorizedOperation" {
+		t.Errorf("a denied type out of a template: %s %s", a.code, a.message)
+	}
+	if a := w.by(dev, "ec2", "RunInstances", launch("LaunchTemplate.LaunchTemplateName", "big", "InstanceType", "")...); a.code == "" {
+		t.Errorf("an empty type beside a template's denied one was let through")
+	}
+
+	mine := w.must("instanceId", "DescribeInstances", "Filter.1.Name", "tag:team", "Filter.1.Value.1", "a")
+	other := w.launch("t3.micro")
+	if a := w.by(dev, "ec2", "TerminateInstances", "InstanceId.1", other, "InstanceId.2", mine); a.code != "UnauthorizedOperation" || !strings.Contains(a.message, other) {
+		t.Errorf("ending another team's instance beside one's own: %s %s", a.code, a.message)
+	}
+	for _, id := range []string{mine, other} {
+		w.await(id, "running")
+	}
+	w.well(dev, "ec2", "TerminateInstances", "InstanceId.1", mine)
+	w.await(mine, "shutting-down,terminated")
+
+	// A policy that is taken away binds at once.
+	w.well(w.root(), "iam", "DeleteUserPolicy", "UserName", "dev", "PolicyName", "p")
+	if a := w.by(dev, "ec2", "RunInstances", launch("InstanceType", "t3.micro", "DryRun", "true")...); a.code != "UnauthorizedOperation" {
+		t.Errorf("after the policy went: %s", a.code)
+	}
+	if a := w.by(dev, "sts", "GetCallerIdentity"); first(a.body, "Arn") != "arn:aws:iam::"+w.keys.AccountID+":user/dev" {
+		t.Errorf("a user is %s", a.body)
+	}
+}
+
+// TestRolesAreAssumed by whom their trust names, for as long as was asked, with no more than the session's policy leaves.
+func TestRolesAreAssumed(t *testing.T) {
+	w := newWire(t)
+	account := w.keys.AccountID
+	alice := w.user("alice", document(`{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`))
+	mallory := w.user("mallory", document(`{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`))
+	trust := document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account + `:user/alice"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"x1"}}}`)
+	w.well(w.root(), "iam", "CreateRole", "RoleName", "reader", "Path", "/ops/", "AssumeRolePolicyDocument", trust)
+	w.well(w.root(), "iam", "PutRolePolicy", "RoleName", "reader", "PolicyName", "p", "PolicyDocument", document(`{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}`))
+	arn := "arn:aws:iam::" + account + ":role/ops/reader"
+	assume := func(who aws.Credentials, more ...string) answer {
+		return w.by(who, "sts", "AssumeRole", append([]string{"RoleArn", arn, "RoleSessionName", "s1"}, more...)...)
+	}
+	if a := assume(mallory, "ExternalId", "x1"); a.code != "AccessDenied" {
+		t.Errorf("somebody whom the trust does not name: %s", a.body)
+	}
+	if a := assume(alice); a.code != "AccessDenied" {
+		t.Errorf("without the external id: %s", a.body)
+	}
+	if a := assume(alice, "ExternalId", "x1", "DurationSeconds", "60"); a.code != "ValidationError" {
+		t.Errorf("a session of a minute: %s", a.body)
+	}
+	session := keysIn(w.well(alice, "sts", "AssumeRole", "RoleArn", arn, "RoleSessionName", "s1", "ExternalId", "x1").body)
+	w.well(session, "ec2", "DescribeInstances")
+	if a := w.by(session, "sts", "GetCallerIdentity"); first(a.body, "Arn") != "arn:aws:sts::"+account+":assumed-role/reader/s1" {
+		t.Errorf("the session is %s", a.body)
+	}
+	if a := w.by(session, "ec2", "CreateKeyPair", "KeyName", "k"); a.code != "UnauthorizedOperation" {
+		t.Errorf("what the role may not: %s", a.code)
+	}
+	forged := session
+	forged.SessionToken = "forged"
+	if a := w.by(forged, "ec2", "DescribeInstances"); a.code == "" {
+		t.Error("a forged token was taken")
+	}
+	forged.SessionToken = ""
+	if a := w.by(forged, "ec2", "DescribeInstances"); a.code == "" {
+		t.Error("a temporary key without its token was taken")
+	}
+	narrow := keysIn(assume(alice, "ExternalId", "x1", "Policy", document(`{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*"}`)).body)
+	w.well(narrow, "ec2", "DescribeVpcs")
+	if a := w.by(narrow, "ec2", "DescribeInstances"); a.code != "UnauthorizedOperation" {
+		t.Errorf("what the session's policy leaves out: %s", a.code)
+	}
+	if err := w.dev.db.Store.Update(t.Context(), func(tx store.Tx) error {
+		return state.AccessKeys.Edit(tx, state.Global, session.AccessKeyID, func(k *slipway.AccessKey) error { k.Expires = time.Now().Add(-time.Second); return nil })
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.by(session, "ec2", "DescribeInstances"); a.code != "RequestExpired" {
+		t.Errorf("after the session's end: %d %s %s", a.status, a.code, a.message)
+	}
+}
+
+// TestAProfileGivesItsInstanceARole: credentials of the role, renewed and exchanged with the profile, and nobody hands on a role that they may not.
+func TestAProfileGivesItsInstanceARole(t *testing.T) {
+	w := newWire(t)
+	w.profiled("app", document(`{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*"}`))
+	w.profiled("other", document(`{"Effect":"Allow","Action":"ec2:DescribeSubnets","Resource":"*"}`))
+	w.well(w.root(), "iam", "CreateInstanceProfile", "InstanceProfileName", "empty")
+
+	dev := w.user("dev", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`, `{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::*:role/other"}`))
+	launch := func(profile string) []string {
+		return []string{"ImageId", w.image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1", "IamInstanceProfile.Name", profile}
+	}
+	if a := w.by(dev, "ec2", "RunInstances", launch("app")...); a.code != "UnauthorizedOperation" || !strings.Contains(a.message, "iam:PassRole") {
+		t.Errorf("handing on a role without the right to: %s %s", a.code, a.message)
+	}
+	for _, name := range []string{"none", "empty"} {
+		if a := w.call("RunInstances", launch(name)...); a.code != "InvalidParameterValue" || !strings.Contains(a.message, name) {
+			t.Errorf("the profile %s: %s %s", name, a.code, a.message)
+		}
+	}
+	id := first(w.well(dev, "ec2", "RunInstances", launch("other")...).body, "instanceId")
+	w.await(id, "running")
+	credentialsOf := func(role string) aws.Credentials {
+		t.Helper()
+		for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+			k := state.InstanceKey(w.dev.db.Local(), slipway.InstanceID(id))
+			if k != nil && strings.HasSuffix(k.Role, "/"+role) {
+				return aws.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret, SessionToken: k.Token}
+			}
+		}
+		t.Fatalf("%s has no credentials of %s", id, role)
+		return aws.Credentials{}
+	}
+	inside := credentialsOf("other")
+	w.well(inside, "ec2", "DescribeSubnets")
+	if a := w.by(inside, "ec2", "DescribeVpcs"); a.code != "UnauthorizedOperation" {
+		t.Errorf("what the instance's role may not: %s", a.code)
+	}
+	if a := w.by(inside, "sts", "GetCallerIdentity"); !strings.HasSuffix(first(a.body, "Arn"), ":assumed-role/other/"+id) {
+		t.Errorf("an instance is %s", a.body)
+	}
+
+	old := w.must("associationId", "DescribeIamInstanceProfileAssociations", "Filter.1.Name", "instance-id", "Filter.1.Value.1", id)
+	if a := w.call("AssociateIamInstanceProfile", "InstanceId", id, "IamInstanceProfile.Name", "app"); a.code != "IncorrectState" {
+		t.Errorf("a second profile: %s %s", a.code, a.message)
+	}
+	next := w.must("associationId", "ReplaceIamInstanceProfileAssociation", "AssociationId", old, "IamInstanceProfile.Name", "app")
+	if next == old {
+		t.Error("a replaced association keeps its id")
+	}
+	w.well(credentialsOf("app"), "ec2", "DescribeVpcs")
+	w.must("associationId", "DisassociateIamInstanceProfile", "AssociationId", next)
+	if a := w.call("DisassociateIamInstanceProfile", "AssociationId", next); a.code != "InvalidAssociationID.NotFound" {
+		t.Errorf("ending it twice: %s %s", a.code, a.message)
+	}
+	if got := w.must("iamInstanceProfile", "DescribeInstances", "InstanceId.1", id); got != "" {
+		t.Errorf("the instance still shows %s", got)
+	}
+	w.must("associationId", "AssociateIamInstanceProfile", "InstanceId", id, "IamInstanceProfile.Arn", "arn:aws:iam::"+w.keys.AccountID+":instance-profile/app")
+}
+
+// TestIAMKeepsItsRules: the refusals that clients wait for or tell apart.
+func TestIAMKeepsItsRules(t *testing.T) {
+	w := newWire(t)
+	root := w.root()
+	w.profiled("app", document(`{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*"}`))
+	w.user("dev", "")
+	policy := first(w.well(root, "iam", "CreatePolicy", "PolicyName", "shared", "PolicyDocument", document(`{"Effect":"Allow","Action":"*","Resource":"*"}`)).body, "Arn")
+	w.well(root, "iam", "AttachUserPolicy", "UserName", "dev", "PolicyArn", policy)
+	for _, tt := range []struct{ action, code, says string }{
+		{"CreateUser UserName dev", "EntityAlreadyExists", "dev"},
+		{"GetUser UserName none", "NoSuchEntity", "none"},
+		{"DeleteUser UserName dev", "DeleteConflict", "policies"},
+		{"GetRole RoleName none", "NoSuchEntity", "none"},
+		{"DeleteRole RoleName app", "DeleteConflict", "policies"},
+		{"DeleteInstanceProfile InstanceProfileName app", "DeleteConflict", "role"},
+		{"AddRoleToInstanceProfile InstanceProfileName app RoleName app", "LimitExceeded", "InstanceSessionsPerInstanceProfile"},
+		{"CreateRole RoleName r AssumeRolePolicyDocument {", "MalformedPolicyDocument", "JSON"},
+		{"CreateUser", "ValidationError", "userName"},
+		{"CreateUser UserName a!b", "ValidationError", "userName"},
+		{"DeletePolicy PolicyArn " + policy, "DeleteConflict", "attached"},
+		{"CreateVirtualMFADevice", "InvalidAction", "CreateVirtualMFADevice"},
+	} {
+		f := strings.Fields(tt.action)
+		if a := w.by(root, "iam", f[0], f[1:]...); a.code != tt.code || !strings.Contains(a.message, tt.says) {
+			t.Errorf("%s: %d %s %q, want %s naming %s", tt.action, a.status, a.code, a.message, tt.code, tt.says)
+		}
+	}
+	dev := keysIn(w.well(root, "iam", "CreateAccessKey", "UserName", "dev").body)
+	w.well(dev, "ec2", "DescribeVpcs")
+	w.well(root, "iam", "UpdateAccessKey", "UserName", "dev", "AccessKeyId", dev.AccessKeyID, "Status", "Inactive")
+	if a := w.by(dev, "ec2", "DescribeVpcs"); a.code != "AuthFailure" {
+		t.Errorf("an inactive key: %s", a.code)
+	}
+}
+
+// TestParametersNameImages: what Terraform and the CLI look images up by.
+func TestParametersNameImages(t *testing.T) {
+	w := newWire(t)
+	ask := func(action, body string) answer {
+		return w.signed(w.root(), "ssm", body, http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AmazonSSM." + action}})
+	}
+	im, name := w.image(), ""
+	a := ask("GetParametersByPath", `{"Path":"/aws/service","Recursive":true}`)
+	if _, after, ok := strings.Cut(a.body, `"Name":"`); ok {
+		name, _, _ = strings.Cut(after, `"`)
+	}
+	if a.status != 200 || name == "" || !strings.Contains(a.body, im) {
+		t.Fatalf("the parameters are %s", a.body)
+	}
+	if a := ask("GetParameter", `{"Name":"`+name+`"}`); a.status != 200 || !strings.Contains(a.body, `"DataType":"aws:ec2:image"`) {
+		t.Errorf("%s is %s", name, a.body)
+	}
+	if got := w.must("imageId", "RunInstances", "ImageId", "resolve:ssm:"+name, "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1"); !strings.Contains(a.body, got) {
+		t.Errorf("a launch by the parameter took %s", got)
+	}
+	if a := ask("GetParameter", `{"Name":"/none"}`); a.status != 400 || !strings.Contains(a.body, `"__type":"ParameterNotFound"`) {
+		t.Errorf("a parameter that is not there: %d %s", a.status, a.body)
+	}
+	if a := ask("GetParameters", `{"Names":["/none","`+name+`"]}`); !strings.Contains(a.body, `"InvalidParameters":["/none"]`) || !strings.Contains(a.body, im) {
+		t.Errorf("one of two: %s", a.body)
+	}
+	if a := ask("PutParameter", `{"Name":"/mine"}`); a.status != 400 || !strings.Contains(a.body, "PutParameter") {
+		t.Errorf("an action that is not here: %s", a.body)
+	}
+}

@@ -1,0 +1,129 @@
+package iam
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"slipway"
+	"slipway/internal/instances"
+	"slipway/internal/state"
+)
+
+// context are the condition keys of one resource of the call.
+func (q *question) context(r resource) map[string][]string {
+	c := map[string][]string{"ec2:region": {q.call.Region}, "aws:currenttime": {q.at.UTC().Format(time.RFC3339)}}
+	put := func(key, value string) {
+		if value != "" {
+			c[strings.ToLower(key)] = []string{value}
+		}
+	}
+	for kind, tags := range q.tagsAtCreation() {
+		if kind != r.kind {
+			continue
+		}
+		for k, v := range tags {
+			put("aws:RequestTag/"+k, v)
+		}
+		c["aws:tagkeys"] = tags.Keys()
+	}
+	if q.call.Action == "CreateTags" || q.call.Action == "DeleteTags" {
+		tags := slipway.Tags{}
+		for name := range q.form {
+			if tag, ok := strings.CutSuffix(name, ".Key"); ok && strings.HasPrefix(name, "Tag.") {
+				tags[q.form.Get(name)] = q.form.Get(tag + ".Value")
+			}
+		}
+		for k, v := range tags {
+			put("aws:RequestTag/"+k, v)
+		}
+		c["aws:tagkeys"] = tags.Keys()
+	}
+	if q.call.Action == "RunInstances" && (r.kind == "instance" || r.kind == "") {
+		put("ec2:InstanceType", cmp.Or(q.form.Get("InstanceType"), instances.DefaultType))
+		put("ec2:Tenancy", q.form.Get("Placement.Tenancy"))
+		put("ec2:AvailabilityZone", q.form.Get("Placement.AvailabilityZone"))
+		put("ec2:MetadataHttpTokens", q.form.Get("MetadataOptions.HttpTokens"))
+		put("ec2:MetadataHttpEndpoint", q.form.Get("MetadataOptions.HttpEndpoint"))
+		put("ec2:MetadataHttpPutResponseHopLimit", q.form.Get("MetadataOptions.HttpPutResponseHopLimit"))
+		put("ec2:InstanceProfile", q.form.Get("IamInstanceProfile.Arn"))
+		put("ec2:EbsOptimized", q.form.Get("EbsOptimized"))
+	}
+	if q.call.Action == "ModifyInstanceAttribute" {
+		put("ec2:Attribute/InstanceType", q.form.Get("InstanceType.Value"))
+	}
+	if r.kind == "volume" && r.id == "*" {
+		put("ec2:VolumeType", q.form.Get("VolumeType"))
+		put("ec2:VolumeSize", q.form.Get("Size"))
+		put("ec2:Encrypted", q.form.Get("Encrypted"))
+		put("ec2:AvailabilityZone", q.form.Get("AvailabilityZone"))
+	}
+	q.existing(r, put)
+	return c
+}
+
+// existing adds what is known of a resource that is there.
+func (q *question) existing(r resource, put func(key, value string)) {
+	tags := func(t slipway.Tags) {
+		for k, v := range t {
+			put("aws:ResourceTag/"+k, v)
+			put("ec2:ResourceTag/"+k, v)
+		}
+	}
+	switch r.kind {
+	case "instance":
+		if in := state.Instances.See(q.reader, q.scope, r.id); in != nil {
+			tags(in.Tags)
+			put("ec2:InstanceType", in.Type)
+			put("ec2:AvailabilityZone", in.Zone)
+			put("ec2:Tenancy", in.Placement.Tenancy)
+			put("ec2:InstanceProfile", in.Profile)
+		}
+	case "image":
+		if im := state.FindImage(q.reader, q.call.Region, r.id); im != nil {
+			owner := im.Owner
+			if owner == slipway.SystemAccount {
+				owner = "amazon"
+			}
+			tags(im.Tags)
+			put("ec2:Owner", owner)
+			put("ec2:ImageType", "machine")
+			put("ec2:RootDeviceType", "ebs")
+			public := "false"
+			if im.Public {
+				public = "true"
+			}
+			put("ec2:Public", public)
+		}
+	case "volume":
+		if v := state.Volumes.See(q.reader, q.scope, r.id); v != nil {
+			tags(v.Tags)
+			put("ec2:VolumeType", v.Type)
+			put("ec2:AvailabilityZone", v.Zone)
+		}
+	case "subnet":
+		if s := state.Subnets.See(q.reader, q.scope, r.id); s != nil {
+			tags(s.Tags)
+			put("ec2:AvailabilityZone", s.Zone)
+			put("ec2:Vpc", q.arn("vpc", string(s.VPC)))
+		}
+	case "security-group":
+		if g := state.SecurityGroups.See(q.reader, q.scope, r.id); g != nil {
+			tags(g.Tags)
+			put("ec2:Vpc", q.arn("vpc", string(g.VPC)))
+		}
+	case "vpc":
+		if v := state.VPCs.See(q.reader, q.scope, r.id); v != nil {
+			tags(v.Tags)
+		}
+	case "network-interface":
+		if n := state.Interfaces.See(q.reader, q.scope, r.id); n != nil {
+			tags(n.Tags)
+		}
+	case "snapshot":
+		if n := state.FindSnapshot(q.reader, q.call.Region, r.id); n != nil {
+			tags(n.Tags)
+			put("ec2:Owner", n.Account)
+		}
+	}
+}

@@ -1,0 +1,275 @@
+package iam
+
+import (
+	"crypto/rand"
+	"net/url"
+	"slices"
+	"strings"
+
+	"slipway"
+	"slipway/internal/accounts"
+	"slipway/internal/server"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// newID is a unique id with AWS's prefix.
+func newID(prefix string) string { return prefix + rand.Text()[:16] }
+
+func userXML(u *slipway.User) xml {
+	return all(text("Path", u.Path), text("UserName", u.Name), text("UserId", u.ID), text("Arn", u.ARN()), moment("CreateDate", u.Created), tagList(u.Tags))
+}
+
+func keyXML(k *slipway.AccessKey, secret bool) xml {
+	status := "Active"
+	if k.Inactive {
+		status = "Inactive"
+	}
+	parts := []xml{text("UserName", k.User), text("AccessKeyId", k.ID), text("Status", status)}
+	if secret {
+		parts = append(parts, text("SecretAccessKey", k.Secret))
+	}
+	return all(append(parts, moment("CreateDate", k.Created))...)
+}
+
+// caller is the user whose key signed the call, for actions that may leave the user's name out.
+func caller(tx store.Tx, r *request, name string, key string) string {
+	if name != "" {
+		return name
+	}
+	if k := state.AccessKeys.See(tx, state.Global, key); k != nil {
+		return k.User
+	}
+	return ""
+}
+
+func (s *Service) users(m map[string]server.Handler) {
+	m["CreateUser"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		u := &slipway.User{Account: r.account, Name: r.name("UserName"), ID: newID("AIDA"), Path: r.path(), Created: s.now(), Tags: r.tags()}
+		return func(tx store.Tx) (xml, error) {
+			if state.Users.See(tx, state.IAM(r.account), u.Name) != nil {
+				return nil, exists("User", u.Name)
+			}
+			return userXML(u).in("User"), state.Users.Put(tx, u)
+		}
+	})
+	m["GetUser"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name := r.get("UserName")
+		return func(tx store.Tx) (xml, error) {
+			if name == "" { // the account's root, as much of it as clients ask for
+				return all(text("UserId", r.account), text("Arn", "arn:aws:iam::"+r.account+":root")).in("User"), nil
+			}
+			u, err := state.Users.Must(tx, state.IAM(r.account), name)
+			if err != nil {
+				return nil, err
+			}
+			return userXML(u).in("User"), nil
+		}
+	})
+	m["ListUsers"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		return func(tx store.Tx) (xml, error) {
+			var items []xml
+			for u := range state.Users.All(tx, state.IAM(r.account)) {
+				items = append(items, userXML(u))
+			}
+			return members("Users", items), nil
+		}
+	})
+	m["DeleteUser"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name := r.name("UserName")
+		return func(tx store.Tx) (xml, error) {
+			u, err := state.Users.Must(tx, state.IAM(r.account), name)
+			switch {
+			case err != nil:
+				return nil, err
+			case len(u.Policies.Inline)+len(u.Policies.Attached) > 0:
+				return nil, conflict("Cannot delete entity, must delete policies first.")
+			}
+			for range state.AccessKeys.By(tx, state.Global, "user/"+r.account+"/"+name) {
+				return nil, conflict("Cannot delete entity, must delete access keys first.")
+			}
+			state.Users.Delete(tx, state.IAM(r.account), name)
+			return nil, nil
+		}
+	})
+	m["CreateAccessKey"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		k := accounts.NewKey(r.account, s.now())
+		k.User = r.get("UserName")
+		return func(tx store.Tx) (xml, error) {
+			n := 0
+			for range state.AccessKeys.By(tx, state.Global, "user/"+r.account+"/"+k.User) {
+				n++
+			}
+			if k.User != "" {
+				if _, err := state.Users.Must(tx, state.IAM(r.account), k.User); err != nil {
+					return nil, err
+				}
+				if n >= 2 {
+					return nil, slipway.Errorf(slipway.LimitExceeded, "Cannot exceed quota for AccessKeysPerUser: 2")
+				}
+			}
+			return keyXML(&k, true).in("AccessKey"), state.AccessKeys.Put(tx, &k)
+		}
+	})
+	m["ListAccessKeys"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name := r.get("UserName")
+		return func(tx store.Tx) (xml, error) {
+			var items []xml
+			for k := range state.AccessKeys.By(tx, state.Global, "user/"+r.account+"/"+name) {
+				if k.Role == "" {
+					items = append(items, keyXML(k, false))
+				}
+			}
+			return members("AccessKeyMetadata", items), nil
+		}
+	})
+	own := func(tx store.Tx, r *request, user, id string) (*slipway.AccessKey, error) {
+		k, err := state.AccessKeys.Get(tx, state.Global, id)
+		if err != nil || k.Account != r.account || k.User != user || k.Role != "" {
+			return nil, slipway.Errorf(slipway.NoSuchEntity, "The Access Key with id %s cannot be found.", id)
+		}
+		return k, nil
+	}
+	m["UpdateAccessKey"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		user, id, status := r.get("UserName"), r.need("AccessKeyId"), r.need("Status")
+		if status != "" && status != "Active" && status != "Inactive" {
+			r.err = slipway.Errorf(slipway.ValidationError, "The status must be Active or Inactive.")
+		}
+		return func(tx store.Tx) (xml, error) {
+			k, err := own(tx, r, user, id)
+			if err != nil {
+				return nil, err
+			}
+			k.Inactive = status == "Inactive"
+			return nil, state.AccessKeys.Put(tx, k)
+		}
+	})
+	m["DeleteAccessKey"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		user, id := r.get("UserName"), r.need("AccessKeyId")
+		return func(tx store.Tx) (xml, error) {
+			if _, err := own(tx, r, user, id); err != nil {
+				return nil, err
+			}
+			state.AccessKeys.Delete(tx, state.Global, id)
+			return nil, nil
+		}
+	})
+	s.policiesOf(m, "User", func(tx store.Tx, account, name string, change func(*slipway.Policies) error) (*slipway.Policies, error) {
+		u, err := state.Users.Get(tx, state.IAM(account), name)
+		if err != nil || change == nil {
+			if err != nil {
+				return nil, err
+			}
+			return &u.Policies, nil
+		}
+		if err := change(&u.Policies); err != nil {
+			return nil, err
+		}
+		return &u.Policies, state.Users.Put(tx, u)
+	})
+}
+
+// policiesOf are the actions that users and roles have alike.
+func (s *Service) policiesOf(m map[string]server.Handler, kind string, edit func(tx store.Tx, account, name string, change func(*slipway.Policies) error) (*slipway.Policies, error)) {
+	who := kind + "Name"
+	m["Put"+kind+"Policy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name, policyName, document := r.name(who), r.name("PolicyName"), r.document("PolicyDocument")
+		return func(tx store.Tx) (xml, error) {
+			_, err := edit(tx, r.account, name, func(p *slipway.Policies) error {
+				if p.Inline == nil {
+					p.Inline = map[string]string{}
+				}
+				p.Inline[policyName] = document
+				return nil
+			})
+			return nil, err
+		}
+	})
+	missing := func(name string) error {
+		return slipway.Errorf(slipway.NoSuchEntity, "The %s policy with name %s cannot be found.", strings.ToLower(kind), name)
+	}
+	m["Get"+kind+"Policy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name, policyName := r.name(who), r.name("PolicyName")
+		return func(tx store.Tx) (xml, error) {
+			p, err := edit(tx, r.account, name, nil)
+			if err != nil {
+				return nil, err
+			}
+			document, ok := p.Inline[policyName]
+			if !ok {
+				return nil, missing(policyName)
+			}
+			return all(text(who, name), text("PolicyName", policyName), text("PolicyDocument", url.QueryEscape(document))), nil
+		}
+	})
+	m["Delete"+kind+"Policy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name, policyName := r.name(who), r.name("PolicyName")
+		return func(tx store.Tx) (xml, error) {
+			_, err := edit(tx, r.account, name, func(p *slipway.Policies) error {
+				if _, ok := p.Inline[policyName]; !ok {
+					return missing(policyName)
+				}
+				delete(p.Inline, policyName)
+				return nil
+			})
+			return nil, err
+		}
+	})
+	m["List"+kind+"Policies"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name := r.name(who)
+		return func(tx store.Tx) (xml, error) {
+			p, err := edit(tx, r.account, name, nil)
+			if err != nil {
+				return nil, err
+			}
+			var items []xml
+			for _, n := range slipway.Tags(p.Inline).Keys() {
+				items = append(items, raw(n))
+			}
+			return members("PolicyNames", items), nil
+		}
+	})
+	m["Attach"+kind+"Policy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name, arn := r.name(who), r.need("PolicyArn")
+		return func(tx store.Tx) (xml, error) {
+			if documentOf(tx, r.account, arn) == "" {
+				return nil, state.ManagedPolicies.Absent(arn)
+			}
+			_, err := edit(tx, r.account, name, func(p *slipway.Policies) error {
+				if !slices.Contains(p.Attached, arn) {
+					p.Attached = append(p.Attached, arn)
+				}
+				return nil
+			})
+			return nil, err
+		}
+	})
+	m["Detach"+kind+"Policy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name, arn := r.name(who), r.need("PolicyArn")
+		return func(tx store.Tx) (xml, error) {
+			_, err := edit(tx, r.account, name, func(p *slipway.Policies) error {
+				i := slices.Index(p.Attached, arn)
+				if i < 0 {
+					return slipway.Errorf(slipway.NoSuchEntity, "Policy %s was not found.", arn)
+				}
+				p.Attached = slices.Delete(p.Attached, i, i+1)
+				return nil
+			})
+			return nil, err
+		}
+	})
+	m["ListAttached"+kind+"Policies"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name := r.name(who)
+		return func(tx store.Tx) (xml, error) {
+			p, err := edit(tx, r.account, name, nil)
+			if err != nil {
+				return nil, err
+			}
+			var items []xml
+			for _, arn := range p.Attached {
+				items = append(items, all(text("PolicyName", arn[strings.LastIndexByte(arn, '/')+1:]), text("PolicyArn", arn)))
+			}
+			return members("AttachedPolicies", items), nil
+		}
+	})
+}

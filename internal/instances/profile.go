@@ -1,0 +1,164 @@
+package instances
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// profile finds an instance profile by its ARN or its name; nil when neither is given. Clients recognise the refusals by their words.
+func profile(r store.Reader, account, arn, name string) (*slipway.InstanceProfile, error) {
+	parameter, value := "name", name
+	if arn != "" {
+		parameter, value = "arn", arn
+		_, after, ok := strings.Cut(arn, ":instance-profile/")
+		if !ok || !strings.HasPrefix(arn, "arn:") {
+			return nil, slipway.Errorf(slipway.InvalidIamInstanceProfileArnMalformed, "The ARN '%s' is not the ARN of an instance profile", arn)
+		}
+		name = after[strings.LastIndexByte(after, '/')+1:]
+	}
+	if name == "" {
+		return nil, nil
+	}
+	p := state.InstanceProfiles.See(r, state.IAM(account), name)
+	switch {
+	case p == nil || arn != "" && p.ARN() != arn:
+		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.%s is invalid. Invalid IAM Instance Profile %s", value, parameter, map[string]string{"name": "name", "arn": "ARN"}[parameter])
+	case p.Role == "":
+		return nil, slipway.Errorf(slipway.InvalidParameterValue, "IAM Instance Profile \"%s\" has no associated IAM Roles", p.ARN())
+	}
+	return p, nil
+}
+
+func (l *launch) findProfile() error {
+	var err error
+	l.profile, err = profile(l.tx, l.scope.Account, l.spec.ProfileARN, l.spec.ProfileName)
+	return err
+}
+
+// carry gives the instance a profile.
+func carry(in *slipway.Instance, p *slipway.InstanceProfile) {
+	in.Profile, in.ProfileID, in.ProfileAssociation = p.ARN(), p.ID, slipway.NewID("iip-assoc")
+}
+
+func association(i *slipway.Instance, word string) *ec2wire.IamInstanceProfileAssociation {
+	return &ec2wire.IamInstanceProfileAssociation{
+		AssociationId: shape.Of(i.ProfileAssociation), InstanceId: shape.Text(i.ID), IamInstanceProfile: &ec2wire.IamInstanceProfile{Arn: shape.Of(i.Profile), Id: shape.Of(i.ProfileID)}, State: &word,
+	}
+}
+
+func (s *Service) profileOf(tx store.Tx, i *slipway.Instance, spec *ec2wire.IamInstanceProfileSpecification) (*slipway.InstanceProfile, error) {
+	if spec == nil || shape.Get(spec.Arn) == "" && shape.Get(spec.Name) == "" {
+		return nil, slipway.Missing("IamInstanceProfile")
+	}
+	if shape.Get(spec.Arn) != "" && shape.Get(spec.Name) != "" {
+		return nil, combination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
+	}
+	return profile(tx, i.Account, shape.Get(spec.Arn), shape.Get(spec.Name))
+}
+
+// AssociateProfile answers AssociateIamInstanceProfile.
+func (s *Service) AssociateProfile(ctx context.Context, in *ec2wire.AssociateIamInstanceProfileRequest) (*ec2wire.AssociateIamInstanceProfileResult, error) {
+	out := &ec2wire.AssociateIamInstanceProfileResult{}
+	err := s.named(ctx, in.InstanceId, func(tx store.Tx, i *slipway.Instance) error {
+		if i.Profile != "" {
+			return slipway.Errorf(slipway.IncorrectState, "There is an existing association for instance %s", i.ID)
+		}
+		p, err := s.profileOf(tx, i, in.IamInstanceProfile)
+		if err != nil {
+			return err
+		}
+		carry(i, p)
+		out.IamInstanceProfileAssociation = association(i, "associating")
+		return nil
+	})
+	return out, err
+}
+
+// byAssociation changes the instance that has the association.
+func (s *Service) byAssociation(ctx context.Context, id *string, e edit) error {
+	if shape.Get(id) == "" {
+		return slipway.Missing("AssociationId")
+	}
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		for seen := range state.Instances.All(tx, state.Of(ctx)) {
+			if seen.ProfileAssociation != *id || !seen.Alive() {
+				continue
+			}
+			i, err := state.Instances.Get(tx, state.Of(ctx), string(seen.ID))
+			if err != nil {
+				return err
+			}
+			if err := e(tx, i); err != nil {
+				return err
+			}
+			return state.Instances.Put(tx, i)
+		}
+		return slipway.Errorf(slipway.InvalidAssociationIDNotFound, "The association ID '%s' does not exist", *id)
+	})
+}
+
+// ReplaceProfile answers ReplaceIamInstanceProfileAssociation; the association gets a new id.
+func (s *Service) ReplaceProfile(ctx context.Context, in *ec2wire.ReplaceIamInstanceProfileAssociationRequest) (*ec2wire.ReplaceIamInstanceProfileAssociationResult, error) {
+	out := &ec2wire.ReplaceIamInstanceProfileAssociationResult{}
+	err := s.byAssociation(ctx, in.AssociationId, func(tx store.Tx, i *slipway.Instance) error {
+		p, err := s.profileOf(tx, i, in.IamInstanceProfile)
+		if err != nil {
+			return err
+		}
+		carry(i, p)
+		out.IamInstanceProfileAssociation = association(i, "associating")
+		return nil
+	})
+	return out, err
+}
+
+// DisassociateProfile answers DisassociateIamInstanceProfile.
+func (s *Service) DisassociateProfile(ctx context.Context, in *ec2wire.DisassociateIamInstanceProfileRequest) (*ec2wire.DisassociateIamInstanceProfileResult, error) {
+	out := &ec2wire.DisassociateIamInstanceProfileResult{}
+	err := s.byAssociation(ctx, in.AssociationId, func(_ store.Tx, i *slipway.Instance) error {
+		out.IamInstanceProfileAssociation = association(i, "disassociating")
+		i.Profile, i.ProfileID, i.ProfileAssociation = "", "", ""
+		return nil
+	})
+	return out, err
+}
+
+// Associations answers DescribeIamInstanceProfileAssociations.
+func (s *Service) Associations(ctx context.Context, in *ec2wire.DescribeIamInstanceProfileAssociationsRequest) (*ec2wire.DescribeIamInstanceProfileAssociationsResult, error) {
+	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[*slipway.Instance]{
+		"instance-id": func(i *slipway.Instance) []string { return shape.One(i.ID) },
+		"state":       func(*slipway.Instance) []string { return []string{"associated"} },
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, seen := []ec2wire.IamInstanceProfileAssociation{}, map[string]bool{}
+	for i := range state.Instances.All(r, state.Of(ctx)) {
+		if i.ProfileAssociation == "" || !i.Alive() {
+			continue
+		}
+		seen[i.ProfileAssociation] = true
+		if len(in.AssociationIds) > 0 && !slices.Contains(in.AssociationIds, i.ProfileAssociation) || !match(i) {
+			continue
+		}
+		rows = append(rows, *association(i, "associated"))
+	}
+	for _, id := range in.AssociationIds {
+		if !seen[id] {
+			return nil, slipway.Errorf(slipway.InvalidAssociationIDNotFound, "The association ID '%s' does not exist", id)
+		}
+	}
+	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, len(in.AssociationIds) > 0, 5)
+	return &ec2wire.DescribeIamInstanceProfileAssociationsResult{IamInstanceProfileAssociations: page, NextToken: next}, err
+}

@@ -1,0 +1,136 @@
+// Package parameters is as much of the SSM service's parameter store as EC2's clients need: the public parameters that name images. It speaks
+// JSON, as SSM does, and keeps nothing of anybody's.
+package parameters
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"slipway"
+	"slipway/internal/instances"
+	"slipway/internal/server"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Service answers GetParameter, GetParameters and GetParametersByPath.
+type Service struct {
+	db        state.DB
+	authorize func(ctx context.Context, action string) error
+	log       *slog.Logger
+}
+
+var _ server.Service = (*Service)(nil)
+
+// New makes the service.
+func New(db state.DB, authorize func(ctx context.Context, action string) error, log *slog.Logger) *Service {
+	return &Service{db, authorize, log}
+}
+
+const content = "application/x-amz-json-1.1"
+
+type parameter struct {
+	Name             string
+	Type             string
+	Value            string
+	Version          int
+	LastModifiedDate float64
+	ARN              string
+	DataType         string
+}
+
+// Serve answers a verified request.
+func (s *Service) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, body []byte) {
+	action := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSSM.")
+	out, err := s.call(ctx, action, body)
+	call := slipway.CallFrom(ctx)
+	if err != nil {
+		e, ok := errors.AsType[*slipway.Error](err)
+		if !ok {
+			s.log.ErrorContext(ctx, "internal error", "request", call.RequestID, "error", err)
+			e = slipway.Errorf(slipway.InternalFailure, "An internal error has occurred")
+		}
+		s.Refuse(w, e, call.RequestID)
+		return
+	}
+	w.Header().Set("Content-Type", content)
+	json.NewEncoder(w).Encode(out)
+}
+
+// Refuse writes SSM's error document.
+func (s *Service) Refuse(w http.ResponseWriter, err *slipway.Error, _ string) {
+	w.Header().Set("Content-Type", content)
+	w.WriteHeader(err.Code.Status())
+	json.NewEncoder(w).Encode(map[string]string{"__type": string(err.Code), "message": err.Message})
+}
+
+func (s *Service) call(ctx context.Context, action string, body []byte) (any, error) {
+	var in struct {
+		Name, Path     string
+		Names          []string
+		WithDecryption bool
+		Recursive      bool
+		MaxResults     int
+		NextToken      string
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, slipway.Errorf(slipway.ValidationError, "The request is not JSON")
+	}
+	switch action {
+	case "GetParameter", "GetParameters", "GetParametersByPath":
+	default:
+		return nil, slipway.Errorf(slipway.InvalidAction, "The action %s of SSM is not implemented by slipway.", action)
+	}
+	if err := s.authorize(ctx, action); err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	region := slipway.CallFrom(ctx).Region
+	switch action {
+	case "GetParameter":
+		p := find(r, region, in.Name)
+		if p == nil {
+			return nil, slipway.Errorf(slipway.ParameterNotFound, "The parameter %s was not found.", in.Name)
+		}
+		return map[string]any{"Parameter": p}, nil
+	case "GetParameters":
+		found, missing := []*parameter{}, []string{}
+		for _, name := range in.Names {
+			if p := find(r, region, name); p != nil {
+				found = append(found, p)
+			} else {
+				missing = append(missing, name)
+			}
+		}
+		return map[string]any{"Parameters": found, "InvalidParameters": missing}, nil
+	}
+	found := []*parameter{}
+	for _, name := range instances.AliasNames() {
+		rest, below := strings.CutPrefix(name, strings.TrimSuffix(in.Path, "/")+"/")
+		if !below || !in.Recursive && strings.Contains(rest, "/") {
+			continue
+		}
+		if p := find(r, region, name); p != nil {
+			found = append(found, p)
+		}
+	}
+	return map[string]any{"Parameters": found}, nil
+}
+
+func find(r store.Reader, region, name string) *parameter {
+	im := instances.AliasedImage(r, region, name)
+	if im == nil {
+		return nil
+	}
+	return &parameter{
+		Name: name, Type: "String", Value: string(im.ID), Version: 1, LastModifiedDate: float64(im.Created.Unix()), DataType: "aws:ec2:image",
+		ARN: "arn:" + slipway.Partition(region) + ":ssm:" + region + "::parameter" + name,
+	}
+}
