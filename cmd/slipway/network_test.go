@@ -85,7 +85,9 @@ func (o world) networkDryRuns(w *wire) map[string][]string {
 		"AssociateDhcpOptions":        {"DhcpOptionsId", options, "VpcId", n.vpc},
 		"DeleteDhcpOptions":           {"DhcpOptionsId", options},
 	}
-	maps.Copy(out, o.routingDryRuns(w, n))
+	for _, more := range []map[string][]string{o.routingDryRuns(w, n), o.groupDryRuns(w)} {
+		maps.Copy(out, more)
+	}
 	return out
 }
 

@@ -15,6 +15,7 @@ import (
 	"slipway/internal/keypairs"
 	"slipway/internal/launchtemplates"
 	"slipway/internal/placementgroups"
+	"slipway/internal/prefixlists"
 	"slipway/internal/regions"
 	"slipway/internal/securitygroups"
 	"slipway/internal/server"
@@ -41,6 +42,7 @@ type rooms struct {
 	tags      *tags.Service
 	templates *launchtemplates.Service
 	clusters  *placementgroups.Service
+	lists     *prefixlists.Service
 }
 
 // eyes look at machines of this very host.
@@ -69,6 +71,7 @@ func (d *devRun) rooms() *rooms {
 		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
 		clusters:  placementgroups.New(d.db),
+		lists:     prefixlists.New(d.db, time.Now),
 	}
 }
 
@@ -111,14 +114,25 @@ func (r *rooms) actions() map[string]server.Handler {
 		"SendDiagnosticInterrupt":              server.Void(in.Interrupt),
 		"GetPasswordData":                      server.Action(in.Password),
 
-		"CreateSecurityGroup":           server.Action(r.groups.Create),
-		"DeleteSecurityGroup":           server.Action(r.groups.Delete),
-		"DescribeSecurityGroups":        server.Action(r.groups.Describe),
-		"DescribeSecurityGroupRules":    server.Action(r.groups.DescribeRules),
-		"AuthorizeSecurityGroupIngress": server.Action(r.groups.AuthorizeIngress),
-		"AuthorizeSecurityGroupEgress":  server.Action(r.groups.AuthorizeEgress),
-		"RevokeSecurityGroupIngress":    server.Action(r.groups.RevokeIngress),
-		"RevokeSecurityGroupEgress":     server.Action(r.groups.RevokeEgress),
+		"CreateSecurityGroup":                        server.Action(r.groups.Create),
+		"DeleteSecurityGroup":                        server.Action(r.groups.Delete),
+		"DescribeSecurityGroups":                     server.Action(r.groups.Describe),
+		"DescribeSecurityGroupRules":                 server.Action(r.groups.DescribeRules),
+		"AuthorizeSecurityGroupIngress":              server.Action(r.groups.AuthorizeIngress),
+		"AuthorizeSecurityGroupEgress":               server.Action(r.groups.AuthorizeEgress),
+		"RevokeSecurityGroupIngress":                 server.Action(r.groups.RevokeIngress),
+		"RevokeSecurityGroupEgress":                  server.Action(r.groups.RevokeEgress),
+		"UpdateSecurityGroupRuleDescriptionsIngress": server.Action(r.groups.RedescribeIngress),
+		"UpdateSecurityGroupRuleDescriptionsEgress":  server.Action(r.groups.RedescribeEgress),
+		"ModifySecurityGroupRules":                   server.Action(r.groups.ModifyRules),
+		"DescribeSecurityGroupReferences":            server.Action(r.groups.References),
+		"DescribeStaleSecurityGroups":                server.Action(r.groups.Stale),
+		"CreateManagedPrefixList":                    server.Action(r.lists.Create),
+		"ModifyManagedPrefixList":                    server.Action(r.lists.Modify),
+		"DeleteManagedPrefixList":                    server.Action(r.lists.Delete),
+		"DescribeManagedPrefixLists":                 server.Action(r.lists.Describe),
+		"GetManagedPrefixListEntries":                server.Action(r.lists.Entries),
+		"GetManagedPrefixListAssociations":           server.Action(r.lists.Associations),
 
 		"DescribeRegions":                  server.Action(r.regions.Regions),
 		"DescribeAvailabilityZones":        server.Action(r.regions.Zones),
