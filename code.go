@@ -122,6 +122,7 @@ const (
 	InvalidParameterException                       Code = "InvalidParameterException"
 	InvalidParameterValue                           Code = "InvalidParameterValue"
 	InvalidPermissionDuplicate                      Code = "InvalidPermission.Duplicate"
+	InvalidPermissionIDNotFound                     Code = "InvalidPermissionID.NotFound"
 	InvalidPermissionNotFound                       Code = "InvalidPermission.NotFound"
 	InvalidPlacementGroupDuplicate                  Code = "InvalidPlacementGroup.Duplicate"
 	InvalidPlacementGroupIDMalformed                Code = "InvalidPlacementGroupId.Malformed"

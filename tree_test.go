@@ -29,7 +29,7 @@ var rank = map[string]int{
 	"slipway/internal/vpcs": 30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
 	"slipway/internal/prefixlists": 30, "slipway/internal/peerings": 30,
 
-	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 40,
+	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 45,
 	"slipway/internal/instances": 50, "slipway/internal/natgateways": 50,
 	"slipway/internal/hosts":  60,
 	"slipway/internal/server": 70, "slipway/internal/agent": 70,

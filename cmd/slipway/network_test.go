@@ -85,7 +85,7 @@ func (o world) networkDryRuns(w *wire) map[string][]string {
 		"AssociateDhcpOptions":        {"DhcpOptionsId", options, "VpcId", n.vpc},
 		"DeleteDhcpOptions":           {"DhcpOptionsId", options},
 	}
-	for _, more := range []map[string][]string{o.routingDryRuns(w, n), o.groupDryRuns(w)} {
+	for _, more := range []map[string][]string{o.routingDryRuns(w, n), o.groupDryRuns(w), o.interfaceDryRuns(w)} {
 		maps.Copy(out, more)
 	}
 	return out
@@ -93,16 +93,21 @@ func (o world) networkDryRuns(w *wire) map[string][]string {
 
 // otherDryRuns are the actions that EC2 gave no DryRun, and those that cannot succeed in the world of the test.
 var otherDryRuns = map[string]string{
-	"CreateDefaultVpc":                 "DefaultVpcAlreadyExists", // TestDefaultVPCComesBack tries it where there is none
-	"ModifyVpcAttribute":               "UnknownParameter",
-	"AssociateVpcCidrBlock":            "UnknownParameter",
-	"DisassociateVpcCidrBlock":         "UnknownParameter",
-	"ModifySubnetAttribute":            "UnknownParameter",
-	"AssociateSubnetCidrBlock":         "UnknownParameter",
-	"DisassociateSubnetCidrBlock":      "UnknownParameter",
-	"DescribeVpcClassicLinkDnsSupport": "UnknownParameter",
-	"CreateVpcEndpoint":                "UnsupportedOperation",
-	"CreateFlowLogs":                   "UnsupportedOperation",
+	"CreateDefaultVpc":                    "DefaultVpcAlreadyExists", // TestDefaultVPCComesBack tries it where there is none
+	"ModifyVpcAttribute":                  "UnknownParameter",
+	"AssociateVpcCidrBlock":               "UnknownParameter",
+	"DisassociateVpcCidrBlock":            "UnknownParameter",
+	"ModifySubnetAttribute":               "UnknownParameter",
+	"AssociateSubnetCidrBlock":            "UnknownParameter",
+	"DisassociateSubnetCidrBlock":         "UnknownParameter",
+	"DescribeVpcClassicLinkDnsSupport":    "UnknownParameter",
+	"AssignPrivateIpAddresses":            "UnknownParameter",
+	"UnassignPrivateIpAddresses":          "UnknownParameter",
+	"AssignIpv6Addresses":                 "UnknownParameter",
+	"UnassignIpv6Addresses":               "UnknownParameter",
+	"DescribeNetworkInterfacePermissions": "UnknownParameter",
+	"CreateVpcEndpoint":                   "UnsupportedOperation",
+	"CreateFlowLogs":                      "UnsupportedOperation",
 }
 
 func TestVPCs(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"slipway"
 	"slipway/internal/accounts"
+	"slipway/internal/addresses"
 	"slipway/internal/hypervisor"
 	"slipway/internal/images"
 	"slipway/internal/instances"
@@ -43,6 +44,7 @@ type rooms struct {
 	templates *launchtemplates.Service
 	clusters  *placementgroups.Service
 	lists     *prefixlists.Service
+	eips      *addresses.Service
 }
 
 // eyes look at machines of this very host.
@@ -71,6 +73,7 @@ func (d *devRun) rooms() *rooms {
 		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
 		clusters:  placementgroups.New(d.db),
+		eips:      addresses.New(d.db, d.pool, time.Now),
 		lists:     prefixlists.New(d.db, time.Now),
 	}
 }
@@ -200,6 +203,25 @@ func (r *rooms) actions() map[string]server.Handler {
 		"DescribeTransitGateways":            server.Action(r.vpcs.TransitGateways),
 		"CreateFlowLogs":                     server.Action(r.vpcs.CreateFlowLogs),
 		"DescribeFlowLogs":                   server.Action(r.vpcs.FlowLogs),
+
+		"AllocateAddress":                     server.Action(r.eips.Allocate),
+		"ReleaseAddress":                      server.Void(r.eips.Release),
+		"AssociateAddress":                    server.Action(r.eips.Associate),
+		"DisassociateAddress":                 server.Void(r.eips.Disassociate),
+		"DescribeAddresses":                   server.Action(r.eips.Describe),
+		"DescribeAddressesAttribute":          server.Action(r.eips.Attribute),
+		"CreateNetworkInterface":              server.Action(r.ports.CreateOne),
+		"DeleteNetworkInterface":              server.Void(r.ports.Delete),
+		"AttachNetworkInterface":              server.Action(r.ports.Attach),
+		"DetachNetworkInterface":              server.Void(r.ports.Detach),
+		"ModifyNetworkInterfaceAttribute":     server.Void(r.ports.Modify),
+		"DescribeNetworkInterfaceAttribute":   server.Action(r.ports.Attribute),
+		"ResetNetworkInterfaceAttribute":      server.Void(r.ports.Reset),
+		"AssignPrivateIpAddresses":            server.Action(r.ports.Assign),
+		"UnassignPrivateIpAddresses":          server.Void(r.ports.Unassign),
+		"AssignIpv6Addresses":                 server.Action(r.ports.AssignIPv6),
+		"UnassignIpv6Addresses":               server.Action(r.ports.UnassignIPv6),
+		"DescribeNetworkInterfacePermissions": server.Action(r.ports.Permissions),
 
 		"CreateLaunchTemplate":           server.Action(r.templates.Create),
 		"CreateLaunchTemplateVersion":    server.Action(r.templates.CreateVersion),
