@@ -243,5 +243,6 @@ const (
 	VolumeModificationSizeLimitExceeded             Code = "VolumeModificationSizeLimitExceeded"
 	VolumeTypeNotAvailableInZone                    Code = "VolumeTypeNotAvailableInZone"
 	VpcLimitExceeded                                Code = "VpcLimitExceeded"
+	VpcPeeringConnectionAlreadyExists               Code = "VpcPeeringConnectionAlreadyExists"
 	ZonesMismatched                                 Code = "ZonesMismatched"
 )

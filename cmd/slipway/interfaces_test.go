@@ -19,7 +19,7 @@ func (o world) interfaceDryRuns(w *wire) map[string][]string {
 		"AssociateAddress":                  {"AllocationId", allocation, "InstanceId", o.running},
 		"DisassociateAddress":               {"AssociationId", association},
 		"DescribeAddressesAttribute":        {"Attribute", "domain-name"},
-		"CreateNetworkInterface":            {"SubnetId", o.subnet},
+		"CreateNetworkInterface":            {"SubnetId", o.zoneSubnet(w, "us-east-1a")},
 		"DeleteNetworkInterface":            {"NetworkInterfaceId", free},
 		"AttachNetworkInterface":            {"NetworkInterfaceId", here, "InstanceId", o.running, "DeviceIndex", "7"},
 		"DetachNetworkInterface":            {"AttachmentId", attachment},

@@ -85,7 +85,7 @@ func (o world) networkDryRuns(w *wire) map[string][]string {
 		"AssociateDhcpOptions":        {"DhcpOptionsId", options, "VpcId", n.vpc},
 		"DeleteDhcpOptions":           {"DhcpOptionsId", options},
 	}
-	for _, more := range []map[string][]string{o.routingDryRuns(w, n), o.groupDryRuns(w), o.interfaceDryRuns(w)} {
+	for _, more := range []map[string][]string{o.routingDryRuns(w, n), o.groupDryRuns(w), o.interfaceDryRuns(w), o.gatewayDryRuns(w)} {
 		maps.Copy(out, more)
 	}
 	return out

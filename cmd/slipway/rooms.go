@@ -15,6 +15,8 @@ import (
 	"slipway/internal/interfaces"
 	"slipway/internal/keypairs"
 	"slipway/internal/launchtemplates"
+	"slipway/internal/natgateways"
+	"slipway/internal/peerings"
 	"slipway/internal/placementgroups"
 	"slipway/internal/prefixlists"
 	"slipway/internal/regions"
@@ -45,6 +47,8 @@ type rooms struct {
 	clusters  *placementgroups.Service
 	lists     *prefixlists.Service
 	eips      *addresses.Service
+	nats      *natgateways.Service
+	peerings  *peerings.Service
 }
 
 // eyes look at machines of this very host.
@@ -61,6 +65,7 @@ func (e eyes) Interrupt(ctx context.Context, in *slipway.Instance) error {
 }
 
 func (d *devRun) rooms() *rooms {
+	eips := addresses.New(d.db, d.pool, time.Now)
 	return &rooms{
 		db: d.db, log: d.log,
 		accounts: accounts.New(d.db, time.Now, settle),
@@ -73,18 +78,20 @@ func (d *devRun) rooms() *rooms {
 		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
 		clusters:  placementgroups.New(d.db),
-		eips:      addresses.New(d.db, d.pool, time.Now),
-		lists:     prefixlists.New(d.db, time.Now),
+		eips:      eips, nats: natgateways.New(d.db, eips, time.Now), peerings: peerings.New(d.db, time.Now),
+		lists: prefixlists.New(d.db, time.Now),
 	}
 }
 
-// sweep removes what has outlived its time: instances terminated an hour ago.
+// sweep removes what has outlived its time: instances terminated an hour ago, NAT gateways and peerings that have ended.
 func (r *rooms) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		if err := r.instances.Sweep(ctx); err != nil && ctx.Err() == nil {
-			r.log.Warn("sweep", "error", err)
+		for _, sweep := range []func(context.Context) error{r.instances.Sweep, r.nats.Sweep, r.peerings.Sweep} {
+			if err := sweep(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("sweep", "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -222,6 +229,15 @@ func (r *rooms) actions() map[string]server.Handler {
 		"AssignIpv6Addresses":                 server.Action(r.ports.AssignIPv6),
 		"UnassignIpv6Addresses":               server.Action(r.ports.UnassignIPv6),
 		"DescribeNetworkInterfacePermissions": server.Action(r.ports.Permissions),
+		"CreateNatGateway":                    server.Action(r.nats.Create),
+		"DeleteNatGateway":                    server.Action(r.nats.Delete),
+		"DescribeNatGateways":                 server.Action(r.nats.Describe),
+		"CreateVpcPeeringConnection":          server.Action(r.peerings.Create),
+		"AcceptVpcPeeringConnection":          server.Action(r.peerings.Accept),
+		"RejectVpcPeeringConnection":          server.Action(r.peerings.Reject),
+		"DeleteVpcPeeringConnection":          server.Action(r.peerings.Delete),
+		"DescribeVpcPeeringConnections":       server.Action(r.peerings.Describe),
+		"ModifyVpcPeeringConnectionOptions":   server.Action(r.peerings.Options),
 
 		"CreateLaunchTemplate":           server.Action(r.templates.Create),
 		"CreateLaunchTemplateVersion":    server.Action(r.templates.CreateVersion),

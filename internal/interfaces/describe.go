@@ -45,7 +45,7 @@ func addressed(get func(int, slipway.PrivateAddress) string) func(*slipway.Inter
 }
 
 func status(n *slipway.Interface) string {
-	if n.Attachment != nil {
+	if n.Attachment != nil || n.Requester != "" {
 		return "in-use"
 	}
 	return "available"
