@@ -19,7 +19,7 @@ type NATGateway struct {
 	Account, Region string
 	VPC             VPCID
 	Subnet          SubnetID
-	State           string // available | deleted
+	State           string // available | failed | deleted
 	Connectivity    string // public | private
 	Interface       InterfaceID
 	Private         netip.Addr
@@ -27,7 +27,9 @@ type NATGateway struct {
 	Allocation      AllocationID  `json:",omitempty"`
 	Association     AssociationID `json:",omitempty"`
 	Created         time.Time
-	Deleted         time.Time `json:",omitzero"`
+	Ended           time.Time `json:",omitzero"` // failed or deleted
+	FailureCode     string    `json:",omitempty"`
+	FailureMessage  string    `json:",omitempty"`
 	Tags            Tags      `json:",omitempty"`
 }
 
@@ -36,11 +38,19 @@ type Peering struct {
 	ID                  PeeringID
 	Region              string
 	Requester, Accepter PeeringSide
-	Status              string // pending-acceptance | active | rejected | deleted | expired
+	Status              string // pending-acceptance | active | rejected | deleted | failed
 	Message             string
 	Expires             time.Time // of a request that nobody accepted
 	Ended               time.Time `json:",omitzero"`
 	Tags                Tags      `json:",omitempty"`
+}
+
+// Other is the side that the VPC is not.
+func (p *Peering) Other(v VPCID) PeeringSide {
+	if p.Requester.VPC == v {
+		return p.Accepter
+	}
+	return p.Requester
 }
 
 // PeeringSide is one of a peering's VPCs. Its ranges are remembered, because a VPC may go before its peering.

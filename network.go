@@ -95,7 +95,19 @@ type Attachment struct {
 	NetworkCard         int32 `json:",omitempty"`
 	AttachTime          time.Time
 	DeleteOnTermination bool
+	Attaching           bool `json:",omitempty"` // the guest has not got the card yet
 	Detaching           bool `json:",omitempty"`
+}
+
+// State is the attachment's state, in EC2's words.
+func (a *Attachment) State() string {
+	switch {
+	case a.Detaching:
+		return "detaching"
+	case a.Attaching:
+		return "attaching"
+	}
+	return "attached"
 }
 
 // Address is an elastic address.

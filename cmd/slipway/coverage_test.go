@@ -15,12 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"slipway"
 	"slipway/internal/ec2wire"
-	"slipway/internal/interfaces"
 	"slipway/internal/state"
-	"slipway/internal/store"
-	"slipway/internal/vpcs"
 )
 
 var update = flag.Bool("update", false, "rewrite generated documents")
@@ -173,48 +169,18 @@ func isNamed(member, message string) bool {
 // names makes what the table's placeholders stand for.
 func (w *wire) names(o world) *strings.Replacer {
 	w.t.Helper()
-	scope := state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}
-	ids := map[string]string{}
-	for s := range state.Subnets.All(w.dev.db.Local(), scope) {
-		if s.Zone == "us-east-1a" {
-			ids["$SUBNET"] = string(s.ID)
-		}
-	}
-	err := w.dev.db.Update(w.t.Context(), func(tx store.Tx) error {
-		block := vpcs.NewIPv6Range()
-		sub, err := state.Subnets.Get(tx, scope, ids["$SUBNET"])
-		if err != nil {
-			return err
-		}
-		vpc, err := state.VPCs.Get(tx, scope, string(sub.VPC))
-		if err != nil {
-			return err
-		}
-		vpc.IPv6 = append(vpc.IPv6, vpcs.NewCIDR(block))
-		sub.IPv6 = vpcs.NewCIDR(netip.PrefixFrom(block.Addr(), 64))
-		base := block.Addr().As16()
-		base[15] = 0x55
-		ids["$IP6"] = netip.AddrFrom16(base).String()
-		base[15], base[9] = 0, 7
-		ids["$PREFIX6"] = netip.PrefixFrom(netip.AddrFrom16(base), 80).String()
-		ids["$PREFIX"] = netip.PrefixFrom(sub.CIDR.Addr(), 28).String()
-		ids["$PREFIX"] = strings.Replace(ids["$PREFIX"], ".0/28", ".240/28", 1)
-		ids["$IP"] = strings.Replace(sub.CIDR.Addr().String(), ".0.0", ".9.9", 1)
-		eni, err := interfaces.Create(tx, interfaces.Wanted{Subnet: sub, Groups: []slipway.SecurityGroupID{slipway.SecurityGroupID(o.group)}}, time.Now())
-		if err != nil {
-			return err
-		}
-		ids["$ENI"] = string(eni.ID)
-		for _, err := range []error{state.VPCs.Put(tx, vpc), state.Subnets.Put(tx, sub), state.Interfaces.Put(tx, eni)} {
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	// A subnet where nobody else launches: addresses are chosen by chance, the table's must be free.
+	w.must("associationId", "AssociateVpcCidrBlock", "VpcId", o.vpc, "AmazonProvidedIpv6CidrBlock", "true")
+	block := netip.MustParsePrefix(w.must("ipv6CidrBlock", "DescribeVpcs", "VpcId.1", o.vpc))
+	ids := map[string]string{"$SUBNET": w.must("subnetId", "CreateSubnet", "VpcId", o.vpc, "CidrBlock", "172.31.64.0/20", "Ipv6CidrBlock", netip.PrefixFrom(block.Addr(), 64).String(), "AvailabilityZone", "us-east-1a")}
+	w.must("return", "ModifySubnetAttribute", "SubnetId", ids["$SUBNET"], "MapPublicIpOnLaunch.Value", "true")
+	base := block.Addr().As16()
+	base[15] = 0x55
+	ids["$IP6"] = netip.AddrFrom16(base).String()
+	base[15], base[9] = 0, 7
+	ids["$PREFIX6"] = netip.PrefixFrom(netip.AddrFrom16(base), 80).String()
+	ids["$PREFIX"], ids["$IP"] = "172.31.64.240/28", "172.31.73.9"
+	ids["$ENI"] = w.must("networkInterfaceId", "CreateNetworkInterface", "SubnetId", ids["$SUBNET"], "SecurityGroupId.1", o.group)
 	for im := range state.Images.All(w.dev.db.Local(), state.Global) {
 		ids["$SNAP"] = string(im.Devices[0].Snapshot)
 	}

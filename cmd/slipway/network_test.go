@@ -85,22 +85,24 @@ func (o world) networkDryRuns(w *wire) map[string][]string {
 		"AssociateDhcpOptions":        {"DhcpOptionsId", options, "VpcId", n.vpc},
 		"DeleteDhcpOptions":           {"DhcpOptionsId", options},
 	}
-	maps.Copy(out, o.routingDryRuns(w, n))
+	addressed := w.must("subnetId", "CreateSubnet", "VpcId", n.vpc, "CidrBlock", "10.66.3.0/24", "Ipv6CidrBlock", strings.Replace(ipv6, "00::/56", "03::/64", 1))
+	eni := w.must("networkInterfaceId", "CreateNetworkInterface", "SubnetId", addressed, "Ipv6AddressCount", "1", "SecondaryPrivateIpAddressCount", "1")
+	set := w.must("privateIpAddressesSet", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", eni)
+	out["AssignPrivateIpAddresses"] = []string{"NetworkInterfaceId", eni, "SecondaryPrivateIpAddressCount", "1"}
+	out["UnassignPrivateIpAddresses"] = []string{"NetworkInterfaceId", eni, "PrivateIpAddress.1", first(set[strings.Index(set, "</item>"):], "privateIpAddress")}
+	out["AssignIpv6Addresses"] = []string{"NetworkInterfaceId", eni, "Ipv6AddressCount", "1"}
+	out["UnassignIpv6Addresses"] = []string{"NetworkInterfaceId", eni, "Ipv6Addresses.1", w.must("ipv6Address", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", eni)}
+	for _, more := range []map[string][]string{o.routingDryRuns(w, n), o.groupDryRuns(w), o.interfaceDryRuns(w), o.gatewayDryRuns(w)} {
+		maps.Copy(out, more)
+	}
 	return out
 }
 
-// otherDryRuns are the actions that EC2 gave no DryRun, and those that cannot succeed in the world of the test.
+// otherDryRuns are the actions that cannot succeed in the world of the test.
 var otherDryRuns = map[string]string{
-	"CreateDefaultVpc":                 "DefaultVpcAlreadyExists", // TestDefaultVPCComesBack tries it where there is none
-	"ModifyVpcAttribute":               "UnknownParameter",
-	"AssociateVpcCidrBlock":            "UnknownParameter",
-	"DisassociateVpcCidrBlock":         "UnknownParameter",
-	"ModifySubnetAttribute":            "UnknownParameter",
-	"AssociateSubnetCidrBlock":         "UnknownParameter",
-	"DisassociateSubnetCidrBlock":      "UnknownParameter",
-	"DescribeVpcClassicLinkDnsSupport": "UnknownParameter",
-	"CreateVpcEndpoint":                "UnsupportedOperation",
-	"CreateFlowLogs":                   "UnsupportedOperation",
+	"CreateDefaultVpc":  "DefaultVpcAlreadyExists", // TestDefaultVPCComesBack tries it where there is none
+	"CreateVpcEndpoint": "UnsupportedOperation",
+	"CreateFlowLogs":    "UnsupportedOperation",
 }
 
 func TestVPCs(t *testing.T) {

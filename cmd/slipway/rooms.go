@@ -8,6 +8,7 @@ import (
 
 	"slipway"
 	"slipway/internal/accounts"
+	"slipway/internal/addresses"
 	"slipway/internal/capacityreservations"
 	"slipway/internal/dedicatedhosts"
 	"slipway/internal/hypervisor"
@@ -18,7 +19,10 @@ import (
 	"slipway/internal/interfaces"
 	"slipway/internal/keypairs"
 	"slipway/internal/launchtemplates"
+	"slipway/internal/natgateways"
+	"slipway/internal/peerings"
 	"slipway/internal/placementgroups"
+	"slipway/internal/prefixlists"
 	"slipway/internal/regions"
 	"slipway/internal/securitygroups"
 	"slipway/internal/server"
@@ -50,6 +54,10 @@ type rooms struct {
 	tags      *tags.Service
 	templates *launchtemplates.Service
 	clusters  *placementgroups.Service
+	lists     *prefixlists.Service
+	eips      *addresses.Service
+	nats      *natgateways.Service
+	peerings  *peerings.Service
 }
 
 // eyes look at machines of this very host.
@@ -66,6 +74,7 @@ func (e eyes) Interrupt(ctx context.Context, in *slipway.Instance) error {
 }
 
 func (d *devRun) rooms() *rooms {
+	eips := addresses.New(d.db, d.pool, time.Now)
 	r := &rooms{
 		db: d.db, log: d.log,
 		accounts: accounts.New(d.db, time.Now, settle),
@@ -78,6 +87,8 @@ func (d *devRun) rooms() *rooms {
 		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
 		clusters:  placementgroups.New(d.db),
+		eips:      eips, nats: natgateways.New(d.db, eips, time.Now), peerings: peerings.New(d.db, time.Now),
+		lists: prefixlists.New(d.db, time.Now),
 	}
 	r.capacity, r.dedicated = capacityreservations.New(d.db, r.instances, time.Now), dedicatedhosts.New(d.db, r.instances, time.Now)
 	r.spot, r.iam = spot.New(d.db, r.instances, time.Now), iam.New(d.db, time.Now)
@@ -100,13 +111,15 @@ func (r *rooms) tick(ctx context.Context) {
 	}
 }
 
-// sweep removes what has outlived its time: instances terminated an hour ago.
+// sweep removes what has outlived its time: instances terminated an hour ago, NAT gateways and peerings that have ended.
 func (r *rooms) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		if err := r.instances.Sweep(ctx); err != nil && ctx.Err() == nil {
-			r.log.Warn("sweep", "error", err)
+		for _, sweep := range []func(context.Context) error{r.instances.Sweep, r.nats.Sweep, r.peerings.Sweep} {
+			if err := sweep(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("sweep", "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -156,14 +169,25 @@ func (r *rooms) actions() map[string]server.Handler {
 		"GetInstanceMetadataDefaults":                 server.Action(in.MetadataDefaults),
 		"ModifyInstanceMetadataDefaults":              server.Action(in.ModifyMetadataDefaults),
 
-		"CreateSecurityGroup":           server.Action(r.groups.Create),
-		"DeleteSecurityGroup":           server.Action(r.groups.Delete),
-		"DescribeSecurityGroups":        server.Action(r.groups.Describe),
-		"DescribeSecurityGroupRules":    server.Action(r.groups.DescribeRules),
-		"AuthorizeSecurityGroupIngress": server.Action(r.groups.AuthorizeIngress),
-		"AuthorizeSecurityGroupEgress":  server.Action(r.groups.AuthorizeEgress),
-		"RevokeSecurityGroupIngress":    server.Action(r.groups.RevokeIngress),
-		"RevokeSecurityGroupEgress":     server.Action(r.groups.RevokeEgress),
+		"CreateSecurityGroup":                        server.Action(r.groups.Create),
+		"DeleteSecurityGroup":                        server.Action(r.groups.Delete),
+		"DescribeSecurityGroups":                     server.Action(r.groups.Describe),
+		"DescribeSecurityGroupRules":                 server.Action(r.groups.DescribeRules),
+		"AuthorizeSecurityGroupIngress":              server.Action(r.groups.AuthorizeIngress),
+		"AuthorizeSecurityGroupEgress":               server.Action(r.groups.AuthorizeEgress),
+		"RevokeSecurityGroupIngress":                 server.Action(r.groups.RevokeIngress),
+		"RevokeSecurityGroupEgress":                  server.Action(r.groups.RevokeEgress),
+		"UpdateSecurityGroupRuleDescriptionsIngress": server.Action(r.groups.RedescribeIngress),
+		"UpdateSecurityGroupRuleDescriptionsEgress":  server.Action(r.groups.RedescribeEgress),
+		"ModifySecurityGroupRules":                   server.Action(r.groups.ModifyRules),
+		"DescribeSecurityGroupReferences":            server.Action(r.groups.References),
+		"DescribeStaleSecurityGroups":                server.Action(r.groups.Stale),
+		"CreateManagedPrefixList":                    server.Action(r.lists.Create),
+		"ModifyManagedPrefixList":                    server.Action(r.lists.Modify),
+		"DeleteManagedPrefixList":                    server.Action(r.lists.Delete),
+		"DescribeManagedPrefixLists":                 server.Action(r.lists.Describe),
+		"GetManagedPrefixListEntries":                server.Action(r.lists.Entries),
+		"GetManagedPrefixListAssociations":           server.Action(r.lists.Associations),
 
 		"DescribeRegions":                  server.Action(r.regions.Regions),
 		"DescribeAvailabilityZones":        server.Action(r.regions.Zones),
@@ -231,6 +255,34 @@ func (r *rooms) actions() map[string]server.Handler {
 		"DescribeTransitGateways":            server.Action(r.vpcs.TransitGateways),
 		"CreateFlowLogs":                     server.Action(r.vpcs.CreateFlowLogs),
 		"DescribeFlowLogs":                   server.Action(r.vpcs.FlowLogs),
+
+		"AllocateAddress":                     server.Action(r.eips.Allocate),
+		"ReleaseAddress":                      server.Void(r.eips.Release),
+		"AssociateAddress":                    server.Action(r.eips.Associate),
+		"DisassociateAddress":                 server.Void(r.eips.Disassociate),
+		"DescribeAddresses":                   server.Action(r.eips.Describe),
+		"DescribeAddressesAttribute":          server.Action(r.eips.Attribute),
+		"CreateNetworkInterface":              server.Action(r.ports.CreateOne),
+		"DeleteNetworkInterface":              server.Void(r.ports.Delete),
+		"AttachNetworkInterface":              server.Action(r.ports.Attach),
+		"DetachNetworkInterface":              server.Void(r.ports.Detach),
+		"ModifyNetworkInterfaceAttribute":     server.Void(r.ports.Modify),
+		"DescribeNetworkInterfaceAttribute":   server.Action(r.ports.Attribute),
+		"ResetNetworkInterfaceAttribute":      server.Void(r.ports.Reset),
+		"AssignPrivateIpAddresses":            server.Action(r.ports.Assign),
+		"UnassignPrivateIpAddresses":          server.Void(r.ports.Unassign),
+		"AssignIpv6Addresses":                 server.Action(r.ports.AssignIPv6),
+		"UnassignIpv6Addresses":               server.Action(r.ports.UnassignIPv6),
+		"DescribeNetworkInterfacePermissions": server.Action(r.ports.Permissions),
+		"CreateNatGateway":                    server.Action(r.nats.Create),
+		"DeleteNatGateway":                    server.Action(r.nats.Delete),
+		"DescribeNatGateways":                 server.Action(r.nats.Describe),
+		"CreateVpcPeeringConnection":          server.Action(r.peerings.Create),
+		"AcceptVpcPeeringConnection":          server.Action(r.peerings.Accept),
+		"RejectVpcPeeringConnection":          server.Action(r.peerings.Reject),
+		"DeleteVpcPeeringConnection":          server.Action(r.peerings.Delete),
+		"DescribeVpcPeeringConnections":       server.Action(r.peerings.Describe),
+		"ModifyVpcPeeringConnectionOptions":   server.Action(r.peerings.Options),
 
 		"CreateLaunchTemplate":           server.Action(r.templates.Create),
 		"CreateLaunchTemplateVersion":    server.Action(r.templates.CreateVersion),

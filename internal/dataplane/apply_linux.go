@@ -14,19 +14,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// apply makes the kernel match. Everything is free to repeat; what is there and not wanted goes.
-func apply(ctx context.Context, w Wanted) error {
+// apply makes the kernel match. Everything is free to repeat; what is there and not wanted goes. joined are the namespaces to
+// which a way has been made just now.
+func apply(ctx context.Context, w Wanted) (joined []string, err error) {
 	if err := ensureNamespace(w.Namespace); err != nil {
-		return err
+		return nil, err
 	}
 	if err := applyUplink(w); err != nil {
-		return fmt.Errorf("way out of %s: %w", w.Namespace, err)
+		return nil, fmt.Errorf("way out of %s: %w", w.Namespace, err)
 	}
-	return inside(w.Namespace, func() error {
+	for _, p := range w.Peers {
+		made, err := applyPeer(w.Namespace, p)
+		if err != nil {
+			return nil, fmt.Errorf("way from %s to %s: %w", w.Namespace, p.Namespace, err)
+		}
+		if made {
+			joined = append(joined, p.Namespace)
+		}
+	}
+	return joined, inside(w.Namespace, func() error {
 		for _, step := range []func() error{
 			func() error { return applyRouter(w) },
 			func() error { return nft(ctx, w.Filter) }, // before the taps: no packet passes unfiltered
 			func() error { return applyTaps(w) },
+			func() error { return trimPeers(w) },
 			func() error { return applyRules(w) },
 		} {
 			if err := step(); err != nil {
@@ -291,31 +302,47 @@ func applyRules(w Wanted) error {
 	return nil
 }
 
+// lastMetric is that of routes which hold where a better one to the same destination is gone, with its device.
+const lastMetric = 9999
+
 func applyTable(w Wanted, t Table) error {
 	want := map[string]bool{}
+	key := func(r *netlink.Route) string {
+		if r.Dst == nil {
+			return fmt.Sprint("0.0.0.0/0 ", r.Priority)
+		}
+		return fmt.Sprint(r.Dst, " ", r.Priority)
+	}
+	put := func(r *netlink.Route) error {
+		want[key(r)] = true
+		if err := netlink.RouteReplace(r); err != nil {
+			return fmt.Errorf("%s: %w", r.Dst, err)
+		}
+		return nil
+	}
 	for _, r := range t.Routes {
 		if r.To.Addr().Is6() {
 			continue
 		}
-		to := &netlink.Route{Table: t.ID, Dst: ipNet(r.To)}
-		switch {
-		case r.Blackhole:
-			to.Type = unix.RTN_BLACKHOLE
-		default:
-			device, via := upName, w.HostLink
-			if !r.Uplink {
-				device, via = r.Device, r.Via
-			}
-			l, err := linkByName(device)
-			if err != nil || l == nil {
-				to.Type = unix.RTN_BLACKHOLE
-				break
-			}
-			to.LinkIndex, to.Gw, to.Flags = l.Attrs().Index, via.AsSlice(), int(netlink.FLAG_ONLINK)
+		if err := put(&netlink.Route{Table: t.ID, Dst: ipNet(r.To), Type: unix.RTN_BLACKHOLE, Priority: lastMetric}); err != nil {
+			return err
 		}
-		want[to.Dst.String()] = true
-		if err := netlink.RouteReplace(to); err != nil {
-			return fmt.Errorf("%s: %w", r.To, err)
+		if r.Blackhole {
+			continue
+		}
+		device, via := upName, w.HostLink
+		if !r.Uplink {
+			device, via = r.Device, r.Via
+		}
+		l, err := linkByName(device)
+		if err != nil {
+			return err
+		}
+		if l == nil {
+			continue
+		}
+		if err := put(&netlink.Route{Table: t.ID, Dst: ipNet(r.To), LinkIndex: l.Attrs().Index, Gw: via.AsSlice(), Flags: int(netlink.FLAG_ONLINK)}); err != nil {
+			return err
 		}
 	}
 	have, err := netlink.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: t.ID}, netlink.RT_FILTER_TABLE)
@@ -323,11 +350,7 @@ func applyTable(w Wanted, t Table) error {
 		return err
 	}
 	for _, r := range have {
-		dst := "0.0.0.0/0"
-		if r.Dst != nil {
-			dst = r.Dst.String()
-		}
-		if !want[dst] {
+		if !want[key(&r)] {
 			if err := netlink.RouteDel(&r); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return err
 			}

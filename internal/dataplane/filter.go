@@ -26,6 +26,7 @@ func filter(site Site, w Wanted, n Network) string {
 	for _, p := range sortedPorts(n) {
 		b.port(w, n, p)
 	}
+	b.hiding(n)
 	b.acls(n)
 	b.line("}")
 	return b.String()
@@ -92,6 +93,11 @@ func (b *ruleset) translation(site Site, n Network) {
 	b.line("    iifname %q dnat ip to ip daddr map @public_in", upName)
 	b.line("  }")
 	b.line("  chain translate_out { type nat hook postrouting priority srcnat; policy accept;")
+	for _, g := range n.NATs {
+		if n.nat(Route{Target: ToNAT, Via: g.ID}) != nil {
+			b.line("    oifname %q ct mark %#x snat ip to %s", upName, g.mark(), site.Outer(g.Public))
+		}
+	}
 	b.line("    oifname %q snat ip to ip saddr map @public_out", upName)
 	b.line("  }")
 }
@@ -105,12 +111,10 @@ func (b *ruleset) spoofing(n Network) {
 			own = append(own, fmt.Sprintf("%q . %s", tap(p.Interface), ip))
 		}
 		for _, prefix := range p.Prefixes {
-			pair := fmt.Sprintf("%q . %s", tap(p.Interface), prefix)
-			if prefix.Addr().Is4() {
-				own = append(own, pair)
-			} else {
-				own6 = append(own6, pair)
-			}
+			own = append(own, fmt.Sprintf("%q . %s", tap(p.Interface), prefix))
+		}
+		for _, prefix := range p.Prefixes6 {
+			own6 = append(own6, fmt.Sprintf("%q . %s", tap(p.Interface), prefix))
 		}
 		for _, ip := range p.Addresses6 {
 			own6 = append(own6, fmt.Sprintf("%q . %s", tap(p.Interface), ip))
@@ -166,9 +170,16 @@ func (b *ruleset) forward(w Wanted, n Network) {
 			b.line("    ip6 daddr %s ip6 saddr != %s jump acl_in_%s", s.CIDR6, s.CIDR6, chainID(s.ID))
 		}
 	}
+	for _, s := range n.Subnets {
+		if hides(n, s) {
+			b.line("    ct state new oifname %q ip saddr %s jump nat_%s", upName, s.CIDR, chainID(s.ID))
+		}
+	}
+	b.gatewayACLs(n)
 	b.line("    ct state established,related accept")
 	b.line("    ct state invalid drop")
-	b.line("    oifname %q ip saddr != @exposed drop", upName)
+	b.peers(n)
+	b.line("    oifname %q ct mark 0 ip saddr != @exposed drop", upName)
 	b.line("    oifname %q meta nfproto ipv6 drop", upName)
 	if len(from) > 0 {
 		b.line("    iifname vmap { %s }", strings.Join(from, ", "))
@@ -176,6 +187,61 @@ func (b *ruleset) forward(w Wanted, n Network) {
 	}
 	b.line("    accept")
 	b.line("  }")
+}
+
+// hides says whether some of a subnet's routes lead to a NAT gateway.
+func hides(n Network, s Subnet) bool {
+	return s.CIDR.IsValid() && slices.ContainsFunc(s.Routes, func(r Route) bool { return n.nat(r) != nil })
+}
+
+// hiding marks new connections with the NAT gateway that their route leads to: the longest prefix decides, as in the route table.
+func (b *ruleset) hiding(n Network) {
+	for _, s := range n.Subnets {
+		if !hides(n, s) {
+			continue
+		}
+		routes := slices.Clone(s.Routes)
+		slices.SortStableFunc(routes, func(a, b Route) int { return b.Destination.Bits() - a.Destination.Bits() })
+		b.line("  chain nat_%s {", chainID(s.ID))
+		for _, r := range routes {
+			switch g := n.nat(r); {
+			case !r.Destination.Addr().Is4():
+			case g != nil:
+				b.line("    ip daddr %s ct mark set %#x return", r.Destination, g.mark())
+			default:
+				b.line("    ip daddr %s return", r.Destination)
+			}
+		}
+		b.line("  }")
+	}
+}
+
+// gatewayACLs let the ACL of a NAT gateway's subnet see what passes through the gateway, in both directions.
+func (b *ruleset) gatewayACLs(n Network) {
+	for _, g := range n.NATs {
+		for _, s := range n.Subnets {
+			if s.ID == g.Subnet && len(s.ACL) > 0 && s.CIDR.IsValid() {
+				b.line("    ct mark %#x jump acl_in_%s", g.mark(), chainID(s.ID))
+				b.line("    ct mark %#x jump acl_out_%s", g.mark(), chainID(s.ID))
+			}
+		}
+	}
+}
+
+// peers lets a peered VPC reach the interfaces here from its own ranges, and nothing through here.
+func (b *ruleset) peers(n Network) {
+	for _, p := range n.Peers {
+		var ranges []string
+		for _, c := range p.CIDRs {
+			ranges = append(ranges, c.String())
+		}
+		b.line("    iifname %q ip saddr != { %s } drop", peerDevice(p.ID), strings.Join(ranges, ", "))
+		b.line("    iifname %q oifname != \"t*\" drop", peerDevice(p.ID))
+	}
+	if len(n.Peers) > 0 {
+		b.line("    iifname \"p*\" meta nfproto ipv6 drop")
+		b.line("    oifname \"p*\" iifname != \"t*\" drop")
+	}
 }
 
 // port writes an interface's two chains: what its groups let out, and what they let in. A rule that matches returns to the

@@ -64,6 +64,7 @@ type Port struct {
 	Addresses       []netip.Addr // the first is the primary, which DHCP gives
 	Addresses6      []netip.Addr
 	Prefixes        []netip.Prefix
+	Prefixes6       []netip.Prefix
 	Groups          []slipway.SecurityGroupID
 	SourceDestCheck bool
 	Public          map[netip.Addr]netip.Addr // private to public
@@ -102,14 +103,15 @@ type DNS struct {
 	Domain   string
 }
 
-// Peer is another VPC on this host whose ranges can be reached.
+// Peer is another VPC whose ranges can be reached, while it is on this host too.
 type Peer struct {
 	ID    string // pcx-…
 	VPC   slipway.VPCID
 	CIDRs []netip.Prefix
 }
 
-// NAT is a NAT gateway: an address inside a subnet that hides others behind a public one.
+// NAT is a NAT gateway: an address inside a subnet that hides others behind a public one. What goes through it is filtered by its
+// subnet's ACL, like anything else in there.
 type NAT struct {
 	ID      string
 	Subnet  slipway.SubnetID

@@ -85,6 +85,7 @@ type Wanted struct {
 	Closed     []netip.Prefix // the VPC's ranges: what no interface has is unreachable
 	Taps       []Tap
 	Tables     []Table
+	Peers      []PeerLink
 	Filter     string                    // nft, inside the namespace
 	Exposed    map[netip.Addr]netip.Addr // public to outer, on the host
 }
@@ -98,6 +99,35 @@ type Tap struct {
 	To        []netip.Prefix // what is routed to it
 	Neighbors []netip.Addr   // addresses that its guest answers for
 	Table     int            // the route table of what comes from it
+}
+
+// PeerLink is the way to a peered VPC: a pair of devices, of the same name in both namespaces.
+type PeerLink struct {
+	Device    string
+	Namespace string // the other's
+	MAC       string // of this end
+	PeerMAC   string
+}
+
+// peerHop stands for the other end of any peer link: a neighbour that is written down, so that nobody asks for it.
+var peerHop = netip.MustParseAddr("169.254.0.1")
+
+// peerDevice is a peering's device; interface names have at most 15 characters.
+func peerDevice(id string) string { return "p" + id[max(0, len(id)-14):] }
+
+// peerLink says which end of a peering's link is this VPC's: both ends come to the same result.
+func (s Site) peerLink(own slipway.VPCID, p Peer) PeerLink {
+	h := fnv.New64a()
+	h.Write([]byte(p.ID))
+	mac := func(side byte) string {
+		b := h.Sum64()
+		return fmt.Sprintf("02:%02x:%02x:%02x:%02x:%02x", byte(b), byte(b>>8), byte(b>>16), byte(b>>24), side)
+	}
+	l := PeerLink{Device: peerDevice(p.ID), Namespace: s.namespace(p.VPC), MAC: mac(1), PeerMAC: mac(2)}
+	if own > p.VPC {
+		l.MAC, l.PeerMAC = l.PeerMAC, l.MAC
+	}
+	return l
 }
 
 // Table is a subnet's route table.
@@ -139,7 +169,7 @@ func Plan(site Site, index int, n Network) Wanted {
 		t := Table{ID: 1000 + i}
 		tables[s.ID] = t.ID
 		for _, r := range s.Routes {
-			if tr, ok := route(r, ports); ok {
+			if tr, ok := route(n, r, ports); ok {
 				t.Routes = append(t.Routes, tr)
 			}
 		}
@@ -151,7 +181,7 @@ func Plan(site Site, index int, n Network) Wanted {
 			t.To = append(t.To, netip.PrefixFrom(ip, ip.BitLen()))
 			t.Neighbors = append(t.Neighbors, ip)
 		}
-		t.To = append(t.To, p.Prefixes...)
+		t.To = append(append(t.To, p.Prefixes...), p.Prefixes6...)
 		w.Taps = append(w.Taps, t)
 		if !online(n, p.Subnet) {
 			continue
@@ -160,6 +190,14 @@ func Plan(site Site, index int, n Network) Wanted {
 			w.Exposed[public] = site.Outer(public)
 		}
 	}
+	for _, g := range n.NATs {
+		if online(n, g.Subnet) && g.Public.IsValid() {
+			w.Exposed[g.Public] = site.Outer(g.Public)
+		}
+	}
+	for _, p := range n.Peers {
+		w.Peers = append(w.Peers, site.peerLink(n.VPC, p))
+	}
 	slices.SortFunc(w.Taps, func(a, b Tap) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(w.Local, netip.Addr.Compare)
 	w.Local = slices.Compact(w.Local)
@@ -167,11 +205,23 @@ func Plan(site Site, index int, n Network) Wanted {
 	return w
 }
 
-func route(r Route, ports map[slipway.InterfaceID]Port) (TableRoute, bool) {
+func route(n Network, r Route, ports map[slipway.InterfaceID]Port) (TableRoute, bool) {
 	t := TableRoute{To: r.Destination}
 	switch r.Target {
 	case Internet:
 		t.Uplink = true
+	case ToNAT:
+		if n.nat(r) == nil {
+			t.Blackhole = true
+			break
+		}
+		t.Uplink = true // the filter sees to it that the gateway's address goes out
+	case ToPeer:
+		if !slices.ContainsFunc(n.Peers, func(p Peer) bool { return p.ID == r.Via }) {
+			t.Blackhole = true
+			break
+		}
+		t.Via, t.Device = peerHop, peerDevice(r.Via)
 	case ToPort:
 		p, here := ports[r.Interface]
 		if !here || len(p.Addresses) == 0 {
@@ -185,6 +235,23 @@ func route(r Route, ports map[slipway.InterfaceID]Port) (TableRoute, bool) {
 		t.Blackhole = true
 	}
 	return t, true
+}
+
+// nat is the NAT gateway that a route leads to; nil if it leads nowhere.
+func (n Network) nat(r Route) *NAT {
+	for i, g := range n.NATs {
+		if r.Target == ToNAT && g.ID == r.Via && online(n, g.Subnet) && g.Public.IsValid() {
+			return &n.NATs[i]
+		}
+	}
+	return nil
+}
+
+// mark is what connections through the gateway carry, as long as they last.
+func (g NAT) mark() uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(g.ID))
+	return h.Sum32() | 1
 }
 
 // online says whether a subnet's routes lead to an internet gateway.

@@ -15,10 +15,12 @@ func TestTheKernelTakesThePlan(t *testing.T) {
 	if _, err := exec.LookPath("nft"); err != nil {
 		t.Skip("nft is not installed: `make deps` installs it")
 	}
-	w := Plan(Site{Slot: 3, Public: LoopbackPool(3)}, 7, twoSubnets())
-	cmd := exec.Command("unshare", "--net", "nft", "--check", "--file", "-")
-	cmd.Stdin = strings.NewReader(w.Filter)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
+	for name, n := range map[string]Network{"two_subnets": twoSubnets(), "gateways": gateways()} {
+		w := Plan(Site{Slot: 3, Public: LoopbackPool(3)}, 7, n)
+		cmd := exec.Command("unshare", "--net", "nft", "--check", "--file", "-")
+		cmd.Stdin = strings.NewReader(w.Filter)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
 	}
 }

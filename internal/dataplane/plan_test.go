@@ -67,9 +67,34 @@ func twoSubnets() Network {
 	}
 }
 
+// gateways is the same VPC with its private subnet behind a NAT gateway and a peered VPC at its side.
+func gateways() Network {
+	ip, prefix := netip.MustParseAddr, netip.MustParsePrefix
+	n := twoSubnets()
+	n.NATs = []NAT{
+		{ID: "nat-00000000000000001", Subnet: n.Subnets[0].ID, Private: ip("10.0.1.77"), Public: ip("127.100.0.7")},
+		{ID: "nat-00000000000000002", Subnet: n.Subnets[1].ID, Private: ip("10.0.2.77"), Public: ip("127.100.0.8")}, // in a subnet without a way out
+	}
+	n.Peers = []Peer{{ID: "pcx-00000000000000001", VPC: "vpc-0ffffffffffffffff", CIDRs: []netip.Prefix{prefix("10.8.0.0/16"), prefix("10.9.0.0/16")}}}
+	n.Subnets[0].ACL = n.Subnets[1].ACL
+	n.Subnets[1].Routes = []Route{
+		{Destination: prefix("0.0.0.0/0"), Target: ToNAT, Via: "nat-00000000000000001"}, {Destination: prefix("10.8.0.0/15"), Target: ToPeer, Via: "pcx-00000000000000001"},
+		{Destination: prefix("192.0.2.0/24"), Target: Blackhole}, {Destination: prefix("198.51.100.0/24"), Target: ToNAT, Via: "nat-00000000000000002"},
+		{Destination: prefix("10.7.0.0/16"), Target: ToPeer, Via: "pcx-00000000000000009"},
+	}
+	n.Ports[1].Prefixes6 = []netip.Prefix{prefix("2001:db8:0:1::/80")}
+	return n
+}
+
 func TestPlan(t *testing.T) {
-	w := Plan(Site{Slot: 3, Public: LoopbackPool(3)}, 7, twoSubnets())
-	golden(t, "two_subnets.nft", w.Filter)
+	for name, n := range map[string]Network{"two_subnets": twoSubnets(), "gateways": gateways()} {
+		t.Run(name, func(t *testing.T) { plan(t, name, n) })
+	}
+}
+
+func plan(t *testing.T, name string, n Network) {
+	w := Plan(Site{Slot: 3, Public: LoopbackPool(3)}, 7, n)
+	golden(t, name+".nft", w.Filter)
 	w.Filter = ""
 	var b strings.Builder
 	fmt.Fprintf(&b, "namespace %s, uplink %s, links %s %s\nlocal %v\nclosed %v\nexposed %v\n", w.Namespace, w.Uplink, w.HostLink, w.InsideLink, w.Local, w.Closed, w.Exposed)
@@ -79,7 +104,23 @@ func TestPlan(t *testing.T) {
 	for _, table := range w.Tables {
 		fmt.Fprintf(&b, "table %+v\n", table)
 	}
-	golden(t, "two_subnets.txt", b.String())
+	for _, link := range w.Peers {
+		fmt.Fprintf(&b, "peer %+v\n", link)
+	}
+	golden(t, name+".txt", b.String())
+}
+
+// TestPeersAgree: both sides of a peering name the devices alike and take different ends.
+func TestPeersAgree(t *testing.T) {
+	site := Site{Slot: 3}
+	a := site.peerLink("vpc-a", Peer{ID: "pcx-00000000000000001", VPC: "vpc-b"})
+	b := site.peerLink("vpc-b", Peer{ID: "pcx-00000000000000001", VPC: "vpc-a"})
+	if a.Device != b.Device || a.MAC != b.PeerMAC || b.MAC != a.PeerMAC || a.MAC == b.MAC {
+		t.Errorf("the two ends are %+v and %+v", a, b)
+	}
+	if len(a.Device) > 15 {
+		t.Errorf("the interface name %s has %d characters", a.Device, len(a.Device))
+	}
 }
 
 func TestNamesFitTheKernel(t *testing.T) {

@@ -26,6 +26,9 @@ type Plane struct {
 	// serve is given each port's metadata listeners; what it returns ends the service.
 	serve func(vpc slipway.VPCID, p Port, listeners []net.Listener) (stop func())
 
+	// peering is held while networks with peers are changed: one may write the other's routes.
+	peering sync.Mutex
+
 	mu    sync.Mutex
 	links map[slipway.VPCID]int
 	nets  map[slipway.VPCID]*running
@@ -108,11 +111,10 @@ func (p *Plane) Ensure(ctx context.Context, n Network) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w := Plan(p.site, index, n)
-	if err := apply(ctx, w); err != nil {
+	if err := p.apply(ctx, r, n, w); err != nil {
 		return err
 	}
 	p.mu.Lock()
-	r.network, r.wanted = n, w
 	exposed := map[netip.Addr]netip.Addr{}
 	for _, other := range p.nets {
 		maps.Copy(exposed, other.wanted.Exposed)
@@ -123,6 +125,28 @@ func (p *Plane) Ensure(ctx context.Context, n Network) error {
 		return err
 	}
 	return p.services(ctx, r, n, w)
+}
+
+// apply makes the kernel match, and the route tables of peers to which the way has been made with it.
+func (p *Plane) apply(ctx context.Context, r *running, n Network, w Wanted) error {
+	if len(w.Peers)+len(r.wanted.Peers) > 0 {
+		p.peering.Lock()
+		defer p.peering.Unlock()
+	}
+	joined, err := apply(ctx, w)
+	p.mu.Lock()
+	r.network, r.wanted = n, w
+	var others []Wanted
+	for _, other := range p.nets {
+		if slices.Contains(joined, other.wanted.Namespace) {
+			others = append(others, other.wanted)
+		}
+	}
+	p.mu.Unlock()
+	for _, other := range others {
+		err = errors.Join(err, inside(other.Namespace, func() error { return applyRules(other) }))
+	}
+	return err
 }
 
 // services starts and stops what answers guests, port by port.

@@ -119,7 +119,7 @@ func ports(r store.Reader, in *slipway.Instance) []*slipway.Interface {
 func port(r store.Reader, in *slipway.Instance, n *slipway.Interface) dataplane.Port {
 	host, domain, _ := strings.Cut(slipway.PrivateName(in.Region, in.DNS, in.ID, n.IP()), ".")
 	p := dataplane.Port{
-		Interface: n.ID, Instance: in.ID, Subnet: n.Subnet, MAC: n.MAC, Addresses6: n.IPv6, Prefixes: append(slices.Clone(n.Prefixes), n.Prefixes6...), Groups: n.Groups,
+		Interface: n.ID, Instance: in.ID, Subnet: n.Subnet, MAC: n.MAC, Addresses6: n.IPv6, Prefixes: n.Prefixes, Prefixes6: n.Prefixes6, Groups: n.Groups,
 		SourceDestCheck: n.SourceDestCheck, Public: map[netip.Addr]netip.Addr{}, Hostname: host, Domain: domain, DeviceIndex: int(n.Attachment.DeviceIndex),
 	}
 	for _, a := range n.Addresses {

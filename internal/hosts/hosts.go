@@ -104,12 +104,14 @@ func (s *Service) affected(r store.Reader, host slipway.HostID, keys []string) [
 			if in.State != slipway.Terminated {
 				out.add(hostapi.NetworkKind, string(in.Network()))
 			}
+			s.neighbours(r, out, host, scope, in.VPC)
 		case state.Interfaces.Kind():
 			n := state.Interfaces.See(r, scope, id)
 			if n == nil {
 				continue
 			}
 			s.network(r, out, host, scope, n.VPC)
+			s.neighbours(r, out, host, scope, n.VPC) // whose rules may refer to a group of this one's
 			if n.Attachment != nil {
 				if in := state.Instances.See(r, scope, string(n.Attachment.Instance)); in != nil && in.Host == host {
 					out.add(hostapi.InstanceKind, string(in.ID))
@@ -134,6 +136,13 @@ func (s *Service) affected(r store.Reader, host slipway.HostID, keys []string) [
 			}
 		case state.VPCs.Kind():
 			s.network(r, out, host, scope, slipway.VPCID(id))
+			s.neighbours(r, out, host, scope, slipway.VPCID(id))
+		case state.Peerings.Kind():
+			if p := state.Peerings.See(r, scope, id); p != nil {
+				for _, side := range []slipway.PeeringSide{p.Requester, p.Accepter} {
+					s.network(r, out, host, state.Scope{Account: side.Account, Region: p.Region}, side.VPC)
+				}
+			}
 		case state.SecurityGroups.Kind():
 			if g := state.SecurityGroups.See(r, scope, id); g != nil {
 				if g.VPC == "" {
@@ -164,6 +173,18 @@ func (s *Service) network(r store.Reader, out refs, host slipway.HostID, scope s
 		if in.Host == host && in.State != slipway.Terminated {
 			out.add(hostapi.NetworkKind, string(vpc))
 			return
+		}
+	}
+}
+
+// neighbours adds the VPCs that are peered with one: the way to it exists while both are on the host.
+func (s *Service) neighbours(r store.Reader, out refs, host slipway.HostID, scope state.Scope, vpc slipway.VPCID) {
+	if vpc == "" {
+		return
+	}
+	for p := range state.Peerings.By(r, state.Shared(scope.Region), "vpc/"+string(vpc)) {
+		if other := p.Other(vpc); p.Status == "active" {
+			s.network(r, out, host, state.Scope{Account: other.Account, Region: p.Region}, other.VPC)
 		}
 	}
 }

@@ -46,6 +46,10 @@ func (s *Service) Network(ctx context.Context, host slipway.HostID, id slipway.V
 		return n, false, nil
 	}
 	s.subnets(r, scope, vpc, &n)
+	for g := range state.NATGateways.By(r, scope, "vpc/"+string(id)) {
+		n.NATs = append(n.NATs, dataplane.NAT{ID: string(g.ID), Subnet: g.Subnet, Private: g.Private, Public: g.Public})
+	}
+	peers(r, vpc, &n)
 	for _, p := range n.Ports {
 		groups(r, scope, p.Groups, &n)
 	}
@@ -145,10 +149,31 @@ func route(r store.Reader, scope state.Scope, vpc *slipway.VPC, rt slipway.Route
 		if g := state.InternetGateways.See(r, scope, rt.Gateway); g != nil && g.VPC == vpc.ID {
 			w.Target = dataplane.Internet
 		}
+	case rt.NAT != "":
+		w.Target, w.Via = dataplane.ToNAT, rt.NAT
+	case rt.Peering != "":
+		w.Target, w.Via = dataplane.ToPeer, rt.Peering
 	case eni != "":
 		w.Target, w.Interface = dataplane.ToPort, eni
 	}
 	return w
+}
+
+// peers adds the VPCs at the other ends of active peerings, with their ranges of today.
+func peers(r store.Reader, vpc *slipway.VPC, n *dataplane.Network) {
+	for p := range state.Peerings.By(r, state.Shared(vpc.Region), "vpc/"+string(vpc.ID)) {
+		other := p.Other(vpc.ID)
+		v := state.VPCs.See(r, state.Scope{Account: other.Account, Region: p.Region}, string(other.VPC))
+		if p.Status != "active" || v == nil {
+			continue
+		}
+		w := dataplane.Peer{ID: string(p.ID), VPC: v.ID}
+		for _, c := range v.CIDRs {
+			w.CIDRs = append(w.CIDRs, c.Prefix)
+		}
+		n.Peers = append(n.Peers, w)
+	}
+	slices.SortFunc(n.Peers, func(a, b dataplane.Peer) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // groups adds the rules of a port's groups and the members of the groups that they refer to.

@@ -150,15 +150,51 @@ func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 			}
 			continue
 		}
+		if n.Attachment != nil && n.Attachment.Attaching && slices.Contains(r.NICs, id) {
+			n.Attachment.Attaching = false
+			if err := state.Interfaces.Put(tx, n); err != nil {
+				return err
+			}
+		}
 		ports = append(ports, id)
 	}
 	in.Interfaces = ports
 	return nil
 }
 
+// settle ends what a stopped instance's interfaces waited for: its cards are what its next start finds.
+func settle(tx store.Tx, in *slipway.Instance) error {
+	kept := in.Interfaces[:0]
+	for _, id := range in.Interfaces {
+		n, err := state.Interfaces.Get(tx, state.Scope{Account: in.Account, Region: in.Region}, string(id))
+		if err != nil {
+			continue
+		}
+		if n.Attachment == nil || !n.Attachment.Detaching {
+			kept = append(kept, id)
+		}
+		if n.Attachment == nil || !n.Attachment.Detaching && !n.Attachment.Attaching {
+			continue
+		}
+		if n.Attachment.Detaching {
+			n.Attachment = nil
+		} else {
+			n.Attachment.Attaching = false
+		}
+		if err := state.Interfaces.Put(tx, n); err != nil {
+			return err
+		}
+	}
+	in.Interfaces = kept
+	return nil
+}
+
 func (s *Service) stopped(tx store.Tx, in *slipway.Instance, why slipway.Reason) error {
 	in.Reachable = ""
 	if err := in.Become(slipway.Stopped, why); err != nil {
+		return err
+	}
+	if err := settle(tx, in); err != nil {
 		return err
 	}
 	return instances.ReleasePublic(tx, s.pool, in)

@@ -250,7 +250,7 @@ func (v view) port(n *slipway.Interface) ec2wire.InstanceNetworkInterface {
 		Ipv6Addresses: []ec2wire.InstanceIpv6Address{}, PrivateIpAddresses: []ec2wire.InstancePrivateIpAddress{}, Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}
 	if a := n.Attachment; a != nil {
-		status := "attached"
+		status := a.State()
 		if v.State == slipway.Pending && v.Boots == 1 {
 			status = "attaching"
 		}

@@ -45,7 +45,7 @@ func addressed(get func(int, slipway.PrivateAddress) string) func(*slipway.Inter
 }
 
 func status(n *slipway.Interface) string {
-	if n.Attachment != nil {
+	if n.Attachment != nil || n.Requester != "" {
 		return "in-use"
 	}
 	return "available"
@@ -65,7 +65,7 @@ func fields(r store.Reader) slipway.Fields[*slipway.Interface] {
 		"availability-zone": func(n *slipway.Interface) []string { return shape.One(n.Zone) }, "description": func(n *slipway.Interface) []string { return []string{n.Description} },
 		"owner-id": func(n *slipway.Interface) []string { return shape.One(n.Account) }, "mac-address": func(n *slipway.Interface) []string { return shape.One(n.MAC) },
 		"interface-type": func(n *slipway.Interface) []string { return shape.One(n.Type) }, "source-dest-check": func(n *slipway.Interface) []string { return shape.Yes(n.SourceDestCheck) },
-		"requester-managed": func(*slipway.Interface) []string { return shape.Yes(false) }, "requester-id": func(n *slipway.Interface) []string { return shape.One(n.Requester) },
+		"requester-managed": func(n *slipway.Interface) []string { return shape.Yes(n.Requester != "") }, "requester-id": func(n *slipway.Interface) []string { return shape.One(n.Requester) },
 		"private-ip-address": func(n *slipway.Interface) []string {
 			if !n.IP().IsValid() {
 				return nil
@@ -84,7 +84,7 @@ func fields(r store.Reader) slipway.Fields[*slipway.Interface] {
 		"attachment.attachment-id":         attached(func(a *slipway.Attachment) string { return string(a.ID) }),
 		"attachment.instance-id":           attached(func(a *slipway.Attachment) string { return string(a.Instance) }),
 		"attachment.device-index":          attached(func(a *slipway.Attachment) string { return strconv.Itoa(int(a.DeviceIndex)) }),
-		"attachment.status":                attached(func(a *slipway.Attachment) string { return attachmentState(a) }),
+		"attachment.status":                attached(func(a *slipway.Attachment) string { return a.State() }),
 		"attachment.delete-on-termination": attached(func(a *slipway.Attachment) string { return strconv.FormatBool(a.DeleteOnTermination) }),
 		"attachment.attach-time":           attached(func(a *slipway.Attachment) string { return a.AttachTime.UTC().Format(ec2query.TimeForm) }),
 		"attachment.instance-owner-id":     func(n *slipway.Interface) []string { return shape.One(n.Account) },
@@ -112,13 +112,6 @@ func fields(r store.Reader) slipway.Fields[*slipway.Interface] {
 	}
 }
 
-func attachmentState(a *slipway.Attachment) string {
-	if a.Detaching {
-		return "detaching"
-	}
-	return "attached"
-}
-
 func groups(r store.Reader, n *slipway.Interface) []ec2wire.GroupIdentifier {
 	out := make([]ec2wire.GroupIdentifier, 0, len(n.Groups))
 	for _, id := range n.Groups {
@@ -138,7 +131,7 @@ func Wire(r store.Reader, n *slipway.Interface) ec2wire.NetworkInterface {
 	w := ec2wire.NetworkInterface{
 		NetworkInterfaceId: shape.Text(n.ID), Status: shape.Of(status(n)), SubnetId: shape.Text(n.Subnet), VpcId: shape.Text(n.VPC), AvailabilityZone: &n.Zone,
 		AvailabilityZoneId: shape.Text(z.ID), Description: &n.Description, OwnerId: &n.Account, MacAddress: &n.MAC, InterfaceType: &n.Type, SourceDestCheck: &n.SourceDestCheck,
-		RequesterManaged: shape.Of(false), RequesterId: shape.Text(n.Requester), Groups: groups(r, n), TagSet: shape.Tags(n.Tags), DenyAllIgwTraffic: shape.Of(false),
+		RequesterManaged: shape.Of(n.Requester != ""), RequesterId: shape.Text(n.Requester), Groups: groups(r, n), TagSet: shape.Tags(n.Tags), DenyAllIgwTraffic: shape.Of(false),
 		PrivateIpAddresses: []ec2wire.NetworkInterfacePrivateIpAddress{}, Ipv6Addresses: []ec2wire.NetworkInterfaceIpv6Address{}, Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}
 	for i := range n.Addresses {
@@ -164,10 +157,16 @@ func Wire(r store.Reader, n *slipway.Interface) ec2wire.NetworkInterface {
 	for i, ip := range n.IPv6 {
 		w.Ipv6Addresses = append(w.Ipv6Addresses, ec2wire.NetworkInterfaceIpv6Address{Ipv6Address: shape.Of(ip.String()), IsPrimaryIpv6: shape.Of(i == 0 && n.PrimaryIPv6)})
 	}
+	for _, p := range n.Prefixes {
+		w.Ipv4Prefixes = append(w.Ipv4Prefixes, ec2wire.Ipv4PrefixSpecification{Ipv4Prefix: shape.Of(p.String())})
+	}
+	for _, p := range n.Prefixes6 {
+		w.Ipv6Prefixes = append(w.Ipv6Prefixes, ec2wire.Ipv6PrefixSpecification{Ipv6Prefix: shape.Of(p.String())})
+	}
 	if a := n.Attachment; a != nil {
 		w.Attachment = &ec2wire.NetworkInterfaceAttachment{
 			AttachmentId: shape.Text(a.ID), InstanceId: shape.Text(a.Instance), InstanceOwnerId: &n.Account, DeviceIndex: &a.DeviceIndex, NetworkCardIndex: &a.NetworkCard,
-			Status: shape.Of(attachmentState(a)), AttachTime: &a.AttachTime, DeleteOnTermination: &a.DeleteOnTermination,
+			Status: shape.Of(a.State()), AttachTime: &a.AttachTime, DeleteOnTermination: &a.DeleteOnTermination,
 		}
 	}
 	return w

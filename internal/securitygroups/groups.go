@@ -3,7 +3,6 @@ package securitygroups
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 
 	"slipway"
@@ -201,10 +200,18 @@ func resolve(tx store.Tx, g *slipway.SecurityGroup, in []source) ([]slipway.Rule
 		}
 		if r.Group != "" {
 			other := state.SecurityGroups.See(tx, scope, string(r.Group))
-			if other == nil || other.VPC != g.VPC {
+			if other == nil || other.VPC != g.VPC && peered(tx, g.Region, g.VPC, other.VPC) == nil {
 				return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "You have specified two resources that belong to different networks, or the security group '%s' does not exist", r.Group)
 			}
 			r.GroupOwner = g.Account
+		}
+		if r.PrefixList != "" {
+			if g.VPC == "" {
+				return nil, slipway.Errorf(slipway.InvalidParameterValue, "Prefix lists may only be used in groups of a VPC.")
+			}
+			if _, err := state.PrefixLists.Must(tx, scope, r.PrefixList); err != nil {
+				return nil, err
+			}
 		}
 		out[i] = r
 	}
@@ -239,7 +246,7 @@ func (s *Service) authorize(ctx context.Context, id, name *string, perms []ec2wi
 		}
 		for _, r := range rules {
 			if slices.ContainsFunc(g.Rules, r.Same) {
-				return slipway.Errorf(slipway.InvalidPermissionDuplicate, "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", peer(r), strings.ToUpper(r.Protocol), r.From, r.To)
+				return duplicate(r)
 			}
 			r.ID, r.Tags = slipway.NewSecurityGroupRuleID(), tags
 			g.Rules = append(g.Rules, r)
@@ -248,7 +255,7 @@ func (s *Service) authorize(ctx context.Context, id, name *string, perms []ec2wi
 		n := 0
 		for _, r := range g.Rules {
 			if r.Egress == egress {
-				n++
+				n += weight(tx, g, r)
 			}
 		}
 		if n > maxRules {
@@ -259,9 +266,27 @@ func (s *Service) authorize(ctx context.Context, id, name *string, perms []ec2wi
 	return out, err
 }
 
+// weight is how many rules one counts for: a reference to a prefix list as many as the list may have entries.
+func weight(r store.Reader, g *slipway.SecurityGroup, rule slipway.Rule) int {
+	if rule.PrefixList == "" {
+		return 1
+	}
+	if l := state.PrefixLists.See(r, state.Scope{Account: g.Account, Region: g.Region}, rule.PrefixList); l != nil {
+		return int(l.MaxEntries)
+	}
+	return 1
+}
+
+func duplicate(r slipway.Rule) error {
+	return slipway.Errorf(slipway.InvalidPermissionDuplicate, "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", peer(r), strings.ToUpper(r.Protocol), r.From, r.To)
+}
+
 func peer(r slipway.Rule) string {
 	if r.Group != "" {
 		return string(r.Group)
+	}
+	if r.PrefixList != "" {
+		return r.PrefixList
 	}
 	return r.CIDR.String()
 }
@@ -314,7 +339,7 @@ func (s *Service) revoke(ctx context.Context, id, name *string, perms []ec2wire.
 		for _, rid := range ruleIDs {
 			i := slices.IndexFunc(g.Rules, func(r slipway.Rule) bool { return string(r.ID) == rid && r.Egress == egress })
 			if i < 0 {
-				return slipway.Errorf(slipway.InvalidSecurityGroupRuleIDNotFound, "The security group rule ID '%s' does not exist", rid)
+				return noRule(rid)
 			}
 			remove(i)
 		}
@@ -343,136 +368,4 @@ func (s *Service) revoke(ctx context.Context, id, name *string, perms []ec2wire.
 		return state.SecurityGroups.Put(tx, g)
 	})
 	return unknown, gone, err
-}
-
-// Describe answers DescribeSecurityGroups.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeSecurityGroupsRequest) (*ec2wire.DescribeSecurityGroupsResult, error) {
-	for _, id := range in.GroupIds {
-		if _, err := slipway.ParseSecurityGroupID(id); err != nil {
-			return nil, err
-		}
-	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(g *slipway.SecurityGroup) slipway.Tags { return g.Tags })
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	scope := state.Of(ctx)
-	for _, id := range in.GroupIds {
-		if _, err := state.SecurityGroups.Must(r, scope, id); err != nil {
-			return nil, err
-		}
-	}
-	own, err := home(r, scope)
-	for _, name := range in.GroupNames {
-		if err != nil || ByName(r, scope, own, name) == nil {
-			return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist", name)
-		}
-	}
-	all := []ec2wire.SecurityGroup{}
-	for g := range state.SecurityGroups.All(r, scope) {
-		named := slices.Contains(in.GroupIds, string(g.ID)) || slices.Contains(in.GroupNames, g.Name) && g.VPC == own
-		if len(in.GroupIds)+len(in.GroupNames) > 0 && !named || !match(g) {
-			continue
-		}
-		all = append(all, wireGroup(g))
-	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, len(in.GroupIds) > 0, 5)
-	return &ec2wire.DescribeSecurityGroupsResult{SecurityGroups: page, NextToken: next}, err
-}
-
-var fields = func() slipway.Fields[*slipway.SecurityGroup] {
-	f := slipway.Fields[*slipway.SecurityGroup]{
-		"group-id":    func(g *slipway.SecurityGroup) []string { return shape.One(g.ID) },
-		"group-name":  func(g *slipway.SecurityGroup) []string { return shape.One(g.Name) },
-		"vpc-id":      func(g *slipway.SecurityGroup) []string { return shape.One(g.VPC) },
-		"owner-id":    func(g *slipway.SecurityGroup) []string { return shape.One(g.Account) },
-		"description": func(g *slipway.SecurityGroup) []string { return shape.One(g.Description) },
-	}
-	for _, egress := range []bool{false, true} {
-		prefix := "ip-permission."
-		if egress {
-			prefix = "egress.ip-permission."
-		}
-		each := func(name string, get func(slipway.Rule) string) {
-			f[prefix+name] = func(g *slipway.SecurityGroup) []string {
-				var out []string
-				for _, r := range g.Rules {
-					if v := get(r); r.Egress == egress && v != "" {
-						out = append(out, v)
-					}
-				}
-				return out
-			}
-		}
-		port := func(pick func(slipway.Rule) int32) func(slipway.Rule) string {
-			return func(r slipway.Rule) string {
-				if p, _ := ports(r); p == nil {
-					return ""
-				}
-				return strconv.Itoa(int(pick(r)))
-			}
-		}
-		cidr := func(four bool) func(slipway.Rule) string {
-			return func(r slipway.Rule) string {
-				if !r.CIDR.IsValid() || r.CIDR.Addr().Is4() != four {
-					return ""
-				}
-				return r.CIDR.String()
-			}
-		}
-		each("protocol", func(r slipway.Rule) string { return r.Protocol })
-		each("from-port", port(func(r slipway.Rule) int32 { return r.From }))
-		each("to-port", port(func(r slipway.Rule) int32 { return r.To }))
-		each("cidr", cidr(true))
-		each("ipv6-cidr", cidr(false))
-		each("group-id", func(r slipway.Rule) string { return string(r.Group) })
-		each("user-id", func(r slipway.Rule) string { return r.GroupOwner })
-		each("prefix-list-id", func(r slipway.Rule) string { return r.PrefixList })
-	}
-	return f
-}()
-
-// ruleOf is a rule with its group, for filters.
-type ruleOf struct {
-	g *slipway.SecurityGroup
-	r slipway.Rule
-}
-
-var ruleFields = slipway.Fields[ruleOf]{
-	"group-id":               func(x ruleOf) []string { return shape.One(x.g.ID) },
-	"security-group-rule-id": func(x ruleOf) []string { return shape.One(x.r.ID) },
-}
-
-// DescribeRules answers DescribeSecurityGroupRules.
-func (s *Service) DescribeRules(ctx context.Context, in *ec2wire.DescribeSecurityGroupRulesRequest) (*ec2wire.DescribeSecurityGroupRulesResult, error) {
-	match, err := slipway.Matcher(shape.Filters(in.Filters), ruleFields, func(x ruleOf) slipway.Tags { return x.r.Tags })
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all := []ec2wire.SecurityGroupRule{}
-	seen := map[string]bool{}
-	for g := range state.SecurityGroups.All(r, state.Of(ctx)) {
-		for _, rule := range g.Rules {
-			seen[string(rule.ID)] = true
-			if len(in.SecurityGroupRuleIds) > 0 && !slices.Contains(in.SecurityGroupRuleIds, string(rule.ID)) || !match(ruleOf{g, rule}) {
-				continue
-			}
-			all = append(all, wireRule(g, rule))
-		}
-	}
-	for _, id := range in.SecurityGroupRuleIds {
-		if !seen[id] {
-			return nil, slipway.Errorf(slipway.InvalidSecurityGroupRuleIDNotFound, "The security group rule ID '%s' does not exist", id)
-		}
-	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, len(in.SecurityGroupRuleIds) > 0, 5)
-	return &ec2wire.DescribeSecurityGroupRulesResult{SecurityGroupRules: page, NextToken: next}, err
 }

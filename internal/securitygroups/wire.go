@@ -133,19 +133,31 @@ func readPermissions(in []ec2wire.IpPermission, egress bool) ([]source, error) {
 			r.GroupOwner, r.Description = shape.Get(g.UserId), shape.Get(g.Description)
 			out = append(out, r)
 		}
-		if len(p.PrefixListIds) > 0 {
-			return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter IpPermissions.PrefixListIds is not supported: prefix lists are not implemented yet.")
+		for _, l := range p.PrefixListIds {
+			r := source{Rule: base}
+			if r.PrefixList, err = shape.Need(l.PrefixListId, "PrefixListId"); err != nil {
+				return nil, err
+			}
+			r.Description = shape.Get(l.Description)
+			out = append(out, r)
 		}
 		if len(out) == before {
 			return nil, slipway.Missing("IpPermissions.IpRanges")
 		}
 	}
 	for _, r := range out {
-		if len(r.Description) > 255 {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Invalid rule description. Valid descriptions are strings less than 256 characters.")
+		if err := checkDescription(r.Description); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+func checkDescription(s string) error {
+	if len(s) > 255 {
+		return slipway.Errorf(slipway.InvalidParameterValue, "Invalid rule description. Valid descriptions are strings less than 256 characters.")
+	}
+	return nil
 }
 
 func readProtocol(protocol string, from, to *int32) (slipway.Rule, error) {

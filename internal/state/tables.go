@@ -166,10 +166,10 @@ var (
 		key: func(g *slipway.NATGateway) (Scope, string) { return Scope{g.Account, g.Region}, string(g.ID) },
 		terms: func(g *slipway.NATGateway) []string {
 			terms := tagTerms(g.Tags)
-			if g.State != "deleted" {
+			if g.Ended.IsZero() {
 				terms = append(terms, "vpc/"+string(g.VPC))
 			} else {
-				terms = append(terms, "/deleted")
+				terms = append(terms, "/ended")
 			}
 			return terms
 		},
@@ -180,8 +180,11 @@ var (
 		key: func(p *slipway.Peering) (Scope, string) { return Shared(p.Region), string(p.ID) },
 		terms: func(p *slipway.Peering) []string {
 			terms := append(tagTerms(p.Tags), "vpc/"+string(p.Requester.VPC), "vpc/"+string(p.Accepter.VPC))
-			if !p.Ended.IsZero() {
+			switch {
+			case !p.Ended.IsZero():
 				terms = append(terms, "/ended")
+			case p.Status == "pending-acceptance":
+				terms = append(terms, "/asked")
 			}
 			return terms
 		},

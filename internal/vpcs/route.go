@@ -116,7 +116,7 @@ func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 	case r.NAT != "":
 		g := state.NATGateways.See(tx, scope, r.NAT)
 		switch {
-		case g == nil || g.State == "deleted":
+		case g == nil || g.State != "available":
 			return slipway.Errorf(slipway.InvalidNatGatewayIDNotFound, "The natGateway ID '%s' does not exist", r.NAT)
 		case g.VPC != t.VPC:
 			return apart("NAT gateway", r.NAT)
@@ -128,6 +128,8 @@ func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 		switch {
 		case p == nil || p.Requester.VPC != t.VPC && p.Accepter.VPC != t.VPC:
 			return state.Peerings.Absent(r.Peering)
+		case r.PrefixList == "" && !r.Destination.Addr().Is4():
+			return slipway.Refused("DestinationIpv6CidrBlock", "a peering here carries IPv4 only.")
 		case p.Status != "active" && p.Status != "pending-acceptance":
 			return slipway.Errorf(slipway.InvalidStateTransition, "The VPC peering connection %s is %s", p.ID, p.Status)
 		}

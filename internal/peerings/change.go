@@ -1,0 +1,222 @@
+// Package peerings is the room of VPC peering connections: who asked whom, and who agreed. It must not route anything: the data
+// plane follows the records and the VPCs' route tables.
+package peerings
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Service answers the peering actions.
+type Service struct {
+	db  state.DB
+	now func() time.Time
+}
+
+// New makes the room.
+func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
+
+// shownFor is how long a peering that has ended stays in the list.
+const shownFor = 2 * time.Hour
+
+func side(v *slipway.VPC) slipway.PeeringSide {
+	s := slipway.PeeringSide{Account: v.Account, VPC: v.ID}
+	for _, c := range v.CIDRs {
+		s.CIDRs = append(s.CIDRs, c.Prefix)
+	}
+	for _, c := range v.IPv6 {
+		s.IPv6 = append(s.IPv6, c.Prefix)
+	}
+	return s
+}
+
+func overlap(a, b []netip.Prefix) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x.Overlaps(y) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Create answers CreateVpcPeeringConnection. What is wrong with the other side shows in the peering's status, as in EC2: a
+// caller learns nothing about VPCs that are not its own.
+func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVpcPeeringConnectionRequest) (*ec2wire.CreateVpcPeeringConnectionResult, error) {
+	scope := state.Of(ctx)
+	id, err := shape.ID(in.VpcId, "VpcId", slipway.ParseVPCID)
+	if err != nil {
+		return nil, err
+	}
+	peer, err := shape.ID(in.PeerVpcId, "PeerVpcId", slipway.ParseVPCID)
+	if err != nil {
+		return nil, err
+	}
+	if r := shape.Get(in.PeerRegion); r != "" && r != scope.Region {
+		return nil, slipway.Refused("PeerRegion", "peerings here join VPCs of one region.")
+	}
+	if peer == id {
+		return nil, slipway.Errorf(slipway.InvalidParameterValue, "The VPC '%s' cannot be peered with itself.", id)
+	}
+	p := &slipway.Peering{ID: slipway.NewPeeringID(), Region: scope.Region, Status: "pending-acceptance", Expires: s.now().Add(slipway.PeeringExpiry)}
+	if p.Tags, err = shape.TagsOf(in.TagSpecifications, "vpc-peering-connection"); err != nil {
+		return nil, err
+	}
+	owner := shape.Get(in.PeerOwnerId)
+	if owner == "" {
+		owner = scope.Account
+	}
+	err = s.db.Update(ctx, func(tx store.Tx) error {
+		v, err := state.VPCs.Must(tx, scope, string(id))
+		if err != nil {
+			return err
+		}
+		tx.Guard(state.Peerings.Prefix(state.Shared(scope.Region)))
+		for old := range state.Peerings.By(tx, state.Shared(scope.Region), "vpc/"+string(id)) {
+			status, _ := old.StatusAt(s.now())
+			if (status == "active" || status == "pending-acceptance") && (old.Requester.VPC == peer || old.Accepter.VPC == peer) {
+				return slipway.Errorf(slipway.VpcPeeringConnectionAlreadyExists, "The VPC peering connection '%s' already exists between these VPCs.", old.ID)
+			}
+		}
+		p.Requester, p.Accepter = side(v), slipway.PeeringSide{Account: owner, VPC: peer}
+		p.Message = "Pending Acceptance by " + owner
+		other := state.VPCs.See(tx, state.Scope{Account: owner, Region: scope.Region}, string(peer))
+		if other != nil {
+			p.Accepter = side(other)
+		}
+		if other == nil || overlap(p.Requester.CIDRs, p.Accepter.CIDRs) {
+			p.Status, p.Message, p.Ended = "failed", "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range", s.now()
+		}
+		return state.Peerings.Put(tx, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	w := s.wire(nil, p)
+	w.Status = &ec2wire.VpcPeeringConnectionStateReason{Code: shape.Of("initiating-request"), Message: shape.Of("Initiating Request to " + owner)}
+	return &ec2wire.CreateVpcPeeringConnectionResult{VpcPeeringConnection: &w}, nil
+}
+
+// become changes the status of a peering that the caller has a part in; may says whether its part allows that.
+func (s *Service) become(ctx context.Context, id *string, to, message string, from []string, may func(p *slipway.Peering, account string) bool) (*slipway.Peering, error) {
+	text, err := shape.Need(id, "VpcPeeringConnectionId")
+	if err != nil {
+		return nil, err
+	}
+	account, shared := state.Of(ctx).Account, state.Shared(state.Of(ctx).Region)
+	var out *slipway.Peering
+	err = s.db.Update(ctx, func(tx store.Tx) error {
+		p, err := state.Peerings.Get(tx, shared, text)
+		if err != nil {
+			return err
+		}
+		if p.Requester.Account != account && p.Accepter.Account != account {
+			return state.Peerings.Absent(text)
+		}
+		if !may(p, account) {
+			return slipway.Errorf(slipway.OperationNotPermitted, "User %s cannot change peering %s to %s", account, p.ID, to)
+		}
+		now, _ := p.StatusAt(s.now())
+		lawful := false
+		for _, f := range from {
+			lawful = lawful || f == now
+		}
+		if !lawful {
+			return slipway.Errorf(slipway.InvalidStateTransition, "Invalid state transition for %s, attempted to transition from %s to %s", p.ID, now, to)
+		}
+		p.Status, p.Message = to, message
+		if to != "active" {
+			p.Ended = s.now()
+		}
+		out = p
+		return state.Peerings.Put(tx, p)
+	})
+	return out, err
+}
+
+func accepter(p *slipway.Peering, account string) bool { return p.Accepter.Account == account }
+
+// Accept answers AcceptVpcPeeringConnection.
+func (s *Service) Accept(ctx context.Context, in *ec2wire.AcceptVpcPeeringConnectionRequest) (*ec2wire.AcceptVpcPeeringConnectionResult, error) {
+	p, err := s.become(ctx, in.VpcPeeringConnectionId, "active", "Active", []string{"pending-acceptance"}, accepter)
+	if err != nil {
+		return nil, err
+	}
+	w := s.wire(nil, p)
+	w.Status = &ec2wire.VpcPeeringConnectionStateReason{Code: shape.Of("provisioning"), Message: shape.Of("Provisioning")}
+	return &ec2wire.AcceptVpcPeeringConnectionResult{VpcPeeringConnection: &w}, nil
+}
+
+// Reject answers RejectVpcPeeringConnection.
+func (s *Service) Reject(ctx context.Context, in *ec2wire.RejectVpcPeeringConnectionRequest) (*ec2wire.RejectVpcPeeringConnectionResult, error) {
+	_, err := s.become(ctx, in.VpcPeeringConnectionId, "rejected", "Rejected by "+state.Of(ctx).Account, []string{"pending-acceptance"}, accepter)
+	return &ec2wire.RejectVpcPeeringConnectionResult{Return: shape.Of(true)}, err
+}
+
+// Delete answers DeleteVpcPeeringConnection: either side ends an active peering, the requester also its request.
+func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteVpcPeeringConnectionRequest) (*ec2wire.DeleteVpcPeeringConnectionResult, error) {
+	_, err := s.become(ctx, in.VpcPeeringConnectionId, "deleted", "Deleted by "+state.Of(ctx).Account, []string{"active", "pending-acceptance", "failed"},
+		func(p *slipway.Peering, account string) bool {
+			return p.Status == "active" || p.Requester.Account == account
+		})
+	return &ec2wire.DeleteVpcPeeringConnectionResult{Return: shape.Of(true)}, err
+}
+
+// Options answers ModifyVpcPeeringConnectionOptions: all of them are off, and stay so.
+func (s *Service) Options(ctx context.Context, in *ec2wire.ModifyVpcPeeringConnectionOptionsRequest) (*ec2wire.ModifyVpcPeeringConnectionOptionsResult, error) {
+	id, err := shape.Need(in.VpcPeeringConnectionId, "VpcPeeringConnectionId")
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range []*ec2wire.PeeringConnectionOptionsRequest{in.AccepterPeeringConnectionOptions, in.RequesterPeeringConnectionOptions} {
+		switch {
+		case o == nil:
+		case shape.Get(o.AllowDnsResolutionFromRemoteVpc):
+			return nil, slipway.Refused("AllowDnsResolutionFromRemoteVpc", "a VPC's resolver knows the names of its own VPC only.")
+		case shape.Get(o.AllowEgressFromLocalClassicLinkToRemoteVpc) || shape.Get(o.AllowEgressFromLocalVpcToRemoteClassicLink):
+			return nil, slipway.Refused("AllowEgressFromLocalClassicLinkToRemoteVpc", "there is no ClassicLink here.")
+		}
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p := state.Peerings.See(r, state.Shared(state.Of(ctx).Region), id); p == nil || !mine(state.Of(ctx), p) {
+		return nil, state.Peerings.Absent(id)
+	}
+	off := func(o *ec2wire.PeeringConnectionOptionsRequest) *ec2wire.PeeringConnectionOptions {
+		if o == nil {
+			return nil
+		}
+		no := shape.Of(false)
+		return &ec2wire.PeeringConnectionOptions{AllowDnsResolutionFromRemoteVpc: no, AllowEgressFromLocalClassicLinkToRemoteVpc: no, AllowEgressFromLocalVpcToRemoteClassicLink: no}
+	}
+	return &ec2wire.ModifyVpcPeeringConnectionOptionsResult{
+		AccepterPeeringConnectionOptions: off(in.AccepterPeeringConnectionOptions), RequesterPeeringConnectionOptions: off(in.RequesterPeeringConnectionOptions),
+	}, nil
+}
+
+// Sweep removes peerings that ended a while ago, and requests that expired.
+func (s *Service) Sweep(ctx context.Context) error {
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		for p := range state.Peerings.By(tx, state.Global, "/asked") {
+			if s.now().Sub(p.Expires) > shownFor {
+				state.Peerings.Delete(tx, state.Shared(p.Region), string(p.ID))
+			}
+		}
+		for p := range state.Peerings.By(tx, state.Global, "/ended") {
+			if s.now().Sub(p.Ended) > shownFor {
+				state.Peerings.Delete(tx, state.Shared(p.Region), string(p.ID))
+			}
+		}
+		return nil
+	})
+}
