@@ -1,6 +1,10 @@
 package slipway
 
-import "time"
+import (
+	"regexp"
+	"slices"
+	"time"
+)
 
 // Boot is how a guest comes up: by a kernel handed over directly, or by its disk's own loader when Kernel is empty.
 type Boot struct {
@@ -71,6 +75,11 @@ type Mapping struct {
 	Key                 string     `json:",omitempty"`
 	DeleteOnTermination *bool      `json:",omitempty"`
 }
+
+var deviceName = regexp.MustCompile(`^(/dev/)?(sd[a-z][1-9]?[0-9]?|xvd[a-z][a-z]?[1-9]?|hd[a-z]|nvme[0-9]+n1)$`)
+
+// ValidDevice says whether a volume may be attached under the name.
+func ValidDevice(name string) bool { return deviceName.MatchString(name) }
 
 // Volume is an EBS volume.
 type Volume struct {
@@ -146,6 +155,11 @@ type Snapshot struct {
 	SharedWith      []string   `json:",omitempty"`
 	Public          bool       `json:",omitempty"`
 	Tags            Tags       `json:",omitempty"`
+}
+
+// UsableBy says whether an account may make volumes and copies of the snapshot.
+func (s *Snapshot) UsableBy(account string) bool {
+	return s.Public || s.Account == account || slices.Contains(s.SharedWith, account)
 }
 
 // KeyPair is a public key that instances let in; the private half was given away once and is not kept.

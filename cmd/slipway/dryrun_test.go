@@ -7,7 +7,7 @@ import (
 )
 
 // world is what the calls of a test find: an instance that runs, one that is stopped, and what lies around them.
-type world struct{ running, stopped, image, key, group, vpc, subnet, volume, interfaceID, template string }
+type world struct{ running, stopped, image, key, group, vpc, subnet, volume, spare, idle, interfaceID, template string }
 
 func newWorld(w *wire) world {
 	w.t.Helper()
@@ -26,10 +26,13 @@ func newWorld(w *wire) world {
 	o.group = w.must("groupId", "CreateSecurityGroup", "GroupName", "web", "GroupDescription", "web")
 	w.must("return", "AuthorizeSecurityGroupIngress", "GroupId", o.group, "IpProtocol", "tcp", "FromPort", "80", "ToPort", "80", "CidrIp", "10.0.0.0/8")
 	o.volume = w.must("volumeId", "DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", o.running)
+	o.idle = w.must("volumeId", "DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", o.stopped)
 	o.interfaceID = w.must("networkInterfaceId", "DescribeNetworkInterfaces", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", o.running)
 	o.template = w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "web", "LaunchTemplateData.InstanceType", "t3.micro")
 	w.must("versionNumber", "CreateLaunchTemplateVersion", "LaunchTemplateId", o.template, "SourceVersion", "1", "LaunchTemplateData.InstanceType", "t3.small")
 	w.must("groupId", "CreatePlacementGroup", "GroupName", "together", "Strategy", "cluster")
+	o.spare = w.must("volumeId", "CreateVolume", "AvailabilityZone", w.must("availabilityZone", "DescribeInstances", "InstanceId.1", o.running), "Size", "2")
+	w.awaitVolume(o.spare, "available")
 	return o
 }
 
@@ -100,6 +103,15 @@ func (o world) dryRuns() map[string][]string {
 		"GetLaunchTemplateData":          {"InstanceId", o.running},
 		"CreatePlacementGroup":           {"GroupName", "apart", "Strategy", "spread"},
 		"DeletePlacementGroup":           {"GroupName", "together"},
+
+		"CreateVolume":            {"AvailabilityZone", "us-east-1a", "Size", "1"},
+		"DeleteVolume":            {"VolumeId", o.spare},
+		"AttachVolume":            {"VolumeId", o.spare, "InstanceId", o.running, "Device", "/dev/sdf"},
+		"DetachVolume":            {"VolumeId", o.idle},
+		"ModifyVolume":            {"VolumeId", o.spare, "Size", "3"},
+		"DescribeVolumeAttribute": {"VolumeId", o.spare, "Attribute", "autoEnableIO"},
+		"ModifyVolumeAttribute":   {"VolumeId", o.spare, "AutoEnableIO.Value", "true"},
+		"EnableVolumeIO":          {"VolumeId", o.spare},
 	}
 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,7 +18,7 @@ func (a *Agent) volume(ctx context.Context, id slipway.VolumeID) (time.Duration,
 	if err != nil || !found {
 		return 0, err
 	}
-	r := hostapi.Report{Ref: hostapi.Ref{Kind: hostapi.VolumeKind, ID: string(id)}, Phase: hostapi.PhaseDone, At: a.now()}
+	r := hostapi.Report{Ref: hostapi.Ref{Kind: hostapi.VolumeKind, ID: string(id)}, Phase: hostapi.PhaseDone, At: a.now(), Size: want.SizeGiB}
 	if want.Deleted {
 		if err := a.disks.RemoveVolume(ctx, id); err != nil {
 			return 0, err
@@ -40,7 +41,11 @@ func (a *Agent) volume(ctx context.Context, id slipway.VolumeID) (time.Duration,
 			return 0, a.report(ctx, r)
 		}
 	}
-	if _, err := a.disks.EnsureVolume(ctx, file(want)); err != nil {
+	_, err = a.disks.EnsureVolume(ctx, file(want))
+	if errors.Is(err, blockstore.ErrFull) || errors.Is(err, blockstore.ErrNoSnapshot) {
+		a.log.Error("volume cannot be made", "volume", id, "error", err)
+		r.Phase, r.Reason = hostapi.PhaseFailed, slipway.Reason{Code: "Server.InternalError", Message: firstLine(err.Error())}
+	} else if err != nil {
 		return 0, err
 	}
 	return 0, a.report(ctx, r)

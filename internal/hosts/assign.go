@@ -16,6 +16,7 @@ import (
 	"slipway/internal/imds"
 	"slipway/internal/state"
 	"slipway/internal/store"
+	"slipway/internal/volumes"
 )
 
 // Instance says what is wanted of an instance.
@@ -43,7 +44,7 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 		if v == nil || b.Detaching {
 			continue
 		}
-		if in.Wanted == slipway.WantTerminated && b.DeleteOnTermination {
+		if in.Wanted == slipway.WantTerminated && b.DeleteOnTermination && !volumes.Copied(r, v) {
 			a.DeleteVolumes = append(a.DeleteVolumes, v.ID)
 		}
 		w := volume(r, v)
@@ -185,8 +186,18 @@ func (s *Service) Volume(ctx context.Context, host slipway.HostID, id slipway.Vo
 	if v == nil || v.Host != host {
 		return hostapi.Volume{}, false, nil
 	}
-	busy := v.State == "deleting" || v.Modification != nil && v.Modification.State == "modifying"
-	return volume(r, v), busy, nil
+	return volume(r, v), busy(r, v), nil
+}
+
+// busy says whether something is wanted of a volume's file.
+func busy(r store.Reader, v *slipway.Volume) bool {
+	switch v.State {
+	case "creating":
+		return true
+	case "deleting":
+		return !volumes.Copied(r, v)
+	}
+	return v.Modification != nil && v.Modification.State == "modifying"
 }
 
 // Snapshot says what is wanted of a snapshot's file.

@@ -114,8 +114,7 @@ func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 		case err != nil:
 			continue
 		case b.Detaching && !there:
-			v.State, v.Attachment = "available", nil
-			if err := state.Volumes.Put(tx, v); err != nil {
+			if err := release(tx, v); err != nil {
 				return err
 			}
 			continue
@@ -147,8 +146,43 @@ func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 	return nil
 }
 
+// release makes a volume available that no machine has any more.
+func release(tx store.Tx, v *slipway.Volume) error {
+	v.State, v.Attachment = "available", nil
+	return state.Volumes.Put(tx, v)
+}
+
+// settle ends what was under way with the volumes of an instance whose machine is gone.
+func settle(tx store.Tx, in *slipway.Instance) error {
+	kept := in.Volumes[:0]
+	for _, b := range in.Volumes {
+		v, err := state.Volumes.Get(tx, state.Scope{Account: in.Account, Region: in.Region}, string(b.Volume))
+		if err != nil {
+			continue
+		}
+		if b.Detaching {
+			if err := release(tx, v); err != nil {
+				return err
+			}
+			continue
+		}
+		if v.Attachment != nil && v.Attachment.State == "attaching" {
+			v.Attachment.State = "attached"
+			if err := state.Volumes.Put(tx, v); err != nil {
+				return err
+			}
+		}
+		kept = append(kept, b)
+	}
+	in.Volumes = kept
+	return nil
+}
+
 func (s *Service) stopped(tx store.Tx, in *slipway.Instance, why slipway.Reason) error {
 	in.Reachable = ""
+	if err := settle(tx, in); err != nil {
+		return err
+	}
 	if err := in.Become(slipway.Stopped, why); err != nil {
 		return err
 	}
@@ -203,7 +237,19 @@ func (s *Service) volume(tx store.Tx, host slipway.HostID, r hostapi.Report) err
 		return nil
 	}
 	return state.Volumes.Edit(tx, scope, r.Ref.ID, func(v *slipway.Volume) error {
-		if m := v.Modification; m != nil && m.State == "modifying" {
+		switch {
+		case r.Phase == hostapi.PhaseFailed && v.State == "creating":
+			v.State = "error"
+			return nil
+		case v.State == "creating":
+			v.State = "available"
+		}
+		switch m := v.Modification; {
+		case m == nil || m.State != "modifying" || r.Size != int(v.SizeGiB):
+		case r.Phase == hostapi.PhaseFailed:
+			m.State, m.End = "failed", s.now()
+			v.SizeGiB, v.Type, v.IOPS, v.Throughput = m.OriginalSize, m.OriginalType, m.OriginalIOPS, m.OriginalThroughput
+		default:
 			m.State, m.End = "completed", s.now()
 		}
 		return nil

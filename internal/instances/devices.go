@@ -1,7 +1,6 @@
 package instances
 
 import (
-	"regexp"
 	"strings"
 
 	"slipway"
@@ -20,8 +19,6 @@ type device struct {
 	key        string
 	deleteWith bool
 }
-
-var deviceName = regexp.MustCompile(`^(/dev/)?(sd[a-z][1-9]?[0-9]?|xvd[a-z][a-z]?[1-9]?|hd[a-z]|nvme[0-9]+n1)$`)
 
 // findDevices lays the request's mapping over the image's, by device name (reference, section 6). The template's has been
 // merged into the request's before.
@@ -43,7 +40,7 @@ func (l *launch) findDevices() error {
 	attached := int32(0)
 	for _, name := range names {
 		m := merged[name]
-		if !deviceName.MatchString(name) {
+		if !slipway.ValidDevice(name) {
 			return slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Invalid device name %s", name)
 		}
 		if m.NoDevice || m.Virtual != "" {
@@ -147,7 +144,7 @@ func (l *launch) snapshot(id slipway.SnapshotID) (*slipway.Snapshot, error) {
 			return snap, nil
 		}
 	}
-	if snap.Account != l.scope.Account && !snap.Public && !contains(snap.SharedWith, l.scope.Account) {
+	if !snap.UsableBy(l.scope.Account) {
 		return nil, state.Snapshots.Absent(string(id))
 	}
 	if snap.State != "completed" {

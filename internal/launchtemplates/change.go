@@ -6,6 +6,7 @@ import (
 
 	"slipway"
 	"slipway/internal/ec2wire"
+	"slipway/internal/once"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -20,18 +21,18 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyLaunchTemplateRe
 	case len(shape.Get(in.ClientToken)) > maxToken:
 		return nil, slipway.Errorf(slipway.InvalidClientToken, "The client token is longer than %d characters.", maxToken)
 	}
-	token := once{scope: state.Of(ctx), action: "ModifyLaunchTemplate", token: shape.Get(in.ClientToken),
-		hash: hashOf(shape.Get(in.LaunchTemplateId), shape.Get(in.LaunchTemplateName), version)}
+	token := once.Request{Scope: state.Of(ctx), Action: "ModifyLaunchTemplate", Token: shape.Get(in.ClientToken),
+		Hash: once.Hash(shape.Get(in.LaunchTemplateId), shape.Get(in.LaunchTemplateName), version)}
 	var now *slipway.LaunchTemplate
 	err := s.db.Update(ctx, func(tx store.Tx) error {
-		found, err := Find(tx, token.scope, in.LaunchTemplateId, in.LaunchTemplateName)
+		found, err := Find(tx, token.Scope, in.LaunchTemplateId, in.LaunchTemplateName)
 		if err != nil {
 			return err
 		}
-		if now, err = state.LaunchTemplates.Get(tx, token.scope, found.Name); err != nil {
+		if now, err = state.LaunchTemplates.Get(tx, token.Scope, found.Name); err != nil {
 			return err
 		}
-		if before, err := token.seen(tx); err != nil || before != nil {
+		if before, err := token.Seen(tx); err != nil || before != nil {
 			return err // a retry does not undo what came after the first
 		}
 		v, err := Pick(tx, now, version)
@@ -42,7 +43,7 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyLaunchTemplateRe
 		if err := state.LaunchTemplates.Put(tx, now); err != nil {
 			return err
 		}
-		return token.keep(tx, string(now.ID), s.now())
+		return token.Keep(tx, string(now.ID), s.now())
 	})
 	if err != nil {
 		return nil, err

@@ -2,12 +2,10 @@ package launchtemplates
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 
 	"slipway"
 	"slipway/internal/ec2wire"
+	"slipway/internal/once"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -40,25 +38,25 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateLaunchTemplateRe
 	if err != nil {
 		return nil, err
 	}
-	token := once{scope: state.Of(ctx), action: "CreateLaunchTemplate", token: shape.Get(in.ClientToken), hash: hashOf(name, data, shape.Get(in.VersionDescription), tags)}
+	token := once.Request{Scope: state.Of(ctx), Action: "CreateLaunchTemplate", Token: shape.Get(in.ClientToken), Hash: once.Hash(name, data, shape.Get(in.VersionDescription), tags)}
 	var made *slipway.LaunchTemplate
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := token.seen(tx)
+		before, err := token.Seen(tx)
 		if err != nil {
 			return err
 		}
 		if before != nil {
-			made, err = byID(tx, token.scope, before.Result)
+			made, err = byID(tx, token.Scope, before.Result)
 			return err
 		}
-		if tx.Get(state.LaunchTemplates.Key(token.scope, name)) != nil {
+		if tx.Get(state.LaunchTemplates.Key(token.Scope, name)) != nil {
 			return slipway.Errorf(slipway.InvalidLaunchTemplateNameAlreadyExistsException, "Launch template name already in use.")
 		}
-		if err := room(tx, token.scope); err != nil {
+		if err := room(tx, token.Scope); err != nil {
 			return err
 		}
 		made = &slipway.LaunchTemplate{
-			ID: slipway.NewLaunchTemplateID(), Account: token.scope.Account, Region: token.scope.Region, Name: name, Created: s.now(),
+			ID: slipway.NewLaunchTemplateID(), Account: token.Scope.Account, Region: token.Scope.Region, Name: name, Created: s.now(),
 			CreatedBy: slipway.CallFrom(ctx).ARN, Tags: tags,
 		}
 		v := next(made, shape.Get(in.VersionDescription), data)
@@ -69,7 +67,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateLaunchTemplateRe
 		if err := state.LaunchTemplates.Put(tx, made); err != nil {
 			return err
 		}
-		return token.keep(tx, string(made.ID), s.now())
+		return token.Keep(tx, string(made.ID), s.now())
 	})
 	if err != nil {
 		return nil, err
@@ -84,19 +82,19 @@ func (s *Service) CreateVersion(ctx context.Context, in *ec2wire.CreateLaunchTem
 		return nil, err
 	}
 	source := shape.Get(in.SourceVersion)
-	token := once{scope: state.Of(ctx), action: "CreateLaunchTemplateVersion", token: shape.Get(in.ClientToken),
-		hash: hashOf(shape.Get(in.LaunchTemplateId), shape.Get(in.LaunchTemplateName), source, given, shape.Get(in.VersionDescription))}
+	token := once.Request{Scope: state.Of(ctx), Action: "CreateLaunchTemplateVersion", Token: shape.Get(in.ClientToken),
+		Hash: once.Hash(shape.Get(in.LaunchTemplateId), shape.Get(in.LaunchTemplateName), source, given, shape.Get(in.VersionDescription))}
 	var of *slipway.LaunchTemplate
 	var made *slipway.LaunchTemplateVersion
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		found, err := Find(tx, token.scope, in.LaunchTemplateId, in.LaunchTemplateName)
+		found, err := Find(tx, token.Scope, in.LaunchTemplateId, in.LaunchTemplateName)
 		if err != nil {
 			return err
 		}
-		if of, err = state.LaunchTemplates.Get(tx, token.scope, found.Name); err != nil {
+		if of, err = state.LaunchTemplates.Get(tx, token.Scope, found.Name); err != nil {
 			return err
 		}
-		before, err := token.seen(tx)
+		before, err := token.Seen(tx)
 		if err != nil {
 			return err
 		}
@@ -125,7 +123,7 @@ func (s *Service) CreateVersion(ctx context.Context, in *ec2wire.CreateLaunchTem
 		if err := state.LaunchTemplates.Put(tx, of); err != nil {
 			return err
 		}
-		return token.keep(tx, decimal(made.Number), s.now())
+		return token.Keep(tx, decimal(made.Number), s.now())
 	})
 	if err != nil {
 		return nil, err
@@ -201,14 +199,4 @@ func quota(r store.Reader, scope state.Scope, name string, otherwise int) int {
 		}
 	}
 	return otherwise
-}
-
-// hashOf is of what must be equal in a retry with the same token.
-func hashOf(parts ...any) string {
-	b, err := json.Marshal(parts)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
