@@ -1,6 +1,7 @@
 package slipway
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"time"
@@ -95,6 +96,7 @@ type Volume struct {
 	Encrypted       bool       `json:",omitempty"`
 	Key             string     `json:",omitempty"`
 	Secret          []byte     `json:",omitempty"`
+	BaseSecret      []byte     `json:",omitempty"` // of the snapshot it lies on, whose record may go first
 	Created         time.Time
 	State           string            // creating | available | in-use | deleting | error
 	Attachment      *VolumeAttachment `json:",omitempty"`
@@ -143,19 +145,41 @@ type Snapshot struct {
 	Volume          VolumeID `json:",omitempty"`
 	SizeGiB         int32
 	Description     string
-	State           string // pending | completed | error
+	State           string // pending | completed | error | deleting
 	Message         string `json:",omitempty"`
 	Progress        int32  // percent
 	Start           time.Time
-	Completed       time.Time  `json:",omitzero"`
-	Encrypted       bool       `json:",omitempty"`
-	Key             string     `json:",omitempty"`
-	Secret          []byte     `json:",omitempty"`
-	Source          SnapshotID `json:",omitempty"` // copied from
-	SharedWith      []string   `json:",omitempty"`
-	Public          bool       `json:",omitempty"`
-	Tags            Tags       `json:",omitempty"`
+	Completed       time.Time       `json:",omitzero"`
+	Encrypted       bool            `json:",omitempty"`
+	Key             string          `json:",omitempty"`
+	Secret          []byte          `json:",omitempty"`
+	Source          SnapshotID      `json:",omitempty"` // copied from
+	SourceRegion    string          `json:",omitempty"`
+	SharedWith      []string        `json:",omitempty"`
+	Public          bool            `json:",omitempty"`
+	Tags            Tags            `json:",omitempty"`
+	TagsOf          map[string]Tags `json:",omitempty"` // of other accounts
 }
+
+// tagsFor are the tags that an account sees: on what is not its own, its own tags, and those that slipway put on what it
+// brings along.
+func tagsFor(account, owner string, tags Tags, others map[string]Tags) Tags {
+	if account == owner {
+		return tags
+	}
+	out := Tags{}
+	if owner == SystemAccount {
+		maps.Copy(out, tags)
+	}
+	maps.Copy(out, others[account])
+	return out
+}
+
+// TagsFor are the tags that an account sees.
+func (s *Snapshot) TagsFor(account string) Tags { return tagsFor(account, s.Account, s.Tags, s.TagsOf) }
+
+// TagsFor are the tags that an account sees.
+func (im *Image) TagsFor(account string) Tags { return tagsFor(account, im.Owner, im.Tags, im.TagsOf) }
 
 // UsableBy says whether an account may make volumes and copies of the snapshot.
 func (s *Snapshot) UsableBy(account string) bool {

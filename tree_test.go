@@ -28,7 +28,7 @@ var rank = map[string]int{
 	"slipway/internal/keypairs": 30, "slipway/internal/regions": 30, "slipway/internal/tags": 30, "slipway/internal/volumes": 30,
 	"slipway/internal/vpcs": 30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
 
-	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 40,
+	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 40, "slipway/internal/snapshots": 40,
 	"slipway/internal/instances":            50,
 	"slipway/internal/hosts":                60,
 	"slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60, "slipway/internal/spot": 60,

@@ -7,7 +7,7 @@ import (
 )
 
 // world is what the calls of a test find: an instance that runs, one that is stopped, and what lies around them.
-type world struct{ running, stopped, image, key, group, vpc, subnet, volume, spare, idle, interfaceID, template string }
+type world struct{ running, stopped, image, key, group, vpc, subnet, volume, spare, idle, snapshot, interfaceID, template string }
 
 func newWorld(w *wire) world {
 	w.t.Helper()
@@ -33,6 +33,8 @@ func newWorld(w *wire) world {
 	w.must("groupId", "CreatePlacementGroup", "GroupName", "together", "Strategy", "cluster")
 	o.spare = w.must("volumeId", "CreateVolume", "AvailabilityZone", w.must("availabilityZone", "DescribeInstances", "InstanceId.1", o.running), "Size", "2")
 	w.awaitVolume(o.spare, "available")
+	o.snapshot = w.must("snapshotId", "CreateSnapshot", "VolumeId", o.spare)
+	w.awaitSnapshot(o.snapshot, "completed")
 	return o
 }
 
@@ -112,6 +114,14 @@ func (o world) dryRuns() map[string][]string {
 		"DescribeVolumeAttribute": {"VolumeId", o.spare, "Attribute", "autoEnableIO"},
 		"ModifyVolumeAttribute":   {"VolumeId", o.spare, "AutoEnableIO.Value", "true"},
 		"EnableVolumeIO":          {"VolumeId", o.spare},
+
+		"CreateSnapshot":            {"VolumeId", o.spare},
+		"CreateSnapshots":           {"InstanceSpecification.InstanceId", o.running},
+		"CopySnapshot":              {"SourceRegion", "us-east-1", "SourceSnapshotId", o.snapshot},
+		"DeleteSnapshot":            {"SnapshotId", o.snapshot},
+		"DescribeSnapshotAttribute": {"SnapshotId", o.snapshot, "Attribute", "createVolumePermission"},
+		"ModifySnapshotAttribute":   {"SnapshotId", o.snapshot, "CreateVolumePermission.Add.1.Group", "all"},
+		"ResetSnapshotAttribute":    {"SnapshotId", o.snapshot, "Attribute", "createVolumePermission"},
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"slipway/internal/regions"
 	"slipway/internal/securitygroups"
 	"slipway/internal/server"
+	"slipway/internal/snapshots"
 	"slipway/internal/spot"
 	"slipway/internal/state"
 	"slipway/internal/tags"
@@ -39,6 +40,7 @@ type rooms struct {
 	types     *instancetypes.Service
 	vpcs      *vpcs.Service
 	volumes   *volumes.Service
+	snapshots *snapshots.Service
 	ports     *interfaces.Service
 	images    *images.Service
 	capacity  *capacityreservations.Service
@@ -72,7 +74,8 @@ func (d *devRun) rooms() *rooms {
 		keypairs: keypairs.New(d.db, time.Now),
 		groups:   securitygroups.New(d.db, time.Now),
 		regions:  regions.New(d.db), types: instancetypes.New(), vpcs: vpcs.New(d.db, time.Now), volumes: volumes.New(d.db, time.Now),
-		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
+		snapshots: snapshots.New(d.db, time.Now),
+		ports:     interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
 		clusters:  placementgroups.New(d.db),
 	}
@@ -198,6 +201,15 @@ func (r *rooms) actions() map[string]server.Handler {
 		"DescribeVolumeAttribute":      server.Action(r.volumes.Attribute),
 		"ModifyVolumeAttribute":        server.Void(r.volumes.ModifyAttribute),
 		"EnableVolumeIO":               server.Void(r.volumes.EnableIO),
+
+		"CreateSnapshot":            server.Action(r.snapshots.Create),
+		"CreateSnapshots":           server.Action(r.snapshots.CreateAll),
+		"CopySnapshot":              server.Action(r.snapshots.Copy),
+		"DeleteSnapshot":            server.Void(r.snapshots.Delete),
+		"DescribeSnapshots":         server.Action(r.snapshots.Describe),
+		"DescribeSnapshotAttribute": server.Action(r.snapshots.Attribute),
+		"ModifySnapshotAttribute":   server.Void(r.snapshots.Modify),
+		"ResetSnapshotAttribute":    server.Void(r.snapshots.Reset),
 
 		"CreateKeyPair":    server.Action(r.keypairs.Create),
 		"ImportKeyPair":    server.Action(r.keypairs.Import),

@@ -65,6 +65,10 @@ func (a *Agent) run(ctx context.Context, want hostapi.Assignment, have *hypervis
 		return a.ended(ctx, want)
 	}
 	if have == nil {
+		if !a.hold(volumeIDs(want)...) {
+			return busyPause, nil
+		}
+		defer a.letGo(volumeIDs(want)...)
 		return 0, a.start(ctx, want)
 	}
 	if !carriedOut {
@@ -169,7 +173,7 @@ func (a *Agent) disk(ctx context.Context, v hostapi.Volume) (hypervisor.Disk, er
 	if err != nil {
 		return hypervisor.Disk{}, fmt.Errorf("volume %s: %w", v.ID, err)
 	}
-	return hypervisor.Disk{Volume: v.ID, Device: v.Device, Path: path, Secret: v.Secret, Limits: limits(v), DeleteOnExit: v.Ephemeral}, nil
+	return hypervisor.Disk{Volume: v.ID, Device: v.Device, Path: path, Secret: v.Secret, BaseSecret: v.BaseSecret, Limits: limits(v), DeleteOnExit: v.Ephemeral}, nil
 }
 
 func limits(v hostapi.Volume) hypervisor.Limits {
@@ -191,10 +195,14 @@ func (a *Agent) match(ctx context.Context, want hostapi.Assignment, have *hyperv
 		if slices.Contains(have.Disks, v.ID) {
 			continue
 		}
+		if !a.hold(v.ID) {
+			return fmt.Errorf("attach %s: it is being copied", v.ID)
+		}
 		d, err := a.disk(ctx, v)
 		if err == nil {
 			err = a.vmm.AttachDisk(ctx, want.ID, d)
 		}
+		a.letGo(v.ID)
 		if err != nil {
 			return fmt.Errorf("attach %s: %w", v.ID, err)
 		}

@@ -96,6 +96,7 @@ type Snapshot struct {
 	SizeGiB  int
 	Done     bool
 	Deleted  bool
+	Awaited  bool // a volume that begins as a copy of it may not have been made yet: it is deleted afterwards
 	// Secret is the snapshot's passphrase; SourceSecret that of the snapshot it is copied from or the volume is an overlay of.
 	Secret, SourceSecret []byte
 }

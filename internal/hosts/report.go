@@ -267,10 +267,14 @@ func (s *Service) snapshot(tx store.Tx, host slipway.HostID, r hostapi.Report) e
 		return nil
 	}
 	err := state.Snapshots.Edit(tx, scope, r.Ref.ID, func(n *slipway.Snapshot) error {
-		n.State, n.Progress, n.Completed = "completed", 100, s.now()
+		if n.State != "pending" {
+			return nil
+		}
 		if r.Phase == hostapi.PhaseFailed {
 			n.State, n.Message = "error", r.Reason.Message
+			return nil
 		}
+		n.State, n.Progress, n.Completed = "completed", 100, s.now()
 		return nil
 	})
 	if err != nil {

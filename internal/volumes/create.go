@@ -120,6 +120,7 @@ func (s *Service) content(tx store.Tx, v *slipway.Volume, in *ec2wire.CreateVolu
 		case snap.Encrypted && in.Encrypted != nil && !*in.Encrypted:
 			return slipway.Errorf(slipway.InvalidParameterValue, "The snapshot '%s' is encrypted, and so is what is made of it.", snap.ID)
 		}
+		v.BaseSecret = snap.Secret
 		v.Snapshot, v.Encrypted = snap.ID, v.Encrypted || snap.Encrypted
 		if v.Key == "" {
 			v.Key = snap.Key
