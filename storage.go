@@ -39,9 +39,13 @@ type Image struct {
 	Created        time.Time
 	Deprecated     time.Time       `json:",omitzero"`
 	ProductCodes   []string        `json:",omitempty"`
-	Source         InstanceID      `json:",omitempty"`
+	Source         InstanceID      `json:",omitempty"` // the instance it was made from
+	CopyOf         ImageID         `json:",omitempty"`
+	CopyFrom       string          `json:",omitempty"` // the region of CopyOf
 	Disabled       bool            `json:",omitempty"`
 	Protected      bool            `json:",omitempty"` // against deregistration
+	Cooldown       bool            `json:",omitempty"` // the protection lasts a day longer than it is wanted
+	ProtectedUntil time.Time       `json:",omitzero"`  // such a day's end
 	Tags           Tags            `json:",omitempty"`
 	TagsOf         map[string]Tags `json:",omitempty"` // of other accounts: tags on what is not one's own are one's own
 }
@@ -145,6 +149,8 @@ type Snapshot struct {
 	Volume          VolumeID `json:",omitempty"`
 	SizeGiB         int32
 	Description     string
+	Boot            Boot   `json:",omitzero"`  // how what was its disk came up
+	Reboots         int    `json:",omitempty"` // it waits until its instance has rebooted so often
 	State           string // pending | completed | error | deleting
 	Message         string `json:",omitempty"`
 	Progress        int32  // percent

@@ -225,3 +225,10 @@ func TestSnapshotRefusals(t *testing.T) {
 		t.Errorf("amazon's snapshots: %s", a.body)
 	}
 }
+
+// copied is a completed copy of a snapshot.
+func (w *wire) copied(id string) string {
+	c := w.must("snapshotId", "CopySnapshot", "SourceRegion", "us-east-1", "SourceSnapshotId", id)
+	w.awaitSnapshot(c, "completed")
+	return c
+}

@@ -231,6 +231,19 @@ func TestTerraformsVolume(t *testing.T) {
 	}
 }
 
+// TestARootGoesAndComesBack: an instance without its root cannot start; with it again it can.
+func TestARootGoesAndComesBack(t *testing.T) {
+	w := newWire(t)
+	o := newWorld(w)
+	w.must("status", "DetachVolume", "VolumeId", o.idle)
+	if a := w.call("StartInstances", "InstanceId.1", o.stopped); a.code != "IncorrectInstanceState" || !strings.Contains(a.message, "/dev/xvda") {
+		t.Errorf("a start without a root: %s %s", a.code, a.message)
+	}
+	w.must("status", "AttachVolume", "VolumeId", o.idle, "InstanceId", o.stopped, "Device", "/dev/xvda")
+	w.must("instanceId", "StartInstances", "InstanceId.1", o.stopped)
+	w.await(o.stopped, "running")
+}
+
 // TestAVolumeGrows while it is attached and while it is not; the type's own figures come with a new type.
 func TestAVolumeGrows(t *testing.T) {
 	w := newWire(t)

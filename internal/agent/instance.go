@@ -321,6 +321,10 @@ func (a *Agent) finishReboot(ctx context.Context, want hostapi.Assignment, rec R
 	if a.seen(want.ID).rebooting.IsZero() {
 		return 0, false
 	}
+	if !a.hold(volumeIDs(want)...) {
+		return busyPause, true
+	}
+	defer a.letGo(volumeIDs(want)...)
 	a.with(want.ID, func(l *liveState) { l.rebooting, l.exit = time.Time{}, nil })
 	if err := a.bringUp(ctx, want, func(string) {}); err != nil {
 		a.log.Error("instance did not come back from a reboot", "instance", want.ID, "error", err)

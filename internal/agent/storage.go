@@ -101,10 +101,22 @@ func (a *Agent) snapshot(ctx context.Context, id slipway.SnapshotID) (time.Durat
 		a.copy(id, func(ctx context.Context) error {
 			return a.disks.CopySnapshot(ctx, want.Source, id, want.SourceSecret, want.Secret)
 		})
+	case machine && a.rebootsFirst(want):
+		return rebootPause, nil
 	default:
 		return a.copyVolume(ctx, want)
 	}
 	return 0, nil
+}
+
+// rebootPause is how long after a guest has shut itself down a copy begins at the latest. The guest is then with its firmware.
+const rebootPause = 20 * time.Millisecond
+
+// rebootsFirst says whether the instance's guest has still to shut down and begin anew, so that nothing is left in its memory
+// that belongs on the disk.
+func (a *Agent) rebootsFirst(want hostapi.Snapshot) bool {
+	rec, _ := a.record.Get(want.Instance)
+	return rec.Reboots < want.Reboots || want.Reboots > 0 && !a.seen(want.Instance).rebooting.IsZero()
 }
 
 func snapshotRef(id slipway.SnapshotID) hostapi.Ref {

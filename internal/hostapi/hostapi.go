@@ -93,6 +93,7 @@ type Snapshot struct {
 	Instance slipway.InstanceID // runs with the volume attached; empty: the file lies still
 	Source   slipway.SnapshotID // a copy of this one
 	Import   string             // or a file to import
+	Reboots  int                // the moment is after the instance's reboot of this number
 	SizeGiB  int
 	Done     bool
 	Deleted  bool

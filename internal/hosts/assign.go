@@ -221,7 +221,7 @@ func (s *Service) Snapshot(ctx context.Context, host slipway.HostID, id slipway.
 	if v := volumeByID(r, string(n.Volume)); v != nil {
 		out.SourceSecret = v.BaseSecret
 		if v.Attachment != nil {
-			out.Instance = v.Attachment.Instance
+			out.Instance, out.Reboots = v.Attachment.Instance, n.Reboots
 		}
 	}
 	return out, true, nil

@@ -31,7 +31,7 @@ func (l *launch) findDevices() error {
 			if !there {
 				names = append(names, m.Device)
 			}
-			merged[m.Device] = over(below, m)
+			merged[m.Device] = Over(below, m)
 		}
 	}
 	if root := merged[l.image.RootDevice]; root.NoDevice {
@@ -62,8 +62,8 @@ func (l *launch) findDevices() error {
 	return nil
 }
 
-// over lays one entry over a lower one, member by member.
-func over(below, m slipway.Mapping) slipway.Mapping {
+// Over lays one entry over a lower one, member by member.
+func Over(below, m slipway.Mapping) slipway.Mapping {
 	if m.NoDevice || m.Virtual != "" {
 		return m
 	}

@@ -45,8 +45,13 @@ func Of(tx store.Tx, v *slipway.Volume, description string, tags slipway.Tags, n
 			return nil, slipway.Errorf(slipway.IncorrectState, "Volume '%s' is being deleted with the instance '%s'.", v.ID, in.ID)
 		}
 	}
+	boot, err := bootOf(tx, v)
+	if err != nil {
+		return nil, err
+	}
 	n := &slipway.Snapshot{
-		ID: slipway.NewSnapshotID(), Account: v.Account, Region: v.Region, Host: v.Host, Volume: v.ID, SizeGiB: v.SizeGiB, Description: description,
+		Boot: boot,
+		ID:   slipway.NewSnapshotID(), Account: v.Account, Region: v.Region, Host: v.Host, Volume: v.ID, SizeGiB: v.SizeGiB, Description: description,
 		State: "pending", Start: now, Encrypted: v.Encrypted, Key: v.Key, Secret: v.Secret, Tags: tags,
 	}
 	// The volume's end, which looks for its snapshots, shall not pass this by: both write the volume.
@@ -54,6 +59,21 @@ func Of(tx store.Tx, v *slipway.Volume, description string, tags slipway.Tags, n
 		return nil, err
 	}
 	return n, state.Snapshots.Put(tx, n)
+}
+
+// bootOf is how a volume comes up, so that an image which is registered of its snapshot does as well: as its instance does
+// that boots from it, or as what it began as.
+func bootOf(tx store.Tx, v *slipway.Volume) (slipway.Boot, error) {
+	if a := v.Attachment; a != nil {
+		in, err := state.Instances.Get(tx, state.Scope{Account: v.Account, Region: v.Region}, string(a.Instance))
+		if err != nil || a.Device == in.RootDevice {
+			return in.Boot, err
+		}
+	}
+	if n := state.FindSnapshot(tx, v.Region, string(v.Snapshot)); n != nil {
+		return n.Boot, nil
+	}
+	return slipway.Boot{}, nil
 }
 
 // Create answers CreateSnapshot.
@@ -193,7 +213,7 @@ func (c Copy) Begin(tx store.Tx, now time.Time) (*slipway.Snapshot, error) {
 	}
 	n := &slipway.Snapshot{
 		ID: slipway.NewSnapshotID(), Account: c.Account, Region: c.Region, Host: src.Host, SizeGiB: src.SizeGiB, Description: c.Description, State: "pending",
-		Start: now, Encrypted: src.Encrypted || shape.Get(c.Encrypted), Key: c.Key, Source: src.ID, SourceRegion: src.Region, Tags: c.Tags,
+		Start: now, Boot: src.Boot, Encrypted: src.Encrypted || shape.Get(c.Encrypted), Key: c.Key, Source: src.ID, SourceRegion: src.Region, Tags: c.Tags,
 	}
 	if r := state.Regions.See(tx, state.Scope{Account: c.Account, Region: c.Region}, "-"); r != nil && r.Settings.EncryptByDefault {
 		n.Encrypted = true
