@@ -83,6 +83,9 @@ type Mapping struct {
 
 var deviceName = regexp.MustCompile(`^(/dev/)?(sd[a-z][1-9]?[0-9]?|xvd[a-z][a-z]?[1-9]?|hd[a-z]|nvme[0-9]+n1)$`)
 
+// MachineSlots is how many volumes and interfaces together a machine has room for.
+const MachineSlots = 33
+
 // ValidDevice says whether a volume may be attached under the name.
 func ValidDevice(name string) bool { return deviceName.MatchString(name) }
 

@@ -231,6 +231,27 @@ func TestTerraformsVolume(t *testing.T) {
 	}
 }
 
+// TestAttachmentLimits: neither more than the type takes nor more than a machine has room for.
+func TestAttachmentLimits(t *testing.T) {
+	w := newWire(t)
+	o := newWorld(w)
+	attach := func(instance, device string) answer {
+		id := w.must("volumeId", "CreateVolume", "AvailabilityZone", w.zoneOf(instance), "Size", "1")
+		w.awaitVolume(id, "available")
+		return w.call("AttachVolume", "VolumeId", id, "InstanceId", instance, "Device", device)
+	}
+	limit := int(slipway.FindInstanceType("t3.micro").MaxAttachments)
+	limit = min(limit, slipway.MachineSlots-1) // less its interface
+	for i := range limit - 1 {
+		if a := attach(o.stopped, "/dev/xvdb"+string(rune('a'+i%26))+strings.Repeat("1", i/26)); a.status != 200 {
+			t.Fatalf("volume %d of %d: %s %s", i+2, limit, a.code, a.message)
+		}
+	}
+	if a := attach(o.stopped, "/dev/sdz"); a.code != "AttachmentLimitExceeded" {
+		t.Errorf("one volume more than %d: %s %s", limit, a.code, a.message)
+	}
+}
+
 // TestARootGoesAndComesBack: an instance without its root cannot start; with it again it can.
 func TestARootGoesAndComesBack(t *testing.T) {
 	w := newWire(t)

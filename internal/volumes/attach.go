@@ -71,6 +71,9 @@ func attachable(v *slipway.Volume, i *slipway.Instance, device string) error {
 	case slices.ContainsFunc(i.Volumes, func(b slipway.BlockDevice) bool { return b.Device == device }):
 		return slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for unixDevice. Attachment point %s is already in use", device, device)
 	}
+	if len(i.Volumes)+len(i.Interfaces) >= slipway.MachineSlots {
+		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance '%s' has %d volumes and interfaces, and room for no more.", i.ID, slipway.MachineSlots)
+	}
 	if t := slipway.FindInstanceType(i.Type); t != nil && t.MaxAttachments > 0 && int32(len(i.Volumes)) >= t.MaxAttachments {
 		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance type %s takes at most %d volumes", t.Name, t.MaxAttachments)
 	}
