@@ -46,6 +46,7 @@ type RegionSettings struct {
 	Metadata         MetadataOptions `json:",omitzero"` // HTTPTokens and others; empty members: no preference
 	TokensEnforced   bool            `json:",omitempty"`
 	EncryptByDefault bool            `json:",omitempty"`
+	BlockPublicAMIs  bool            `json:",omitempty"` // images cannot be made public
 }
 
 // Host is a machine that runs instances.

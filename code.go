@@ -65,6 +65,7 @@ const (
 	InvalidCharacter                                Code = "InvalidCharacter"
 	InvalidClientToken                              Code = "InvalidClientToken"
 	InvalidClientTokenID                            Code = "InvalidClientTokenId"
+	InvalidConversionTaskID                         Code = "InvalidConversionTaskId"
 	InvalidCpuCredits                               Code = "InvalidCpuCredits"
 	InvalidDhcpOptionIDNotFound                     Code = "InvalidDhcpOptionID.NotFound"
 	InvalidDhcpOptionsIDNotFound                    Code = "InvalidDhcpOptionsID.NotFound"

@@ -1,6 +1,11 @@
 package slipway
 
-import "time"
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+)
 
 // Boot is how a guest comes up: by a kernel handed over directly, or by its disk's own loader when Kernel is empty.
 type Boot struct {
@@ -34,9 +39,13 @@ type Image struct {
 	Created        time.Time
 	Deprecated     time.Time       `json:",omitzero"`
 	ProductCodes   []string        `json:",omitempty"`
-	Source         InstanceID      `json:",omitempty"`
+	Source         InstanceID      `json:",omitempty"` // the instance it was made from
+	CopyOf         ImageID         `json:",omitempty"`
+	CopyFrom       string          `json:",omitempty"` // the region of CopyOf
 	Disabled       bool            `json:",omitempty"`
 	Protected      bool            `json:",omitempty"` // against deregistration
+	Cooldown       bool            `json:",omitempty"` // the protection lasts a day longer than it is wanted
+	ProtectedUntil time.Time       `json:",omitzero"`  // such a day's end
 	Tags           Tags            `json:",omitempty"`
 	TagsOf         map[string]Tags `json:",omitempty"` // of other accounts: tags on what is not one's own are one's own
 }
@@ -72,6 +81,14 @@ type Mapping struct {
 	DeleteOnTermination *bool      `json:",omitempty"`
 }
 
+var deviceName = regexp.MustCompile(`^(/dev/)?(sd[a-z][1-9]?[0-9]?|xvd[a-z][a-z]?[1-9]?|hd[a-z]|nvme[0-9]+n1)$`)
+
+// MachineSlots is how many volumes and interfaces together a machine has room for.
+const MachineSlots = 33
+
+// ValidDevice says whether a volume may be attached under the name.
+func ValidDevice(name string) bool { return deviceName.MatchString(name) }
+
 // Volume is an EBS volume.
 type Volume struct {
 	ID              VolumeID
@@ -86,6 +103,7 @@ type Volume struct {
 	Encrypted       bool       `json:",omitempty"`
 	Key             string     `json:",omitempty"`
 	Secret          []byte     `json:",omitempty"`
+	BaseSecret      []byte     `json:",omitempty"` // of the snapshot it lies on, whose record may go first
 	Created         time.Time
 	State           string            // creating | available | in-use | deleting | error
 	Attachment      *VolumeAttachment `json:",omitempty"`
@@ -134,18 +152,47 @@ type Snapshot struct {
 	Volume          VolumeID `json:",omitempty"`
 	SizeGiB         int32
 	Description     string
-	State           string // pending | completed | error
+	Boot            Boot   `json:",omitzero"`  // how what was its disk came up
+	Reboots         int    `json:",omitempty"` // it waits until its instance has rebooted so often
+	State           string // pending | completed | error | deleting
 	Message         string `json:",omitempty"`
 	Progress        int32  // percent
 	Start           time.Time
-	Completed       time.Time  `json:",omitzero"`
-	Encrypted       bool       `json:",omitempty"`
-	Key             string     `json:",omitempty"`
-	Secret          []byte     `json:",omitempty"`
-	Source          SnapshotID `json:",omitempty"` // copied from
-	SharedWith      []string   `json:",omitempty"`
-	Public          bool       `json:",omitempty"`
-	Tags            Tags       `json:",omitempty"`
+	Completed       time.Time       `json:",omitzero"`
+	Encrypted       bool            `json:",omitempty"`
+	Key             string          `json:",omitempty"`
+	Secret          []byte          `json:",omitempty"`
+	Source          SnapshotID      `json:",omitempty"` // copied from
+	SourceRegion    string          `json:",omitempty"`
+	SharedWith      []string        `json:",omitempty"`
+	Public          bool            `json:",omitempty"`
+	Tags            Tags            `json:",omitempty"`
+	TagsOf          map[string]Tags `json:",omitempty"` // of other accounts
+}
+
+// tagsFor are the tags that an account sees: on what is not its own, its own tags, and those that slipway put on what it
+// brings along.
+func tagsFor(account, owner string, tags Tags, others map[string]Tags) Tags {
+	if account == owner {
+		return tags
+	}
+	out := Tags{}
+	if owner == SystemAccount {
+		maps.Copy(out, tags)
+	}
+	maps.Copy(out, others[account])
+	return out
+}
+
+// TagsFor are the tags that an account sees.
+func (s *Snapshot) TagsFor(account string) Tags { return tagsFor(account, s.Account, s.Tags, s.TagsOf) }
+
+// TagsFor are the tags that an account sees.
+func (im *Image) TagsFor(account string) Tags { return tagsFor(account, im.Owner, im.Tags, im.TagsOf) }
+
+// UsableBy says whether an account may make volumes and copies of the snapshot.
+func (s *Snapshot) UsableBy(account string) bool {
+	return s.Public || s.Account == account || slices.Contains(s.SharedWith, account)
 }
 
 // KeyPair is a public key that instances let in; the private half was given away once and is not kept.

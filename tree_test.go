@@ -24,14 +24,14 @@ var rank = map[string]int{
 	"slipway/internal/state": 20, "slipway/internal/hostapi": 20, "slipway/internal/shape": 20,
 	"slipway/internal/describe": 25,
 
-	"slipway/internal/accounts": 30, "slipway/internal/addresses": 30, "slipway/internal/images": 30, "slipway/internal/instancetypes": 30,
+	"slipway/internal/accounts": 30, "slipway/internal/addresses": 30, "slipway/internal/instancetypes": 30,
 	"slipway/internal/keypairs": 30, "slipway/internal/regions": 30, "slipway/internal/tags": 30, "slipway/internal/volumes": 30,
 	"slipway/internal/vpcs": 30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
 	"slipway/internal/prefixlists": 30, "slipway/internal/peerings": 30,
 
-	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 45,
+	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 45, "slipway/internal/snapshots": 40,
 	"slipway/internal/instances": 50, "slipway/internal/natgateways": 50,
-	"slipway/internal/hosts": 60, "slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60, "slipway/internal/spot": 60,
+	"slipway/internal/hosts": 60, "slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60, "slipway/internal/spot": 60, "slipway/internal/images": 60,
 	"slipway/internal/iam": 75, "slipway/internal/parameters": 75,
 	"slipway/internal/server": 70, "slipway/internal/agent": 70,
 	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80,

@@ -98,7 +98,7 @@ func (d *devRun) register(ctx context.Context, b guestimage.Built) error {
 	return d.db.Update(ctx, func(tx store.Tx) error {
 		err := state.Snapshots.Put(tx, &slipway.Snapshot{
 			ID: snap, Account: slipway.SystemAccount, Host: devHost, SizeGiB: int32(b.SizeGiB), Description: b.Description, State: "completed", Progress: 100,
-			Start: b.Created, Completed: b.Created, Public: true,
+			Start: b.Created, Completed: b.Created, Public: true, Boot: boot,
 		})
 		if err != nil {
 			return err

@@ -26,6 +26,7 @@ import (
 	"slipway/internal/regions"
 	"slipway/internal/securitygroups"
 	"slipway/internal/server"
+	"slipway/internal/snapshots"
 	"slipway/internal/spot"
 	"slipway/internal/state"
 	"slipway/internal/tags"
@@ -45,6 +46,7 @@ type rooms struct {
 	types     *instancetypes.Service
 	vpcs      *vpcs.Service
 	volumes   *volumes.Service
+	snapshots *snapshots.Service
 	ports     *interfaces.Service
 	images    *images.Service
 	capacity  *capacityreservations.Service
@@ -84,7 +86,8 @@ func (d *devRun) rooms() *rooms {
 		keypairs: keypairs.New(d.db, time.Now),
 		groups:   securitygroups.New(d.db, time.Now),
 		regions:  regions.New(d.db), types: instancetypes.New(), vpcs: vpcs.New(d.db, time.Now), volumes: volumes.New(d.db, time.Now),
-		ports: interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
+		snapshots: snapshots.New(d.db, time.Now),
+		ports:     interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
 		clusters:  placementgroups.New(d.db),
 		eips:      eips, nats: natgateways.New(d.db, eips, time.Now), peerings: peerings.New(d.db, time.Now),
@@ -215,9 +218,7 @@ func (r *rooms) actions() map[string]server.Handler {
 		"CreateDhcpOptions":                server.Action(r.vpcs.CreateDHCP),
 		"AssociateDhcpOptions":             server.Void(r.vpcs.AssociateDHCP),
 		"DeleteDhcpOptions":                server.Void(r.vpcs.DeleteDHCP),
-		"DescribeVolumes":                  server.Action(r.volumes.Describe),
 		"DescribeNetworkInterfaces":        server.Action(r.ports.Describe),
-		"DescribeImages":                   server.Action(r.images.Describe),
 		"CreateTags":                       server.Void(r.tags.Create),
 		"DeleteTags":                       server.Void(r.tags.Delete),
 		"DescribeTags":                     server.Action(r.tags.Describe),
@@ -311,6 +312,55 @@ func (r *rooms) actions() map[string]server.Handler {
 		"DescribeHosts":                server.Action(r.dedicated.Describe),
 		"ModifyHosts":                  server.Action(r.dedicated.Modify),
 		"ReleaseHosts":                 server.Action(r.dedicated.Release),
+
+		"CreateVolume":                 server.Action(r.volumes.Create),
+		"DeleteVolume":                 server.Void(r.volumes.Delete),
+		"AttachVolume":                 server.Action(r.volumes.Attach),
+		"DetachVolume":                 server.Action(r.volumes.Detach),
+		"ModifyVolume":                 server.Action(r.volumes.Modify),
+		"DescribeVolumes":              server.Action(r.volumes.Describe),
+		"DescribeVolumesModifications": server.Action(r.volumes.Modifications),
+		"DescribeVolumeStatus":         server.Action(r.volumes.Status),
+		"DescribeVolumeAttribute":      server.Action(r.volumes.Attribute),
+		"ModifyVolumeAttribute":        server.Void(r.volumes.ModifyAttribute),
+		"EnableVolumeIO":               server.Void(r.volumes.EnableIO),
+
+		"CreateSnapshot":            server.Action(r.snapshots.Create),
+		"CreateSnapshots":           server.Action(r.snapshots.CreateAll),
+		"CopySnapshot":              server.Action(r.snapshots.Copy),
+		"DeleteSnapshot":            server.Void(r.snapshots.Delete),
+		"DescribeSnapshots":         server.Action(r.snapshots.Describe),
+		"DescribeSnapshotAttribute": server.Action(r.snapshots.Attribute),
+		"ModifySnapshotAttribute":   server.Void(r.snapshots.Modify),
+		"ResetSnapshotAttribute":    server.Void(r.snapshots.Reset),
+
+		"CreateImage":                          server.Action(r.images.Create),
+		"RegisterImage":                        server.Action(r.images.Register),
+		"CopyImage":                            server.Action(r.images.Copy),
+		"DeregisterImage":                      server.Action(r.images.Deregister),
+		"DescribeImages":                       server.Action(r.images.Describe),
+		"DescribeImageAttribute":               server.Action(r.images.Attribute),
+		"ModifyImageAttribute":                 server.Void(r.images.Modify),
+		"ResetImageAttribute":                  server.Void(r.images.Reset),
+		"EnableImage":                          server.Action(r.images.Enable),
+		"DisableImage":                         server.Action(r.images.Disable),
+		"EnableImageDeprecation":               server.Action(r.images.Deprecate),
+		"DisableImageDeprecation":              server.Action(r.images.Undeprecate),
+		"EnableImageDeregistrationProtection":  server.Action(r.images.Protect),
+		"DisableImageDeregistrationProtection": server.Action(r.images.Unprotect),
+		"EnableImageBlockPublicAccess":         server.Action(r.images.BlockPublic),
+		"DisableImageBlockPublicAccess":        server.Action(r.images.UnblockPublic),
+		"GetImageBlockPublicAccessState":       server.Action(r.images.PublicBlock),
+		"ImportImage":                          server.Action(r.images.Import),
+		"ImportSnapshot":                       server.Action(r.images.ImportSnapshot),
+		"DescribeImportImageTasks":             server.Action(r.images.ImportTasks),
+		"DescribeImportSnapshotTasks":          server.Action(r.images.ImportSnapshotTasks),
+		"CancelImportTask":                     server.Action(r.images.CancelImport),
+
+		"EnableEbsEncryptionByDefault":  server.Action(r.volumes.EnableEncryption),
+		"DisableEbsEncryptionByDefault": server.Action(r.volumes.DisableEncryption),
+		"GetEbsEncryptionByDefault":     server.Action(r.volumes.Encryption),
+		"GetEbsDefaultKmsKeyId":         server.Action(r.volumes.DefaultKey),
 
 		"CreateKeyPair":    server.Action(r.keypairs.Create),
 		"ImportKeyPair":    server.Action(r.keypairs.Import),

@@ -31,6 +31,8 @@ type wire struct {
 	keys credentials
 	dev  *devRun
 	all  *rooms
+
+	region string
 }
 
 // newWire serves until the test ends.
@@ -57,7 +59,7 @@ func newWireWith(t testing.TB, configure func(*devRun)) *wire {
 	go all.tick(ctx)
 	s := httptest.NewServer(server.New(d.front(all)))
 	t.Cleanup(func() { s.Close(); stop(); <-ended; d.vmm.Close() })
-	return &wire{t, s.URL, keys, d, all}
+	return &wire{t, s.URL, keys, d, all, "us-east-1"}
 }
 
 // request is a signed form; change may alter it after it was signed.
@@ -77,7 +79,7 @@ func (w *wire) request(method, body string, header http.Header) *http.Request {
 	}
 	sum := sha256.Sum256([]byte(body))
 	who := aws.Credentials{AccessKeyID: w.keys.AccessKeyID, SecretAccessKey: w.keys.SecretAccessKey}
-	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), "ec2", "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), "ec2", w.region, time.Now()); err != nil {
 		w.t.Fatal(err)
 	}
 	return r

@@ -65,9 +65,13 @@ type Agent struct {
 	queue    *reconcile.Queue[hostapi.Ref]
 	networks networks
 
+	copies sync.WaitGroup // of files, which take longer than a step may
+	ending chan struct{}  // closed when Run ends
+
 	mu      sync.Mutex
 	live    map[slipway.InstanceID]*liveState
-	copying map[slipway.SnapshotID]error // snapshots whose copy runs; the error once it has failed
+	copying map[slipway.SnapshotID]copying // snapshots that are being made
+	held    map[slipway.VolumeID]bool      // volumes that one step has for itself: a machine that starts, or a copy of the still file
 }
 
 // liveState is what the agent has learnt since it began: losing it costs nothing but a repetition.
@@ -101,7 +105,7 @@ type reported struct {
 func New(host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks blockstore.Store, wires Wires, records Records, limits Limits, log *slog.Logger, now func() time.Time) *Agent {
 	a := &Agent{
 		host: host, api: api, vmm: vmm, disks: disks, wires: wires, record: records, limits: limits, log: log, now: now,
-		live: map[slipway.InstanceID]*liveState{}, copying: map[slipway.SnapshotID]error{},
+		live: map[slipway.InstanceID]*liveState{}, copying: map[slipway.SnapshotID]copying{}, held: map[slipway.VolumeID]bool{}, ending: make(chan struct{}),
 	}
 	a.networks.of = map[slipway.VPCID]*network{}
 	a.queue = reconcile.New(a.step, 3*time.Minute, log)
@@ -114,6 +118,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	var wg sync.WaitGroup
+	defer a.copies.Wait()
+	defer close(a.ending)
 	wg.Go(func() { a.queue.Run(ctx, a.limits.Workers) })
 	wg.Go(func() { a.listen(ctx) })
 	wg.Go(func() { a.probe(ctx) })

@@ -65,6 +65,10 @@ func (a *Agent) run(ctx context.Context, want hostapi.Assignment, have *hypervis
 		return a.ended(ctx, want)
 	}
 	if have == nil {
+		if !a.hold(volumeIDs(want)...) {
+			return busyPause, nil
+		}
+		defer a.letGo(volumeIDs(want)...)
 		return 0, a.start(ctx, want)
 	}
 	if !carriedOut {
@@ -172,7 +176,7 @@ func (a *Agent) disk(ctx context.Context, v hostapi.Volume) (hypervisor.Disk, er
 	if err != nil {
 		return hypervisor.Disk{}, fmt.Errorf("volume %s: %w", v.ID, err)
 	}
-	return hypervisor.Disk{Volume: v.ID, Device: v.Device, Path: path, Secret: v.Secret, Limits: limits(v), DeleteOnExit: v.Ephemeral}, nil
+	return hypervisor.Disk{Volume: v.ID, Device: v.Device, Path: path, Secret: v.Secret, BaseSecret: v.BaseSecret, Limits: limits(v), DeleteOnExit: v.Ephemeral}, nil
 }
 
 func limits(v hostapi.Volume) hypervisor.Limits {
@@ -194,10 +198,14 @@ func (a *Agent) match(ctx context.Context, want hostapi.Assignment, have *hyperv
 		if slices.Contains(have.Disks, v.ID) {
 			continue
 		}
+		if !a.hold(v.ID) {
+			return fmt.Errorf("attach %s: it is being copied", v.ID)
+		}
 		d, err := a.disk(ctx, v)
 		if err == nil {
 			err = a.vmm.AttachDisk(ctx, want.ID, d)
 		}
+		a.letGo(v.ID)
 		if err != nil {
 			return fmt.Errorf("attach %s: %w", v.ID, err)
 		}
@@ -316,6 +324,10 @@ func (a *Agent) finishReboot(ctx context.Context, want hostapi.Assignment, rec R
 	if a.seen(want.ID).rebooting.IsZero() {
 		return 0, false
 	}
+	if !a.hold(volumeIDs(want)...) {
+		return busyPause, true
+	}
+	defer a.letGo(volumeIDs(want)...)
 	a.with(want.ID, func(l *liveState) { l.rebooting, l.exit = time.Time{}, nil })
 	if err := a.bringUp(ctx, want, func(string) {}); err != nil {
 		a.log.Error("instance did not come back from a reboot", "instance", want.ID, "error", err)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,7 +18,7 @@ func (a *Agent) volume(ctx context.Context, id slipway.VolumeID) (time.Duration,
 	if err != nil || !found {
 		return 0, err
 	}
-	r := hostapi.Report{Ref: hostapi.Ref{Kind: hostapi.VolumeKind, ID: string(id)}, Phase: hostapi.PhaseDone, At: a.now()}
+	r := hostapi.Report{Ref: hostapi.Ref{Kind: hostapi.VolumeKind, ID: string(id)}, Phase: hostapi.PhaseDone, At: a.now(), Size: want.SizeGiB}
 	if want.Deleted {
 		if err := a.disks.RemoveVolume(ctx, id); err != nil {
 			return 0, err
@@ -40,53 +41,163 @@ func (a *Agent) volume(ctx context.Context, id slipway.VolumeID) (time.Duration,
 			return 0, a.report(ctx, r)
 		}
 	}
-	if _, err := a.disks.EnsureVolume(ctx, file(want)); err != nil {
+	_, err = a.disks.EnsureVolume(ctx, file(want))
+	if errors.Is(err, blockstore.ErrFull) || errors.Is(err, blockstore.ErrNoSnapshot) {
+		a.log.Error("volume cannot be made", "volume", id, "error", err)
+		r.Phase, r.Reason = hostapi.PhaseFailed, slipway.Reason{Code: "Server.InternalError", Message: firstLine(err.Error())}
+	} else if err != nil {
 		return 0, err
 	}
 	return 0, a.report(ctx, r)
 }
 
+// copying is a snapshot that is being made.
+type copying struct {
+	live bool  // of a running machine's disk
+	err  error // it has failed
+}
+
 // snapshot makes one snapshot's file: from a running machine's disk, a file that lies still, another snapshot, or an import.
+// The copy runs on by itself, and its end brings the snapshot back into the queue.
 func (a *Agent) snapshot(ctx context.Context, id slipway.SnapshotID) (time.Duration, error) {
 	want, found, err := a.api.Snapshot(ctx, a.host.ID, id)
 	if err != nil || !found {
 		return 0, err
 	}
-	r := hostapi.Report{Ref: hostapi.Ref{Kind: hostapi.SnapshotKind, ID: string(id)}, At: a.now()}
-	if want.Deleted {
+	r := hostapi.Report{Ref: snapshotRef(id), At: a.now()}
+	now, runs := a.outcome(id)
+	switch {
+	case runs:
+		return 0, nil
+	case want.Deleted && want.Awaited:
+		return time.Second, nil
+	case want.Deleted:
 		if err := a.disks.RemoveSnapshot(ctx, id); err != nil {
 			return 0, err
 		}
 		r.Phase = hostapi.PhaseRemoved
 		return 0, a.report(ctx, r)
-	}
-	if want.Done {
+	case want.Done:
 		return 0, nil
 	}
-	r.Phase = hostapi.PhaseDone
-	target, done := a.disks.SnapshotPath(id)
-	if done {
+	if _, done := a.disks.SnapshotPath(id); done {
+		r.Phase = hostapi.PhaseDone
+		return 0, a.report(ctx, r)
+	}
+	machine, err := a.attached(ctx, want)
+	if err != nil {
+		return 0, err
+	}
+	// A live copy ends with its machine; the file then lies still, and holds all that the machine wrote.
+	if now.err != nil && !(now.live && !machine) {
+		a.log.Error("snapshot failed", "snapshot", id, "error", now.err)
+		r.Phase, r.Reason = hostapi.PhaseFailed, slipway.Reason{Code: "Server.InternalError", Message: firstLine(now.err.Error())}
 		return 0, a.report(ctx, r)
 	}
 	switch {
 	case want.Import != "":
-		err = a.disks.ImportSnapshot(ctx, want.Import, id)
+		a.copy(id, func(ctx context.Context) error { return a.disks.ImportSnapshot(ctx, want.Import, id) })
 	case want.Source != "":
-		err = a.disks.CopySnapshot(ctx, want.Source, id, want.SourceSecret, want.Secret)
+		a.copy(id, func(ctx context.Context) error {
+			return a.disks.CopySnapshot(ctx, want.Source, id, want.SourceSecret, want.Secret)
+		})
+	case machine && a.rebootsFirst(want):
+		return rebootPause, nil
 	default:
-		var runs bool
-		if runs, err = a.attached(ctx, want); runs && err == nil {
-			return a.copyLive(ctx, want, target)
+		return a.copyVolume(ctx, want)
+	}
+	return 0, nil
+}
+
+// rebootPause is how long after a guest has shut itself down a copy begins at the latest. The guest is then with its firmware.
+const rebootPause = 20 * time.Millisecond
+
+// rebootsFirst says whether the instance's guest has still to shut down and begin anew, so that nothing is left in its memory
+// that belongs on the disk.
+func (a *Agent) rebootsFirst(want hostapi.Snapshot) bool {
+	rec, _ := a.record.Get(want.Instance)
+	return rec.Reboots < want.Reboots || want.Reboots > 0 && !a.seen(want.Instance).rebooting.IsZero()
+}
+
+func snapshotRef(id slipway.SnapshotID) hostapi.Ref {
+	return hostapi.Ref{Kind: hostapi.SnapshotKind, ID: string(id)}
+}
+
+// outcome says whether the snapshot's copy runs, and forgets one that does not.
+func (a *Agent) outcome(id slipway.SnapshotID) (c copying, runs bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c, known := a.copying[id]
+	if known && c.err == nil {
+		return c, true
+	}
+	delete(a.copying, id)
+	return c, false
+}
+
+func (a *Agent) begin(id slipway.SnapshotID, live bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.copying[id] = copying{live: live}
+}
+
+// done is a copy's end.
+func (a *Agent) done(id slipway.SnapshotID, err error) {
+	a.mu.Lock()
+	if c := a.copying[id]; err != nil {
+		c.err = err
+		a.copying[id] = c
+	} else {
+		delete(a.copying, id)
+	}
+	a.mu.Unlock()
+	a.queue.Add(snapshotRef(id))
+}
+
+// copy runs until it is done or the agent ends, and then leaves nothing that the next agent does not find.
+func (a *Agent) copy(id slipway.SnapshotID, work func(context.Context) error) {
+	a.begin(id, false)
+	a.copies.Go(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		go func() {
+			select {
+			case <-a.ending:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		if err := work(ctx); ctx.Err() == nil {
+			a.done(id, err)
 		}
-		if err == nil {
-			err = a.disks.SnapshotVolume(ctx, blockstore.Volume{ID: want.Volume, Secret: want.Secret, BaseSecret: want.SourceSecret}, id)
+	})
+}
+
+// busyPause is how long to wait for a volume that another step is busy with.
+const busyPause = 100 * time.Millisecond
+
+// hold takes volumes for one step, all of them or none: QEMU locks a file that a machine has open against being copied still,
+// and one that is being copied against the machine.
+func (a *Agent) hold(ids ...slipway.VolumeID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range ids {
+		if a.held[id] {
+			return false
 		}
 	}
-	if err != nil {
-		r.Phase, r.Reason = hostapi.PhaseFailed, slipway.Reason{Code: "Server.InternalError", Message: firstLine(err.Error())}
-		a.log.Error("snapshot failed", "snapshot", id, "error", err)
+	for _, id := range ids {
+		a.held[id] = true
 	}
-	return 0, a.report(ctx, r)
+	return true
+}
+
+func (a *Agent) letGo(ids ...slipway.VolumeID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range ids {
+		delete(a.held, id)
+	}
 }
 
 func (a *Agent) attached(ctx context.Context, want hostapi.Snapshot) (bool, error) {
@@ -97,37 +208,30 @@ func (a *Agent) attached(ctx context.Context, want hostapi.Snapshot) (bool, erro
 	return have != nil && slices.Contains(have.Disks, want.Volume), err
 }
 
-// copyLive begins the copy of a running machine's disk; its end brings the snapshot back into the queue.
-func (a *Agent) copyLive(ctx context.Context, want hostapi.Snapshot, target string) (time.Duration, error) {
-	r := hostapi.Report{Ref: hostapi.Ref{Kind: hostapi.SnapshotKind, ID: string(want.ID)}, At: a.now()}
-	a.mu.Lock()
-	failure, runs := a.copying[want.ID]
-	if !runs || failure != nil {
-		delete(a.copying, want.ID)
+// copyVolume begins the copy of a volume, live if a machine has it.
+func (a *Agent) copyVolume(ctx context.Context, want hostapi.Snapshot) (time.Duration, error) {
+	if !a.hold(want.Volume) {
+		return busyPause, nil
 	}
-	if !runs {
-		a.copying[want.ID] = nil
-	}
-	a.mu.Unlock()
-	if runs && failure == nil {
+	machine, err := a.attached(ctx, want)
+	if err == nil && !machine {
+		a.copy(want.ID, func(ctx context.Context) error {
+			defer a.letGo(want.Volume)
+			return a.copyStill(ctx, want)
+		})
 		return 0, nil
 	}
-	if failure != nil {
-		r.Phase, r.Reason = hostapi.PhaseFailed, slipway.Reason{Code: "Server.InternalError", Message: firstLine(failure.Error())}
-		return 0, a.report(ctx, r)
+	defer a.letGo(want.Volume)
+	if err != nil {
+		return 0, err
 	}
-	err := a.vmm.CopyDisk(ctx, want.Instance, want.Volume, target, func(err error) {
+	target, _ := a.disks.SnapshotPath(want.ID)
+	a.begin(want.ID, true)
+	err = a.vmm.CopyDisk(ctx, want.Instance, want.Volume, target, func(err error) {
 		if err == nil {
 			err = a.disks.FinishSnapshot(context.Background(), want.ID)
 		}
-		a.mu.Lock()
-		if err != nil {
-			a.copying[want.ID] = err
-		} else {
-			delete(a.copying, want.ID)
-		}
-		a.mu.Unlock()
-		a.queue.Add(r.Ref)
+		a.done(want.ID, err)
 	})
 	if err != nil {
 		a.mu.Lock()
@@ -136,4 +240,18 @@ func (a *Agent) copyLive(ctx context.Context, want hostapi.Snapshot, target stri
 		return 0, fmt.Errorf("copy %s: %w", want.Volume, err)
 	}
 	return 0, nil
+}
+
+// copyStill copies a volume's file, which may not have been made yet.
+func (a *Agent) copyStill(ctx context.Context, want hostapi.Snapshot) error {
+	v, _, err := a.api.Volume(ctx, a.host.ID, want.Volume)
+	if err != nil {
+		return err
+	}
+	if v.ID != "" {
+		if _, err := a.disks.EnsureVolume(ctx, file(v)); err != nil {
+			return err
+		}
+	}
+	return a.disks.SnapshotVolume(ctx, blockstore.Volume{ID: want.Volume, Secret: want.Secret, BaseSecret: want.SourceSecret}, want.ID)
 }

@@ -93,9 +93,11 @@ type Snapshot struct {
 	Instance slipway.InstanceID // runs with the volume attached; empty: the file lies still
 	Source   slipway.SnapshotID // a copy of this one
 	Import   string             // or a file to import
+	Reboots  int                // the moment is after the instance's reboot of this number
 	SizeGiB  int
 	Done     bool
 	Deleted  bool
+	Awaited  bool // a volume that begins as a copy of it may not have been made yet: it is deleted afterwards
 	// Secret is the snapshot's passphrase; SourceSecret that of the snapshot it is copied from or the volume is an overlay of.
 	Secret, SourceSecret []byte
 }
@@ -128,6 +130,7 @@ type Report struct {
 	Steps  []Step             // what happened on the way
 	Disks  []slipway.VolumeID // attached, with PhaseAttached and PhaseRunning
 	NICs   []slipway.InterfaceID
+	Size   int // in GiB: of a volume, as its host has made it
 }
 
 // Step is one stretch of the way, for the timeline.

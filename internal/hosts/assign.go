@@ -16,6 +16,7 @@ import (
 	"slipway/internal/imds"
 	"slipway/internal/state"
 	"slipway/internal/store"
+	"slipway/internal/volumes"
 )
 
 // Instance says what is wanted of an instance.
@@ -46,10 +47,10 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 		if v == nil || b.Detaching {
 			continue
 		}
-		if in.Wanted == slipway.WantTerminated && b.DeleteOnTermination {
+		if in.Wanted == slipway.WantTerminated && b.DeleteOnTermination && !volumes.Copied(r, v) {
 			a.DeleteVolumes = append(a.DeleteVolumes, v.ID)
 		}
-		w := volume(r, v)
+		w := volume(v)
 		w.Device = b.Device
 		if b.Device == in.RootDevice {
 			a.Volumes = append([]hostapi.Volume{w}, a.Volumes...)
@@ -90,15 +91,12 @@ func storeID(id slipway.InstanceID, n int) slipway.VolumeID {
 	return slipway.VolumeID("vol-e" + hex.EncodeToString(h[:8]))
 }
 
-func volume(r store.Reader, v *slipway.Volume) hostapi.Volume {
+func volume(v *slipway.Volume) hostapi.Volume {
 	w := hostapi.Volume{
-		ID: v.ID, Snapshot: v.Snapshot, SizeGiB: int(v.SizeGiB), IOPS: int(v.IOPS), BurstIOPS: int(v.BurstIOPS()), Throughput: int(v.Throughput), Secret: v.Secret, Deleted: v.State == "deleting",
+		ID: v.ID, Snapshot: v.Snapshot, SizeGiB: int(v.SizeGiB), IOPS: int(v.IOPS), BurstIOPS: int(v.BurstIOPS()), Throughput: int(v.Throughput), Secret: v.Secret, BaseSecret: v.BaseSecret, Deleted: v.State == "deleting",
 	}
 	if v.Attachment != nil {
 		w.Attached, w.Device = v.Attachment.Instance, v.Attachment.Device
-	}
-	if snap := state.FindSnapshot(r, v.Region, string(v.Snapshot)); snap != nil {
-		w.BaseSecret = snap.Secret
 	}
 	return w
 }
@@ -212,8 +210,18 @@ func (s *Service) Volume(ctx context.Context, host slipway.HostID, id slipway.Vo
 	if v == nil || v.Host != host {
 		return hostapi.Volume{}, false, nil
 	}
-	busy := v.State == "deleting" || v.Modification != nil && v.Modification.State == "modifying"
-	return volume(r, v), busy, nil
+	return volume(v), busy(r, v), nil
+}
+
+// busy says whether something is wanted of a volume's file.
+func busy(r store.Reader, v *slipway.Volume) bool {
+	switch v.State {
+	case "creating":
+		return true
+	case "deleting":
+		return !volumes.Copied(r, v)
+	}
+	return v.Modification != nil && v.Modification.State == "modifying"
 }
 
 // Snapshot says what is wanted of a snapshot's file.
@@ -226,9 +234,22 @@ func (s *Service) Snapshot(ctx context.Context, host slipway.HostID, id slipway.
 	if n == nil || n.Host != host {
 		return hostapi.Snapshot{}, false, nil
 	}
-	out := hostapi.Snapshot{ID: n.ID, Volume: n.Volume, Source: n.Source, SizeGiB: int(n.SizeGiB), Done: n.State == "completed" || n.State == "error", Deleted: n.State == "deleting"}
-	if v := volumeByID(r, string(n.Volume)); v != nil && v.Attachment != nil {
-		out.Instance = v.Attachment.Instance
+	out := hostapi.Snapshot{ID: n.ID, Volume: n.Volume, Source: n.Source, SizeGiB: int(n.SizeGiB), Done: n.State == "completed" || n.State == "error", Deleted: n.State == "deleting",
+		Secret: n.Secret}
+	for range state.Volumes.By(r, state.Global, "/awaits/"+string(n.ID)) {
+		out.Awaited = true
+	}
+	if n.Source != "" {
+		if source := state.FindSnapshot(r, n.SourceRegion, string(n.Source)); source != nil {
+			out.SourceSecret = source.Secret
+		}
+		return out, true, nil
+	}
+	if v := volumeByID(r, string(n.Volume)); v != nil {
+		out.SourceSecret = v.BaseSecret
+		if v.Attachment != nil {
+			out.Instance, out.Reboots = v.Attachment.Instance, n.Reboots
+		}
 	}
 	return out, true, nil
 }

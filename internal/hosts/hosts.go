@@ -64,7 +64,7 @@ func (s *Service) everything(r store.Reader, host slipway.HostID) []hostapi.Ref 
 		seen.add(hostapi.NetworkKind, string(in.Network()))
 	}
 	for v := range state.Volumes.By(r, state.Global, "/host/"+string(host)) {
-		if v.State == "deleting" || v.Modification != nil && v.Modification.State == "modifying" {
+		if busy(r, v) {
 			seen.add(hostapi.VolumeKind, string(v.ID))
 		}
 	}
@@ -133,6 +133,9 @@ func (s *Service) affected(r store.Reader, host slipway.HostID, keys []string) [
 		case state.Snapshots.Kind():
 			if n := state.Snapshots.See(r, scope, id); n != nil && n.Host == host {
 				out.add(hostapi.SnapshotKind, id)
+				if n.Volume != "" {
+					out.add(hostapi.VolumeKind, string(n.Volume)) // it may have waited for the snapshot to be gone
+				}
 			}
 		case state.VPCs.Kind():
 			s.network(r, out, host, scope, slipway.VPCID(id))

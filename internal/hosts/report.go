@@ -123,8 +123,7 @@ func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 		case err != nil:
 			continue
 		case b.Detaching && !there:
-			v.State, v.Attachment = "available", nil
-			if err := state.Volumes.Put(tx, v); err != nil {
+			if err := release(tx, v); err != nil {
 				return err
 			}
 			continue
@@ -162,39 +161,12 @@ func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 	return nil
 }
 
-// settle ends what a stopped instance's interfaces waited for: its cards are what its next start finds.
-func settle(tx store.Tx, in *slipway.Instance) error {
-	kept := in.Interfaces[:0]
-	for _, id := range in.Interfaces {
-		n, err := state.Interfaces.Get(tx, state.Scope{Account: in.Account, Region: in.Region}, string(id))
-		if err != nil {
-			continue
-		}
-		if n.Attachment == nil || !n.Attachment.Detaching {
-			kept = append(kept, id)
-		}
-		if n.Attachment == nil || !n.Attachment.Detaching && !n.Attachment.Attaching {
-			continue
-		}
-		if n.Attachment.Detaching {
-			n.Attachment = nil
-		} else {
-			n.Attachment.Attaching = false
-		}
-		if err := state.Interfaces.Put(tx, n); err != nil {
-			return err
-		}
-	}
-	in.Interfaces = kept
-	return nil
-}
-
 func (s *Service) stopped(tx store.Tx, in *slipway.Instance, why slipway.Reason) error {
 	in.Reachable = ""
-	if err := in.Become(slipway.Stopped, why); err != nil {
+	if err := settle(tx, in); err != nil {
 		return err
 	}
-	if err := settle(tx, in); err != nil {
+	if err := in.Become(slipway.Stopped, why); err != nil {
 		return err
 	}
 	return instances.ReleasePublic(tx, s.pool, in)
@@ -248,7 +220,19 @@ func (s *Service) volume(tx store.Tx, host slipway.HostID, r hostapi.Report) err
 		return nil
 	}
 	return state.Volumes.Edit(tx, scope, r.Ref.ID, func(v *slipway.Volume) error {
-		if m := v.Modification; m != nil && m.State == "modifying" {
+		switch {
+		case r.Phase == hostapi.PhaseFailed && v.State == "creating":
+			v.State = "error"
+			return nil
+		case v.State == "creating":
+			v.State = "available"
+		}
+		switch m := v.Modification; {
+		case m == nil || m.State != "modifying" || r.Size != int(v.SizeGiB):
+		case r.Phase == hostapi.PhaseFailed:
+			m.State, m.End = "failed", s.now()
+			v.SizeGiB, v.Type, v.IOPS, v.Throughput = m.OriginalSize, m.OriginalType, m.OriginalIOPS, m.OriginalThroughput
+		default:
 			m.State, m.End = "completed", s.now()
 		}
 		return nil
@@ -266,10 +250,14 @@ func (s *Service) snapshot(tx store.Tx, host slipway.HostID, r hostapi.Report) e
 		return nil
 	}
 	err := state.Snapshots.Edit(tx, scope, r.Ref.ID, func(n *slipway.Snapshot) error {
-		n.State, n.Progress, n.Completed = "completed", 100, s.now()
+		if n.State != "pending" {
+			return nil
+		}
 		if r.Phase == hostapi.PhaseFailed {
 			n.State, n.Message = "error", r.Reason.Message
+			return nil
 		}
+		n.State, n.Progress, n.Completed = "completed", 100, s.now()
 		return nil
 	})
 	if err != nil {

@@ -1,11 +1,9 @@
-// Package images is the room of AMIs: who may see and launch them. Their content lies on hosts; this room must not touch it.
 package images
 
 import (
 	"context"
 	"slices"
 	"strconv"
-	"time"
 
 	"slipway"
 	"slipway/internal/describe"
@@ -15,15 +13,6 @@ import (
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
-
-// Service answers the image actions.
-type Service struct {
-	db  state.DB
-	now func() time.Time
-}
-
-// New makes the room.
-func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
 
 func alias(im *slipway.Image) string {
 	if im.Owner == slipway.SystemAccount {
@@ -45,7 +34,7 @@ func devices(get func(slipway.Mapping) string) func(*slipway.Image) []string {
 var fields = slipway.Fields[*slipway.Image]{
 	"architecture": func(im *slipway.Image) []string { return shape.One(im.Architecture) }, "image-id": func(im *slipway.Image) []string { return shape.One(im.ID) },
 	"name": func(im *slipway.Image) []string { return shape.One(im.Name) }, "description": func(im *slipway.Image) []string { return []string{im.Description} },
-	"state": func(im *slipway.Image) []string { return shape.One(im.State) }, "owner-id": func(im *slipway.Image) []string { return shape.One(im.Owner) },
+	"state": func(im *slipway.Image) []string { return shape.One(shown(im)) }, "owner-id": func(im *slipway.Image) []string { return shape.One(im.Owner) },
 	"owner-alias": func(im *slipway.Image) []string { return shape.One(alias(im)) }, "is-public": func(im *slipway.Image) []string { return shape.Yes(im.Public) },
 	"image-type": func(*slipway.Image) []string { return []string{"machine"} }, "hypervisor": func(*slipway.Image) []string { return []string{"xen"} },
 	"virtualization-type": func(im *slipway.Image) []string { return shape.One(im.Virtualization) }, "root-device-type": func(*slipway.Image) []string { return []string{"ebs"} },
@@ -57,6 +46,8 @@ var fields = slipway.Fields[*slipway.Image]{
 	"kernel-id":         func(*slipway.Image) []string { return nil }, "ramdisk-id": func(*slipway.Image) []string { return nil },
 	"manifest-location": func(im *slipway.Image) []string { return shape.One(im.Location) }, "sriov-net-support": func(im *slipway.Image) []string { return shape.One(im.SRIOV) },
 	"state-reason-code": func(im *slipway.Image) []string { return shape.One(im.Reason.Code) }, "state-reason-message": func(im *slipway.Image) []string { return shape.One(im.Reason.Message) },
+	"source-image-id": func(im *slipway.Image) []string { return shape.One(im.CopyOf) }, "source-image-region": func(im *slipway.Image) []string { return shape.One(im.CopyFrom) },
+	"image-allowed": func(*slipway.Image) []string { return shape.Yes(true) }, "free-tier-eligible": func(*slipway.Image) []string { return shape.Yes(true) },
 	"source-instance-id":               func(im *slipway.Image) []string { return shape.One(im.Source) },
 	"block-device-mapping.device-name": devices(func(m slipway.Mapping) string { return m.Device }),
 	"block-device-mapping.snapshot-id": devices(func(m slipway.Mapping) string { return string(m.Snapshot) }),
@@ -68,14 +59,34 @@ var fields = slipway.Fields[*slipway.Image]{
 	"block-device-mapping.encrypted": devices(func(m slipway.Mapping) string { return strconv.FormatBool(m.Encrypted != nil && *m.Encrypted) }),
 }
 
-// Wire writes an image.
-func Wire(_ store.Reader, im *slipway.Image) ec2wire.Image {
+// shown is an image's state as callers see it.
+func shown(im *slipway.Image) string {
+	if im.Disabled {
+		return "disabled"
+	}
+	return im.State
+}
+
+// protection is what an image says about its deregistration.
+func protection(im *slipway.Image) string {
+	switch {
+	case im.Protected && im.Cooldown:
+		return "enabled-with-cooldown"
+	case im.Protected:
+		return "enabled-without-cooldown"
+	}
+	return "disabled"
+}
+
+// Wire writes an image as an account sees it.
+func Wire(im *slipway.Image, account string) ec2wire.Image {
 	w := ec2wire.Image{
-		ImageId: shape.Text(im.ID), ImageLocation: &im.Location, State: &im.State, OwnerId: &im.Owner, Public: &im.Public, Architecture: &im.Architecture, ImageType: shape.Of("machine"),
+		ImageId: shape.Text(im.ID), ImageLocation: &im.Location, State: shape.Of(shown(im)), OwnerId: &im.Owner, Public: &im.Public, Architecture: &im.Architecture, ImageType: shape.Of("machine"),
 		Name: &im.Name, Description: shape.Text(im.Description), ImageOwnerAlias: shape.Text(alias(im)), RootDeviceType: shape.Of("ebs"), RootDeviceName: &im.RootDevice,
 		VirtualizationType: &im.Virtualization, Hypervisor: shape.Of("xen"), CreationDate: shape.Of(im.Created.UTC().Format(ec2query.TimeForm)), EnaSupport: &im.ENA,
 		SriovNetSupport: shape.Text(im.SRIOV), BootMode: shape.Text(im.BootMode), TpmSupport: shape.Text(im.TPMSupport), ImdsSupport: shape.Text(im.IMDSSupport),
-		PlatformDetails: shape.Of("Linux/UNIX"), UsageOperation: shape.Of("RunInstances"), Tags: shape.Tags(im.Tags), BlockDeviceMappings: Devices(im.Devices), SourceInstanceId: shape.Text(im.Source),
+		PlatformDetails: shape.Of("Linux/UNIX"), UsageOperation: shape.Of("RunInstances"), Tags: shape.Tags(im.TagsFor(account)), BlockDeviceMappings: Devices(im.Devices), SourceInstanceId: shape.Text(im.Source), SourceImageId: shape.Text(im.CopyOf),
+		SourceImageRegion: shape.Text(im.CopyFrom), DeregistrationProtection: shape.Of(protection(im)),
 	}
 	if !im.Deprecated.IsZero() {
 		w.DeprecationTime = shape.Of(im.Deprecated.UTC().Format(ec2query.TimeForm))
@@ -107,6 +118,7 @@ func Devices(in []slipway.Mapping) []ec2wire.BlockDeviceMapping {
 
 // Describe answers DescribeImages: what the caller may launch, narrowed by owners and by who may execute.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeImagesRequest) (*ec2wire.DescribeImagesResult, error) {
+	me := state.Of(ctx).Account
 	owns := func(own state.Scope, im *slipway.Image) bool {
 		return slices.ContainsFunc(in.Owners, func(o string) bool {
 			return o == im.Owner || o == "self" && im.Owner == own.Account || o != "" && o == alias(im)
@@ -118,10 +130,12 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeImagesReques
 		})
 	}
 	kind := describe.Kind[slipway.Image, ec2wire.Image]{
-		Table: state.Images, Parse: describe.Form(slipway.ParseImageID), Fields: describe.Fixed(fields), Tags: func(im *slipway.Image) slipway.Tags { return im.Tags }, Wire: Wire,
+		Table: state.Images, Parse: describe.Form(slipway.ParseImageID), Fields: describe.Fixed(fields),
+		Tags: func(im *slipway.Image) slipway.Tags { return im.TagsFor(me) }, Wire: func(_ store.Reader, im *slipway.Image) ec2wire.Image { return Wire(im, me) },
 		Scopes: func(own state.Scope) []state.Scope { return []state.Scope{state.Global, state.Shared(own.Region)} },
 		See: func(own state.Scope, im *slipway.Image, named bool) bool {
 			hidden := !im.Deprecated.IsZero() && im.Deprecated.Before(s.now()) && im.Owner != own.Account && !shape.Get(in.IncludeDeprecated) && !named
+			hidden = hidden || im.Disabled && (im.Owner != own.Account || !shape.Get(in.IncludeDisabled) && !named)
 			return im.LaunchableFrom(own.Account) && !hidden && (len(in.Owners) == 0 || owns(own, im)) && (len(in.ExecutableUsers) == 0 || executable(own, im))
 		},
 	}

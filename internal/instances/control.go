@@ -58,6 +58,9 @@ func (s *Service) Start(ctx context.Context, in *ec2wire.StartInstancesRequest) 
 		default:
 			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in a state from which it can be started.", i.ID)
 		}
+		if _, ok := i.RootVolume(); !ok {
+			return slipway.Errorf(slipway.IncorrectInstanceState, "Invalid value '%s' for instanceId. Instance does not have a volume attached at root (%s)", i.ID, i.RootDevice)
+		}
 		if i.Interruption != nil {
 			return slipway.Errorf(slipway.IncorrectSpotRequestState, "The Spot request of the instance '%s' is not active: the instance starts by itself when there is capacity.", i.ID)
 		}

@@ -2,7 +2,6 @@ package instances
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -23,8 +22,6 @@ type device struct {
 	deleteWith bool
 }
 
-var deviceName = regexp.MustCompile(`^(/dev/)?(sd[a-z][1-9]?[0-9]?|xvd[a-z][a-z]?[1-9]?|hd[a-z]|nvme[0-9]+n1)$`)
-
 // findDevices lays the request's mapping over the image's, by device name (reference, section 6). The template's has been
 // merged into the request's before.
 func (l *launch) findDevices() error {
@@ -40,7 +37,7 @@ func (l *launch) findDevices() error {
 			if !there {
 				names = append(names, m.Device)
 			}
-			merged[m.Device] = over(below, m)
+			merged[m.Device] = Over(below, m)
 		}
 	}
 	if root := merged[l.image.RootDevice]; root.NoDevice {
@@ -49,7 +46,7 @@ func (l *launch) findDevices() error {
 	attached := int32(0)
 	for _, name := range names {
 		m := merged[name]
-		if !deviceName.MatchString(name) {
+		if !slipway.ValidDevice(name) {
 			return slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Invalid device name %s", name)
 		}
 		if m.Virtual != "" && !l.kind.NVMeStores() {
@@ -84,8 +81,8 @@ func (l *launch) store(m slipway.Mapping) {
 	}
 }
 
-// over lays one entry over a lower one, member by member.
-func over(below, m slipway.Mapping) slipway.Mapping {
+// Over lays one entry over a lower one, member by member.
+func Over(below, m slipway.Mapping) slipway.Mapping {
 	if m.NoDevice || m.Virtual != "" {
 		return m
 	}
@@ -166,7 +163,7 @@ func (l *launch) snapshot(id slipway.SnapshotID) (*slipway.Snapshot, error) {
 			return snap, nil
 		}
 	}
-	if snap.Account != l.scope.Account && !snap.Public && !contains(snap.SharedWith, l.scope.Account) {
+	if !snap.UsableBy(l.scope.Account) {
 		return nil, state.Snapshots.Absent(string(id))
 	}
 	if snap.State != "completed" {

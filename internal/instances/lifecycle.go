@@ -9,6 +9,7 @@ import (
 	"slipway/internal/interfaces"
 	"slipway/internal/state"
 	"slipway/internal/store"
+	"slipway/internal/volumes"
 )
 
 // Finish ends an instance: terminated, with everything it held given back. The hosts room calls it when nothing of the
@@ -49,6 +50,13 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 	for _, b := range in.Volumes {
 		v, err := state.Volumes.Get(tx, scope, string(b.Volume))
 		if err != nil {
+			continue
+		}
+		if b.DeleteOnTermination && volumes.Copied(tx, v) {
+			v.State, v.Attachment = "deleting", nil
+			if err := state.Volumes.Put(tx, v); err != nil {
+				return err
+			}
 			continue
 		}
 		if b.DeleteOnTermination {

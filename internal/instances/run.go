@@ -565,6 +565,9 @@ func (l *launch) disks(in *slipway.Instance) error {
 		if v.Encrypted {
 			v.Secret = volumes.NewSecret()
 		}
+		if snap := state.FindSnapshot(l.tx, in.Region, string(d.snapshot)); snap != nil {
+			v.BaseSecret = snap.Secret
+		}
 		if err := state.Volumes.Put(l.tx, v); err != nil {
 			return err
 		}

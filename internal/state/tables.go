@@ -98,6 +98,9 @@ var (
 			if s.State == "pending" || s.State == "deleting" {
 				terms = append(terms, "/todo/"+string(s.Host))
 			}
+			if s.State == "pending" && s.Source != "" {
+				terms = append(terms, "/source/"+string(s.Source))
+			}
 			return terms
 		},
 		absent: notFound(slipway.InvalidSnapshotNotFound, "The snapshot '%s' does not exist.")}
@@ -208,6 +211,9 @@ var (
 			terms := append(tagTerms(v.Tags), "state/"+v.State, "/host/"+string(v.Host), "/id/"+string(v.ID))
 			if v.Attachment != nil {
 				terms = append(terms, "instance/"+string(v.Attachment.Instance))
+			}
+			if v.Snapshot != "" && (v.State == "creating" || v.Attachment != nil && v.Attachment.State == "attaching") {
+				terms = append(terms, "/awaits/"+string(v.Snapshot)) // its file may not have been made
 			}
 			return terms
 		},

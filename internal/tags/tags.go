@@ -70,6 +70,68 @@ var kinds = map[string]kind{
 	"pg": byName("placement-group", state.PlacementGroups, func(v *slipway.PlacementGroup) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidPlacementGroupUnknown, "The Placement Group '%s' is unknown."),
 	"sgr": rules(),
+	"ami": shared("image", state.Images, func(v *slipway.Image) held {
+		return held{string(v.ID), v.Owner, v.LaunchableBy, v.Public, &v.Tags, &v.TagsOf}
+	}),
+	"snap": shared("snapshot", state.Snapshots, func(v *slipway.Snapshot) held {
+		return held{string(v.ID), v.Account, v.SharedWith, v.Public && v.State != "deleting", &v.Tags, &v.TagsOf}
+	}),
+}
+
+// held is what tags need to know of a thing that accounts share.
+type held struct {
+	id, owner string
+	with      []string
+	public    bool
+	tags      *slipway.Tags
+	others    *map[string]slipway.Tags
+}
+
+// of are the tags that are an account's own.
+func (h held) of(account string) slipway.Tags {
+	if account == h.owner {
+		return *h.tags
+	}
+	return (*h.others)[account]
+}
+
+// shared is of for what accounts share: each has tags of its own on it.
+func shared[T any](name string, table *state.Table[T], look func(*T) held) kind {
+	return kind{
+		name: name,
+		edit: func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
+			where := state.Shared(s.Region)
+			if table.See(tx, where, id) == nil {
+				where = state.Global
+			}
+			return table.Edit(tx, where, id, func(v *T) error {
+				h := look(v)
+				if h.owner != s.Account && !h.public && !slices.Contains(h.with, s.Account) {
+					return table.Absent(id)
+				}
+				next, err := change(h.of(s.Account))
+				switch {
+				case err != nil:
+					return err
+				case h.owner == s.Account:
+					*h.tags = next
+				case *h.others == nil:
+					*h.others = map[string]slipway.Tags{s.Account: next}
+				default:
+					(*h.others)[s.Account] = next
+				}
+				return nil
+			})
+		},
+		each: func(r store.Reader, s state.Scope, yield func(string, slipway.Tags)) {
+			for _, where := range []state.Scope{state.Global, state.Shared(s.Region)} {
+				for v := range table.All(r, where) {
+					h := look(v)
+					yield(h.id, h.of(s.Account))
+				}
+			}
+		},
+	}
 }
 
 // byName is of for what is stored by name and tagged by id; look gives the id, the name and the tags.

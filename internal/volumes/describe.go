@@ -3,7 +3,6 @@ package volumes
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"slipway"
 	"slipway/internal/describe"
@@ -13,15 +12,6 @@ import (
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
-
-// Service answers the volume actions.
-type Service struct {
-	db  state.DB
-	now func() time.Time
-}
-
-// New makes the room.
-func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
 
 func attachment(get func(*slipway.VolumeAttachment) string) func(*slipway.Volume) []string {
 	return func(v *slipway.Volume) []string {
@@ -41,17 +31,21 @@ var volumeKind = describe.Kind[slipway.Volume, ec2wire.Volume]{
 		"attachment.instance-id":           attachment(func(a *slipway.VolumeAttachment) string { return string(a.Instance) }),
 		"attachment.status":                attachment(func(a *slipway.VolumeAttachment) string { return a.State }),
 		"availability-zone":                func(v *slipway.Volume) []string { return shape.One(v.Zone) },
-		"create-time":                      func(v *slipway.Volume) []string { return []string{v.Created.UTC().Format(ec2query.TimeForm)} },
-		"encrypted":                        func(v *slipway.Volume) []string { return shape.Yes(v.Encrypted) },
-		"fast-restored":                    func(*slipway.Volume) []string { return shape.Yes(false) },
-		"multi-attach-enabled":             func(v *slipway.Volume) []string { return shape.Yes(v.MultiAttach) },
-		"size":                             func(v *slipway.Volume) []string { return []string{strconv.Itoa(int(v.SizeGiB))} },
-		"snapshot-id":                      func(v *slipway.Volume) []string { return shape.One(v.Snapshot) },
-		"status":                           func(v *slipway.Volume) []string { return shape.One(v.State) },
-		"volume-id":                        func(v *slipway.Volume) []string { return shape.One(v.ID) },
-		"volume-type":                      func(v *slipway.Volume) []string { return shape.One(v.Type) },
-		"operator.managed":                 func(*slipway.Volume) []string { return shape.Yes(false) },
-		"operator.principal":               func(*slipway.Volume) []string { return nil },
+		"availability-zone-id": func(v *slipway.Volume) []string {
+			z, _ := slipway.FindZone(v.Region, v.Zone)
+			return shape.One(z.ID)
+		},
+		"create-time":          func(v *slipway.Volume) []string { return []string{v.Created.UTC().Format(ec2query.TimeForm)} },
+		"encrypted":            func(v *slipway.Volume) []string { return shape.Yes(v.Encrypted) },
+		"fast-restored":        func(*slipway.Volume) []string { return shape.Yes(false) },
+		"multi-attach-enabled": func(v *slipway.Volume) []string { return shape.Yes(v.MultiAttach) },
+		"size":                 func(v *slipway.Volume) []string { return []string{strconv.Itoa(int(v.SizeGiB))} },
+		"snapshot-id":          func(v *slipway.Volume) []string { return shape.One(v.Snapshot) },
+		"status":               func(v *slipway.Volume) []string { return shape.One(v.State) },
+		"volume-id":            func(v *slipway.Volume) []string { return shape.One(v.ID) },
+		"volume-type":          func(v *slipway.Volume) []string { return shape.One(v.Type) },
+		"operator.managed":     func(*slipway.Volume) []string { return shape.Yes(false) },
+		"operator.principal":   func(*slipway.Volume) []string { return nil },
 	}),
 }
 
@@ -64,11 +58,17 @@ func Wire(_ store.Reader, v *slipway.Volume) ec2wire.Volume {
 		MultiAttachEnabled: &v.MultiAttach, Tags: shape.Tags(v.Tags), Attachments: []ec2wire.VolumeAttachment{}, Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}
 	if a := v.Attachment; a != nil {
-		w.Attachments = append(w.Attachments, ec2wire.VolumeAttachment{
-			VolumeId: w.VolumeId, InstanceId: shape.Text(a.Instance), Device: &a.Device, State: &a.State, AttachTime: &a.AttachTime, DeleteOnTermination: &a.DeleteOnTermination,
-		})
+		w.Attachments = append(w.Attachments, wireAttachment(v.ID, a))
 	}
 	return w
+}
+
+// wireAttachment writes an attachment as it is now: what is done to it afterwards does not show.
+func wireAttachment(id slipway.VolumeID, a *slipway.VolumeAttachment) ec2wire.VolumeAttachment {
+	now := *a
+	return ec2wire.VolumeAttachment{
+		VolumeId: shape.Text(id), InstanceId: shape.Text(now.Instance), Device: &now.Device, State: &now.State, AttachTime: &now.AttachTime, DeleteOnTermination: &now.DeleteOnTermination,
+	}
 }
 
 // Describe answers DescribeVolumes.

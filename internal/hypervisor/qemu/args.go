@@ -41,7 +41,7 @@ const (
 const (
 	rootPorts = 2
 	bridge    = "bridge"
-	slots     = rootPorts + 31
+	slots     = slipway.MachineSlots // all that a bridge has behind the root ports
 )
 
 // place is where a slot's device is plugged in.

@@ -1,0 +1,143 @@
+package images
+
+import (
+	"context"
+	"slices"
+
+	"slipway"
+	"slipway/internal/ec2wire"
+	"slipway/internal/instances"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// refused are the members of RegisterImage that slipway does not have.
+func refused(in *ec2wire.RegisterImageRequest) error {
+	switch {
+	case shape.Get(in.ImageLocation) != "":
+		return unsupported("ImageLocation", "there are no images backed by an instance store here. `slipway image import` brings a disk image in.")
+	case shape.Get(in.KernelId) != "":
+		return unsupported("KernelId", "an image here boots by its disk's own loader, or as its snapshot's instance did.")
+	case shape.Get(in.RamdiskId) != "":
+		return unsupported("RamdiskId", "an image here boots by its disk's own loader, or as its snapshot's instance did.")
+	case shape.Get(in.TpmSupport) != "":
+		return unsupported("TpmSupport", "instances here have no TPM.")
+	case shape.Get(in.UefiData) != "":
+		return unsupported("UefiData", "firmware variables cannot be given here.")
+	case len(in.BillingProducts) > 0:
+		return unsupported("BillingProduct", "nothing is billed here.")
+	case shape.Get(in.VirtualizationType) != "" && *in.VirtualizationType != "hvm":
+		return unsupported("VirtualizationType", "instances here are hvm.")
+	case shape.Get(in.Architecture) != "" && *in.Architecture != "x86_64":
+		return unsupported("Architecture", "instances here are x86_64.")
+	case shape.Get(in.SriovNetSupport) != "" && *in.SriovNetSupport != "simple":
+		return slipway.Invalid(*in.SriovNetSupport, "sriovNetSupport", "It must be simple.")
+	case shape.Get(in.ImdsSupport) != "" && *in.ImdsSupport != "v2.0":
+		return slipway.Invalid(*in.ImdsSupport, "imdsSupport", "It must be v2.0.")
+	case !slices.Contains([]string{"", "legacy-bios", "uefi", "uefi-preferred"}, shape.Get(in.BootMode)):
+		return slipway.Invalid(*in.BootMode, "bootMode", "It must be legacy-bios, uefi or uefi-preferred.")
+	}
+	return nil
+}
+
+// Register answers RegisterImage: an image of snapshots. Where EC2 takes i386 and paravirtual for what is left out, which
+// nothing here could run, this takes x86_64 and hvm.
+func (s *Service) Register(ctx context.Context, in *ec2wire.RegisterImageRequest) (*ec2wire.RegisterImageResult, error) {
+	if err := checkName(shape.Get(in.Name)); err != nil {
+		return nil, err
+	}
+	if err := refused(in); err != nil {
+		return nil, err
+	}
+	tags, err := shape.TagsOf(in.TagSpecifications, "image")
+	if err != nil {
+		return nil, err
+	}
+	mappings, err := instances.Mappings(in.BlockDeviceMappings)
+	if err != nil {
+		return nil, err
+	}
+	scope := state.Of(ctx)
+	root := shape.Get(in.RootDeviceName)
+	if root == "" {
+		root = "/dev/sda1"
+	}
+	at := slices.IndexFunc(mappings, func(m slipway.Mapping) bool { return m.Device == root })
+	if at < 0 || mappings[at].Snapshot == "" {
+		return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "The root device %s must be mapped to a snapshot.", root)
+	}
+	mode := shape.Get(in.BootMode)
+	im := &slipway.Image{
+		ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name, Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name,
+		State: "available", Architecture: "x86_64", RootDevice: root, BootMode: mode, IMDSSupport: shape.Get(in.ImdsSupport), ENA: shape.Get(in.EnaSupport),
+		SRIOV: shape.Get(in.SriovNetSupport), Virtualization: "hvm", Created: s.now(), Tags: tags,
+	}
+	err = s.db.Update(ctx, func(tx store.Tx) error {
+		im.Devices = nil
+		for _, m := range mappings {
+			if m.NoDevice {
+				continue
+			}
+			d, err := fresh(tx, scope, m, m.Device == root)
+			if err != nil {
+				return err
+			}
+			im.Devices = append(im.Devices, d)
+			if m.Device == root {
+				im.Boot = boot(state.FindSnapshot(tx, scope.Region, string(m.Snapshot)), mode)
+			}
+		}
+		return put(tx, im)
+	})
+	return &ec2wire.RegisterImageResult{ImageId: shape.Text(im.ID)}, err
+}
+
+// boot is how an image of a snapshot comes up: with the kernel that its instance was given, if its disk has no loader of its
+// own, else by the firmware asked for.
+func boot(n *slipway.Snapshot, mode string) slipway.Boot {
+	b := n.Boot
+	if b.Kernel == "" && mode != "" {
+		b.UEFI = mode != "legacy-bios"
+	}
+	return b
+}
+
+// Import refuses ImportImage: its files are on S3, which is not here.
+func (s *Service) Import(context.Context, *ec2wire.ImportImageRequest) (*ec2wire.ImportImageResult, error) {
+	return nil, noImport("ImportImage")
+}
+
+// ImportSnapshot refuses as Import does.
+func (s *Service) ImportSnapshot(context.Context, *ec2wire.ImportSnapshotRequest) (*ec2wire.ImportSnapshotResult, error) {
+	return nil, noImport("ImportSnapshot")
+}
+
+func noImport(action string) error {
+	return slipway.Errorf(slipway.UnsupportedOperation, "The action %s is not supported: it reads disk images from S3, and there is none here. The operator brings a qcow2 or raw file in with `slipway image import`.", action)
+}
+
+func noTask(ids []string) error {
+	for _, id := range ids {
+		return slipway.Errorf(slipway.InvalidConversionTaskID, "The import task '%s' does not exist", id)
+	}
+	return nil
+}
+
+// ImportTasks answers DescribeImportImageTasks: there are none.
+func (s *Service) ImportTasks(_ context.Context, in *ec2wire.DescribeImportImageTasksRequest) (*ec2wire.DescribeImportImageTasksResult, error) {
+	return &ec2wire.DescribeImportImageTasksResult{ImportImageTasks: []ec2wire.ImportImageTask{}}, noTask(in.ImportTaskIds)
+}
+
+// ImportSnapshotTasks answers DescribeImportSnapshotTasks: there are none.
+func (s *Service) ImportSnapshotTasks(_ context.Context, in *ec2wire.DescribeImportSnapshotTasksRequest) (*ec2wire.DescribeImportSnapshotTasksResult, error) {
+	return &ec2wire.DescribeImportSnapshotTasksResult{ImportSnapshotTasks: []ec2wire.ImportSnapshotTask{}}, noTask(in.ImportTaskIds)
+}
+
+// CancelImport answers CancelImportTask: there is nothing to cancel.
+func (s *Service) CancelImport(_ context.Context, in *ec2wire.CancelImportTaskRequest) (*ec2wire.CancelImportTaskResult, error) {
+	if shape.Get(in.ImportTaskId) == "" {
+		return nil, slipway.Missing("ImportTaskId")
+	}
+	return nil, noTask([]string{*in.ImportTaskId})
+}

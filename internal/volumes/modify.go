@@ -1,0 +1,146 @@
+package volumes
+
+import (
+	"context"
+	"strconv"
+
+	"slipway"
+	"slipway/internal/describe"
+	"slipway/internal/ec2query"
+	"slipway/internal/ec2wire"
+	"slipway/internal/shape"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// Modify answers ModifyVolume. EC2 takes four changes of a volume in 24 hours; here there is no such bound.
+func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyVolumeRequest) (*ec2wire.ModifyVolumeResult, error) {
+	id, err := named(in.VolumeId)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case shape.Get(in.MultiAttachEnabled):
+		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter MultiAttachEnabled is not supported: a volume here is a file that one machine has open.")
+	case shape.Get(in.Size) == 0 && shape.Get(in.VolumeType) == "" && shape.Get(in.Iops) == 0 && shape.Get(in.Throughput) == 0:
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "No attributes to modify were given: Size, VolumeType, Iops or Throughput.")
+	}
+	var out ec2wire.VolumeModification
+	err = s.edit(ctx, id, func(tx store.Tx, v *slipway.Volume) error {
+		switch {
+		case v.State != "available" && v.State != "in-use":
+			return slipway.Errorf(slipway.IncorrectState, "Volume '%s' is in the '%s' state.", v.ID, v.State)
+		case v.Modification != nil && v.Modification.State == "modifying":
+			return slipway.Errorf(slipway.IncorrectModificationState, "Volume '%s' is already being modified.", v.ID)
+		}
+		root, err := boots(tx, v)
+		if err != nil {
+			return err
+		}
+		to, err := modified(v, in, root)
+		if err != nil {
+			return err
+		}
+		if err := Quota(tx, state.Of(ctx), 0, to.SizeGiB-v.SizeGiB); err != nil {
+			return err
+		}
+		v.Modification = &slipway.Modification{
+			State: "modifying", Start: s.now(), OriginalSize: v.SizeGiB, TargetSize: to.SizeGiB, OriginalType: v.Type, TargetType: to.Type,
+			OriginalIOPS: v.IOPS, TargetIOPS: to.IOPS, OriginalThroughput: v.Throughput, TargetThroughput: to.Throughput,
+		}
+		v.SizeGiB, v.Type, v.IOPS, v.Throughput = to.SizeGiB, to.Type, to.IOPS, to.Throughput
+		out = wireModification(nil, v)
+		return nil
+	})
+	return &ec2wire.ModifyVolumeResult{VolumeModification: &out}, err
+}
+
+// boots says whether an instance boots from the volume.
+func boots(tx store.Tx, v *slipway.Volume) (bool, error) {
+	if v.Attachment == nil {
+		return false, nil
+	}
+	i, err := state.Instances.Get(tx, state.Scope{Account: v.Account, Region: v.Region}, string(v.Attachment.Instance))
+	return err == nil && v.Attachment.Device == i.RootDevice, err
+}
+
+// modified is the volume as asked for: members left out keep their value while the type stays, and begin with the new type's.
+func modified(v *slipway.Volume, in *ec2wire.ModifyVolumeRequest, root bool) (Spec, error) {
+	to := Spec{Type: v.Type, SizeGiB: v.SizeGiB, Boot: root, IOPS: shape.Get(in.Iops), Throughput: shape.Get(in.Throughput)}
+	if size := shape.Get(in.Size); size != 0 {
+		if size < v.SizeGiB {
+			return to, slipway.Errorf(slipway.InvalidParameterValue, "New size cannot be smaller than existing size")
+		}
+		to.SizeGiB = size
+	}
+	if t := shape.Get(in.VolumeType); t != "" && t != v.Type {
+		to.Type = t
+		if to.IOPS == 0 && kinds[t].needsIOPS {
+			to.IOPS = 3000
+		}
+		return Complete(to)
+	}
+	k := kinds[v.Type]
+	if to.IOPS == 0 && k.maxIOPS > 0 {
+		to.IOPS = v.IOPS
+	}
+	if to.Throughput == 0 {
+		to.Throughput = v.Throughput
+	}
+	return Complete(to)
+}
+
+func modification(get func(*slipway.Modification) string) func(*slipway.Volume) []string {
+	return func(v *slipway.Volume) []string { return shape.One(get(v.Modification)) }
+}
+
+func number(get func(*slipway.Modification) int32) func(*slipway.Volume) []string {
+	return modification(func(m *slipway.Modification) string { return strconv.Itoa(int(get(m))) })
+}
+
+var modificationKind = describe.Kind[slipway.Volume, ec2wire.VolumeModification]{
+	Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID), Wire: wireModification,
+	See: func(_ state.Scope, v *slipway.Volume, _ bool) bool { return v.Modification != nil },
+	Fields: describe.Fixed(slipway.Fields[*slipway.Volume]{
+		"volume-id":                     func(v *slipway.Volume) []string { return shape.One(v.ID) },
+		"modification-state":            modification(func(m *slipway.Modification) string { return m.State }),
+		"original-iops":                 number(func(m *slipway.Modification) int32 { return m.OriginalIOPS }),
+		"original-multi-attach-enabled": func(*slipway.Volume) []string { return shape.Yes(false) },
+		"original-size":                 number(func(m *slipway.Modification) int32 { return m.OriginalSize }),
+		"original-throughput":           number(func(m *slipway.Modification) int32 { return m.OriginalThroughput }),
+		"original-volume-type":          modification(func(m *slipway.Modification) string { return m.OriginalType }),
+		"start-time":                    modification(func(m *slipway.Modification) string { return m.Start.UTC().Format(ec2query.TimeForm) }),
+		"target-iops":                   number(func(m *slipway.Modification) int32 { return m.TargetIOPS }),
+		"target-multi-attach-enabled":   func(*slipway.Volume) []string { return shape.Yes(false) },
+		"target-size":                   number(func(m *slipway.Modification) int32 { return m.TargetSize }),
+		"target-throughput":             number(func(m *slipway.Modification) int32 { return m.TargetThroughput }),
+		"target-volume-type":            modification(func(m *slipway.Modification) string { return m.TargetType }),
+	}),
+}
+
+func wireModification(_ store.Reader, v *slipway.Volume) ec2wire.VolumeModification {
+	m := v.Modification
+	w := ec2wire.VolumeModification{
+		VolumeId: shape.Text(v.ID), ModificationState: &m.State, Progress: shape.Of(int32(0)), StartTime: &m.Start, EndTime: shape.Time(m.End),
+		TargetSize: &m.TargetSize, TargetIops: shape.Some(m.TargetIOPS), TargetVolumeType: &m.TargetType, TargetThroughput: shape.Some(m.TargetThroughput), TargetMultiAttachEnabled: shape.Of(false),
+		OriginalSize: &m.OriginalSize, OriginalIops: shape.Some(m.OriginalIOPS), OriginalVolumeType: &m.OriginalType, OriginalThroughput: shape.Some(m.OriginalThroughput), OriginalMultiAttachEnabled: shape.Of(false),
+	}
+	if m.State == "completed" {
+		w.Progress = shape.Of(int32(100))
+	}
+	return w
+}
+
+// Modifications answers DescribeVolumesModifications. A volume that was never modified has a refusal of its own, which clients
+// read as "nothing is in progress".
+func (s *Service) Modifications(ctx context.Context, in *ec2wire.DescribeVolumesModificationsRequest) (*ec2wire.DescribeVolumesModificationsResult, error) {
+	page, next, err := modificationKind.List(ctx, s.db, describe.Query{IDs: in.VolumeIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	if slipway.CodeOf(err) == slipway.InvalidVolumeNotFound {
+		for _, id := range in.VolumeIds {
+			if v := state.Volumes.See(s.db.Local(), state.Of(ctx), id); v != nil && v.Modification == nil {
+				err = slipway.Errorf(slipway.InvalidVolumeModificationNotFound, "Modification for volume '%s' does not exist.", id)
+			}
+		}
+	}
+	return &ec2wire.DescribeVolumesModificationsResult{VolumesModifications: page, NextToken: next}, err
+}
