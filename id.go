@@ -75,14 +75,6 @@ func ParseInstanceID(s string) (InstanceID, error) {
 // NewReservationID issues a fresh id.
 func NewReservationID() ReservationID { return ReservationID(NewID("r")) }
 
-// ParseReservationID is the one place that answers InvalidReservationIDMalformed.
-func ParseReservationID(s string) (ReservationID, error) {
-	if !WellFormed("r", s) {
-		return "", Errorf(InvalidReservationIDMalformed, "Invalid id: %q", s)
-	}
-	return ReservationID(s), nil
-}
-
 // NewImageID issues a fresh id.
 func NewImageID() ImageID { return ImageID(NewID("ami")) }
 

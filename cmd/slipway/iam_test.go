@@ -362,3 +362,50 @@ func TestParametersNameImages(t *testing.T) {
 		t.Errorf("an action that is not here: %s", a.body)
 	}
 }
+
+// TestIAMIsNoLadder: a right over oneself or over something is no right over more.
+func TestIAMIsNoLadder(t *testing.T) {
+	w := newWire(t)
+	w.user("admin", document(`{"Effect":"Allow","Action":"*","Resource":"*"}`))
+	w.well(w.root(), "iam", "CreateRole", "RoleName", "boss", "AssumeRolePolicyDocument", ec2Trust)
+	w.well(w.root(), "iam", "CreateInstanceProfile", "InstanceProfileName", "p")
+	self := w.user("self", document(`{"Effect":"Allow","Action":["iam:*AccessKey*","iam:GetUser"],"Resource":"arn:aws:iam::*:user/${aws:username}"}`))
+	almost := w.user("almost", document(`{"Effect":"Allow","Action":"iam:*","Resource":"*"}`, `{"Effect":"Deny","Action":"iam:*","Resource":["arn:aws:iam::*:user/admin","arn:aws:iam::*:role/boss"]}`))
+
+	second := w.well(self, "iam", "CreateAccessKey").body
+	if first(second, "UserName") != "self" {
+		t.Fatalf("a key made without a name is of %s", second)
+	}
+	if a := w.by(keysIn(second), "sts", "GetCallerIdentity"); !strings.HasSuffix(first(a.body, "Arn"), ":user/self") {
+		t.Errorf("the new key speaks for %s", a.body)
+	}
+	if a := w.well(self, "iam", "ListAccessKeys"); strings.Count(a.body, "<UserName>self</UserName>") != 2 {
+		t.Errorf("one's own keys are %s", a.body)
+	}
+	if a := w.well(self, "iam", "GetUser"); first(a.body, "UserName") != "self" {
+		t.Errorf("one's own user is %s", a.body)
+	}
+	w.well(self, "iam", "DeleteAccessKey", "AccessKeyId", keysIn(second).AccessKeyID)
+	w.well(self, "sts", "GetSessionToken")
+	w.well(self, "iam", "CreateAccessKey") // the session's is none of the two
+	for _, tt := range []struct {
+		name   string
+		who    aws.Credentials
+		action string
+	}{
+		{"a key of somebody else", self, "CreateAccessKey UserName admin"},
+		{"the root's key", self, "DeleteAccessKey UserName admin AccessKeyId " + w.keys.AccessKeyID},
+		{"a policy for oneself", self, "PutUserPolicy UserName self PolicyName p PolicyDocument {}"},
+		{"what an explicit deny holds back", almost, "CreateAccessKey UserName admin"},
+		{"handing on a role", almost, "AddRoleToInstanceProfile InstanceProfileName p RoleName boss"},
+	} {
+		f := strings.Fields(tt.action)
+		if a := w.by(tt.who, "iam", f[0], f[1:]...); a.code != "AccessDenied" || a.status != 403 {
+			t.Errorf("%s: %d %s %s", tt.name, a.status, a.code, a.message)
+		}
+	}
+	if a := w.by(self, "iam", "DeleteAccessKey", "AccessKeyId", w.keys.AccessKeyID); a.code != "NoSuchEntity" {
+		t.Errorf("the root's key as if it were one's own: %s %s", a.code, a.message)
+	}
+	w.well(almost, "iam", "CreateUser", "UserName", "new")
+}

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"slipway"
+	"slipway/internal/ec2query"
+	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -229,5 +234,81 @@ func TestTheWindowOfTerminated(t *testing.T) {
 	age(48 * time.Hour)
 	if a := w.call("RunInstances", again...); a.status != 200 {
 		t.Errorf("its token two days after: %s", a.code)
+	}
+}
+
+// TestTheRestOfTheCodes provokes what takes a state that no client can bring about quickly, or that no other test needs.
+func TestTheRestOfTheCodes(t *testing.T) {
+	w := newWire(t)
+	scope := state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}
+	change := func(f func(tx store.Tx) error) {
+		t.Helper()
+		if err := w.dev.db.Update(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	volume := w.must("volumeId", "CreateVolume", "AvailabilityZone", "us-east-1a", "Size", "1")
+	w.awaitVolume(volume, "available")
+	change(func(tx store.Tx) error {
+		for i := range 5000 {
+			if err := state.KeyPairs.Put(tx, &slipway.KeyPair{Account: scope.Account, Region: scope.Region, Name: fmt.Sprint("key", i), ID: slipway.KeyPairID(slipway.NewID("key"))}); err != nil {
+				return err
+			}
+		}
+		return state.Volumes.Edit(tx, scope, volume, func(v *slipway.Volume) error {
+			v.Host = "elsewhere" // and busy there
+			v.Modification = &slipway.Modification{State: "modifying", Start: time.Now(), OriginalSize: 1, OriginalType: v.Type}
+			return nil
+		})
+	})
+	w.edit("quota", "addresses=1")
+	w.must("allocationId", "AllocateAddress")
+	list := w.must("prefixListId", "CreateManagedPrefixList", "PrefixListName", "l", "MaxEntries", "1", "AddressFamily", "IPv4")
+	w.refuses(t, []refusal{
+		{"a volume that is being modified", "IncorrectModificationState", volume, "ModifyVolume", []string{"VolumeId", volume, "Size", "2"}},
+		{"an address beyond the quota", "AddressLimitExceeded", "addresses", "AllocateAddress", nil},
+		{"the key pair after the five thousandth", "KeyPairLimitExceeded", "5000", "CreateKeyPair", []string{"KeyName", "one-more"}},
+		{"a version that a prefix list has not", "PrefixListVersionNotFound", "version", "GetManagedPrefixListEntries", []string{"PrefixListId", list, "TargetVersion", "9"}},
+		{"a VPC on hardware of its own", "UnsupportedTenancy", "dedicated", "CreateVpc", []string{"CidrBlock", "10.9.0.0/16", "InstanceTenancy", "dedicated"}},
+		{"no attachment's id", "InvalidNetworkInterfaceAttachmentId.Malformed", "eni-1", "DetachNetworkInterface", []string{"AttachmentId", "eni-1"}},
+		{"a permission that nobody gave", "InvalidPermissionID.NotFound", "eni-perm-1", "DescribeNetworkInterfacePermissions", []string{"NetworkInterfacePermissionId.1", "eni-perm-1"}},
+		{"an association of a subnet's range", "InvalidSubnetCidrBlockAssociationID.NotFound", "subnet-cidr-assoc-1", "DisassociateSubnetCidrBlock", []string{"AssociationId", "subnet-cidr-assoc-1"}},
+		{"an unknown flow log", "InvalidFlowLogId.NotFound", "fl-1", "DescribeFlowLogs", []string{"FlowLogId.1", "fl-1"}},
+		{"an unknown VPN gateway", "InvalidVpnGatewayID.NotFound", "vgw-1", "DescribeVpnGateways", []string{"VpnGatewayId.1", "vgw-1"}},
+		{"an unknown transit gateway", "InvalidTransitGatewayID.NotFound", "tgw-1", "DescribeTransitGateways", []string{"TransitGatewayIds.1", "tgw-1"}},
+		{"an endpoint of a service that is none", "InvalidServiceName", "none", "DescribeVpcEndpointServices", []string{"ServiceName.1", "none"}},
+	})
+	change(func(tx store.Tx) error {
+		var moved []*slipway.Host
+		for h := range state.Hosts.All(tx, state.Global) {
+			moved = append(moved, h)
+		}
+		for _, h := range moved {
+			if err := state.Hosts.Edit(tx, state.Global, string(h.ID), func(h *slipway.Host) error { h.Zones = []string{"c"}; return nil }); err != nil {
+				return err
+			}
+		}
+		return state.Regions.Edit(tx, scope, "-", func(r *slipway.Region) error { r.DefaultVPC = ""; return nil })
+	})
+	w.refuses(t, []refusal{
+		{"a zone that no host serves", "InsufficientVolumeCapacity", "us-east-1a", "CreateVolume", []string{"AvailabilityZone", "us-east-1a", "Size", "1"}},
+		{"a default subnet without default VPC", "DefaultVpcDoesNotExist", "default VPC", "CreateDefaultSubnet", []string{"AvailabilityZone", "us-east-1a"}},
+	})
+}
+
+// TestAnInternalErrorKeepsItsCause: the caller learns that it was not their fault, and nothing of ours.
+func TestAnInternalErrorKeepsItsCause(t *testing.T) {
+	w := newWire(t)
+	front := w.dev.front(w.all)
+	front.Actions["DescribeVpcs"] = func(context.Context, *ec2query.Reader) (ec2query.Encoder, error) {
+		return nil, errors.New("the secret file is gone")
+	}
+	s := httptest.NewServer(server.New(front))
+	defer s.Close()
+	broken := *w
+	broken.url = s.URL
+	a := broken.call("DescribeVpcs")
+	if a.code != "InternalError" || a.status != 500 || strings.Contains(a.body, "secret") {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }

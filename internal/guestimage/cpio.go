@@ -18,7 +18,6 @@ type archive struct {
 const (
 	modeDir    = 0o040000
 	modeFile   = 0o100000
-	modeLink   = 0o120000
 	modeDevice = 0o020000
 )
 
@@ -45,7 +44,6 @@ func (a *archive) padded(b []byte) {
 }
 
 func (a *archive) dir(name string)                      { a.entry(name, modeDir|0o755, 0, 0, nil) }
-func (a *archive) link(name, target string)             { a.entry(name, modeLink|0o777, 0, 0, []byte(target)) }
 func (a *archive) file(name string, mode int, b []byte) { a.entry(name, modeFile|mode, 0, 0, b) }
 func (a *archive) device(name string, major, minor int) {
 	a.entry(name, modeDevice|0o600, major, minor, nil)

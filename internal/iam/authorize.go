@@ -52,6 +52,55 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 	return nil
 }
 
+// AuthorizeOwn is Authorize for IAM's own actions: each concerns the user, role, profile or policy that it names, and who puts a role into a
+// profile hands it on.
+func (s *Service) AuthorizeOwn(ctx context.Context, form url.Values) error {
+	call, r := slipway.CallFrom(ctx), s.db.Local()
+	arn := s.named(r, call, form)
+	if err := s.AuthorizeOther(ctx, "iam:"+call.Action, arn); err != nil || call.Action != "AddRoleToInstanceProfile" {
+		return err
+	}
+	passed := slipway.IAMARN(call.Account, "role", "/", form.Get("RoleName"))
+	if role := state.Roles.See(r, state.IAM(call.Account), form.Get("RoleName")); role != nil {
+		passed = role.ARN()
+	}
+	return s.AuthorizeOther(ctx, "iam:PassRole", passed)
+}
+
+// named is the ARN of what an action of IAM concerns; what is not there yet will have the path that the form gives it.
+func (s *Service) named(r store.Reader, call slipway.Call, form url.Values) string {
+	scope, path := state.IAM(call.Account), cmp.Or(form.Get("Path"), "/")
+	switch {
+	case form.Get("InstanceProfileName") != "":
+		if p := state.InstanceProfiles.See(r, scope, form.Get("InstanceProfileName")); p != nil {
+			return p.ARN()
+		}
+		return slipway.IAMARN(call.Account, "instance-profile", path, form.Get("InstanceProfileName"))
+	case form.Get("RoleName") != "":
+		if role := state.Roles.See(r, scope, form.Get("RoleName")); role != nil {
+			return role.ARN()
+		}
+		return slipway.IAMARN(call.Account, "role", path, form.Get("RoleName"))
+	case form.Get("UserName") != "" || ofUsers[call.Action]:
+		name := form.Get("UserName")
+		if own := state.AccessKeys.See(r, state.Global, call.AccessKey); name == "" && own != nil {
+			name = own.User
+		}
+		if u := state.Users.See(r, scope, name); u != nil {
+			return u.ARN()
+		}
+		return slipway.IAMARN(call.Account, "user", path, name)
+	case form.Get("PolicyArn") != "":
+		return form.Get("PolicyArn")
+	case form.Get("PolicyName") != "":
+		return slipway.IAMARN(call.Account, "policy", path, form.Get("PolicyName"))
+	}
+	return "*"
+}
+
+// ofUsers are the actions that mean their caller when they name no user.
+var ofUsers = map[string]bool{"GetUser": true, "CreateAccessKey": true, "ListAccessKeys": true, "UpdateAccessKey": true, "DeleteAccessKey": true}
+
 // AuthorizeOther is Authorize for the services whose actions are not about EC2's resources.
 func (s *Service) AuthorizeOther(ctx context.Context, action, resource string) error {
 	call := slipway.CallFrom(ctx)

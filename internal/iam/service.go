@@ -79,9 +79,9 @@ func members(name string, items []xml) xml {
 
 // request is an action's form with the parameters that it may have.
 type request struct {
-	form    *ec2query.Reader
-	account string
-	err     error
+	form         *ec2query.Reader
+	account, key string // of the caller
+	err          error
 }
 
 func (r *request) get(name string) string {
@@ -150,7 +150,8 @@ func (r *request) tags() slipway.Tags {
 // act makes a handler of an action that reads its parameters and then works in a transaction.
 func (s *Service) act(read func(*request) func(store.Tx) (xml, error)) server.Handler {
 	return func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
-		r := &request{form: form, account: slipway.CallFrom(ctx).Account}
+		call := slipway.CallFrom(ctx)
+		r := &request{form: form, account: call.Account, key: call.AccessKey}
 		work := read(r)
 		for _, paging := range []string{"Marker", "MaxItems", "PathPrefix"} {
 			form.String(paging) // every list here is one page

@@ -32,15 +32,23 @@ func keyXML(k *slipway.AccessKey, secret bool) xml {
 	return all(append(parts, moment("CreateDate", k.Created))...)
 }
 
-// caller is the user whose key signed the call, for actions that may leave the user's name out.
-func caller(tx store.Tx, r *request, name string, key string) string {
-	if name != "" {
-		return name
-	}
-	if k := state.AccessKeys.See(tx, state.Global, key); k != nil {
+// user is who an action is about: whom it names, or else whose key signed it; "" is the account's root.
+func (r *request) user(tx store.Tx, named string) string {
+	if k := state.AccessKeys.See(tx, state.Global, r.key); named == "" && k != nil {
 		return k.User
 	}
-	return ""
+	return named
+}
+
+// keysOf are the lasting keys of a user, or of the account's root.
+func keysOf(tx store.Tx, account, user string) []*slipway.AccessKey {
+	var out []*slipway.AccessKey
+	for k := range state.AccessKeys.By(tx, state.Global, "user/"+account+"/"+user) {
+		if k.Token == "" {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 func (s *Service) users(m map[string]server.Handler) {
@@ -54,8 +62,9 @@ func (s *Service) users(m map[string]server.Handler) {
 		}
 	})
 	m["GetUser"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		name := r.get("UserName")
+		named := r.get("UserName")
 		return func(tx store.Tx) (xml, error) {
+			name := r.user(tx, named)
 			if name == "" { // the account's root, as much of it as clients ask for
 				return all(text("UserId", r.account), text("Arn", "arn:aws:iam::"+r.account+":root")).in("User"), nil
 			}
@@ -85,7 +94,7 @@ func (s *Service) users(m map[string]server.Handler) {
 			case len(u.Policies.Inline)+len(u.Policies.Attached) > 0:
 				return nil, conflict("Cannot delete entity, must delete policies first.")
 			}
-			for range state.AccessKeys.By(tx, state.Global, "user/"+r.account+"/"+name) {
+			if len(keysOf(tx, r.account, name)) > 0 {
 				return nil, conflict("Cannot delete entity, must delete access keys first.")
 			}
 			state.Users.Delete(tx, state.IAM(r.account), name)
@@ -93,18 +102,15 @@ func (s *Service) users(m map[string]server.Handler) {
 		}
 	})
 	m["CreateAccessKey"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		k := accounts.NewKey(r.account, s.now())
-		k.User = r.get("UserName")
+		named := r.get("UserName")
 		return func(tx store.Tx) (xml, error) {
-			n := 0
-			for range state.AccessKeys.By(tx, state.Global, "user/"+r.account+"/"+k.User) {
-				n++
-			}
+			k := accounts.NewKey(r.account, s.now())
+			k.User = r.user(tx, named)
 			if k.User != "" {
 				if _, err := state.Users.Must(tx, state.IAM(r.account), k.User); err != nil {
 					return nil, err
 				}
-				if n >= 2 {
+				if len(keysOf(tx, r.account, k.User)) >= 2 {
 					return nil, slipway.Errorf(slipway.LimitExceeded, "Cannot exceed quota for AccessKeysPerUser: 2")
 				}
 			}
@@ -115,17 +121,15 @@ func (s *Service) users(m map[string]server.Handler) {
 		name := r.get("UserName")
 		return func(tx store.Tx) (xml, error) {
 			var items []xml
-			for k := range state.AccessKeys.By(tx, state.Global, "user/"+r.account+"/"+name) {
-				if k.Role == "" {
-					items = append(items, keyXML(k, false))
-				}
+			for _, k := range keysOf(tx, r.account, r.user(tx, name)) {
+				items = append(items, keyXML(k, false))
 			}
 			return members("AccessKeyMetadata", items), nil
 		}
 	})
 	own := func(tx store.Tx, r *request, user, id string) (*slipway.AccessKey, error) {
 		k, err := state.AccessKeys.Get(tx, state.Global, id)
-		if err != nil || k.Account != r.account || k.User != user || k.Role != "" {
+		if err != nil || k.Account != r.account || k.User != r.user(tx, user) || k.Token != "" {
 			return nil, slipway.Errorf(slipway.NoSuchEntity, "The Access Key with id %s cannot be found.", id)
 		}
 		return k, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"slipway"
 	"slipway/internal/ec2query"
@@ -15,8 +16,8 @@ type Members struct {
 	Namespace string
 	Actions   map[string]Handler
 	Log       *slog.Logger
-	// Authorize says whether the caller may take the action.
-	Authorize func(ctx context.Context, action string) error
+	// Authorize says whether the caller may take the action with the form's parameters.
+	Authorize func(ctx context.Context, form url.Values) error
 }
 
 // Serve answers a verified request.
@@ -49,7 +50,7 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 	if !ok {
 		return nil, slipway.Errorf(slipway.InvalidAction, "Could not find operation %s for version %s", call.Action, form.Get("Version"))
 	}
-	if err := m.Authorize(*ctx, call.Action); err != nil {
+	if err := m.Authorize(*ctx, form); err != nil {
 		return nil, err
 	}
 	reader, err := ec2query.NewMemberReader(form)
