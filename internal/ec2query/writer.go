@@ -109,8 +109,22 @@ func (w *Writer) Blob(name string, v []byte) {
 	}
 }
 
+// ordinary is a text that stands for itself, as nearly all do: ids, addresses, words.
+func ordinary(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '&' || c == '<' || c == '>' || c == '"' || c == '\'' {
+			return false
+		}
+	}
+	return true
+}
+
 // escape leaves out what XML 1.0 cannot hold.
 func (w *Writer) escape(s string) {
+	if ordinary(s) {
+		w.buf = append(w.buf, s...)
+		return
+	}
 	plain := 0
 	for i, r := range s {
 		var with string

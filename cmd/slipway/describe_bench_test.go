@@ -1,0 +1,76 @@
+package main
+
+import (
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"slipway"
+	"slipway/internal/state"
+	"slipway/internal/store"
+)
+
+// crowd is an account with n instances; ten of them are stopped, in a group of their own, with a tag.
+func crowd(w *wire, n int) (ids []string) {
+	w.t.Helper()
+	id := w.launch("t3.micro")
+	w.await(id, "running")
+	scope := state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}
+	like := state.Instances.See(w.dev.db.Local(), scope, id)
+	for len(ids) < n {
+		err := w.dev.db.Update(w.t.Context(), func(tx store.Tx) error {
+			for range min(1000, n-len(ids)) {
+				in := *like
+				in.ID, in.Reservation, in.Host, in.State = slipway.NewInstanceID(), slipway.NewReservationID(), "elsewhere", slipway.Running
+				if len(ids) < 10 {
+					in.State, in.Tags, in.VPC = slipway.Stopped, slipway.Tags{"few": "yes"}, "vpc-0000000000000few0"
+				}
+				if err := state.Instances.Put(tx, &in); err != nil {
+					return err
+				}
+				ids = append(ids, string(in.ID))
+			}
+			return nil
+		})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return ids
+}
+
+// BenchmarkDescribeInstances100000 measures whole calls, signature and socket included, in an account of 100,000 instances.
+func BenchmarkDescribeInstances100000(b *testing.B) {
+	w := newWire(b)
+	ids := crowd(w, 100_000)
+	for _, bb := range []struct {
+		name string
+		form url.Values
+		want string
+	}{
+		{"one by id", url.Values{"InstanceId.1": {ids[50_000]}}, ids[50_000]},
+		{"a page of 1000", url.Values{"MaxResults": {"1000"}}, "nextToken"},
+		{"ten by state", url.Values{"Filter.1.Name": {"instance-state-name"}, "Filter.1.Value.1": {"stopped"}}, ids[3]},
+		{"ten by VPC", url.Values{"Filter.1.Name": {"vpc-id"}, "Filter.1.Value.1": {"vpc-0000000000000few0"}}, ids[3]},
+		{"ten by tag", url.Values{"Filter.1.Name": {"tag:few"}, "Filter.1.Value.1": {"yes"}}, ids[3]},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			var params []string
+			for k := range bb.form {
+				params = append(params, k, bb.form.Get(k))
+			}
+			var took []time.Duration
+			for b.Loop() {
+				began := time.Now()
+				got := w.must(map[bool]string{true: "nextToken", false: "instanceId"}[bb.want == "nextToken"], "DescribeInstances", params...)
+				took = append(took, time.Since(began))
+				if got == "" {
+					b.Fatal("nothing was found")
+				}
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+		})
+	}
+}
