@@ -46,6 +46,7 @@ func TestAWSCommandLine(t *testing.T) {
 		if query != "" {
 			args = append(args, "--query", query)
 		}
+		t.Logf("aws %s", parts[0])
 		cmd := exec.Command(awsCLI, args...)
 		cmd.Env = env
 		out, err := cmd.CombinedOutput()

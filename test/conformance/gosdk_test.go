@@ -106,7 +106,7 @@ func TestGoWaiters(t *testing.T) {
 	_, err = c.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{id}})
 	waited("StopInstances", err)
 	waited("InstanceStopped", ec2.NewInstanceStoppedWaiter(c, func(o *ec2.InstanceStoppedWaiterOptions) { o.MinDelay, o.MaxDelay = often, often }).Wait(ctx, instances, limit))
-	ami, err := c.CreateImage(ctx, &ec2.CreateImageInput{InstanceId: &id, Name: aws.String("go")})
+	ami, err := c.CreateImage(ctx, &ec2.CreateImageInput{InstanceId: &id, Name: aws.String("go-made")})
 	waited("CreateImage", err)
 	images := &ec2.DescribeImagesInput{ImageIds: []string{*ami.ImageId}}
 	waited("ImageExists", ec2.NewImageExistsWaiter(c).Wait(ctx, images, limit))

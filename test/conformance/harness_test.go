@@ -70,10 +70,9 @@ func serve(t *testing.T) *service {
 		}
 		os.RemoveAll(dir)
 	})
-	for lines := bufio.NewScanner(out); lines.Scan() && s.endpoint == ""; {
-		s.endpoint, _ = strings.CutPrefix(lines.Text(), "ready ")
-		if !strings.HasPrefix(s.endpoint, "http") {
-			s.endpoint = ""
+	for lines := bufio.NewScanner(out); s.endpoint == "" && lines.Scan(); {
+		if e, ready := strings.CutPrefix(lines.Text(), "ready "); ready {
+			s.endpoint = e
 		}
 	}
 	if s.endpoint == "" {

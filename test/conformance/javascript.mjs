@@ -57,7 +57,7 @@ const { SnapshotId } = await call("CreateSnapshot", { VolumeId });
 await until("SnapshotCompleted", { SnapshotIds: [SnapshotId] });
 await call("DeleteVolume", { VolumeId });
 await until("VolumeDeleted", { VolumeIds: [VolumeId] });
-const { ImageId } = await call("CreateImage", { InstanceId, Name: "js" });
+const { ImageId } = await call("CreateImage", { InstanceId, Name: "js-made" });
 await until("ImageExists", { ImageIds: [ImageId] });
 await until("ImageAvailable", { ImageIds: [ImageId] });
 
@@ -73,14 +73,15 @@ assert.equal(new Set(types).size, types.length);
 assert.deepEqual(types.sort(), (await call("DescribeInstanceTypes")).InstanceTypes.map((t) => t.InstanceType).sort());
 
 // Every other Describe that the client pages.
+const needed = { DescribeLaunchTemplateVersions: { Versions: ["$Latest"] }, DescribeStaleSecurityGroups: { VpcId } };
 const served = [], not = [];
 for (const name of Object.keys(ec2).filter((n) => n.startsWith("paginateDescribe")).sort()) {
   const action = name.slice("paginate".length);
   try {
-    await pages(action, {}, 10);
+    await pages(action, needed[action] ?? {}, 10);
     served.push(action);
   } catch (e) {
-    if (e.name !== "InvalidAction") throw new Error(action + ": " + e.name + ": " + e.message);
+    if (!/^The action \w+ exists in EC2 and is not implemented/.test(e.message)) throw new Error(action + ": " + e.name + ": " + e.message);
     not.push(action);
   }
 }
