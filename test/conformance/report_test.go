@@ -14,7 +14,7 @@ import (
 type row struct {
 	client, version, did, result string
 	calls                        int
-	called                       []string
+	called, refused              []string
 	took                         time.Duration
 }
 
@@ -30,7 +30,7 @@ func (s *service) record(client, version, did string) {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		report = append(report, row{client, version, did, result, s.calls, slices.Sorted(maps.Keys(s.called)), time.Since(began)})
+		report = append(report, row{client, version, did, result, s.calls, slices.Sorted(maps.Keys(s.called)), slices.Sorted(maps.Keys(s.refused)), time.Since(began)})
 	})
 }
 
@@ -47,6 +47,7 @@ func TestMain(m *testing.M) {
 }
 
 func document(rows []row, now time.Time) string {
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.client, b.client) })
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Clients that work unmodified\n\n"+
 		"Written by `make conformance` on %s: do not edit. Each client is as its package has it and is given an endpoint, a region and keys, no more.\n"+
@@ -58,6 +59,9 @@ func document(rows []row, now time.Time) string {
 	b.WriteString("\nCalls are those that reached slipway, a waiter's polls included.\n")
 	for _, r := range rows {
 		fmt.Fprintf(&b, "\n## %s\n\n%s.\n", r.client, strings.Join(r.called, ", "))
+		if len(r.refused) > 0 {
+			fmt.Fprintf(&b, "\nRefused, as slipway does not have them: %s.\n", strings.Join(r.refused, ", "))
+		}
 	}
 	return b.String()
 }
