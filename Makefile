@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/slipway
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run dev build test test-deps deps lint race generate schema fuzz bench check
+.PHONY: run dev build test test-deps deps lint race generate schema fuzz bench conformance check
 
 # Builds everything, launches one instance through the API, prints how to reach it, and keeps serving.
 run: deps build
@@ -60,5 +60,11 @@ fuzz:
 bench: deps build
 	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -v -count=1 -timeout 20m -run 'TestBench' ./test/e2e
 	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query ./internal/accounts ./cmd/slipway
+
+# Clients as their packages have them against real virtual machines: too slow for every day. Writes docs/conformance.md.
+conformance: deps test-deps build
+	@SUDO="$(SUDO)" scripts/deps conformance
+	$(SUDO) $(BIN) image build debian-12
+	$(SUDO) env "PATH=$$PATH" SLIPWAY_CONFORMANCE=../../docs/conformance.md $(GO) test -v -count=1 -timeout 40m ./test/conformance
 
 check: lint test
