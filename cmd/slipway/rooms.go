@@ -172,6 +172,8 @@ func (r *rooms) actions() map[string]server.Handler {
 		"GetInstanceMetadataDefaults":                 server.Action(in.MetadataDefaults),
 		"ModifyInstanceMetadataDefaults":              server.Action(in.ModifyMetadataDefaults),
 
+		"GetInstanceTypesFromInstanceRequirements": server.Action(r.types.FromRequirements),
+
 		"CreateSecurityGroup":                        server.Action(r.groups.Create),
 		"DeleteSecurityGroup":                        server.Action(r.groups.Delete),
 		"DescribeSecurityGroups":                     server.Action(r.groups.Describe),
