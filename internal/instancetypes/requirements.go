@@ -125,7 +125,9 @@ func requirements(q *ec2wire.InstanceRequirementsRequest) (func(*slipway.Instanc
 		rule(func(t *slipway.InstanceType) bool { return slices.Contains(q.CpuManufacturers, makers[t.Manufacturer]) })
 	}
 	if len(q.InstanceGenerations) == 1 {
-		rule(func(t *slipway.InstanceType) bool { return t.CurrentGeneration == (q.InstanceGenerations[0] == "current") })
+		rule(func(t *slipway.InstanceType) bool {
+			return t.CurrentGeneration == (q.InstanceGenerations[0] == "current")
+		})
 	}
 	if shape.Get(q.RequireHibernateSupport) {
 		rule(func(t *slipway.InstanceType) bool { return t.Hibernation })
