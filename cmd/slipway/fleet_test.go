@@ -391,3 +391,29 @@ func TestFleetRefusals(t *testing.T) {
 	}
 	w.refuses(t, list)
 }
+
+// TestAFleetGivesNoRights: what a caller may not launch by itself, no fleet launches for them.
+func TestAFleetGivesNoRights(t *testing.T) {
+	w := newWire(t)
+	w.profiled("app", document(`{"Effect":"Allow","Action":"*","Resource":"*"}`))
+	plain := w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "plain", "LaunchTemplateData.ImageId", w.image())
+	profiled := w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "profiled", "LaunchTemplateData.ImageId", w.image(), "LaunchTemplateData.InstanceType", "t3.micro", "LaunchTemplateData.IamInstanceProfile.Name", "app")
+	micro := []string{"InstanceType", "t3.micro"}
+	for _, tt := range []struct{ name, policy, template, says string }{
+		{"who may all but pass roles", `{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`, plain, ""},
+		{"a role", `{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`, profiled, "iam:PassRole"},
+		{"fleets alone", `{"Effect":"Allow","Action":"ec2:CreateFleet","Resource":"*"}`, plain, "ec2:RunInstances"},
+		{"launches alone", `{"Effect":"Allow","Action":"ec2:RunInstances","Resource":"*"}`, plain, "ec2:CreateFleet"},
+	} {
+		who := w.user(strings.ReplaceAll(tt.name, " ", "-"), document(tt.policy))
+		for _, overrides := range [][][]string{{micro}, nil} {
+			if overrides == nil && tt.template == plain {
+				continue // it has no instance type
+			}
+			a := w.by(who, "ec2", "CreateFleet", fleetOf(tt.template, 1, overrides...)...)
+			if tt.says == "" && a.status != 200 || tt.says != "" && (a.code != "UnauthorizedOperation" || !strings.Contains(a.message, tt.says)) {
+				t.Errorf("%s: %d %s %s", tt.name, a.status, a.code, a.message)
+			}
+		}
+	}
+}

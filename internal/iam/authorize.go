@@ -46,6 +46,9 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 			return err
 		}
 	}
+	if call.Action == "CreateFleet" {
+		return s.authorizeLaunches(ctx, form)
+	}
 	if role := q.passedRole(); role != "" {
 		return who.may(call, "iam:PassRole", role, map[string][]string{"iam:passedtoservice": {"ec2.amazonaws.com"}})
 	}
