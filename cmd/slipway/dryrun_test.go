@@ -186,6 +186,7 @@ func TestDryRunOnEveryAction(t *testing.T) {
 	o := newWorld(w)
 	params := o.dryRuns()
 	maps.Copy(params, o.networkDryRuns(w))
+	maps.Copy(params, o.fleetDryRuns(w))
 	w.settled(o.running)
 	before := w.dev.db.Local().Revision()
 	for action := range w.all.actions() {

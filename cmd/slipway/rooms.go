@@ -11,6 +11,7 @@ import (
 	"slipway/internal/addresses"
 	"slipway/internal/capacityreservations"
 	"slipway/internal/dedicatedhosts"
+	"slipway/internal/fleets"
 	"slipway/internal/hypervisor"
 	"slipway/internal/iam"
 	"slipway/internal/images"
@@ -52,6 +53,7 @@ type rooms struct {
 	capacity  *capacityreservations.Service
 	dedicated *dedicatedhosts.Service
 	spot      *spot.Service
+	fleets    *fleets.Service
 	iam       *iam.Service
 	tags      *tags.Service
 	templates *launchtemplates.Service
@@ -95,6 +97,7 @@ func (d *devRun) rooms() *rooms {
 	}
 	r.capacity, r.dedicated = capacityreservations.New(d.db, r.instances, time.Now), dedicatedhosts.New(d.db, r.instances, time.Now)
 	r.spot, r.iam = spot.New(d.db, r.instances, time.Now), iam.New(d.db, time.Now)
+	r.fleets = fleets.New(d.db, r.instances, time.Now)
 	return r
 }
 
@@ -114,12 +117,12 @@ func (r *rooms) tick(ctx context.Context) {
 	}
 }
 
-// sweep removes what has outlived its time: instances terminated an hour ago, NAT gateways and peerings that have ended.
+// sweep removes what has outlived its time: instances terminated an hour ago, NAT gateways and peerings that have ended, fleets.
 func (r *rooms) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		for _, sweep := range []func(context.Context) error{r.instances.Sweep, r.nats.Sweep, r.peerings.Sweep} {
+		for _, sweep := range []func(context.Context) error{r.instances.Sweep, r.nats.Sweep, r.peerings.Sweep, r.fleets.Sweep} {
 			if err := sweep(ctx); err != nil && ctx.Err() == nil {
 				r.log.Warn("sweep", "error", err)
 			}
@@ -171,6 +174,12 @@ func (r *rooms) actions() map[string]server.Handler {
 		"DescribeInstanceImageMetadata":               server.Action(in.ImageMetadata),
 		"GetInstanceMetadataDefaults":                 server.Action(in.MetadataDefaults),
 		"ModifyInstanceMetadataDefaults":              server.Action(in.ModifyMetadataDefaults),
+
+		"GetInstanceTypesFromInstanceRequirements": server.Action(r.types.FromRequirements),
+		"CreateFleet":            server.Action(r.fleets.Create),
+		"DescribeFleets":         server.Action(r.fleets.Describe),
+		"DescribeFleetInstances": server.Action(r.fleets.Instances),
+		"DeleteFleets":           server.Action(r.fleets.Delete),
 
 		"CreateSecurityGroup":                        server.Action(r.groups.Create),
 		"DeleteSecurityGroup":                        server.Action(r.groups.Delete),

@@ -191,25 +191,25 @@ func (x *TerminateInstancesResult) EncodeXML(w *ec2query.Writer) {
 }
 
 type TotalLocalStorageGB struct {
-	Min *int32
-	Max *int32
+	Min *float64
+	Max *float64
 }
 
 // EncodeXML writes the members that are set.
 func (x *TotalLocalStorageGB) EncodeXML(w *ec2query.Writer) {
-	w.Int32("min", x.Min)
-	w.Int32("max", x.Max)
+	w.Float("min", x.Min)
+	w.Float("max", x.Max)
 }
 
 type TotalLocalStorageGBRequest struct {
-	Min *int32
-	Max *int32
+	Min *float64
+	Max *float64
 }
 
 // DecodeQuery reads the members from a form.
 func (x *TotalLocalStorageGBRequest) DecodeQuery(r *ec2query.Reader) {
-	x.Min = r.Int32("Min")
-	x.Max = r.Int32("Max")
+	x.Min = r.Float("Min")
+	x.Max = r.Float("Max")
 }
 
 type TransitGateway struct {

@@ -46,6 +46,9 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 			return err
 		}
 	}
+	if call.Action == "CreateFleet" {
+		return s.authorizeLaunches(ctx, form)
+	}
 	if role := q.passedRole(); role != "" {
 		return who.may(call, "iam:PassRole", role, map[string][]string{"iam:passedtoservice": {"ec2.amazonaws.com"}})
 	}
@@ -233,7 +236,7 @@ var made = map[string][]string{
 	"CopyImage": {"image"}, "CreateVpc": {"vpc"}, "CreateSubnet": {"subnet"}, "CreateSecurityGroup": {"security-group"}, "CreateKeyPair": {"key-pair"}, "ImportKeyPair": {"key-pair"},
 	"CreateLaunchTemplate": {"launch-template"}, "CreatePlacementGroup": {"placement-group"}, "CreateNetworkInterface": {"network-interface"}, "AllocateAddress": {"elastic-ip"},
 	"CreateInternetGateway": {"internet-gateway"}, "CreateRouteTable": {"route-table"}, "CreateNetworkAcl": {"network-acl"}, "CreateNatGateway": {"natgateway"},
-	"CreateCapacityReservation": {"capacity-reservation"}, "AllocateHosts": {"dedicated-host"}, "RequestSpotInstances": {"spot-instances-request"},
+	"CreateCapacityReservation": {"capacity-reservation"}, "AllocateHosts": {"dedicated-host"}, "RequestSpotInstances": {"spot-instances-request"}, "CreateFleet": {"fleet"},
 }
 
 // resources are what the call makes and what its form names; "*" when that is nothing, and for what only reads.

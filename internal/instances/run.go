@@ -19,16 +19,10 @@ import (
 
 // Run launches instances. All of it commits in one transaction: a launch is there wholly or not at all.
 func (s *Service) Run(ctx context.Context, in *ec2wire.RunInstancesRequest) (*ec2wire.Reservation, error) {
-	sent, zonal := hash(in), fixesZone(in)
-	template, origin, err := s.applyTemplate(ctx, in)
+	spec, err := s.Prepare(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	spec, err := launchSpec(in)
-	if err != nil {
-		return nil, err
-	}
-	spec.Template, spec.Origin, spec.Hash, spec.ZoneOfTemplate = template, origin, sent, template.ID != "" && !zonal
 	made, err := s.Launch(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -38,6 +32,21 @@ func (s *Service) Run(ctx context.Context, in *ec2wire.RunInstancesRequest) (*ec
 		return nil, err
 	}
 	return s.reservation(v, made, made[0].State == slipway.Pending), nil
+}
+
+// Prepare completes a request by its launch template and checks all that needs no other state; it uses the request up.
+func (s *Service) Prepare(ctx context.Context, in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
+	sent, zonal := hash(in), fixesZone(in)
+	template, origin, err := s.applyTemplate(ctx, in)
+	if err != nil {
+		return slipway.LaunchSpec{}, err
+	}
+	spec, err := launchSpec(in)
+	if err != nil {
+		return slipway.LaunchSpec{}, err
+	}
+	spec.Template, spec.Origin, spec.Hash, spec.ZoneOfTemplate = template, origin, sent, template.ID != "" && !zonal
+	return spec, nil
 }
 
 // Launch admits a launch: every check that needs the state, the choice of hosts, and the records, in one transaction.

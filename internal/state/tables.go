@@ -267,6 +267,10 @@ var (
 			return terms
 		},
 		absent: notFound(slipway.InvalidSpotInstanceRequestIDNotFound, "The spot instance request ID '%s' does not exist")}
+	Fleets = &Table[slipway.Fleet]{kind: "fleet",
+		key:    func(f *slipway.Fleet) (Scope, string) { return Scope{f.Account, f.Region}, string(f.ID) },
+		terms:  func(*slipway.Fleet) []string { return []string{"/all"} },
+		absent: notFound(slipway.InvalidFleetIDNotFound, "The fleet ID '%s' does not exist")}
 
 	Timelines = &Table[Timeline]{kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }, terms: func(t *Timeline) []string {
 		if t.Day == "" {
@@ -304,7 +308,7 @@ func commitments(in *slipway.Instance) []string {
 
 // all is every table, for Schema.
 var all = []described{Users, Roles, ManagedPolicies, InstanceProfiles, Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, KeyPairs, VPCs, Subnets, Interfaces,
-	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, EgressOnlyGateways, NATGateways, Peerings, PrefixLists, DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
+	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, EgressOnlyGateways, NATGateways, Peerings, PrefixLists, DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, Fleets, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
 
 // VersionKey is the id of a launch template's version: keys are in order of numbers.
 func VersionKey(t slipway.LaunchTemplateID, number int64) string {

@@ -40,6 +40,8 @@ var (
 		"PeakBandwidthInGbps", "Priority", "SustainedClockSpeedInGhz", "WeightedCapacity", "Amount"}
 	longs = []string{"SizeInMiB", "SizeInGB", "TotalSizeInGB", "VersionNumber", "DefaultVersionNumber", "LatestVersionNumber", "FullSnapshotSizeInBytes",
 		"DiskImageSize", "BytesConverted", "Size64", "Version", "CurrentVersion", "TargetVersion", "AmazonSideAsn", "Duration"}
+	// fractional are the structures whose numbers all are floats, under names that elsewhere are integers.
+	fractional = []string{"MemoryGiBPerVCpu", "MemoryGiBPerVCpuRequest", "NetworkBandwidthGbps", "NetworkBandwidthGbpsRequest", "TotalLocalStorageGB", "TotalLocalStorageGBRequest"}
 )
 
 // kept are the structures whose parameters are also kept as they came, in a member Sent: what they say is stored, and a record
@@ -103,6 +105,11 @@ func generate() (map[string][]byte, error) {
 		names = append(names, n)
 	}
 	slices.Sort(names)
+	for _, n := range fractional {
+		for i := range s.Structures[n] {
+			s.Structures[n][i].Kind = "fraction"
+		}
+	}
 	for _, n := range names {
 		s.structure(file(n), n, in[n], out[n])
 	}
@@ -180,6 +187,8 @@ func scalar(m member, name string) (goName, method string) {
 		return "time.Time", "Time"
 	case "blob":
 		return "[]byte", "Blob"
+	case "fraction":
+		return "float64", "Float"
 	case "number":
 		switch {
 		case slices.Contains(floats, name):
