@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
@@ -53,8 +56,38 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 		r.openSSH(c)
 	})
 	guest := dial(t, ip, key)
+	const imds = `T=$(printf 'PUT /latest/api/token HTTP/1.0\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n' | nc 169.254.169.254 80 | tail -n 1); wget -qO- --header "X-aws-ec2-metadata-token: $T" http://169.254.169.254/latest/`
+	t.Run("a role's credentials reach the guest, and are good", func(t *testing.T) {
+		for _, form := range []url.Values{
+			{"Action": {"CreateRole"}, "RoleName": {"app"}, "AssumeRolePolicyDocument": {`{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}`}},
+			{"Action": {"PutRolePolicy"}, "RoleName": {"app"}, "PolicyName": {"p"}, "PolicyDocument": {`{"Statement":{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*"}}`}},
+			{"Action": {"CreateInstanceProfile"}, "InstanceProfileName": {"app"}},
+			{"Action": {"AddRoleToInstanceProfile"}, "InstanceProfileName": {"app"}, "RoleName": {"app"}},
+		} {
+			if got := r.to("iam", "2010-05-08", form); strings.Contains(got, "<Error>") {
+				t.Fatalf("%v: %s", form, got)
+			}
+		}
+		profile := &types.IamInstanceProfileSpecification{Name: aws.String("app")}
+		must[*ec2.AssociateIamInstanceProfileOutput](t)(c.AssociateIamInstanceProfile(t.Context(), &ec2.AssociateIamInstanceProfileInput{InstanceId: &id, IamInstanceProfile: profile}))
+		var given struct{ Code, AccessKeyId, SecretAccessKey, Token string }
+		eventually(t, 30*time.Second, func() error {
+			out, err := try(guest, imds+"meta-data/iam/security-credentials/app")
+			if err != nil {
+				return err
+			}
+			return json.Unmarshal([]byte(out), &given)
+		})
+		keys := credentials.NewStaticCredentialsProvider(given.AccessKeyId, given.SecretAccessKey, given.Token)
+		within := ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: &r.endpoint, Credentials: keys, RetryMaxAttempts: 1})
+		if _, err := within.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); given.Code != "Success" || err != nil {
+			t.Errorf("%s, and what the role may: %v", given.Code, err)
+		}
+		if _, err := within.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{}); err == nil || !strings.Contains(err.Error(), "UnauthorizedOperation") {
+			t.Errorf("what the role may not: %v", err)
+		}
+	})
 	t.Run("the guest knows itself", func(t *testing.T) {
-		imds := `T=$(printf 'PUT /latest/api/token HTTP/1.0\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n' | nc 169.254.169.254 80 | tail -n 1); wget -qO- --header "X-aws-ec2-metadata-token: $T" http://169.254.169.254/latest/`
 		for path, want := range map[string]string{
 			"meta-data/instance-id": id, "meta-data/local-ipv4": *in.PrivateIpAddress, "meta-data/public-ipv4": ip, "meta-data/tags/instance/Name": "web",
 			"meta-data/placement/availability-zone": *in.Placement.AvailabilityZone, "user-data": strings.TrimSpace(userData), "meta-data/instance-type": "t3.nano",

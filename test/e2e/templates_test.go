@@ -20,9 +20,12 @@ import (
 )
 
 // signed sends a form that no SDK would make.
-func (r *run) signed(form url.Values) string {
+func (r *run) signed(form url.Values) string { r.t.Helper(); return r.to("ec2", "2016-11-15", form) }
+
+// to sends a form to a service.
+func (r *run) to(service, version string, form url.Values) string {
 	r.t.Helper()
-	form.Set("Version", "2016-11-15")
+	form.Set("Version", version)
 	body := form.Encode()
 	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, r.endpoint+"/", strings.NewReader(body))
 	if err != nil {
@@ -31,7 +34,7 @@ func (r *run) signed(form url.Values) string {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	sum := sha256.Sum256([]byte(body))
 	key := aws.Credentials{AccessKeyID: r.keys.AccessKeyID, SecretAccessKey: r.keys.SecretAccessKey}
-	if err := v4.NewSigner().SignHTTP(r.t.Context(), key, req, hex.EncodeToString(sum[:]), "ec2", "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(r.t.Context(), key, req, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()); err != nil {
 		r.t.Fatal(err)
 	}
 	resp, err := http.DefaultClient.Do(req)
