@@ -79,6 +79,7 @@ type liveState struct {
 	exit      *hypervisor.Event // the machine ended by itself, not yet reported
 	starts    int               // failed tries of this boot
 	asked     time.Time         // when the guest was asked to stop
+	pressed   time.Time         // when the power button was pressed last
 	rebooting time.Time         // when the guest was asked to reboot
 	reported  reported
 	missing   time.Time // when the machine was first found gone without an event

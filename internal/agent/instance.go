@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -289,11 +290,12 @@ func (a *Agent) reboot(ctx context.Context, want hostapi.Assignment, rec Record)
 		return 0, a.record.Put(want.ID, rec)
 	}
 	if asked.IsZero() {
+		// The guest's own reset clears rebooting, and the event brings us back here; it may come before the answer.
+		a.with(want.ID, func(l *liveState) { l.rebooting = a.now() })
 		if err := a.vmm.Reboot(ctx, want.ID); err != nil {
+			a.with(want.ID, func(l *liveState) { l.rebooting = time.Time{} })
 			return 0, err
 		}
-		// The guest's own reset clears rebooting, and the event brings us back here.
-		a.with(want.ID, func(l *liveState) { l.rebooting = a.now() })
 		rec.Reboots, rec.Boots, rec.VPC = want.Reboots, want.Boots, want.VPC
 		if err := a.record.Put(want.ID, rec); err != nil {
 			return 0, err
@@ -355,26 +357,30 @@ func (a *Agent) stop(ctx context.Context, want hostapi.Assignment, have *hypervi
 // down gets the machine's process gone. again asks to look later.
 func (a *Agent) down(ctx context.Context, want hostapi.Assignment, have *hypervisor.Status, limit time.Duration) (again time.Duration, err error) {
 	if have != nil {
-		asked := a.seen(want.ID).asked
-		switch {
-		case want.Force || !asked.IsZero() && a.now().Sub(asked) >= limit:
-			if err := a.vmm.Kill(ctx, want.ID); err != nil {
-				return 0, err
+		now, seen := a.now(), a.seen(want.ID)
+		if !want.Force && (seen.asked.IsZero() || now.Sub(seen.asked) < limit) {
+			if now.Sub(seen.pressed) >= pressAgain {
+				seen.asked, seen.pressed = cmp.Or(seen.asked, now), now
+				a.with(want.ID, func(l *liveState) { l.asked, l.pressed = seen.asked, seen.pressed })
+				if err := a.vmm.PowerButton(ctx, want.ID); err != nil {
+					a.log.Warn("power button", "instance", want.ID, "error", err)
+				}
 			}
-		case asked.IsZero():
-			a.with(want.ID, func(l *liveState) { l.asked = a.now() })
-			if err := a.vmm.PowerButton(ctx, want.ID); err != nil {
-				a.log.Warn("power button", "instance", want.ID, "error", err)
-			}
-			return limit, nil
-		default:
-			return limit - a.now().Sub(asked), nil
+			return min(limit-now.Sub(seen.asked), pressAgain-now.Sub(seen.pressed)), nil
+		}
+		if err := a.vmm.Kill(ctx, want.ID); err != nil {
+			return 0, err
 		}
 	}
-	a.with(want.ID, func(l *liveState) { l.asked, l.exit, l.rebooting, l.reachable = time.Time{}, nil, time.Time{}, false })
+	a.with(want.ID, func(l *liveState) {
+		l.asked, l.pressed, l.exit, l.rebooting, l.reachable = time.Time{}, time.Time{}, nil, time.Time{}, false
+	})
 	a.wires.Withdraw(want.VPC, want.ID)
 	return 0, nil
 }
+
+// pressAgain is how long a guest has to react to the power button before it is pressed anew: one that boots is deaf to it, and QEMU keeps no press.
+const pressAgain = 5 * time.Second
 
 func (a *Agent) hibernate(ctx context.Context, want hostapi.Assignment, have *hypervisor.Status) (time.Duration, error) {
 	if have != nil {

@@ -162,10 +162,11 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 		guest.Close()
 		eventually(t, 90*time.Second, func() error {
 			guest = dial(whole, ip, key)
-			if after := sh(t, guest, "cat /proc/sys/kernel/random/boot_id"); after == before {
-				return fmt.Errorf("still the same boot")
+			after, err := try(guest, "cat /proc/sys/kernel/random/boot_id") // it may go down under the question
+			if err == nil && after == before {
+				err = fmt.Errorf("still the same boot")
 			}
-			return nil
+			return err
 		})
 		if s := r.describe(c, id).State.Name; s != types.InstanceStateNameRunning {
 			t.Errorf("it is %s after a reboot", s)
