@@ -3,7 +3,7 @@
 # Not run by us: Terraform's AWS provider cannot be had where slipway is built. Its calls, in its order, are tests
 # (TestTerraforms… in cmd/slipway); this file is what should make them. Say so if it does not.
 #
-# ENDPOINT is what `make run` or `slipway dev` prints; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+# var.endpoint is what `make run` and `slipway dev` print; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 
 terraform {
   required_providers {
