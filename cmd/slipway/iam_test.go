@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/xml"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,28 +36,7 @@ func (w *wire) signed(who aws.Credentials, service, body string, header http.Hea
 	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()); err != nil {
 		w.t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	a := answer{status: resp.StatusCode, body: string(b), header: resp.Header}
-	var refusal struct {
-		Code    string `xml:"Error>Code"`
-		Message string `xml:"Error>Message"`
-	}
-	if resp.StatusCode != http.StatusOK {
-		if bytes.Contains(b, []byte("<Errors>")) {
-			a.code, a.message = first(a.body, "Code"), first(a.body, "Message")
-		} else if xml.Unmarshal(b, &refusal) == nil {
-			a.code, a.message = refusal.Code, refusal.Message
-		}
-	}
-	return a
+	return w.do(r)
 }
 
 // root are the account's own keys.

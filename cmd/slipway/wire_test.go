@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -108,9 +109,12 @@ func (w *wire) do(r *http.Request) answer {
 	var refusal struct {
 		Code    string `xml:"Errors>Error>Code"`
 		Message string `xml:"Errors>Error>Message"`
+		// The other services have one error, straight under the root.
+		OtherCode    string `xml:"Error>Code"`
+		OtherMessage string `xml:"Error>Message"`
 	}
 	if resp.StatusCode != http.StatusOK && xml.Unmarshal(b, &refusal) == nil {
-		a.code, a.message = refusal.Code, refusal.Message
+		a.code, a.message = cmp.Or(refusal.Code, refusal.OtherCode), cmp.Or(refusal.Message, refusal.OtherMessage)
 	}
 	return a
 }

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"regexp"
@@ -84,7 +85,7 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 	span := life(r, 3600, 900, int(role.MaxSession))
 	external := r.get("ExternalId")
 	if err := form.Err(); err != nil || r.err != nil {
-		return nil, first(err, r.err)
+		return nil, cmp.Or(err, r.err)
 	}
 	trust, err := policy.Parse(role.Trust)
 	if err != nil {
@@ -109,15 +110,6 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 	return all(credentialsXML(&k), all(text("AssumedRoleId", assumed.UserID), text("Arn", assumed.ARN)).in("AssumedRoleUser")), nil
 }
 
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (s *Service) keep(ctx context.Context, k *slipway.AccessKey) error {
 	return s.db.Store.Update(ctx, func(tx store.Tx) error { return state.AccessKeys.Put(tx, k) })
 }
@@ -128,7 +120,7 @@ func (s *Service) sessionToken(ctx context.Context, form *ec2query.Reader) (ec2q
 	r := &request{form: form, account: call.Account}
 	span := life(r, 43200, 900, 129600)
 	if err := form.Err(); err != nil || r.err != nil {
-		return nil, first(err, r.err)
+		return nil, cmp.Or(err, r.err)
 	}
 	own := state.AccessKeys.See(s.db.Local(), state.Global, call.AccessKey)
 	if own == nil || own.Token != "" {

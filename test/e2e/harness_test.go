@@ -28,11 +28,23 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
+// built is where the binary under test lies; it goes when the tests end.
+var built string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
+
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "slipway-e2e")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	path := filepath.Join(dir, "slipway")
 	out, err := exec.Command("go", "build", "-o", path, "slipway/cmd/slipway").CombinedOutput()
 	if err != nil {
