@@ -141,7 +141,7 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeInstancesReq
 	}
 	var found []*slipway.Instance
 	for i := range all {
-		if len(filters) == 0 || match(&shown{view: look(r, i), wire: look(r, i).wire()}) {
+		if len(filters) == 0 || match(show(r, i)) {
 			found = append(found, i)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
+	"slipway/internal/store"
 )
 
 func at(t time.Time) []string { return []string{t.UTC().Format(ec2query.TimeForm)} }
@@ -30,6 +31,11 @@ var fields = makeFields()
 type shown struct {
 	view
 	wire ec2wire.Instance
+}
+
+func show(r store.Reader, in *slipway.Instance) *shown {
+	v := look(r, in)
+	return &shown{view: v, wire: v.wire()}
 }
 
 func makeFields() slipway.Fields[*shown] {

@@ -359,10 +359,8 @@ func (s *Service) ImageMetadata(ctx context.Context, in *ec2wire.DescribeInstanc
 	}
 	rows := []ec2wire.InstanceImageMetadata{}
 	for i := range all {
-		if len(filters) > 0 {
-			if v := look(r, i); !match(&shown{view: v, wire: v.wire()}) {
-				continue
-			}
+		if len(filters) > 0 && !match(show(r, i)) {
+			continue
 		}
 		z, _ := slipway.FindZone(i.Region, i.Zone)
 		w := ec2wire.InstanceImageMetadata{

@@ -94,8 +94,7 @@ func (s *Service) Status(ctx context.Context, in *ec2wire.DescribeInstanceStatus
 		if i.State != slipway.Running && !shape.Get(in.IncludeAllInstances) {
 			continue
 		}
-		v := look(r, i)
-		if len(in.Filters) == 0 || match(&shown{view: v, wire: v.wire()}) {
+		if len(in.Filters) == 0 || match(show(r, i)) {
 			found = append(found, i)
 		}
 	}
