@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,60 @@ func TestPoliciesBindUsers(t *testing.T) {
 	}
 	if a := w.by(dev, "sts", "GetCallerIdentity"); first(a.body, "Arn") != "arn:aws:iam::"+w.keys.AccountID+":user/dev" {
 		t.Errorf("a user is %s", a.body)
+	}
+}
+
+// TestConditionsOfALaunch: what a policy says of an instance's type, market, volumes and template binds, however the launch is asked for.
+func TestConditionsOfALaunch(t *testing.T) {
+	w := newWire(t)
+	im, subnet := w.image(), w.must("subnetId", "DescribeSubnets", "Filter.1.Name", "availability-zone", "Filter.1.Value.1", "us-east-1a")
+	w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "golden", "LaunchTemplateData.ImageId", im, "LaunchTemplateData.InstanceType", "t3.micro")
+	w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "other", "LaunchTemplateData.ImageId", im)
+	golden := w.must("launchTemplateId", "DescribeLaunchTemplates", "LaunchTemplateName.1", "golden")
+	const allow = `{"Effect":"Allow","Action":["ec2:RunInstances","ec2:RequestSpotInstances","ec2:CreateVolume"],"Resource":"*"}`
+	deny := func(resource, condition string) string {
+		return document(allow, `{"Effect":"Deny","Action":["ec2:RunInstances","ec2:RequestSpotInstances"],"Resource":"arn:aws:ec2:*:*:`+resource+`","Condition":{`+condition+`}}`)
+	}
+	run := func(more ...string) []string {
+		return append([]string{"RunInstances", "DryRun", "true", "ImageId", im, "MinCount", "1", "MaxCount", "1"}, more...)
+	}
+	spot := func(more ...string) []string {
+		return append([]string{"RequestSpotInstances", "DryRun", "true", "LaunchSpecification.ImageId", im}, more...)
+	}
+	templated := func(name string, more ...string) []string {
+		return append([]string{"RunInstances", "DryRun", "true", "MinCount", "1", "MaxCount", "1", "LaunchTemplate.LaunchTemplateName", name}, more...)
+	}
+	onlyGolden := document(`{"Effect":"Allow","Action":"ec2:RunInstances","Resource":"*","Condition":{"ArnEquals":{"ec2:LaunchTemplate":"arn:aws:ec2:us-east-1:*:launch-template/` +
+		golden + `"},"Bool":{"ec2:IsLaunchTemplateResource":"true"}}}`)
+	for i, tt := range []struct {
+		name, policy string
+		yes, no      []string
+	}{
+		{"the type of a spot request", deny("spot-instances-request/*", `"StringNotEquals":{"ec2:InstanceType":"t3.micro"}`),
+			spot("LaunchSpecification.InstanceType", "t3.micro"), spot("LaunchSpecification.InstanceType", "m5.large")},
+		{"the subnet of a spot request", deny("subnet/"+subnet, `"StringEquals":{"ec2:Region":"us-east-1"}`),
+			spot("LaunchSpecification.InstanceType", "t3.micro"), spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.SubnetId", subnet)},
+		{"the key of a spot request", deny("key-pair/prod", `"StringEquals":{"ec2:Region":"us-east-1"}`),
+			spot("LaunchSpecification.InstanceType", "t3.micro"), spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.KeyName", "prod")},
+		{"no spot market", deny("instance/*", `"StringEquals":{"ec2:InstanceMarketType":"spot"}`), run(), run("InstanceMarketOptions.MarketType", "spot")},
+		{"the size of each volume", deny("volume/*", `"NumericGreaterThan":{"ec2:VolumeSize":"20"}`),
+			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "20"),
+			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "9", "BlockDeviceMapping.2.DeviceName", "/dev/sdg", "BlockDeviceMapping.2.Ebs.VolumeSize", "21")},
+		{"volumes that are not encrypted", deny("volume/*", `"StringNotEquals":{"ec2:Encrypted":"true"}`),
+			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "1", "BlockDeviceMapping.1.Ebs.Encrypted", "true"),
+			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "1")},
+		{"one template and no other", onlyGolden, templated("golden"), templated("other")},
+		{"a template and no other type", onlyGolden, templated("golden"), templated("golden", "InstanceType", "m5.large")},
+		{"a template and no other image", onlyGolden, templated("golden"), templated("golden", "ImageId", im)},
+		{"a template and nothing beside it", onlyGolden, templated("golden"), run()},
+	} {
+		who := w.user("u"+strconv.Itoa(i), tt.policy)
+		if a := w.by(who, "ec2", tt.yes[0], tt.yes[1:]...); a.code != "DryRunOperation" {
+			t.Errorf("%s: what is allowed: %s %s", tt.name, a.code, a.message)
+		}
+		if a := w.by(who, "ec2", tt.no[0], tt.no[1:]...); a.code != "UnauthorizedOperation" {
+			t.Errorf("%s: what is not: %s %s", tt.name, a.code, a.message)
+		}
 	}
 }
 

@@ -3,14 +3,10 @@ package iam
 import (
 	"cmp"
 	"context"
-	"maps"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
 	"slipway"
-	"slipway/internal/launchtemplates"
 	"slipway/internal/policy"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -28,8 +24,8 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 	if who == nil {
 		return unauthorized(call, "ec2:"+call.Action, "*")
 	}
-	form = s.completed(local, call, form)
-	q := question{reader: local, call: call, form: form, scope: state.Of(ctx), at: s.now()}
+	q := question{reader: local, call: call, given: form, scope: state.Of(ctx), at: s.now()}
+	q.form, q.template = completed(local, call, form)
 	for _, r := range q.resources() {
 		if err := who.may(call, "ec2:"+call.Action, r.arn, q.context(r)); err != nil {
 			return err
@@ -172,168 +168,4 @@ func (w *rights) may(call slipway.Call, action, resource string, context map[str
 func unauthorized(call slipway.Call, action, resource string) error {
 	return slipway.Errorf(slipway.UnauthorizedOperation, "You are not authorized to perform this operation. User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
 		call.ARN, action, resource, action)
-}
-
-// completed puts a launch template's parameters under the request's, so that what is judged is what will be launched.
-func (s *Service) completed(r store.Reader, call slipway.Call, form url.Values) url.Values {
-	if call.Action != "RunInstances" {
-		return form
-	}
-	id, name := form.Get("LaunchTemplate.LaunchTemplateId"), form.Get("LaunchTemplate.LaunchTemplateName")
-	if id == "" && name == "" {
-		return form
-	}
-	t, err := launchtemplates.Find(r, state.Scope{Account: call.Account, Region: call.Region}, &id, &name)
-	if err != nil {
-		return form // the action will say what is wrong with it
-	}
-	v, err := launchtemplates.Pick(r, t, form.Get("LaunchTemplate.Version"))
-	if err != nil {
-		return form
-	}
-	out := maps.Clone(form)
-	for k, value := range v.Data {
-		if out.Get(k) == "" {
-			out.Set(k, value)
-		}
-	}
-	return out
-}
-
-// resource is one thing that a call concerns.
-type resource struct {
-	arn, kind, id string
-}
-
-// question is a call taken apart for judgement.
-type question struct {
-	reader store.Reader
-	call   slipway.Call
-	form   url.Values
-	scope  state.Scope
-	at     time.Time
-}
-
-func (q *question) arn(kind, id string) string {
-	account := q.call.Account
-	if kind == "image" || kind == "snapshot" {
-		account = "" // EC2 names them without their owner
-	}
-	return "arn:" + slipway.Partition(q.call.Region) + ":ec2:" + q.call.Region + ":" + account + ":" + kind + "/" + id
-}
-
-// kinds are the resource types by their ids' prefixes.
-var kinds = map[string]string{
-	"i": "instance", "ami": "image", "vol": "volume", "snap": "snapshot", "subnet": "subnet", "vpc": "vpc", "sg": "security-group", "sgr": "security-group-rule",
-	"eni": "network-interface", "rtb": "route-table", "igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "eipalloc": "elastic-ip", "lt": "launch-template",
-	"pg": "placement-group", "key": "key-pair", "nat": "natgateway", "pcx": "vpc-peering-connection", "eigw": "egress-only-internet-gateway", "pl": "prefix-list",
-	"cr": "capacity-reservation", "h": "dedicated-host", "sir": "spot-instances-request",
-}
-
-// made are the resource types that an action makes.
-var made = map[string][]string{
-	"RunInstances": {"instance", "volume", "network-interface"}, "CreateVolume": {"volume"}, "CreateSnapshot": {"snapshot"}, "CreateImage": {"image"}, "RegisterImage": {"image"},
-	"CopyImage": {"image"}, "CreateVpc": {"vpc"}, "CreateSubnet": {"subnet"}, "CreateSecurityGroup": {"security-group"}, "CreateKeyPair": {"key-pair"}, "ImportKeyPair": {"key-pair"},
-	"CreateLaunchTemplate": {"launch-template"}, "CreatePlacementGroup": {"placement-group"}, "CreateNetworkInterface": {"network-interface"}, "AllocateAddress": {"elastic-ip"},
-	"CreateInternetGateway": {"internet-gateway"}, "CreateRouteTable": {"route-table"}, "CreateNetworkAcl": {"network-acl"}, "CreateNatGateway": {"natgateway"},
-	"CreateCapacityReservation": {"capacity-reservation"}, "AllocateHosts": {"dedicated-host"}, "RequestSpotInstances": {"spot-instances-request"}, "CreateFleet": {"fleet"},
-}
-
-// resources are what the call makes and what its form names; "*" when that is nothing, and for what only reads.
-func (q *question) resources() []resource {
-	if strings.HasPrefix(q.call.Action, "Describe") {
-		return []resource{{arn: "*"}}
-	}
-	var out []resource
-	add := func(kind, id string) {
-		r := resource{q.arn(kind, id), kind, id}
-		if !slices.Contains(out, r) {
-			out = append(out, r)
-		}
-	}
-	for _, kind := range made[q.call.Action] {
-		add(kind, "*")
-	}
-	for name, values := range q.form {
-		if strings.HasPrefix(name, "Filter.") || strings.HasPrefix(name, "TagSpecification.") || strings.HasPrefix(name, "Tag.") || strings.HasPrefix(name, "LaunchTemplateData.") {
-			continue
-		}
-		for _, v := range values {
-			if kind := kinds[slipway.Prefix(v)]; kind != "" && slipway.WellFormed(slipway.Prefix(v), v) {
-				add(kind, v)
-			}
-		}
-		switch name {
-		case "KeyName":
-			if v := q.form.Get(name); v != "" && q.call.Action != "CreateKeyPair" && q.call.Action != "ImportKeyPair" {
-				add("key-pair", v)
-			}
-		case "Placement.GroupName":
-			add("placement-group", q.form.Get(name))
-		}
-	}
-	if q.call.Action == "RunInstances" {
-		q.networkOf(add)
-	}
-	if len(out) == 0 {
-		out = []resource{{arn: "*"}}
-	}
-	slices.SortFunc(out, func(a, b resource) int { return strings.Compare(a.arn, b.arn) })
-	return out
-}
-
-// networkOf adds the subnet and group that a launch will have without naming them: any, since it is not chosen yet.
-func (q *question) networkOf(add func(kind, id string)) {
-	subnet, group := false, false
-	for name := range q.form {
-		subnet = subnet || name == "SubnetId" && q.form.Get(name) != "" || strings.HasSuffix(name, ".SubnetId") || strings.HasSuffix(name, ".NetworkInterfaceId")
-		group = group || strings.Contains(name, "SecurityGroup")
-	}
-	if !subnet {
-		add("subnet", "*")
-	}
-	if !group {
-		add("security-group", "*")
-	}
-}
-
-// tagsAtCreation are what the call wants on what it makes, by resource type: that takes the right to tag besides.
-func (q *question) tagsAtCreation() map[string]slipway.Tags {
-	out := map[string]slipway.Tags{}
-	for name := range q.form {
-		prefix, ok := strings.CutSuffix(name, ".ResourceType")
-		if !ok || !strings.HasPrefix(name, "TagSpecification.") {
-			continue
-		}
-		kind := q.form.Get(name)
-		if out[kind] == nil {
-			out[kind] = slipway.Tags{}
-		}
-		for key := range q.form {
-			if tag, ok := strings.CutSuffix(key, ".Key"); ok && strings.HasPrefix(key, prefix+".Tag.") {
-				out[kind][q.form.Get(key)] = q.form.Get(tag + ".Value")
-			}
-		}
-	}
-	return out
-}
-
-// passedRole is the role that an instance profile hands to an instance.
-func (q *question) passedRole() string {
-	name := ""
-	for _, under := range []string{"", "LaunchSpecification."} {
-		name = cmp.Or(name, q.form.Get(under+"IamInstanceProfile.Name"))
-		if arn := q.form.Get(under + "IamInstanceProfile.Arn"); arn != "" {
-			name = arn[strings.LastIndexByte(arn, '/')+1:]
-		}
-	}
-	if name == "" {
-		return ""
-	}
-	if p := state.InstanceProfiles.See(q.reader, state.IAM(q.call.Account), name); p != nil {
-		if role := state.Roles.See(q.reader, state.IAM(q.call.Account), p.Role); role != nil {
-			return role.ARN()
-		}
-	}
-	return slipway.IAMARN(q.call.Account, "role", "/", "*")
 }

@@ -2,6 +2,7 @@ package iam
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,27 +40,63 @@ func (q *question) context(r resource) map[string][]string {
 		}
 		c["aws:tagkeys"] = tags.Keys()
 	}
-	if q.call.Action == "RunInstances" && (r.kind == "instance" || r.kind == "") {
+	if launching[q.call.Action] && (r.kind == "instance" || r.kind == "spot-instances-request" || r.kind == "") {
 		put("ec2:InstanceType", cmp.Or(q.form.Get("InstanceType"), instances.DefaultType))
-		put("ec2:Tenancy", q.form.Get("Placement.Tenancy"))
+		put("ec2:InstanceMarketType", q.market())
+		put("ec2:RootDeviceType", "ebs")
+		put("ec2:Tenancy", cmp.Or(q.form.Get("Placement.Tenancy"), "default"))
 		put("ec2:AvailabilityZone", q.form.Get("Placement.AvailabilityZone"))
 		put("ec2:MetadataHttpTokens", q.form.Get("MetadataOptions.HttpTokens"))
 		put("ec2:MetadataHttpEndpoint", q.form.Get("MetadataOptions.HttpEndpoint"))
 		put("ec2:MetadataHttpPutResponseHopLimit", q.form.Get("MetadataOptions.HttpPutResponseHopLimit"))
 		put("ec2:InstanceProfile", q.form.Get("IamInstanceProfile.Arn"))
-		put("ec2:EbsOptimized", q.form.Get("EbsOptimized"))
+		put("ec2:EbsOptimized", cmp.Or(q.form.Get("EbsOptimized"), "false"))
+	}
+	if q.template != nil {
+		put("ec2:LaunchTemplate", q.arn("launch-template", string(q.template.ID)))
+		put("ec2:IsLaunchTemplateResource", strconv.FormatBool(!q.overridden(r)))
 	}
 	if q.call.Action == "ModifyInstanceAttribute" {
 		put("ec2:Attribute/InstanceType", q.form.Get("InstanceType.Value"))
 	}
 	if r.kind == "volume" && r.id == "*" {
-		put("ec2:VolumeType", q.form.Get("VolumeType"))
-		put("ec2:VolumeSize", q.form.Get("Size"))
-		put("ec2:Encrypted", q.form.Get("Encrypted"))
-		put("ec2:AvailabilityZone", q.form.Get("AvailabilityZone"))
+		of := func(member string) string { return q.form.Get(r.under + member) }
+		put("ec2:VolumeType", of("VolumeType"))
+		put("ec2:VolumeSize", cmp.Or(of("Size"), of("VolumeSize")))
+		put("ec2:VolumeIops", of("Iops"))
+		put("ec2:VolumeThroughput", of("Throughput"))
+		put("ec2:Encrypted", of("Encrypted"))
+		put("ec2:AvailabilityZone", cmp.Or(of("AvailabilityZone"), q.form.Get("Placement.AvailabilityZone")))
+		if snap := of("SnapshotId"); snap != "" {
+			put("ec2:ParentSnapshot", q.arn("snapshot", snap))
+		}
 	}
 	q.existing(r, put)
 	return c
+}
+
+// market is how the instance will be paid for, in the condition key's words.
+func (q *question) market() string {
+	if q.call.Action == "RequestSpotInstances" || q.form.Get("InstanceMarketOptions.MarketType") == "spot" {
+		return "spot"
+	}
+	return "on-demand"
+}
+
+// overridden says that the request itself, and not its template, has the word on a resource.
+func (q *question) overridden(r resource) bool {
+	if r.member != "" && r.member != "LaunchTemplate" {
+		return q.given.Get(r.member) != ""
+	}
+	if r.kind == "instance" {
+		return q.given.Get("InstanceType") != ""
+	}
+	for name := range q.given {
+		if r.under != "" && strings.HasPrefix(name, r.under) {
+			return true
+		}
+	}
+	return false
 }
 
 // existing adds what is known of a resource that is there.
