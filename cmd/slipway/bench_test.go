@@ -45,7 +45,7 @@ func benchRun(b *testing.B, query string) {
 		if _, err := run(ctx, r); slipway.CodeOf(err) != slipway.DryRunOperation {
 			b.Fatal(err)
 		}
-		ec2query.Answer("RunInstances", "2016-11-15", "bench", answer)
+		ec2query.Answer("RunInstances", "2016-11-15", "bench", answer).Free()
 	}
 }
 

@@ -115,6 +115,9 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	rooms := d.rooms()
+	if err := d.agent.Join(ctx); err != nil {
+		return fmt.Errorf("this host: %w", err)
+	}
 	front := server.New(d.front(rooms)).HTTP()
 
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -55,6 +55,9 @@ func newWireWith(t testing.TB, configure func(*devRun)) *wire {
 		t.Fatal(err)
 	}
 	all := d.rooms()
+	if err := d.agent.Join(ctx); err != nil {
+		t.Fatal(err)
+	}
 	ended := make(chan struct{})
 	go func() { defer close(ended); d.agent.Run(ctx) }()
 	go all.tick(ctx)

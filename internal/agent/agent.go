@@ -113,11 +113,11 @@ func New(host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks block
 	return a
 }
 
+// Join makes the host known, so that launches find it. It comes before Run.
+func (a *Agent) Join(ctx context.Context) error { return a.api.Join(ctx, a.host) }
+
 // Run works until ctx ends. Machines run on.
 func (a *Agent) Run(ctx context.Context) error {
-	if err := a.api.Join(ctx, a.host); err != nil {
-		return err
-	}
 	var wg sync.WaitGroup
 	defer a.copies.Wait()
 	defer close(a.ending)

@@ -73,7 +73,7 @@ func TestDecodeNamesTheFirstFault(t *testing.T) {
 
 func TestAnswersAreEC2sXML(t *testing.T) {
 	yes, n, text, at := true, int32(7), "a<b&\"c\"\x00\r", time.Date(2026, 8, 1, 12, 34, 56, 0, time.UTC)
-	got := string(ec2query.Answer("DescribeThings", "2016-11-15", "id", writes(func(w *ec2query.Writer) {
+	got := written(ec2query.Answer("DescribeThings", "2016-11-15", "id", writes(func(w *ec2query.Writer) {
 		w.String("absent", nil)
 		w.String("text", &text)
 		w.Bool("yes", &yes)
@@ -86,17 +86,19 @@ func TestAnswersAreEC2sXML(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	got = string(ec2query.Answer("DeleteThing", "2016-11-15", "id", nil))
+	got = written(ec2query.Answer("DeleteThing", "2016-11-15", "id", nil))
 	if !strings.Contains(got, "<return>true</return>") {
 		t.Errorf("an action that only succeeds answers %s", got)
 	}
-	got = string(ec2query.Refusal(slipway.Errorf(slipway.InvalidVpcIDNotFound, "The vpc ID 'x' does not exist"), "id"))
+	got = written(ec2query.Refusal(slipway.Errorf(slipway.InvalidVpcIDNotFound, "The vpc ID 'x' does not exist"), "id"))
 	want = `<?xml version="1.0" encoding="UTF-8"?>
 <Response><Errors><Error><Code>InvalidVpcID.NotFound</Code><Message>The vpc ID 'x' does not exist</Message></Error></Errors><RequestID>id</RequestID></Response>`
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func written(w *ec2query.Writer) string { defer w.Free(); return string(w.Bytes()) }
 
 type writes func(*ec2query.Writer)
 

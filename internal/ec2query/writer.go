@@ -3,6 +3,7 @@ package ec2query
 import (
 	"encoding/base64"
 	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -11,6 +12,26 @@ import (
 
 // Writer makes an XML answer. A nil value writes nothing: absent members are left out, as clients expect.
 type Writer struct{ buf []byte }
+
+// written are the buffers of answers that went out. A page of a thousand instances is 4 MB: growing and zeroing one for each
+// answer took longer than writing it.
+var written = sync.Pool{New: func() any { return &Writer{buf: make([]byte, 0, 4096)} }}
+
+// tooBig, in bytes, is what no one keeps for the next answer.
+const tooBig = 16 << 20
+
+func fresh() *Writer {
+	w := written.Get().(*Writer)
+	w.buf = w.buf[:0]
+	return w
+}
+
+// Free gives the writer back. Neither it nor its bytes may be used afterwards.
+func (w *Writer) Free() {
+	if cap(w.buf) <= tooBig {
+		written.Put(w)
+	}
+}
 
 // Encoder is an answer, or a part of one.
 type Encoder interface{ EncodeXML(*Writer) }
@@ -153,8 +174,8 @@ func (w *Writer) escape(s string) {
 const header = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
 // Answer is an action's answer: the members stand directly under the root. out is nil for an action that only succeeds.
-func Answer(action, version, requestID string, out Encoder) []byte {
-	w := &Writer{buf: make([]byte, 0, 4096)}
+func Answer(action, version, requestID string, out Encoder) *Writer {
+	w := fresh()
 	w.Raw(header + "<" + action + `Response xmlns="http://ec2.amazonaws.com/doc/` + version + `/">`)
 	w.Text("requestId", requestID)
 	if out != nil {
@@ -163,19 +184,19 @@ func Answer(action, version, requestID string, out Encoder) []byte {
 		w.Text("return", "true")
 	}
 	w.Close(action + "Response")
-	return w.buf
+	return w
 }
 
 // Refusal is EC2's error document.
-func Refusal(err *slipway.Error, requestID string) []byte {
-	w := &Writer{}
+func Refusal(err *slipway.Error, requestID string) *Writer {
+	w := fresh()
 	w.Raw(header + "<Response><Errors><Error>")
 	w.Text("Code", string(err.Code))
 	w.Text("Message", err.Message)
 	w.Raw("</Error></Errors>")
 	w.Text("RequestID", requestID)
 	w.Raw("</Response>")
-	return w.buf
+	return w
 }
 
 // MemberAnswer is an answer of IAM or STS: a result inside the root, then the metadata.

@@ -35,7 +35,7 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeInstanceAtt
 	if err != nil {
 		return nil, err
 	}
-	v := look(r, i)
+	v := join(r).look(i)
 	out := &ec2wire.InstanceAttribute{InstanceId: shape.Text(id)}
 	text := func(s string) *ec2wire.AttributeValue { return &ec2wire.AttributeValue{Value: shape.Text(s)} }
 	yes := func(b bool) *ec2wire.AttributeBooleanValue { return &ec2wire.AttributeBooleanValue{Value: &b} }

@@ -140,8 +140,9 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeInstancesReq
 		return s.describePage(r, all, in)
 	}
 	var found []*slipway.Instance
+	joined := join(r)
 	for i := range all {
-		if len(filters) == 0 || match(show(r, i)) {
+		if len(filters) == 0 || match(joined.show(i)) {
 			found = append(found, i)
 		}
 	}
@@ -197,9 +198,10 @@ func (s *Service) describePage(r store.Reader, all iter.Seq[*slipway.Instance], 
 func (s *Service) group(r store.Reader, list []*slipway.Instance) []ec2wire.Reservation {
 	out := []ec2wire.Reservation{}
 	place := map[slipway.ReservationID]int{}
+	all := join(r)
 	for _, in := range list {
 		i, ok := place[in.Reservation]
-		v := look(r, in)
+		v := all.look(in)
 		if !ok {
 			i = len(out)
 			place[in.Reservation] = i

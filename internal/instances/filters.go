@@ -9,7 +9,6 @@ import (
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
-	"slipway/internal/store"
 )
 
 func at(t time.Time) []string { return []string{t.UTC().Format(ec2query.TimeForm)} }
@@ -33,8 +32,8 @@ type shown struct {
 	wire ec2wire.Instance
 }
 
-func show(r store.Reader, in *slipway.Instance) *shown {
-	v := look(r, in)
+func (j *joiner) show(in *slipway.Instance) *shown {
+	v := j.look(in)
 	return &shown{view: v, wire: v.wire()}
 }
 

@@ -358,8 +358,9 @@ func (s *Service) ImageMetadata(ctx context.Context, in *ec2wire.DescribeInstanc
 		return nil, err
 	}
 	rows := []ec2wire.InstanceImageMetadata{}
+	joined := join(r)
 	for i := range all {
-		if len(filters) > 0 && !match(show(r, i)) {
+		if len(filters) > 0 && !match(joined.show(i)) {
 			continue
 		}
 		z, _ := slipway.FindZone(i.Region, i.Zone)

@@ -90,11 +90,12 @@ func (s *Service) Status(ctx context.Context, in *ec2wire.DescribeInstanceStatus
 		return nil, err
 	}
 	var found []*slipway.Instance
+	joined := join(r)
 	for i := range all {
 		if i.State != slipway.Running && !shape.Get(in.IncludeAllInstances) {
 			continue
 		}
-		if len(in.Filters) == 0 || match(show(r, i)) {
+		if len(in.Filters) == 0 || match(joined.show(i)) {
 			found = append(found, i)
 		}
 	}
@@ -105,7 +106,7 @@ func (s *Service) Status(ctx context.Context, in *ec2wire.DescribeInstanceStatus
 	}
 	out := &ec2wire.DescribeInstanceStatusResult{InstanceStatuses: []ec2wire.InstanceStatus{}, NextToken: next}
 	for _, i := range page {
-		v := look(r, i)
+		v := joined.look(i)
 		z, _ := slipway.FindZone(i.Region, i.Zone)
 		system, instance := v.checks()
 		w := ec2wire.InstanceStatus{

@@ -1,8 +1,6 @@
 package instances
 
 import (
-	"slices"
-
 	"slipway"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
@@ -19,27 +17,47 @@ type view struct {
 	kind   *slipway.InstanceType
 }
 
-func look(r store.Reader, in *slipway.Instance) view {
-	v := view{Instance: in, kind: slipway.FindInstanceType(in.Type), groups: map[slipway.SecurityGroupID]string{}}
+// joiner makes the views of one answer. What many instances share, it looks up once.
+type joiner struct {
+	reader store.Reader
+	vpcs   map[slipway.VPCID]*slipway.VPC
+	groups map[slipway.SecurityGroupID]string
+}
+
+func join(r store.Reader) *joiner {
+	return &joiner{r, map[slipway.VPCID]*slipway.VPC{}, map[slipway.SecurityGroupID]string{}}
+}
+
+func (j *joiner) look(in *slipway.Instance) view {
+	v := view{Instance: in, kind: slipway.FindInstanceType(in.Type), groups: j.groups}
 	s := state.Scope{Account: in.Account, Region: in.Region}
-	if in.State != slipway.Terminated && in.VPC != "" {
-		v.vpc = state.VPCs.See(r, s, string(in.VPC))
-		for _, id := range in.Interfaces {
-			if n := state.Interfaces.See(r, s, string(id)); n != nil {
-				v.ports = append(v.ports, n)
-			}
-		}
+	j.name(s, in.ClassicGroups)
+	if in.State == slipway.Terminated || in.VPC == "" {
+		return v
 	}
-	ids := in.ClassicGroups
-	for _, n := range v.ports {
-		ids = append(slices.Clone(ids), n.Groups...)
+	v.vpc = j.vpcs[in.VPC]
+	if v.vpc == nil {
+		v.vpc = state.VPCs.See(j.reader, s, string(in.VPC))
+		j.vpcs[in.VPC] = v.vpc
 	}
-	for _, id := range ids {
-		if g := state.SecurityGroups.See(r, s, string(id)); g != nil {
-			v.groups[id] = g.Name
+	for _, id := range in.Interfaces {
+		if n := state.Interfaces.See(j.reader, s, string(id)); n != nil {
+			v.ports = append(v.ports, n)
+			j.name(s, n.Groups)
 		}
 	}
 	return v
+}
+
+func (j *joiner) name(s state.Scope, ids []slipway.SecurityGroupID) {
+	for _, id := range ids {
+		if _, known := j.groups[id]; known {
+			continue
+		}
+		if g := state.SecurityGroups.See(j.reader, s, string(id)); g != nil {
+			j.groups[id] = g.Name
+		}
+	}
 }
 
 func (v view) groupSet(ids []slipway.SecurityGroupID) []ec2wire.GroupIdentifier {
@@ -84,11 +102,12 @@ func (s *Service) reservation(r store.Reader, made []*slipway.Instance, fresh bo
 		ReservationId: shape.Text(first.Reservation), OwnerId: &first.Account, RequesterId: shape.Text(first.Requester),
 		Groups: []ec2wire.GroupIdentifier{}, Instances: make([]ec2wire.Instance, len(made)),
 	}
+	all := join(r)
 	for i, in := range made {
 		if now := state.Instances.See(r, state.Scope{Account: in.Account, Region: in.Region}, string(in.ID)); now != nil {
 			in = now
 		}
-		v := look(r, in)
+		v := all.look(in)
 		out.Instances[i] = v.wire()
 		if fresh {
 			w := &out.Instances[i]

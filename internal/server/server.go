@@ -4,7 +4,7 @@ package server
 
 import (
 	"bytes"
-	"compress/gzip"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -16,7 +16,10 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 
 	"slipway"
 	"slipway/internal/ec2query"
@@ -140,7 +143,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		who, err = s.verifier.Verify(r, body.signed)
 		call.Caller, call.Region = who.Caller, who.Region
 		ctx = slipway.WithCall(ctx, call)
-		if service := s.Services[cmpOr(who.Service, scopeService(r))]; service != nil {
+		if service := s.Services[cmp.Or(who.Service, scopeService(r))]; service != nil {
 			s.other(ctx, service, w, r, body, err, id)
 			return
 		}
@@ -148,7 +151,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			err = slipway.Errorf(slipway.SignatureDoesNotMatch, "Credential should be scoped to a service that is served here: ec2, sts, iam or ssm, not '%s'.", who.Service)
 		}
 	}
-	var answer []byte
+	var answer *ec2query.Writer
 	if err == nil {
 		ctx, answer, err = s.call(ctx, r, body)
 	}
@@ -158,7 +161,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer, status = ec2query.Refusal(refusal, id), refusal.Code.Status()
 	}
 	h.Set("Content-Type", "text/xml;charset=UTF-8")
-	s.write(w, r, status, answer)
+	s.write(w, r, status, answer.Bytes())
+	answer.Free()
 	done := slipway.CallFrom(ctx)
 	s.Log.Info("request", "action", done.Action, "status", status, "code", codeText(err), "took", s.Now().Sub(began), "account", done.Account, "request", id)
 }
@@ -168,13 +172,6 @@ func codeText(err error) string {
 		return ""
 	}
 	return string(slipway.CodeOf(err))
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // scopeService is the service that a request means, though its signature may be bad.
@@ -262,7 +259,7 @@ func Form(r *http.Request, body []byte) (url.Values, error) {
 var versionForm = regexp.MustCompile(`^20[01][0-9]-[01][0-9]-[0-3][0-9]$`)
 
 // call finds and runs the action.
-func (s *Server) call(ctx context.Context, r *http.Request, b payload) (_ context.Context, answer []byte, err error) {
+func (s *Server) call(ctx context.Context, r *http.Request, b payload) (_ context.Context, answer *ec2query.Writer, err error) {
 	form, err := Form(r, b.plain)
 	if err != nil {
 		return ctx, nil, err
@@ -329,13 +326,21 @@ func (s *Server) refusal(ctx context.Context, err error) *slipway.Error {
 	return slipway.Errorf(slipway.InternalError, "An internal error has occurred")
 }
 
+// compressors are kept: each has more than half a megabyte of tables.
+var compressors = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a valid one
+	return z
+}}
+
 func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	if len(body) >= gzipFrom && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.WriteHeader(status)
-		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		z := compressors.Get().(*gzip.Writer)
+		z.Reset(w)
 		z.Write(body)
 		z.Close()
+		compressors.Put(z)
 		return
 	}
 	w.WriteHeader(status)
