@@ -83,14 +83,3 @@ func put(tx store.Tx, im *slipway.Image) error {
 	tx.Guard(state.Images.Prefix(state.Shared(im.Region))) // two of one name at once see each other
 	return state.Images.Put(tx, im)
 }
-
-// userTag names who logs in to an image's guests; the image's copies and descendants keep it.
-const userTag = "slipway:user"
-
-func withUser(tags, of slipway.Tags) (slipway.Tags, error) {
-	user, ok := of[userTag]
-	if _, given := tags[userTag]; !ok || given {
-		return tags, nil
-	}
-	return slipway.Tags{userTag: user}.With(tags)
-}

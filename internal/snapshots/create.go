@@ -209,7 +209,7 @@ type Copy struct {
 func (c Copy) Begin(tx store.Tx, now time.Time) (*slipway.Snapshot, error) {
 	src := c.Source
 	if src.Encrypted && c.Encrypted != nil && !*c.Encrypted {
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "The snapshot '%s' is encrypted, and so is its copy.", src.ID)
+		return nil, slipway.Errorf(slipway.InvalidRequest, "Snapshot %s is encrypted. Creating unencrypted copy from an encrypted snapshot is not supported", src.ID)
 	}
 	n := &slipway.Snapshot{
 		ID: slipway.NewSnapshotID(), Account: c.Account, Region: c.Region, Host: src.Host, SizeGiB: src.SizeGiB, Description: c.Description, State: "pending",
