@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"slipway/internal/ec2wire"
+	"slipway/internal/server"
 	"slipway/internal/state"
 )
 
@@ -196,6 +197,23 @@ func (w *wire) names(o world) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
+//go:embed limits.tsv
+var limitsTSV string
+
+// limits are where a served action is less than EC2's, or other.
+func limits(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for line := range strings.Lines(limitsTSV) {
+		name, limit, ok := strings.Cut(strings.TrimSpace(line), "\t")
+		if !ok || out[name] != "" {
+			t.Errorf("limits.tsv: %q has no limit, or is there twice", line)
+		}
+		out[name] = limit
+	}
+	return out
+}
+
 // TestCoverageDocumentIsFresh: docs/coverage.md says what the tables say; -update writes it.
 func TestCoverageDocumentIsFresh(t *testing.T) {
 	w := newWire(t)
@@ -217,9 +235,14 @@ func TestCoverageDocumentIsFresh(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c.member, c.status, c.what, code)
 	}
-	fmt.Fprintf(&b, "\n## Actions that are served: %d\n\nEach honours DryRun.\n\n", len(actions))
+	fmt.Fprintf(&b, "\n## Actions that are served: %d\n\nEach honours DryRun.\n\n| action | as EC2, but for |\n|---|---|\n", len(actions))
+	limits := limits(t)
 	for _, name := range slices.Sorted(maps.Keys(actions)) {
-		fmt.Fprintf(&b, "`%s`\n", name)
+		fmt.Fprintf(&b, "| `%s` | %s |\n", name, limits[name])
+		delete(limits, name)
+	}
+	for name := range limits {
+		t.Errorf("limits.tsv speaks of %s, which is not served", name)
 	}
 	fmt.Fprintf(&b, "\nOf other services, on the same listener:")
 	front := w.dev.front(w.all)
@@ -233,9 +256,13 @@ func TestCoverageDocumentIsFresh(t *testing.T) {
 		}
 	}
 	slices.Sort(others)
-	fmt.Fprintf(&b, ".\n\n## Actions that EC2 has and slipway answers with `UnsupportedOperation`: %d\n\n", len(others))
+	fmt.Fprintf(&b, ".\n\n## Actions that EC2 has and slipway answers with `UnsupportedOperation`: %d\n\nThe reason stands in the answer too.\n\n| action | reason |\n|---|---|\n", len(others))
 	for _, name := range others {
-		fmt.Fprintf(&b, "`%s`\n", name)
+		why := server.WhyNot(name)
+		if why == "" {
+			t.Errorf("%s is not served, and internal/server/unserved.go does not say why", name)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s |\n", name, why)
 	}
 	const path = "../../docs/coverage.md"
 	if *update {

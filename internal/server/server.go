@@ -280,7 +280,7 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (_ contex
 	case call.Action == "":
 		return ctx, nil, slipway.Errorf(slipway.MissingAction, "The request must contain the parameter Action")
 	case !ok && ec2wire.KnownActions[call.Action]:
-		return ctx, nil, slipway.Errorf(slipway.UnsupportedOperation, "The action %s exists in EC2 and is not implemented by slipway yet.", call.Action)
+		return ctx, nil, slipway.Errorf(slipway.UnsupportedOperation, "The action %s is not supported: %s.", call.Action, WhyNot(call.Action))
 	case !ok:
 		return ctx, nil, slipway.Errorf(slipway.InvalidAction, "The action %s is not valid for this web service.", call.Action)
 	}

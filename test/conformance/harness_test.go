@@ -112,7 +112,7 @@ func (s *service) count() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.calls++
-			if action := r.Request.Context().Value(actionKey{}).(string); bytes.Contains(body, []byte(" is not implemented by slipway")) {
+			if action := r.Request.Context().Value(actionKey{}).(string); bytes.Contains(body, []byte("<Message>The action "+action+" is not supported: ")) {
 				s.refused[action] = true
 			} else {
 				s.called[action] = true

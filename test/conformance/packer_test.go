@@ -86,17 +86,17 @@ func TestPacker(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := instance(t, c, types.Filter{Name: aws.String("image-id"), Values: []string{ami}})
-	if got := overSSH(t, *in.PublicIpAddress, signer, "cat /etc/packed"); got != *builder.InstanceId {
+	if got := overSSH(t, *in.PublicIpAddress, "debian", signer, "cat /etc/packed"); got != *builder.InstanceId {
 		t.Errorf("the file that packer wrote says %q, want the builder's id %s", got, *builder.InstanceId)
 	}
 }
 
 func quick(o *ec2.InstanceRunningWaiterOptions) { o.MinDelay, o.MaxDelay = time.Second, time.Second }
 
-// instance is the one that the filter finds.
-func instance(t *testing.T, c *ec2.Client, f types.Filter) types.Instance {
+// instance is the one that the filters find.
+func instance(t *testing.T, c *ec2.Client, f ...types.Filter) types.Instance {
 	t.Helper()
-	out, err := c.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{Filters: []types.Filter{f}})
+	out, err := c.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{Filters: f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,8 +106,8 @@ func instance(t *testing.T, c *ec2.Client, f types.Filter) types.Instance {
 	return out.Reservations[0].Instances[0]
 }
 
-// overSSH runs a command in a Debian guest as soon as it lets its user in.
-func overSSH(t *testing.T, ip string, key ssh.Signer, command string) string {
+// overSSH runs a command in a guest as soon as it lets its user in.
+func overSSH(t *testing.T, ip, user string, key ssh.Signer, command string) string {
 	t.Helper()
 	answer := ""
 	eventually(t, 4*time.Minute, func() error {
@@ -117,7 +117,7 @@ func overSSH(t *testing.T, ip string, key ssh.Signer, command string) string {
 		}
 		defer conn.Close()
 		conn.SetDeadline(time.Now().Add(30 * time.Second))
-		cc, chans, reqs, err := ssh.NewClientConn(conn, ip, &ssh.ClientConfig{User: "debian", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+		cc, chans, reqs, err := ssh.NewClientConn(conn, ip, &ssh.ClientConfig{User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
 		if err != nil {
 			return err
 		}
