@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -210,6 +212,72 @@ func TestRolesAreAssumed(t *testing.T) {
 	}
 	if a := w.by(session, "ec2", "DescribeInstances"); a.code != "RequestExpired" {
 		t.Errorf("after the session's end: %d %s %s", a.status, a.code, a.message)
+	}
+}
+
+// TestWhoMayAssumeARole: in one account a trust that names the caller is enough, one that names the account leaves it to the caller's policies;
+// accounts must both agree, and a denial outweighs.
+func TestWhoMayAssumeARole(t *testing.T) {
+	w := newWire(t)
+	const allow, deny = `{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`, `{"Effect":"Deny","Action":"sts:AssumeRole","Resource":"*"}`
+	callers := map[string]aws.Credentials{
+		"root": w.root(), "silent": w.user("silent", ""), "allowed": w.user("allowed", document(allow)), "denied": w.user("denied", document(allow, deny)),
+	}
+	iam := "arn:aws:iam::" + w.keys.AccountID
+	trusting := func(principal string, effect ...string) string {
+		statements := []string{}
+		for _, e := range append([]string{"Allow"}, effect...) {
+			statements = append(statements, `{"Effect":"`+e+`","Principal":{"AWS":`+principal+`},"Action":"sts:AssumeRole"}`)
+		}
+		return document(statements...)
+	}
+	w.well(w.root(), "iam", "CreateRole", "RoleName", "base", "Path", "/ops/", "AssumeRolePolicyDocument", trusting(`"*"`))
+	callers["session"] = keysIn(w.well(callers["silent"], "sts", "AssumeRole", "RoleArn", iam+":role/ops/base", "RoleSessionName", "s1").body)
+	callers["narrowed"] = keysIn(w.well(callers["silent"], "sts", "AssumeRole", "RoleArn", iam+":role/ops/base", "RoleSessionName", "s2",
+		"Policy", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`)).body)
+	other, key, err := w.all.accounts.Create(t.Context(), slipway.Account{Name: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	callers["stranger"] = aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}
+	guest := keysIn(func() string {
+		w.well(callers["stranger"], "iam", "CreateUser", "UserName", "guest")
+		return w.well(callers["stranger"], "iam", "CreateAccessKey", "UserName", "guest").body
+	}())
+	callers["guest"] = guest
+	for i, tt := range []struct {
+		name, trust string
+		may         []string
+	}{
+		{"a user is named", trusting(`["` + iam + `:user/silent","` + iam + `:user/denied"]`), []string{"silent"}},
+		{"a user is named and denied", trusting(`["`+iam+`:user/silent"]`, "Deny"), nil},
+		{"the account is named", trusting(`"` + iam + `:root"`), []string{"allowed", "root"}},
+		{"the account is named by its number", trusting(`"` + w.keys.AccountID + `"`), []string{"allowed", "root"}},
+		{"a role is named", trusting(`"` + iam + `:role/ops/base"`), []string{"session"}},
+		{"a session is named", trusting(`"arn:aws:sts::` + w.keys.AccountID + `:assumed-role/base/s1"`), []string{"session"}},
+		{"everybody is named", trusting(`"*"`), []string{"allowed", "root", "session", "silent", "stranger"}},
+		{"another account's user is named, whose own account is silent", trusting(`"arn:aws:iam::` + other.ID + `:user/guest"`), nil},
+		{"another account is named", trusting(`"` + other.ID + `"`), []string{"stranger"}},
+	} {
+		role := "r" + strconv.Itoa(i)
+		w.well(w.root(), "iam", "CreateRole", "RoleName", role, "AssumeRolePolicyDocument", tt.trust)
+		var may []string
+		for name, who := range callers {
+			a := w.by(who, "sts", "AssumeRole", "RoleArn", iam+":role/"+role, "RoleSessionName", "s3")
+			switch a.code {
+			case "":
+				may = append(may, name)
+			case "AccessDenied":
+			default:
+				t.Errorf("%s: %s gets %s %s", tt.name, name, a.code, a.message)
+			}
+		}
+		if slices.Sort(may); !slices.Equal(may, tt.may) {
+			t.Errorf("%s: %v may, want %v", tt.name, may, tt.may)
+		}
+	}
+	if a := w.by(w.root(), "sts", "AssumeRole", "RoleArn", iam+":role/base", "RoleSessionName", "s3"); a.code != "AccessDenied" {
+		t.Errorf("a role by another path: %s", a.code)
 	}
 }
 

@@ -123,6 +123,7 @@ type rights struct {
 	own     []*policy.Document
 	session []*policy.Document // nil: nothing is taken away
 	name    string
+	role    string // ARN of the role whose session it is
 }
 
 // rights finds whose key signed; root says that nothing binds it.
@@ -139,7 +140,7 @@ func (s *Service) rights(r store.Reader, call slipway.Call) (*rights, bool) {
 		if role == nil {
 			return nil, false // deleted while its session lived
 		}
-		out.own, out.name = documents(r, k.Account, role.Policies), name
+		out.own, out.name, out.role = documents(r, k.Account, role.Policies), name, role.ARN()
 		if k.Policy != "" {
 			d, err := policy.Parse(k.Policy)
 			if err != nil {
@@ -160,13 +161,27 @@ func (s *Service) rights(r store.Reader, call slipway.Call) (*rights, bool) {
 }
 
 func (w *rights) may(call slipway.Call, action, resource string, context map[string][]string) error {
-	context["aws:username"], context["aws:principalarn"], context["aws:principalaccount"] = []string{w.name}, []string{call.ARN}, []string{call.Account}
-	context["aws:userid"], context["aws:securetransport"], context["aws:requestedregion"] = []string{call.UserID}, []string{"false"}, []string{call.Region}
-	r := policy.Request{Action: action, Resource: resource, Principal: call.ARN, Context: context}
-	if policy.Evaluate(w.own, r) != policy.Allow || w.session != nil && policy.Evaluate(w.session, r) != policy.Allow {
+	r := w.request(call, action, resource, context)
+	if policy.Evaluate(w.own, r) != policy.Allow || !w.left(r) {
 		return unauthorized(call, action, resource)
 	}
 	return nil
+}
+
+// left says whether the session's policy, if there is one, leaves the right.
+func (w *rights) left(r policy.Request) bool {
+	return w.session == nil || policy.Evaluate(w.session, r) == policy.Allow
+}
+
+// request is the question that policies answer, with what they may ask about the caller.
+func (w *rights) request(call slipway.Call, action, resource string, context map[string][]string) policy.Request {
+	r := policy.Request{Action: action, Resource: resource, Principals: []string{call.ARN}, Context: context}
+	if w.role != "" {
+		r.Principals = append(r.Principals, w.role)
+	}
+	context["aws:username"], context["aws:principalarn"], context["aws:principalaccount"] = []string{w.name}, r.Principals[len(r.Principals)-1:], []string{call.Account}
+	context["aws:userid"], context["aws:securetransport"], context["aws:requestedregion"] = []string{call.UserID}, []string{"false"}, []string{call.Region}
+	return r
 }
 
 func unauthorized(call slipway.Call, action, resource string) error {
