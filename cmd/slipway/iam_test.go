@@ -362,6 +362,15 @@ func TestIAMKeepsItsRules(t *testing.T) {
 		{"CreateUser UserName a!b", "ValidationError", "userName"},
 		{"DeletePolicy PolicyArn " + policy, "DeleteConflict", "attached"},
 		{"CreateVirtualMFADevice", "InvalidAction", "CreateVirtualMFADevice"},
+		{"TagUser UserName dev Tags.member.1.Key aws:x Tags.member.1.Value y", "ValidationError", "aws:"},
+		{"TagRole RoleName none Tags.member.1.Key x Tags.member.1.Value y", "NoSuchEntity", "none"},
+		{"ListUsers MaxItems 0", "ValidationError", "maxItems"},
+		{"ListUsers Marker nowhere", "ValidationError", "marker"},
+		{"ListGroupsForUser UserName none", "NoSuchEntity", "none"},
+		{"DeleteLoginProfile UserName dev", "NoSuchEntity", "Login Profile"},
+		{"SetDefaultPolicyVersion VersionId v9 PolicyArn " + policy, "NoSuchEntity", "v9"},
+		{"UpdateRole RoleName app MaxSessionDuration 60", "ValidationError", "MaxSessionDuration"},
+		{"ListPolicies PolicyUsageFilter PermissionsBoundary", "UnsupportedOperation", "PolicyUsageFilter"},
 	} {
 		f := strings.Fields(tt.action)
 		if a := w.by(root, "iam", f[0], f[1:]...); a.code != tt.code || !strings.Contains(a.message, tt.says) {
@@ -370,6 +379,22 @@ func TestIAMKeepsItsRules(t *testing.T) {
 	}
 	dev := keysIn(w.well(root, "iam", "CreateAccessKey", "UserName", "dev").body)
 	w.well(dev, "ec2", "DescribeVpcs")
+
+	// A renamed user keeps keys and rights, and whoever renames needs the right to both names.
+	clerk := w.user("clerk", document(`{"Effect":"Allow","Action":"iam:UpdateUser","Resource":["arn:aws:iam::*:user/dev","arn:aws:iam::*:user/ops/*"]}`))
+	if a := w.by(root, "iam", "UpdateUser", "UserName", "dev", "NewUserName", "clerk"); a.code != "EntityAlreadyExists" {
+		t.Errorf("a name that another user has: %s %s", a.code, a.message)
+	}
+	if a := w.by(clerk, "iam", "UpdateUser", "UserName", "dev", "NewUserName", "root2"); a.code != "AccessDenied" {
+		t.Errorf("a name that the caller may not give: %s %s", a.code, a.message)
+	}
+	w.well(clerk, "iam", "UpdateUser", "UserName", "dev", "NewUserName", "dev2", "NewPath", "/ops/")
+	if a := w.well(dev, "sts", "GetCallerIdentity"); !strings.HasSuffix(first(a.body, "Arn"), ":user/ops/dev2") {
+		t.Errorf("the renamed user is %s", a.body)
+	}
+	w.well(dev, "ec2", "DescribeVpcs")
+	w.well(clerk, "iam", "UpdateUser", "UserName", "dev2", "NewUserName", "dev2")
+	w.well(root, "iam", "UpdateUser", "UserName", "dev2", "NewUserName", "dev")
 	w.well(root, "iam", "UpdateAccessKey", "UserName", "dev", "AccessKeyId", dev.AccessKeyID, "Status", "Inactive")
 	if a := w.by(dev, "ec2", "DescribeVpcs"); a.code != "AuthFailure" {
 		t.Errorf("an inactive key: %s", a.code)

@@ -55,13 +55,22 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 	return nil
 }
 
-// AuthorizeOwn is Authorize for IAM's own actions: each concerns the user, role, profile or policy that it names, and who puts a role into a
-// profile hands it on.
+// AuthorizeOwn is Authorize for IAM's own actions: each concerns the user, role, profile or policy that it names; a user's new name besides the
+// old one; and who puts a role into a profile hands it on.
 func (s *Service) AuthorizeOwn(ctx context.Context, form url.Values) error {
 	call, r := slipway.CallFrom(ctx), s.db.Local()
 	arn := s.named(r, call, form)
-	if err := s.AuthorizeOther(ctx, "iam:"+call.Action, arn); err != nil || call.Action != "AddRoleToInstanceProfile" {
+	if err := s.AuthorizeOther(ctx, "iam:"+call.Action, arn); err != nil {
 		return err
+	}
+	switch call.Action {
+	case "UpdateUser":
+		path := strings.TrimSuffix(strings.TrimPrefix(arn, slipway.IAMARN(call.Account, "user", "", "")), form.Get("UserName"))
+		renamed := slipway.IAMARN(call.Account, "user", cmp.Or(form.Get("NewPath"), path), cmp.Or(form.Get("NewUserName"), form.Get("UserName")))
+		return s.AuthorizeOther(ctx, "iam:UpdateUser", renamed)
+	case "AddRoleToInstanceProfile":
+	default:
+		return nil
 	}
 	passed := slipway.IAMARN(call.Account, "role", "/", form.Get("RoleName"))
 	if role := state.Roles.See(r, state.IAM(call.Account), form.Get("RoleName")); role != nil {
