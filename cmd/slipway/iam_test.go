@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -268,6 +269,72 @@ func TestRolesAreAssumed(t *testing.T) {
 	}
 }
 
+// TestWhoMayAssumeARole: in one account a trust that names the caller is enough, one that names the account leaves it to the caller's policies;
+// accounts must both agree, and a denial outweighs.
+func TestWhoMayAssumeARole(t *testing.T) {
+	w := newWire(t)
+	const allow, deny = `{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`, `{"Effect":"Deny","Action":"sts:AssumeRole","Resource":"*"}`
+	callers := map[string]aws.Credentials{
+		"root": w.root(), "silent": w.user("silent", ""), "allowed": w.user("allowed", document(allow)), "denied": w.user("denied", document(allow, deny)),
+	}
+	iam := "arn:aws:iam::" + w.keys.AccountID
+	trusting := func(principal string, effect ...string) string {
+		statements := []string{}
+		for _, e := range append([]string{"Allow"}, effect...) {
+			statements = append(statements, `{"Effect":"`+e+`","Principal":{"AWS":`+principal+`},"Action":"sts:AssumeRole"}`)
+		}
+		return document(statements...)
+	}
+	w.well(w.root(), "iam", "CreateRole", "RoleName", "base", "Path", "/ops/", "AssumeRolePolicyDocument", trusting(`"*"`))
+	callers["session"] = keysIn(w.well(callers["silent"], "sts", "AssumeRole", "RoleArn", iam+":role/ops/base", "RoleSessionName", "s1").body)
+	callers["narrowed"] = keysIn(w.well(callers["silent"], "sts", "AssumeRole", "RoleArn", iam+":role/ops/base", "RoleSessionName", "s2",
+		"Policy", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`)).body)
+	other, key, err := w.all.accounts.Create(t.Context(), slipway.Account{Name: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	callers["stranger"] = aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}
+	guest := keysIn(func() string {
+		w.well(callers["stranger"], "iam", "CreateUser", "UserName", "guest")
+		return w.well(callers["stranger"], "iam", "CreateAccessKey", "UserName", "guest").body
+	}())
+	callers["guest"] = guest
+	for i, tt := range []struct {
+		name, trust string
+		may         []string
+	}{
+		{"a user is named", trusting(`["` + iam + `:user/silent","` + iam + `:user/denied"]`), []string{"silent"}},
+		{"a user is named and denied", trusting(`["`+iam+`:user/silent"]`, "Deny"), nil},
+		{"the account is named", trusting(`"` + iam + `:root"`), []string{"allowed", "root"}},
+		{"the account is named by its number", trusting(`"` + w.keys.AccountID + `"`), []string{"allowed", "root"}},
+		{"a role is named", trusting(`"` + iam + `:role/ops/base"`), []string{"session"}},
+		{"a session is named", trusting(`"arn:aws:sts::` + w.keys.AccountID + `:assumed-role/base/s1"`), []string{"session"}},
+		{"everybody is named", trusting(`"*"`), []string{"allowed", "root", "session", "silent", "stranger"}},
+		{"another account's user is named, whose own account is silent", trusting(`"arn:aws:iam::` + other.ID + `:user/guest"`), nil},
+		{"another account is named", trusting(`"` + other.ID + `"`), []string{"stranger"}},
+	} {
+		role := "r" + strconv.Itoa(i)
+		w.well(w.root(), "iam", "CreateRole", "RoleName", role, "AssumeRolePolicyDocument", tt.trust)
+		var may []string
+		for name, who := range callers {
+			a := w.by(who, "sts", "AssumeRole", "RoleArn", iam+":role/"+role, "RoleSessionName", "s3")
+			switch a.code {
+			case "":
+				may = append(may, name)
+			case "AccessDenied":
+			default:
+				t.Errorf("%s: %s gets %s %s", tt.name, name, a.code, a.message)
+			}
+		}
+		if slices.Sort(may); !slices.Equal(may, tt.may) {
+			t.Errorf("%s: %v may, want %v", tt.name, may, tt.may)
+		}
+	}
+	if a := w.by(w.root(), "sts", "AssumeRole", "RoleArn", iam+":role/base", "RoleSessionName", "s3"); a.code != "AccessDenied" {
+		t.Errorf("a role by another path: %s", a.code)
+	}
+}
+
 // TestAProfileGivesItsInstanceARole: credentials of the role, renewed and exchanged with the profile, and nobody hands on a role that they may not.
 func TestAProfileGivesItsInstanceARole(t *testing.T) {
 	w := newWire(t)
@@ -349,6 +416,15 @@ func TestIAMKeepsItsRules(t *testing.T) {
 		{"CreateUser UserName a!b", "ValidationError", "userName"},
 		{"DeletePolicy PolicyArn " + policy, "DeleteConflict", "attached"},
 		{"CreateVirtualMFADevice", "InvalidAction", "CreateVirtualMFADevice"},
+		{"TagUser UserName dev Tags.member.1.Key aws:x Tags.member.1.Value y", "ValidationError", "aws:"},
+		{"TagRole RoleName none Tags.member.1.Key x Tags.member.1.Value y", "NoSuchEntity", "none"},
+		{"ListUsers MaxItems 0", "ValidationError", "maxItems"},
+		{"ListUsers Marker nowhere", "ValidationError", "marker"},
+		{"ListGroupsForUser UserName none", "NoSuchEntity", "none"},
+		{"DeleteLoginProfile UserName dev", "NoSuchEntity", "Login Profile"},
+		{"SetDefaultPolicyVersion VersionId v9 PolicyArn " + policy, "NoSuchEntity", "v9"},
+		{"UpdateRole RoleName app MaxSessionDuration 60", "ValidationError", "MaxSessionDuration"},
+		{"ListPolicies PolicyUsageFilter PermissionsBoundary", "UnsupportedOperation", "PolicyUsageFilter"},
 	} {
 		f := strings.Fields(tt.action)
 		if a := w.by(root, "iam", f[0], f[1:]...); a.code != tt.code || !strings.Contains(a.message, tt.says) {
@@ -357,6 +433,22 @@ func TestIAMKeepsItsRules(t *testing.T) {
 	}
 	dev := keysIn(w.well(root, "iam", "CreateAccessKey", "UserName", "dev").body)
 	w.well(dev, "ec2", "DescribeVpcs")
+
+	// A renamed user keeps keys and rights, and whoever renames needs the right to both names.
+	clerk := w.user("clerk", document(`{"Effect":"Allow","Action":"iam:UpdateUser","Resource":["arn:aws:iam::*:user/dev","arn:aws:iam::*:user/ops/*"]}`))
+	if a := w.by(root, "iam", "UpdateUser", "UserName", "dev", "NewUserName", "clerk"); a.code != "EntityAlreadyExists" {
+		t.Errorf("a name that another user has: %s %s", a.code, a.message)
+	}
+	if a := w.by(clerk, "iam", "UpdateUser", "UserName", "dev", "NewUserName", "root2"); a.code != "AccessDenied" {
+		t.Errorf("a name that the caller may not give: %s %s", a.code, a.message)
+	}
+	w.well(clerk, "iam", "UpdateUser", "UserName", "dev", "NewUserName", "dev2", "NewPath", "/ops/")
+	if a := w.well(dev, "sts", "GetCallerIdentity"); !strings.HasSuffix(first(a.body, "Arn"), ":user/ops/dev2") {
+		t.Errorf("the renamed user is %s", a.body)
+	}
+	w.well(dev, "ec2", "DescribeVpcs")
+	w.well(clerk, "iam", "UpdateUser", "UserName", "dev2", "NewUserName", "dev2")
+	w.well(root, "iam", "UpdateUser", "UserName", "dev2", "NewUserName", "dev")
 	w.well(root, "iam", "UpdateAccessKey", "UserName", "dev", "AccessKeyId", dev.AccessKeyID, "Status", "Inactive")
 	if a := w.by(dev, "ec2", "DescribeVpcs"); a.code != "AuthFailure" {
 		t.Errorf("an inactive key: %s", a.code)

@@ -51,13 +51,22 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 	return nil
 }
 
-// AuthorizeOwn is Authorize for IAM's own actions: each concerns the user, role, profile or policy that it names, and who puts a role into a
-// profile hands it on.
+// AuthorizeOwn is Authorize for IAM's own actions: each concerns the user, role, profile or policy that it names; a user's new name besides the
+// old one; and who puts a role into a profile hands it on.
 func (s *Service) AuthorizeOwn(ctx context.Context, form url.Values) error {
 	call, r := slipway.CallFrom(ctx), s.db.Local()
 	arn := s.named(r, call, form)
-	if err := s.AuthorizeOther(ctx, "iam:"+call.Action, arn); err != nil || call.Action != "AddRoleToInstanceProfile" {
+	if err := s.AuthorizeOther(ctx, "iam:"+call.Action, arn); err != nil {
 		return err
+	}
+	switch call.Action {
+	case "UpdateUser":
+		path := strings.TrimSuffix(strings.TrimPrefix(arn, slipway.IAMARN(call.Account, "user", "", "")), form.Get("UserName"))
+		renamed := slipway.IAMARN(call.Account, "user", cmp.Or(form.Get("NewPath"), path), cmp.Or(form.Get("NewUserName"), form.Get("UserName")))
+		return s.AuthorizeOther(ctx, "iam:UpdateUser", renamed)
+	case "AddRoleToInstanceProfile":
+	default:
+		return nil
 	}
 	passed := slipway.IAMARN(call.Account, "role", "/", form.Get("RoleName"))
 	if role := state.Roles.See(r, state.IAM(call.Account), form.Get("RoleName")); role != nil {
@@ -119,6 +128,7 @@ type rights struct {
 	own     []*policy.Document
 	session []*policy.Document // nil: nothing is taken away
 	name    string
+	role    string // ARN of the role whose session it is
 }
 
 // rights finds whose key signed; root says that nothing binds it.
@@ -135,7 +145,7 @@ func (s *Service) rights(r store.Reader, call slipway.Call) (*rights, bool) {
 		if role == nil {
 			return nil, false // deleted while its session lived
 		}
-		out.own, out.name = documents(r, k.Account, role.Policies), name
+		out.own, out.name, out.role = documents(r, k.Account, role.Policies), name, role.ARN()
 		if k.Policy != "" {
 			d, err := policy.Parse(k.Policy)
 			if err != nil {
@@ -156,13 +166,27 @@ func (s *Service) rights(r store.Reader, call slipway.Call) (*rights, bool) {
 }
 
 func (w *rights) may(call slipway.Call, action, resource string, context map[string][]string) error {
-	context["aws:username"], context["aws:principalarn"], context["aws:principalaccount"] = []string{w.name}, []string{call.ARN}, []string{call.Account}
-	context["aws:userid"], context["aws:securetransport"], context["aws:requestedregion"] = []string{call.UserID}, []string{"false"}, []string{call.Region}
-	r := policy.Request{Action: action, Resource: resource, Principal: call.ARN, Context: context}
-	if policy.Evaluate(w.own, r) != policy.Allow || w.session != nil && policy.Evaluate(w.session, r) != policy.Allow {
+	r := w.request(call, action, resource, context)
+	if policy.Evaluate(w.own, r) != policy.Allow || !w.left(r) {
 		return unauthorized(call, action, resource)
 	}
 	return nil
+}
+
+// left says whether the session's policy, if there is one, leaves the right.
+func (w *rights) left(r policy.Request) bool {
+	return w.session == nil || policy.Evaluate(w.session, r) == policy.Allow
+}
+
+// request is the question that policies answer, with what they may ask about the caller.
+func (w *rights) request(call slipway.Call, action, resource string, context map[string][]string) policy.Request {
+	r := policy.Request{Action: action, Resource: resource, Principals: []string{call.ARN}, Context: context}
+	if w.role != "" {
+		r.Principals = append(r.Principals, w.role)
+	}
+	context["aws:username"], context["aws:principalarn"], context["aws:principalaccount"] = []string{w.name}, r.Principals[len(r.Principals)-1:], []string{call.Account}
+	context["aws:userid"], context["aws:securetransport"], context["aws:requestedregion"] = []string{call.UserID}, []string{"false"}, []string{call.Region}
+	return r
 }
 
 func unauthorized(call slipway.Call, action, resource string) error {

@@ -3,6 +3,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"strings"
@@ -65,18 +66,6 @@ func all(parts ...xml) xml {
 	}
 }
 
-// members writes a list as IAM does.
-func members(name string, items []xml) xml {
-	return func(w *ec2query.Writer) {
-		w.Open(name)
-		for _, i := range items {
-			i.in("member")(w)
-		}
-		w.Close(name)
-		w.Text("IsTruncated", "false")
-	}
-}
-
 // request is an action's form with the parameters that it may have.
 type request struct {
 	form         *ec2query.Reader
@@ -110,16 +99,17 @@ func (r *request) name(parameter string) string {
 	return v
 }
 
-func (r *request) path() string {
-	p := r.get("Path")
-	if p == "" {
-		return "/"
-	}
-	if (!strings.HasPrefix(p, "/") || !strings.HasSuffix(p, "/")) && r.err == nil {
+// path is where something lies; "" where the parameter is not given.
+func (r *request) path(parameter string) string {
+	p := r.get(parameter)
+	if p != "" && (!strings.HasPrefix(p, "/") || !strings.HasSuffix(p, "/")) && r.err == nil {
 		r.err = slipway.Errorf(slipway.ValidationError, "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
 	}
 	return p
 }
+
+// newPath is where something new shall lie.
+func (r *request) newPath() string { return cmp.Or(r.path("Path"), "/") }
 
 // document is a needed policy document that can be read.
 func (r *request) document(parameter string) string {
@@ -132,30 +122,12 @@ func (r *request) document(parameter string) string {
 	return text
 }
 
-func (r *request) tags() slipway.Tags {
-	out := slipway.Tags{}
-	for _, t := range r.form.List("Tags") {
-		k, v := t.String("Key"), t.String("Value")
-		if k == nil {
-			continue
-		}
-		out[*k] = ""
-		if v != nil {
-			out[*k] = *v
-		}
-	}
-	return out
-}
-
 // act makes a handler of an action that reads its parameters and then works in a transaction.
 func (s *Service) act(read func(*request) func(store.Tx) (xml, error)) server.Handler {
 	return func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
 		call := slipway.CallFrom(ctx)
 		r := &request{form: form, account: call.Account, key: call.AccessKey}
 		work := read(r)
-		for _, paging := range []string{"Marker", "MaxItems", "PathPrefix"} {
-			form.String(paging) // every list here is one page
-		}
 		if err := form.Err(); err != nil {
 			return nil, err
 		}
@@ -182,6 +154,7 @@ func (s *Service) Actions() map[string]server.Handler {
 	s.roles(m)
 	s.managed(m)
 	s.profiles(m)
+	s.tags(m)
 	return m
 }
 
@@ -191,21 +164,4 @@ func exists(kind, name string) error {
 
 func conflict(format string, args ...any) error {
 	return slipway.Errorf(slipway.DeleteConflict, format, args...)
-}
-
-func tagList(t slipway.Tags) xml {
-	var items []xml
-	for _, k := range t.Keys() {
-		items = append(items, all(text("Key", k), func(w *ec2query.Writer) { w.Text("Value", t[k]) }))
-	}
-	if len(items) == 0 {
-		return func(*ec2query.Writer) {}
-	}
-	return func(w *ec2query.Writer) {
-		w.Open("Tags")
-		for _, i := range items {
-			i.in("member")(w)
-		}
-		w.Close("Tags")
-	}
 }

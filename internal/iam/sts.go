@@ -79,7 +79,7 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 	}
 	denied := slipway.Errorf(slipway.AccessDenied, "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", call.ARN, arn)
 	role := state.Roles.See(s.db.Local(), state.IAM(parts[1]), parts[2])
-	if role == nil {
+	if role == nil || role.ARN() != arn {
 		return nil, denied
 	}
 	span := life(r, 3600, 900, int(role.MaxSession))
@@ -87,18 +87,7 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 	if err := form.Err(); err != nil || r.err != nil {
 		return nil, cmp.Or(err, r.err)
 	}
-	trust, err := policy.Parse(role.Trust)
-	if err != nil {
-		return nil, denied
-	}
-	conditions := map[string][]string{}
-	if external != "" {
-		conditions["sts:externalid"] = []string{external}
-	}
-	if policy.Evaluate([]*policy.Document{trust}, policy.Request{Action: "sts:AssumeRole", Resource: arn, Principal: call.ARN, Context: conditions}) != policy.Allow {
-		return nil, denied
-	}
-	if who, root := s.rights(s.db.Local(), call); !root && (who == nil || who.may(call, "sts:AssumeRole", arn, map[string][]string{}) != nil) {
+	if !s.mayAssume(call, role, external) {
 		return nil, denied
 	}
 	k := temporary(role.Account, s.now(), span)
@@ -108,6 +97,31 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 	}
 	assumed := accounts.Caller(s.db.Local(), &k)
 	return all(credentialsXML(&k), all(text("AssumedRoleId", assumed.UserID), text("Arn", assumed.ARN)).in("AssumedRoleUser")), nil
+}
+
+// mayAssume weighs a role's trust and the caller's own policies. Within one account a trust that names the caller itself is enough; one that names
+// only the account leaves it to the policies of who is in it, and across accounts both sides must allow. A denial outweighs, wherever it stands.
+func (s *Service) mayAssume(call slipway.Call, role *slipway.Role, external string) bool {
+	trust, err := policy.Parse(role.Trust)
+	who, root := s.rights(s.db.Local(), call)
+	switch {
+	case err != nil, !root && who == nil:
+		return false
+	case root:
+		who = &rights{}
+	}
+	context := map[string][]string{}
+	if external != "" {
+		context["sts:externalid"] = []string{external}
+	}
+	r := who.request(call, "sts:AssumeRole", role.ARN(), context)
+	trusted := func(r policy.Request) bool { return policy.Evaluate([]*policy.Document{trust}, r) == policy.Allow }
+	if !trusted(r) || !who.left(r) {
+		return false
+	}
+	own := policy.Evaluate(who.own, r)
+	r.Direct = true
+	return root || own == policy.Allow || own == policy.ImplicitDeny && call.Account == role.Account && trusted(r)
 }
 
 func (s *Service) keep(ctx context.Context, k *slipway.AccessKey) error {

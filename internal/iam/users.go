@@ -52,8 +52,9 @@ func keysOf(tx store.Tx, account, user string) []*slipway.AccessKey {
 }
 
 func (s *Service) users(m map[string]server.Handler) {
+	s.absent(m)
 	m["CreateUser"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		u := &slipway.User{Account: r.account, Name: r.name("UserName"), ID: newID("AIDA"), Path: r.path(), Created: s.now(), Tags: r.tags()}
+		u := &slipway.User{Account: r.account, Name: r.name("UserName"), ID: newID("AIDA"), Path: r.newPath(), Created: s.now(), Tags: r.tags()}
 		return func(tx store.Tx) (xml, error) {
 			if state.Users.See(tx, state.IAM(r.account), u.Name) != nil {
 				return nil, exists("User", u.Name)
@@ -76,13 +77,24 @@ func (s *Service) users(m map[string]server.Handler) {
 		}
 	})
 	m["ListUsers"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		l := r.pathListing()
 		return func(tx store.Tx) (xml, error) {
 			var items []xml
 			for u := range state.Users.All(tx, state.IAM(r.account)) {
-				items = append(items, userXML(u))
+				if l.has(u.Path) {
+					items = append(items, userXML(u))
+				}
 			}
-			return members("Users", items), nil
+			return l.of("Users", items), nil
 		}
+	})
+	m["UpdateUser"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		name, path := r.name("UserName"), r.path("NewPath")
+		next := name
+		if r.get("NewUserName") != "" {
+			next = r.name("NewUserName")
+		}
+		return func(tx store.Tx) (xml, error) { return nil, renameUser(tx, r.account, name, next, path) }
 	})
 	m["DeleteUser"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		name := r.name("UserName")
@@ -118,13 +130,13 @@ func (s *Service) users(m map[string]server.Handler) {
 		}
 	})
 	m["ListAccessKeys"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		name := r.get("UserName")
+		name, l := r.get("UserName"), r.listing()
 		return func(tx store.Tx) (xml, error) {
 			var items []xml
 			for _, k := range keysOf(tx, r.account, r.user(tx, name)) {
 				items = append(items, keyXML(k, false))
 			}
-			return members("AccessKeyMetadata", items), nil
+			return l.of("AccessKeyMetadata", items), nil
 		}
 	})
 	own := func(tx store.Tx, r *request, user, id string) (*slipway.AccessKey, error) {
@@ -171,6 +183,68 @@ func (s *Service) users(m map[string]server.Handler) {
 		}
 		return &u.Policies, state.Users.Put(tx, u)
 	})
+}
+
+// renameUser changes a user's name and path; its keys go with it.
+func renameUser(tx store.Tx, account, name, next, path string) error {
+	u, err := state.Users.Get(tx, state.IAM(account), name)
+	if err != nil {
+		return err
+	}
+	if path != "" {
+		u.Path = path
+	}
+	if next != name {
+		if state.Users.See(tx, state.IAM(account), next) != nil {
+			return exists("User", next)
+		}
+		state.Users.Delete(tx, state.IAM(account), name)
+		u.Name = next
+		for k := range state.AccessKeys.By(tx, state.Global, "user/"+account+"/"+name) {
+			if err := state.AccessKeys.Edit(tx, state.Global, k.ID, func(k *slipway.AccessKey) error { k.User = next; return nil }); err != nil {
+				return err
+			}
+		}
+	}
+	return state.Users.Put(tx, u)
+}
+
+// absent are the lists of what no user can have here, by the action that asks for them: clients ask before they delete a user.
+func (s *Service) absent(m map[string]server.Handler) {
+	for action, name := range map[string]string{
+		"ListGroupsForUser": "Groups", "ListSSHPublicKeys": "SSHPublicKeys", "ListMFADevices": "MFADevices", "ListSigningCertificates": "Certificates",
+		"ListServiceSpecificCredentials": "ServiceSpecificCredentials",
+	} {
+		m[action] = s.act(func(r *request) func(store.Tx) (xml, error) {
+			named, l := r.get("UserName"), r.listing()
+			r.get("ServiceName") // of credentials
+			return func(tx store.Tx) (xml, error) {
+				if user := r.user(tx, named); user != "" {
+					if _, err := state.Users.Must(tx, state.IAM(r.account), user); err != nil {
+						return nil, err
+					}
+				}
+				return l.of(name, nil), nil
+			}
+		})
+	}
+	m["ListVirtualMFADevices"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		l := r.listing()
+		r.get("AssignmentStatus")
+		return func(store.Tx) (xml, error) { return l.of("VirtualMFADevices", nil), nil }
+	})
+	m["ListAccountAliases"] = s.act(func(r *request) func(store.Tx) (xml, error) {
+		l := r.listing()
+		return func(store.Tx) (xml, error) { return l.of("AccountAliases", nil), nil }
+	})
+	for _, action := range []string{"GetLoginProfile", "DeleteLoginProfile"} {
+		m[action] = s.act(func(r *request) func(store.Tx) (xml, error) {
+			name := r.name("UserName")
+			return func(store.Tx) (xml, error) {
+				return nil, slipway.Errorf(slipway.NoSuchEntity, "Login Profile for User %s cannot be found.", name)
+			}
+		})
+	}
 }
 
 // policiesOf are the actions that users and roles have alike.
@@ -220,7 +294,7 @@ func (s *Service) policiesOf(m map[string]server.Handler, kind string, edit func
 		}
 	})
 	m["List"+kind+"Policies"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		name := r.name(who)
+		name, l := r.name(who), r.listing()
 		return func(tx store.Tx) (xml, error) {
 			p, err := edit(tx, r.account, name, nil)
 			if err != nil {
@@ -230,7 +304,7 @@ func (s *Service) policiesOf(m map[string]server.Handler, kind string, edit func
 			for _, n := range slipway.Tags(p.Inline).Keys() {
 				items = append(items, raw(n))
 			}
-			return members("PolicyNames", items), nil
+			return l.of("PolicyNames", items), nil
 		}
 	})
 	m["Attach"+kind+"Policy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
@@ -263,7 +337,7 @@ func (s *Service) policiesOf(m map[string]server.Handler, kind string, edit func
 		}
 	})
 	m["ListAttached"+kind+"Policies"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		name := r.name(who)
+		name, l := r.name(who), r.pathListing()
 		return func(tx store.Tx) (xml, error) {
 			p, err := edit(tx, r.account, name, nil)
 			if err != nil {
@@ -271,9 +345,12 @@ func (s *Service) policiesOf(m map[string]server.Handler, kind string, edit func
 			}
 			var items []xml
 			for _, arn := range p.Attached {
-				items = append(items, all(text("PolicyName", arn[strings.LastIndexByte(arn, '/')+1:]), text("PolicyArn", arn)))
+				_, path, _ := strings.Cut(arn, ":policy")
+				if slash := strings.LastIndexByte(path, '/') + 1; l.has(path[:slash]) {
+					items = append(items, all(text("PolicyName", path[slash:]), text("PolicyArn", arn)))
+				}
 			}
-			return members("AttachedPolicies", items), nil
+			return l.of("AttachedPolicies", items), nil
 		}
 	})
 }

@@ -10,9 +10,12 @@ import (
 
 // Request is one action on one resource.
 type Request struct {
-	Action    string // ec2:RunInstances
-	Resource  string // ARN, or * for actions without resources
-	Principal string // ARN of the caller, or a service's name, for policies that name principals
+	Action   string // ec2:RunInstances
+	Resource string // ARN, or * for actions without resources
+	// Principals are the names by which a policy may mean the caller: its ARN, the ARN of the role whose session it is, a service's name.
+	Principals []string
+	// Direct leaves out what is granted to the caller's account: only a statement that names the caller itself, or everybody, counts.
+	Direct bool
 	// Context holds the condition keys, in lower case.
 	Context map[string][]string
 }
@@ -53,7 +56,7 @@ func (s *Statement) applies(r Request) bool {
 		return false
 	case len(s.Resources) > 0 && !slices.ContainsFunc(s.Resources, resource), len(s.NotResources) > 0 && slices.ContainsFunc(s.NotResources, resource):
 		return false
-	case s.Principals != nil && !named(s.Principals, r.Principal), s.NotPrincipals != nil && named(s.NotPrincipals, r.Principal):
+	case s.Principals != nil && !named(s.Principals, r.Principals, !r.Direct), s.NotPrincipals != nil && named(s.NotPrincipals, r.Principals, true):
 		return false
 	}
 	for _, c := range s.Conditions {
@@ -64,20 +67,22 @@ func (s *Statement) applies(r Request) bool {
 	return true
 }
 
-// named says whether principals include who asks: by ARN, by account, by service, or everybody.
-func named(by map[string][]string, who string) bool {
-	account := ""
-	if parts := strings.Split(who, ":"); len(parts) > 4 {
-		account = parts[4]
-	}
+// named says whether principals include who asks: by ARN, by service, as everybody, and by account if that shall count.
+func named(by map[string][]string, who []string, account bool) bool {
 	for _, list := range by {
 		for _, p := range list {
-			if p == "*" || p == who || account != "" && (p == account || p == "arn:aws:iam::"+account+":root") {
+			if p == "*" || slices.ContainsFunc(who, func(w string) bool { return p == w || account && accountOf(w, p) }) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// accountOf says whether a principal is the account that an ARN belongs to.
+func accountOf(arn, principal string) bool {
+	parts := strings.Split(arn, ":")
+	return len(parts) > 4 && parts[4] != "" && (principal == parts[4] || principal == "arn:"+parts[1]+":iam::"+parts[4]+":root")
 }
 
 // expand puts policy variables' values in.

@@ -56,20 +56,27 @@ func TestEvaluate(t *testing.T) {
 }
 
 func TestPrincipals(t *testing.T) {
-	for trust, want := range map[string]Decision{
-		`"*"`: Allow,
-		`{"AWS":"arn:aws:iam::000000000001:root"}`:   Allow,
-		`{"AWS":"000000000001"}`:                     Allow,
-		`{"AWS":"arn:aws:iam::000000000001:user/a"}`: Allow,
-		`{"AWS":"arn:aws:iam::000000000002:root"}`:   ImplicitDeny,
-		`{"Service":"ec2.amazonaws.com"}`:            ImplicitDeny,
+	for trust, want := range map[string]struct{ all, direct Decision }{
+		`"*"`: {Allow, Allow},
+		`{"AWS":"arn:aws:iam::000000000001:root"}`:   {Allow, ImplicitDeny},
+		`{"AWS":"000000000001"}`:                     {Allow, ImplicitDeny},
+		`{"AWS":"arn:aws:iam::000000000001:user/a"}`: {Allow, Allow},
+		`{"AWS":"arn:aws:iam::000000000001:role/r"}`: {Allow, Allow},
+		`{"AWS":"arn:aws:iam::000000000001:role/s"}`: {ImplicitDeny, ImplicitDeny},
+		`{"AWS":"arn:aws:iam::000000000002:root"}`:   {ImplicitDeny, ImplicitDeny},
+		`{"Service":"ec2.amazonaws.com"}`:            {ImplicitDeny, ImplicitDeny},
 	} {
 		d, err := Parse(`{"Statement":{"Effect":"Allow","Principal":` + trust + `,"Action":"sts:AssumeRole"}}`)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Evaluate([]*Document{d}, Request{Action: "sts:AssumeRole", Principal: "arn:aws:iam::000000000001:user/a"}); got != want {
-			t.Errorf("%s: got %v, want %v", trust, got, want)
+		r := Request{Action: "sts:AssumeRole", Principals: []string{"arn:aws:iam::000000000001:user/a", "arn:aws:iam::000000000001:role/r"}}
+		if got := Evaluate([]*Document{d}, r); got != want.all {
+			t.Errorf("%s: got %v, want %v", trust, got, want.all)
+		}
+		r.Direct = true
+		if got := Evaluate([]*Document{d}, r); got != want.direct {
+			t.Errorf("%s: directly %v, want %v", trust, got, want.direct)
 		}
 	}
 }
