@@ -41,12 +41,17 @@ type service struct {
 	called, refused map[string]bool // actions, those that slipway does not have apart
 }
 
-// serve runs slipway over a fresh state directory until the test ends.
-func serve(t *testing.T) *service {
+func slow(t *testing.T) {
 	t.Helper()
 	if os.Getenv("SLIPWAY_CONFORMANCE") == "" {
 		t.Skip("slow: `make conformance` runs it")
 	}
+}
+
+// serve runs slipway over a fresh state directory until the test ends.
+func serve(t *testing.T) *service {
+	t.Helper()
+	slow(t)
 	bin, err := filepath.Abs("../../bin/slipway")
 	if err != nil {
 		t.Fatal(err)

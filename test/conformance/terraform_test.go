@@ -29,9 +29,10 @@ const (
 // TestTerraform applies terraform/main.tf with nearly all that the provider has of EC2's launching world, finds a second plan empty, changes
 // things in place, finds the plan empty again, and destroys everything: nothing may be left.
 func TestTerraform(t *testing.T) {
-	s := serve(t)
+	slow(t)
 	tofu := fromProxy(t, "github.com/opentofu/opentofu", tofuVersion, "./cmd/tofu")
 	provider := fromProxy(t, "github.com/hashicorp/terraform-provider-aws", providerVersion, ".", []string{"get", pluginLibrary}, []string{"mod", "edit", "-replace", providerSDK})
+	s := serve(t)
 	s.record("OpenTofu with Terraform's AWS provider", strings.TrimPrefix(tofuVersion, "v")+", provider "+strings.TrimPrefix(providerVersion, "v"),
 		"apply of about 60 kinds of resource and 30 of data, an empty plan, changes in place, an empty plan, destroy: `test/conformance/terraform/main.tf`")
 
