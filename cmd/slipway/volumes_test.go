@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +250,20 @@ func TestAttachmentLimits(t *testing.T) {
 	}
 	if a := attach(o.stopped, "/dev/sdz"); a.code != "AttachmentLimitExceeded" {
 		t.Errorf("one volume more than %d: %s %s", limit, a.code, a.message)
+	}
+	eni := w.must("networkInterfaceId", "CreateNetworkInterface", "SubnetId", w.must("subnetId", "DescribeInstances", "InstanceId.1", o.stopped))
+	if limit == slipway.MachineSlots-1 {
+		if a := w.call("AttachNetworkInterface", "NetworkInterfaceId", eni, "InstanceId", o.stopped, "DeviceIndex", "1"); a.code != "AttachmentLimitExceeded" {
+			t.Errorf("an interface where volumes have all the room: %s %s", a.code, a.message)
+		}
+	}
+	launch := []string{"ImageId", o.image, "InstanceType", "t2.micro", "MinCount", "1", "MaxCount", "1", "DryRun", "true"}
+	for i := range slipway.MachineSlots {
+		at := "BlockDeviceMapping." + strconv.Itoa(i+1)
+		launch = append(launch, at+".DeviceName", "/dev/xvd"+string(rune('b'+i/26))+string(rune('a'+i%26)), at+".Ebs.VolumeSize", "1")
+	}
+	if a := w.call("RunInstances", launch...); a.code != "AttachmentLimitExceeded" {
+		t.Errorf("a launch with %d volumes and a root: %s %s", slipway.MachineSlots, a.code, a.message)
 	}
 }
 

@@ -204,6 +204,9 @@ func (l *launch) fits() error {
 	if len(l.ports) > int(t.MaxInterfaces) {
 		return slipway.Errorf(slipway.AttachmentLimitExceeded, "Interface count %d exceeds the limit for %s", len(l.ports), t.Name)
 	}
+	if n := len(l.devices) + max(1, len(l.ports)); n > slipway.MachineSlots {
+		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The request attaches %d volumes and interfaces, and a machine has room for %d.", n, slipway.MachineSlots)
+	}
 	for _, p := range l.ports {
 		if n := p.count4(); n > int(t.IPv4PerInterface) {
 			return slipway.Errorf(slipway.PrivateIpAddressLimitExceeded, "Number of private addresses %d exceeds the limit of %d for %s", n, t.IPv4PerInterface, t.Name)

@@ -73,6 +73,9 @@ func fits(tx store.Tx, i *slipway.Instance, n *slipway.Interface, index int32) e
 	if kind != nil && len(i.Interfaces) >= int(kind.MaxInterfaces) {
 		return slipway.Errorf(slipway.AttachmentLimitExceeded, "Interface count %d exceeds the limit for %s", len(i.Interfaces)+1, i.Type)
 	}
+	if len(i.Volumes)+len(i.Interfaces) >= slipway.MachineSlots {
+		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance '%s' has %d volumes and interfaces, and room for no more.", i.ID, slipway.MachineSlots)
+	}
 	return limits(kind, n)
 }
 

@@ -78,7 +78,7 @@ func TestTerraform(t *testing.T) {
 	run("apply", "-auto-approve")
 	unchanged("after apply")
 	address := strings.Trim(strings.TrimSpace(run("output", "address")), `"`)
-	if got := overSSH(t, address, "root", signer, "cat /tmp/built"); got != "built" {
+	if got := overSSH(t, address, "admin", signer, "cat /tmp/built"); got != "built" {
 		t.Errorf("the instance's user data wrote %q, want built", got)
 	}
 
