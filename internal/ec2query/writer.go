@@ -44,23 +44,33 @@ func (w *Writer) Raw(s string) { w.buf = append(w.buf, s...) }
 
 // Open begins an element.
 func (w *Writer) Open(name string) {
-	w.buf = append(w.buf, '<')
-	w.buf = append(w.buf, name...)
-	w.buf = append(w.buf, '>')
+	b := append(w.buf, '<')
+	b = append(b, name...)
+	w.buf = append(b, '>')
 }
 
 // Close ends an element.
 func (w *Writer) Close(name string) {
-	w.buf = append(w.buf, '<', '/')
-	w.buf = append(w.buf, name...)
-	w.buf = append(w.buf, '>')
+	b := append(w.buf, '<', '/')
+	b = append(b, name...)
+	w.buf = append(b, '>')
 }
 
 // Text writes an element with a text.
 func (w *Writer) Text(name, value string) {
-	w.Open(name)
-	w.escape(value)
-	w.Close(name)
+	if !ordinary(value) {
+		w.Open(name)
+		w.escape(value)
+		w.Close(name)
+		return
+	}
+	b := append(w.buf, '<') // one slice all along: nearly every element is such a text
+	b = append(b, name...)
+	b = append(b, '>')
+	b = append(b, value...)
+	b = append(b, '<', '/')
+	b = append(b, name...)
+	w.buf = append(b, '>')
 }
 
 // Plain writes a text without an element of its own.
