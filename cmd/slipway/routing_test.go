@@ -159,9 +159,15 @@ func TestNetworkACLs(t *testing.T) {
 // TestWhatIsNotHere: clients read these lists unasked, and take an empty one for what it is.
 func TestWhatIsNotHere(t *testing.T) {
 	w := newWire(t)
-	for _, action := range []string{"DescribeVpcEndpoints", "DescribeVpcEndpointServices", "DescribePrefixLists", "DescribeVpnGateways", "DescribeTransitGateways", "DescribeFlowLogs", "DescribeVpcClassicLink", "DescribeVpcClassicLinkDnsSupport"} {
+	for _, action := range []string{"DescribeVpcEndpoints", "DescribeVpcEndpointServices", "DescribePrefixLists", "DescribeVpnGateways", "DescribeTransitGateways", "DescribeFlowLogs"} {
 		if a := w.call(action); a.status != 200 || strings.Contains(a.body, "<item>") {
 			t.Errorf("%s: %d %s", action, a.status, a.body)
+		}
+	}
+	vpc := w.must("vpcId", "DescribeVpcs")
+	for _, link := range [][3]string{{"DescribeVpcClassicLink", "VpcId.1", "classicLinkEnabled"}, {"DescribeVpcClassicLinkDnsSupport", "VpcIds.1", "classicLinkDnsSupported"}} {
+		if a := w.call(link[0], link[1], vpc); first(a.body, "vpcId") != vpc || first(a.body, link[2]) != "false" {
+			t.Errorf("%s: %s: Ansible reads the VPC's entry", link[0], a.body)
 		}
 	}
 	w.refuses(t, []refusal{

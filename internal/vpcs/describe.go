@@ -33,7 +33,7 @@ var vpcKind = describe.Kind[slipway.VPC, ec2wire.Vpc]{
 			"cidr":            func(v *slipway.VPC) []string { return []string{v.CIDR().String()} },
 			"is-default":      func(v *slipway.VPC) []string { return shape.Yes(v.Default) },
 		}
-		f["isDefault"] = f["is-default"]
+		f["isDefault"], f["cidrBlock"], f["cidr-block"] = f["is-default"], f["cidr"], f["cidr"] // as Ansible asks
 		blocks := func(prefix string, get func(*slipway.VPC) []slipway.CIDRBlock) {
 			each := func(name string, pick func(slipway.CIDRBlock) string) {
 				f[prefix+name] = func(v *slipway.VPC) []string {

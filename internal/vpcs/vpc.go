@@ -254,26 +254,3 @@ func (s *Service) ModifyVPC(ctx context.Context, in *ec2wire.ModifyVpcAttributeR
 		})
 	})
 }
-
-// ClassicLink answers DescribeVpcClassicLink: no VPC here has ever been linked.
-func (s *Service) ClassicLink(ctx context.Context, in *ec2wire.DescribeVpcClassicLinkRequest) (*ec2wire.DescribeVpcClassicLinkResult, error) {
-	return &ec2wire.DescribeVpcClassicLinkResult{Vpcs: []ec2wire.VpcClassicLink{}}, s.exist(ctx, in.VpcIds)
-}
-
-// ClassicLinkDNS answers DescribeVpcClassicLinkDnsSupport.
-func (s *Service) ClassicLinkDNS(ctx context.Context, in *ec2wire.DescribeVpcClassicLinkDnsSupportRequest) (*ec2wire.DescribeVpcClassicLinkDnsSupportResult, error) {
-	return &ec2wire.DescribeVpcClassicLinkDnsSupportResult{Vpcs: []ec2wire.ClassicLinkDnsSupport{}}, s.exist(ctx, in.VpcIds)
-}
-
-func (s *Service) exist(ctx context.Context, ids []string) error {
-	r, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if _, err := state.VPCs.Must(r, state.Of(ctx), id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
