@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -81,18 +80,13 @@ func Check(f io.ReaderAt, size int64, format Format) (int64, error) {
 	return disk, nil
 }
 
-// CheckFile is Check for a file by its name.
-func CheckFile(path string, format Format) (int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, err
+// GiB is a disk's size as a volume's, rounded up; larger than most is refused.
+func GiB(disk int64, most int) (int, error) {
+	gib := int((disk + 1<<30 - 1) >> 30)
+	if gib > most {
+		return 0, refuse("The disk of %d GiB is larger than the largest that can be taken here, %d GiB", gib, most)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return Check(f, info.Size(), format)
+	return gib, nil
 }
 
 // Options describe the image to qemu-img (--image-opts), path being its file's.
