@@ -57,5 +57,6 @@ type ImportDisk struct {
 	Secret      []byte     `json:",omitempty"`
 	FileSize    int64      `json:",omitempty"` // bytes
 	SizeGiB     int32      `json:",omitempty"` // 0 until it is converted
+	Boot        Boot       `json:",omitzero"`
 	Progress    int32      // percent
 }

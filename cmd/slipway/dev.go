@@ -32,6 +32,7 @@ import (
 	"slipway/internal/hypervisor/fake"
 	"slipway/internal/hypervisor/qemu"
 	"slipway/internal/iam"
+	"slipway/internal/imagesource"
 	"slipway/internal/imds"
 	"slipway/internal/instances"
 	"slipway/internal/parameters"
@@ -60,6 +61,7 @@ type devRun struct {
 	vmm    hypervisor.Driver
 	disks  blockstore.Store
 	wires  agent.Wires
+	images *imagesource.Sources
 	plane  *dataplane.Plane
 	record agent.Records
 	agent  *agent.Agent
@@ -191,11 +193,14 @@ func (d *devRun) openHost(ctx context.Context) error {
 	} else if err := d.openReal(); err != nil {
 		return err
 	}
+	if err := d.openImports(); err != nil {
+		return err
+	}
 	if d.cfg.PublicRange != "" {
 		d.pool.Range = netip.MustParsePrefix(d.cfg.PublicRange).Masked()
 	}
 	d.hosts = hosts.New(d.db, d.pool, d.log, time.Now)
-	d.agent = agent.New(host, d.hosts, d.vmm, d.disks, d.wires, d.record, limits, d.log, time.Now)
+	d.agent = agent.New(host, d.hosts, d.vmm, d.disks, d.wires, d.images, d.record, limits, d.log, time.Now)
 	return nil
 }
 
