@@ -58,14 +58,14 @@ type devRun struct {
 	site dataplane.Site
 	pool addresses.Pool
 
-	vmm    hypervisor.Driver
-	disks  blockstore.Store
-	wires  agent.Wires
-	images *imagesource.Sources
-	plane  *dataplane.Plane
-	record agent.Records
-	agent  *agent.Agent
-	hosts  *hosts.Service
+	vmm     hypervisor.Driver
+	disks   blockstore.Store
+	wires   agent.Wires
+	sources *imagesource.Sources
+	plane   *dataplane.Plane
+	record  agent.Records
+	agent   *agent.Agent
+	hosts   *hosts.Service
 }
 
 func dev(ctx context.Context, args []string) error {
@@ -200,7 +200,7 @@ func (d *devRun) openHost(ctx context.Context) error {
 		d.pool.Range = netip.MustParsePrefix(d.cfg.PublicRange).Masked()
 	}
 	d.hosts = hosts.New(d.db, d.pool, d.log, time.Now)
-	d.agent = agent.New(host, d.hosts, d.vmm, d.disks, d.wires, d.images, d.record, limits, d.log, time.Now)
+	d.agent = agent.New(host, d.hosts, d.vmm, d.disks, d.wires, d.sources, d.record, limits, d.log, time.Now)
 	return nil
 }
 

@@ -69,6 +69,6 @@ func (d *devRun) openImports() error {
 		}
 		from.S3 = &imagesource.S3{Endpoint: u, Region: c.S3.Region, AccessKey: c.S3.AccessKey, SecretKey: secret, VirtualHosts: !c.S3.PathStyle}
 	}
-	d.images = imagesource.New(from)
+	d.sources = imagesource.New(from)
 	return nil
 }

@@ -32,7 +32,7 @@ func disk(mib int) []byte {
 // put lays an image where files may be imported from, and answers its URL.
 func (w *wire) put(name string, content []byte) string {
 	w.t.Helper()
-	path := filepath.Join(w.dev.images.Directory, name)
+	path := filepath.Join(w.dev.sources.Directory, name)
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func newWireWithBucket(t *testing.T, b *bucket) *wire {
 func TestAnImageIsImported(t *testing.T) {
 	w := newWire(t)
 	root, data := w.put("root.raw", disk(3)), w.put("data.raw", make([]byte, 1<<20))
-	a := w.call("ImportImage", "Description", "from the old data centre", "Architecture", "x86_64", "Platform", "Linux", "LicenseType", "BYOL", "RoleName", "vmimport", "Hypervisor", "xen",
+	a := w.call("ImportImage", "Description", "from the old data centre", "Architecture", "x86_64", "Platform", "Linux", "LicenseType", "BYOL", "RoleName", "vmimport", "Hypervisor", "xen", "ClientData.UploadSize", "0.5",
 		"DiskContainer.1.Format", "raw", "DiskContainer.1.Url", root, "DiskContainer.1.Description", "system", "DiskContainer.2.Format", "RAW", "DiskContainer.2.Url", data,
 		"TagSpecification.1.ResourceType", "import-image-task", "TagSpecification.1.Tag.1.Key", "Name", "TagSpecification.1.Tag.1.Value", "move")
 	id := first(a.body, "importTaskId")
@@ -246,7 +246,7 @@ func TestImportsThatCannotBe(t *testing.T) {
 	if err := os.WriteFile(secret, disk(1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(secret, filepath.Join(w.dev.images.Directory, "link.raw")); err != nil {
+	if err := os.Symlink(secret, filepath.Join(w.dev.sources.Directory, "link.raw")); err != nil {
 		t.Fatal(err)
 	}
 	overlay := make([]byte, 64<<10)
@@ -269,8 +269,8 @@ func TestImportsThatCannotBe(t *testing.T) {
 		{"a header that refers to a descriptor", "VMDK", w.put("hollow.vmdk", hollow), "no capacity"},
 		{"another format than is said", "VHDX", w.put("disk.vhdx", disk(1)), "Unsupported VHDX File Format"},
 		{"a qcow2 called raw", "RAW", w.put("not.raw", external), "QCOW2"},
-		{"a link out of the directory", "RAW", "file://" + filepath.Join(w.dev.images.Directory, "link.raw"), "cannot be opened"},
-		{"a file that is not there", "RAW", "file://" + filepath.Join(w.dev.images.Directory, "none.raw"), "no file"},
+		{"a link out of the directory", "RAW", "file://" + filepath.Join(w.dev.sources.Directory, "link.raw"), "cannot be opened"},
+		{"a file that is not there", "RAW", "file://" + filepath.Join(w.dev.sources.Directory, "none.raw"), "no file"},
 		{"an object that is not there", "RAW", "s3://images/none", "404"},
 		{"a redirection", "RAW", "s3://images/moved", "redirection"},
 	} {
@@ -482,7 +482,7 @@ func TestImportRefusals(t *testing.T) {
 		{"a device twice", "ImportImage", "InvalidParameterValue", "Two disks", image("DiskContainer.1.DeviceName", "/dev/sdf", "DiskContainer.2.DeviceName", "/dev/sdf", "DiskContainer.2.Format", "RAW", "DiskContainer.2.Url", url)},
 
 		{"a file elsewhere", "ImportSnapshot", "UnsupportedOperation", "imports.directory", at("file:///etc/passwd")},
-		{"a file above", "ImportSnapshot", "UnsupportedOperation", "imports.directory", at("file://" + w.dev.images.Directory + "/../credentials.json")},
+		{"a file above", "ImportSnapshot", "UnsupportedOperation", "imports.directory", at("file://" + w.dev.sources.Directory + "/../credentials.json")},
 		{"the metadata of this host's own cloud", "ImportSnapshot", "UnsupportedOperation", "imports.s3.endpoint", at("http://169.254.169.254/latest/meta-data/iam/security-credentials/")},
 		{"another service of this host", "ImportSnapshot", "UnsupportedOperation", "imports.s3.endpoint", at("http://127.0.0.1:1/images/disk")},
 		{"another scheme", "ImportSnapshot", "InvalidParameterValue", "scheme", at("gopher://127.0.0.1/")},

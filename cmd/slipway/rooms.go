@@ -91,7 +91,7 @@ func (d *devRun) rooms() *rooms {
 		groups:   securitygroups.New(d.db, time.Now),
 		regions:  regions.New(d.db), types: instancetypes.New(), vpcs: vpcs.New(d.db, time.Now), volumes: volumes.New(d.db, time.Now),
 		snapshots: snapshots.New(d.db, time.Now),
-		ports:     interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), imports: imports.New(d.db, d.images, time.Now), tags: tags.New(d.db),
+		ports:     interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), imports: imports.New(d.db, d.sources, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
 		clusters:  placementgroups.New(d.db),
 		eips:      eips, nats: natgateways.New(d.db, eips, time.Now), peerings: peerings.New(d.db, time.Now),

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"time"
 
@@ -61,7 +62,11 @@ func (a *Agent) importTask(ctx context.Context, id slipway.ImportTaskID) (time.D
 		a.beginImport(want)
 		return 0, nil
 	case job.err != nil:
-		a.log.Warn("import failed", "task", id, "error", job.err)
+		level := slog.LevelError
+		if _, theirs := errors.AsType[*diskimage.Refusal](job.err); theirs {
+			level = slog.LevelInfo
+		}
+		a.log.Log(ctx, level, "import failed", "task", id, "error", job.err)
 		r.Phase, r.Images, r.Reason = hostapi.PhaseFailed, job.disks, slipway.Reason{Code: "Client.ImportFailed", Message: blame(job.err)}
 	default:
 		r.Phase, r.Images = hostapi.PhaseDone, job.disks

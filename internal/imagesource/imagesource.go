@@ -217,8 +217,14 @@ const block = 64 << 10
 
 var zeros [block]byte
 
+// slack is what a file may be larger than its disk.
+const slack = 1 << 30
+
 func (w *sparse) Write(b []byte) (int, error) {
 	n := len(b)
+	if w.at > diskimage.MaxSize+slack { // zeros without end fill no disk
+		return 0, &diskimage.Refusal{Why: "The image is larger than the largest volume"}
+	}
 	for len(b) > 0 {
 		part := b[:min(len(b), block)]
 		if string(part) != string(zeros[:len(part)]) {

@@ -143,6 +143,13 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestZerosWithoutEnd take no room, and are bounded all the same.
+func TestZerosWithoutEnd(t *testing.T) {
+	w := &sparse{at: diskimage.MaxSize + slack + 1, heard: func(int64) {}}
+	_, err := w.Write(make([]byte, block))
+	refused(t, "Write", err, "largest volume")
+}
+
 // bucket is an S3-compatible endpoint with one object, which verifies signatures.
 type bucket struct {
 	content  []byte
@@ -192,6 +199,14 @@ func TestObjects(t *testing.T) {
 	}{
 		{"an object", "a/disk.raw", "", 1, "secret", nil},
 		{"a broken connection is taken up", "a/disk.raw", "", 2, "secret", half},
+		{"a broken connection begins anew where nothing names the version", "a/disk.raw", "", 2, "secret", func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if n == 1 {
+				w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+				w.Write(bytes.Repeat([]byte("old"), len(content)/6))
+				panic(http.ErrAbortHandler)
+			}
+			return false
+		}},
 		{"an object that changes meanwhile", "a/disk.raw", "has changed", 2, "secret", func(n int, w http.ResponseWriter, r *http.Request) bool {
 			if half(n, w, r) {
 				return true

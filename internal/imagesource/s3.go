@@ -94,8 +94,11 @@ func (d *download) run(parent context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.etag == "" {
-		d.to.at = 0 // nothing says that it still is the same object
+	if d.etag == "" && d.to.at > 0 { // nothing says that it still is the same object
+		if err := d.to.to.Truncate(0); err != nil {
+			return err
+		}
+		d.to.at = 0
 	}
 	if d.to.at > 0 {
 		r.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.to.at))

@@ -170,7 +170,7 @@ func (s *Service) check(d *slipway.ImportDisk, format *string, container string)
 	return s.sources.Check(d.Source)
 }
 
-// lastDevice is of the names that disks get which are given none.
+// Disks after the root that are given no name get /dev/sdf and on.
 const firstDevice, lastDevice = 'f', 'z'
 
 // disks are an image's, the root first.

@@ -176,8 +176,10 @@ func (s *Store) ReceiveSnapshot(ctx context.Context, image blockstore.Received, 
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(f.Name())
 	defer f.Close()
+	if err := os.Remove(f.Name()); err != nil { // nobody else needs it, and a crash then leaves nothing
+		return 0, err
+	}
 	if err := image.Fetch(ctx, f); err != nil {
 		return 0, err
 	}
