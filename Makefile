@@ -54,6 +54,7 @@ fuzz:
 	$(GO) test -run '^$$' -fuzz FuzzForm -fuzztime 20s ./internal/ec2query
 	$(GO) test -run '^$$' -fuzz FuzzVerify -fuzztime 20s ./internal/sigv4
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 20s ./internal/policy
+	$(GO) test -run '^$$' -fuzz FuzzCheck -fuzztime 20s ./internal/diskimage
 	$(GO) test -run '^$$' -fuzz FuzzDecodeQMP -fuzztime 20s ./internal/hypervisor/qemu
 	$(GO) test -run '^$$' -fuzz FuzzTemplateMerge -fuzztime 20s ./internal/instances
 

@@ -14,8 +14,8 @@ var rank = map[string]int{
 	"slipway": 0,
 
 	"slipway/internal/store": 10, "slipway/internal/ec2query": 10, "slipway/internal/sigv4": 10, "slipway/internal/placement": 10,
-	"slipway/internal/hypervisor": 10, "slipway/internal/dataplane": 10, "slipway/internal/blockstore": 10, "slipway/internal/qcow2": 9,
-	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10, "slipway/internal/policy": 10,
+	"slipway/internal/hypervisor": 10, "slipway/internal/dataplane": 10, "slipway/internal/blockstore": 10, "slipway/internal/qcow2": 8, "slipway/internal/diskimage": 9,
+	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10, "slipway/internal/policy": 10, "slipway/internal/imagesource": 10,
 
 	"slipway/internal/ec2wire": 11, "slipway/internal/store/etcd": 11, "slipway/internal/store/memory": 11, "slipway/internal/store/storetest": 11,
 	"slipway/internal/hypervisor/qemu": 11, "slipway/internal/hypervisor/fake": 11, "slipway/internal/hypervisor/hypervisortest": 11,
@@ -30,7 +30,7 @@ var rank = map[string]int{
 	"slipway/internal/prefixlists": 30, "slipway/internal/peerings": 30,
 
 	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 45, "slipway/internal/snapshots": 40,
-	"slipway/internal/instances": 50, "slipway/internal/natgateways": 50,
+	"slipway/internal/imports": 50, "slipway/internal/instances": 50, "slipway/internal/natgateways": 50,
 	"slipway/internal/hosts": 60, "slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60, "slipway/internal/spot": 60, "slipway/internal/fleets": 60, "slipway/internal/images": 60,
 	"slipway/internal/iam": 75, "slipway/internal/parameters": 75,
 	"slipway/internal/server": 70, "slipway/internal/agent": 70,

@@ -28,10 +28,27 @@ type Config struct {
 	MemoryMiB     int      `yaml:"memory_mib"`     // for instances; 0: the host's, less a gibibyte
 	Keep          bool     `yaml:"keep"`           // guests run on when slipway stops
 	Log           string   `yaml:"log"`            // debug | info | warn | error
+	Imports       Imports  `yaml:"imports"`        // where ImportImage and ImportSnapshot may read
+}
+
+// Imports is where disk images may come from that API users name.
+type Imports struct {
+	Directory string `yaml:"directory"` // of file:// URLs; "": imports below the state directory
+	S3        S3     `yaml:"s3"`        // of s3:// and the endpoint's own URLs, and of buckets
+}
+
+// S3 is an S3-compatible endpoint, and the key that reads there.
+type S3 struct {
+	Endpoint      string `yaml:"endpoint"` // "": none
+	Region        string `yaml:"region"`
+	AccessKey     string `yaml:"access_key"`
+	SecretKey     string `yaml:"secret_key"`
+	SecretKeyFile string `yaml:"secret_key_file"` // which holds it instead
+	PathStyle     bool   `yaml:"path_style"`      // endpoint/bucket/key; false: bucket.endpoint/key
 }
 
 func defaults() Config {
-	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Overcommit: 32, Log: "warn"}
+	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Overcommit: 32, Log: "warn", Imports: Imports{S3: S3{Region: "us-east-1", PathStyle: true}}}
 }
 
 // readConfig also answers the arguments that are no flags.
@@ -47,6 +64,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	etcd := fs.String("etcd-endpoints", "", "a running etcd cluster, comma-separated")
 	public := fs.String("public-range", "", "range of public addresses")
 	imageDir := fs.String("images", "", "directory of built images")
+	importDir := fs.String("imports", "", "directory of disk images that the API may import")
 	level := fs.String("log", "", "debug, info, warn or error")
 	keep := fs.Bool("keep", false, "guests run on when slipway stops")
 	if extra != nil {
@@ -78,6 +96,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	}{
 		{&c.State, *state, "SLIPWAY_STATE"}, {&c.Listen, *listen, "SLIPWAY_LISTEN"}, {&c.Hypervisor, *hypervisor, "SLIPWAY_HYPERVISOR"},
 		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Log, *level, "SLIPWAY_LOG"},
+		{&c.Imports.Directory, *importDir, "SLIPWAY_IMPORTS"}, {&c.Imports.S3.AccessKey, "", "SLIPWAY_S3_ACCESS_KEY"}, {&c.Imports.S3.SecretKey, "", "SLIPWAY_S3_SECRET_KEY"},
 	} {
 		if v := getenv(o.env); v != "" {
 			*o.to = v
@@ -101,7 +120,8 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 }
 
 // keys are the file's, for the hint beside an unknown one.
-var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "public_range", "images", "overcommit", "memory_mib", "keep", "log"}
+var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "public_range", "images", "overcommit", "memory_mib", "keep", "log",
+	"imports", "imports.directory", "imports.s3", "imports.s3.endpoint", "imports.s3.region", "imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style"}
 
 func (c *Config) readFile(path string) error {
 	b, err := os.ReadFile(path)
@@ -113,7 +133,7 @@ func (c *Config) readFile(path string) error {
 		return fmt.Errorf("config: %s: not YAML or JSON: %s", path, firstLine(err.Error()))
 	}
 	var faults []error
-	for k := range found {
+	for _, k := range names("", found) {
 		if !slices.Contains(keys, k) {
 			faults = append(faults, fmt.Errorf("config: %s: %s: unknown key (did you mean %s?)", path, k, nearest(k)))
 		}
@@ -125,6 +145,18 @@ func (c *Config) readFile(path string) error {
 		return fmt.Errorf("config: %s: %s", path, firstLine(err.Error()))
 	}
 	return nil
+}
+
+// names are a file's keys with all that lie below them, joined by dots.
+func names(prefix string, found map[string]any) []string {
+	var out []string
+	for k, v := range found {
+		out = append(out, prefix+k)
+		if below, ok := v.(map[string]any); ok {
+			out = append(out, names(prefix+k+".", below)...)
+		}
+	}
+	return out
 }
 
 func firstLine(s string) string { s, _, _ = strings.Cut(s, "\n"); return s }
@@ -183,5 +215,6 @@ func (c *Config) Validate() error {
 	if c.MemoryMiB < 0 {
 		faults = append(faults, fmt.Errorf("config: memory_mib: %d is below 0", c.MemoryMiB))
 	}
+	faults = append(faults, c.Imports.S3.validate()...)
 	return errors.Join(faults...)
 }

@@ -32,6 +32,7 @@ import (
 	"slipway/internal/hypervisor/fake"
 	"slipway/internal/hypervisor/qemu"
 	"slipway/internal/iam"
+	"slipway/internal/imagesource"
 	"slipway/internal/imds"
 	"slipway/internal/instances"
 	"slipway/internal/parameters"
@@ -57,13 +58,14 @@ type devRun struct {
 	site dataplane.Site
 	pool addresses.Pool
 
-	vmm    hypervisor.Driver
-	disks  blockstore.Store
-	wires  agent.Wires
-	plane  *dataplane.Plane
-	record agent.Records
-	agent  *agent.Agent
-	hosts  *hosts.Service
+	vmm     hypervisor.Driver
+	disks   blockstore.Store
+	wires   agent.Wires
+	sources *imagesource.Sources
+	plane   *dataplane.Plane
+	record  agent.Records
+	agent   *agent.Agent
+	hosts   *hosts.Service
 }
 
 func dev(ctx context.Context, args []string) error {
@@ -194,11 +196,14 @@ func (d *devRun) openHost(ctx context.Context) error {
 	} else if err := d.openReal(); err != nil {
 		return err
 	}
+	if err := d.openImports(); err != nil {
+		return err
+	}
 	if d.cfg.PublicRange != "" {
 		d.pool.Range = netip.MustParsePrefix(d.cfg.PublicRange).Masked()
 	}
 	d.hosts = hosts.New(d.db, d.pool, d.log, time.Now)
-	d.agent = agent.New(host, d.hosts, d.vmm, d.disks, d.wires, d.record, limits, d.log, time.Now)
+	d.agent = agent.New(host, d.hosts, d.vmm, d.disks, d.wires, d.sources, d.record, limits, d.log, time.Now)
 	return nil
 }
 

@@ -327,9 +327,6 @@ func TestImageRefusals(t *testing.T) {
 		{"one named, another given", "ModifyImageAttribute", "InvalidParameterCombination", "launchPermission", []string{"ImageId", o.ami, "Attribute", "launchPermission", "Description.Value", "x"}},
 		{"an attribute that is none", "DescribeImageAttribute", "InvalidParameterValue", "colour", []string{"ImageId", o.ami, "Attribute", "colour"}},
 		{"a deprecation in the past", "EnableImageDeprecation", "InvalidParameterValue", "past", []string{"ImageId", o.ami, "DeprecateAt", "2020-01-01T00:00:00Z"}},
-		{"an import", "ImportImage", "UnsupportedOperation", "slipway image import", []string{"DiskContainer.1.Url", "s3://bucket/disk"}},
-		{"an import of a snapshot", "ImportSnapshot", "UnsupportedOperation", "slipway image import", nil},
-		{"an import's end", "CancelImportTask", "InvalidConversionTaskId", "import-ami-1", []string{"ImportTaskId", "import-ami-1"}},
 	} {
 		t.Run(tt.action+": "+tt.name, func(t *testing.T) {
 			if a := w.call(tt.action, tt.params...); a.code != tt.code || !strings.Contains(a.message, tt.says) {

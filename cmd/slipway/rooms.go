@@ -15,6 +15,7 @@ import (
 	"slipway/internal/hypervisor"
 	"slipway/internal/iam"
 	"slipway/internal/images"
+	"slipway/internal/imports"
 	"slipway/internal/instances"
 	"slipway/internal/instancetypes"
 	"slipway/internal/interfaces"
@@ -50,6 +51,7 @@ type rooms struct {
 	snapshots *snapshots.Service
 	ports     *interfaces.Service
 	images    *images.Service
+	imports   *imports.Service
 	capacity  *capacityreservations.Service
 	dedicated *dedicatedhosts.Service
 	spot      *spot.Service
@@ -89,7 +91,7 @@ func (d *devRun) rooms() *rooms {
 		groups:   securitygroups.New(d.db, time.Now),
 		regions:  regions.New(d.db), types: instancetypes.New(), vpcs: vpcs.New(d.db, time.Now), volumes: volumes.New(d.db, time.Now),
 		snapshots: snapshots.New(d.db, time.Now),
-		ports:     interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), tags: tags.New(d.db),
+		ports:     interfaces.New(d.db, time.Now), images: images.New(d.db, time.Now), imports: imports.New(d.db, d.sources, time.Now), tags: tags.New(d.db),
 		templates: launchtemplates.New(d.db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, time.Now),
 		clusters:  placementgroups.New(d.db),
 		eips:      eips, nats: natgateways.New(d.db, eips, time.Now), peerings: peerings.New(d.db, time.Now),
@@ -117,12 +119,12 @@ func (r *rooms) tick(ctx context.Context) {
 	}
 }
 
-// sweep removes what has outlived its time: instances terminated an hour ago, NAT gateways and peerings that have ended, fleets.
+// sweep removes what has outlived its time: instances terminated an hour ago, NAT gateways and peerings that have ended, fleets, imports.
 func (r *rooms) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
-		for _, sweep := range []func(context.Context) error{r.instances.Sweep, r.nats.Sweep, r.peerings.Sweep, r.fleets.Sweep} {
+		for _, sweep := range []func(context.Context) error{r.instances.Sweep, r.nats.Sweep, r.peerings.Sweep, r.fleets.Sweep, r.imports.Sweep} {
 			if err := sweep(ctx); err != nil && ctx.Err() == nil {
 				r.log.Warn("sweep", "error", err)
 			}
@@ -360,11 +362,11 @@ func (r *rooms) actions() map[string]server.Handler {
 		"EnableImageBlockPublicAccess":         server.Action(r.images.BlockPublic),
 		"DisableImageBlockPublicAccess":        server.Action(r.images.UnblockPublic),
 		"GetImageBlockPublicAccessState":       server.Action(r.images.PublicBlock),
-		"ImportImage":                          server.Action(r.images.Import),
-		"ImportSnapshot":                       server.Action(r.images.ImportSnapshot),
-		"DescribeImportImageTasks":             server.Action(r.images.ImportTasks),
-		"DescribeImportSnapshotTasks":          server.Action(r.images.ImportSnapshotTasks),
-		"CancelImportTask":                     server.Action(r.images.CancelImport),
+		"ImportImage":                          server.Action(r.imports.Image),
+		"ImportSnapshot":                       server.Action(r.imports.Snapshot),
+		"DescribeImportImageTasks":             server.Action(r.imports.Images),
+		"DescribeImportSnapshotTasks":          server.Action(r.imports.Snapshots),
+		"CancelImportTask":                     server.Action(r.imports.Cancel),
 
 		"EnableEbsEncryptionByDefault":  server.Action(r.volumes.EnableEncryption),
 		"DisableEbsEncryptionByDefault": server.Action(r.volumes.DisableEncryption),

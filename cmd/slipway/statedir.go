@@ -78,7 +78,7 @@ func openState(path string) (stateDir, error) {
 
 func onlyOurs(entries []os.DirEntry) bool {
 	for _, e := range entries {
-		if e.Name() != "run" && e.Name() != "lock" && e.Name() != "lost+found" {
+		if e.Name() != "run" && e.Name() != "imports" && e.Name() != "lock" && e.Name() != "lost+found" {
 			return false
 		}
 	}

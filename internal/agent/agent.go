@@ -52,26 +52,29 @@ const maxStarts = 3
 
 // Agent is one host's.
 type Agent struct {
-	host   slipway.Host
-	api    hostapi.Host
-	vmm    hypervisor.Driver
-	disks  blockstore.Store
-	wires  Wires
-	record Records
-	limits Limits
-	log    *slog.Logger
-	now    func() time.Time
+	host    slipway.Host
+	api     hostapi.Host
+	vmm     hypervisor.Driver
+	disks   blockstore.Store
+	wires   Wires
+	sources Sources
+	record  Records
+	limits  Limits
+	log     *slog.Logger
+	now     func() time.Time
 
 	queue    *reconcile.Queue[hostapi.Ref]
 	networks networks
 
-	copies sync.WaitGroup // of files, which take longer than a step may
-	ending chan struct{}  // closed when Run ends
+	copies    sync.WaitGroup // of files, which take longer than a step may
+	importing chan struct{}  // holds one for each import that works
+	ending    chan struct{}  // closed when Run ends
 
 	mu      sync.Mutex
 	live    map[slipway.InstanceID]*liveState
 	copying map[slipway.SnapshotID]copying // snapshots that are being made
-	held    map[slipway.VolumeID]bool      // volumes that one step has for itself: a machine that starts, or a copy of the still file
+	imports map[slipway.ImportTaskID]*importing
+	held    map[slipway.VolumeID]bool // volumes that one step has for itself: a machine that starts, or a copy of the still file
 }
 
 // liveState is what the agent has learnt since it began: losing it costs nothing but a repetition.
@@ -103,10 +106,10 @@ type reported struct {
 }
 
 // New makes an agent. Nothing may be nil.
-func New(host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks blockstore.Store, wires Wires, records Records, limits Limits, log *slog.Logger, now func() time.Time) *Agent {
+func New(host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks blockstore.Store, wires Wires, sources Sources, records Records, limits Limits, log *slog.Logger, now func() time.Time) *Agent {
 	a := &Agent{
-		host: host, api: api, vmm: vmm, disks: disks, wires: wires, record: records, limits: limits, log: log, now: now,
-		live: map[slipway.InstanceID]*liveState{}, copying: map[slipway.SnapshotID]copying{}, held: map[slipway.VolumeID]bool{}, ending: make(chan struct{}),
+		host: host, api: api, vmm: vmm, disks: disks, wires: wires, sources: sources, record: records, limits: limits, log: log, now: now,
+		live: map[slipway.InstanceID]*liveState{}, copying: map[slipway.SnapshotID]copying{}, imports: map[slipway.ImportTaskID]*importing{}, importing: make(chan struct{}, maxImports), held: map[slipway.VolumeID]bool{}, ending: make(chan struct{}),
 	}
 	a.networks.of = map[slipway.VPCID]*network{}
 	a.queue = reconcile.New(a.step, 3*time.Minute, log)
@@ -215,6 +218,8 @@ func (a *Agent) step(ctx context.Context, r hostapi.Ref) (time.Duration, error) 
 		return a.volume(ctx, slipway.VolumeID(r.ID))
 	case hostapi.SnapshotKind:
 		return a.snapshot(ctx, slipway.SnapshotID(r.ID))
+	case hostapi.ImportKind:
+		return a.importTask(ctx, slipway.ImportTaskID(r.ID))
 	}
 	return 0, nil
 }

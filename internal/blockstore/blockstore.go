@@ -6,8 +6,10 @@ package blockstore
 import (
 	"context"
 	"errors"
+	"os"
 
 	"slipway"
+	"slipway/internal/diskimage"
 )
 
 // Volume is a volume as wanted.
@@ -17,6 +19,18 @@ type Volume struct {
 	SizeGiB    int                // at least the snapshot's
 	Secret     []byte             // passphrase of an encrypted volume; nil: plain
 	BaseSecret []byte             // of the snapshot, where that is encrypted
+}
+
+// Received is a disk image that comes from elsewhere, and for which nobody here vouches.
+type Received struct {
+	Format diskimage.Format
+	Secret []byte // the snapshot's passphrase; nil: plain
+	MaxGiB int    // a larger disk is refused
+	Boots  bool   // a disk without a boot record is refused
+	// Fetch writes the image to a file of this host, and may take long.
+	Fetch func(ctx context.Context, to *os.File) error
+	// Converted hears, in percent, how far the image has been converted.
+	Converted func(percent float64)
 }
 
 // Errors that callers tell apart.
@@ -46,6 +60,9 @@ type Store interface {
 	CopySnapshot(ctx context.Context, from, id slipway.SnapshotID, fromSecret, secret []byte) error
 	// ImportSnapshot makes a snapshot of a raw or qcow2 file, which it leaves as it is.
 	ImportSnapshot(ctx context.Context, file string, id slipway.SnapshotID) error
+	// ReceiveSnapshot makes a snapshot of an image that is fetched, and says how large it is. An image that cannot be taken is a
+	// diskimage.Refusal. Nothing is left of one that fails, nor of one that ctx ends.
+	ReceiveSnapshot(ctx context.Context, image Received, id slipway.SnapshotID) (sizeGiB int, err error)
 	// RemoveSnapshot removes a snapshot. Its file stays, invisible, while a volume relies on it.
 	RemoveSnapshot(ctx context.Context, id slipway.SnapshotID) error
 

@@ -388,7 +388,7 @@ func (x *ClassicLoadBalancersConfig) EncodeXML(w *ec2query.Writer) {
 type ClientData struct {
 	Comment     *string
 	UploadEnd   *time.Time
-	UploadSize  *int32
+	UploadSize  *float64
 	UploadStart *time.Time
 }
 
@@ -396,7 +396,7 @@ type ClientData struct {
 func (x *ClientData) DecodeQuery(r *ec2query.Reader) {
 	x.Comment = r.String("Comment")
 	x.UploadEnd = r.Time("UploadEnd")
-	x.UploadSize = r.Int32("UploadSize")
+	x.UploadSize = r.Float("UploadSize")
 	x.UploadStart = r.Time("UploadStart")
 }
 

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 
+	"slipway/internal/diskimage"
 	"slipway/internal/qcow2"
 )
 
@@ -71,16 +72,25 @@ func ImportFile(ctx context.Context, cacheDir, file string, as Import, progress 
 
 // diskFormat is qcow2 or raw. A qcow2 file that names others is refused: what it names is not the owner's to hand over.
 func diskFormat(file string) (string, error) {
-	h, err := qcow2.Read(file)
-	switch {
-	case errors.Is(err, qcow2.ErrFormat):
-		return "raw", nil
-	case err != nil:
+	f, err := os.Open(file)
+	if err != nil {
 		return "", err
-	case h.Backing != "" || h.ExternalData || h.Encrypted:
-		return "", fmt.Errorf("%s is an overlay, encrypted, or keeps its data in another file: make it stand alone by qemu-img convert", filepath.Base(file))
 	}
-	return "qcow2", nil
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	head := make([]byte, 8)
+	f.ReadAt(head, 0) // of a shorter file Check says that it ends too early
+	format := diskimage.RAW
+	if diskimage.Sniff(head) == diskimage.QCOW2 {
+		format = diskimage.QCOW2
+	}
+	if _, err := diskimage.Check(f, info.Size(), format); err != nil {
+		return "", fmt.Errorf("%s: %w", filepath.Base(file), err)
+	}
+	return strings.ToLower(string(format)), nil
 }
 
 // bootable looks for the mark of a boot record, which disks for UEFI carry too. A compressed or truncated download has none.
@@ -94,7 +104,7 @@ func bootable(ctx context.Context, disk string) error {
 	if err != nil {
 		return err
 	}
-	if len(b) < 512 || b[510] != 0x55 || b[511] != 0xaa {
+	if !diskimage.Boots(b) {
 		return errors.New("the file has no boot record: it is no disk that boots by itself (is it compressed?)")
 	}
 	return nil

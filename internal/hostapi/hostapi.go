@@ -8,6 +8,7 @@ import (
 
 	"slipway"
 	"slipway/internal/dataplane"
+	"slipway/internal/diskimage"
 	"slipway/internal/imds"
 )
 
@@ -19,6 +20,7 @@ const (
 	NetworkKind  Kind = "network"
 	VolumeKind   Kind = "volume"
 	SnapshotKind Kind = "snapshot"
+	ImportKind   Kind = "import"
 )
 
 // Ref names one thing.
@@ -41,6 +43,8 @@ type Host interface {
 	Volume(ctx context.Context, host slipway.HostID, id slipway.VolumeID) (v Volume, found bool, err error)
 	// Snapshot says what is wanted of a snapshot's file.
 	Snapshot(ctx context.Context, host slipway.HostID, id slipway.SnapshotID) (s Snapshot, found bool, err error)
+	// Import says what is wanted of an import; found is false when it has ended.
+	Import(ctx context.Context, host slipway.HostID, id slipway.ImportTaskID) (t Import, found bool, err error)
 	// Report tells what was observed. Reports about an earlier start are ignored.
 	Report(ctx context.Context, host slipway.HostID, reports []Report) error
 }
@@ -102,6 +106,25 @@ type Snapshot struct {
 	Secret, SourceSecret []byte
 }
 
+// Import is disk images that shall become snapshots, all of them or none.
+type Import struct {
+	ID        slipway.ImportTaskID
+	Disks     []ImportDisk
+	Cancelled bool // nothing of it shall be left
+}
+
+// ImportDisk is one image, or a snapshot to copy.
+type ImportDisk struct {
+	Source     slipway.DiskSource
+	Format     diskimage.Format
+	From       slipway.SnapshotID
+	FromSecret []byte
+	Snapshot   slipway.SnapshotID // which it becomes
+	Secret     []byte
+	MaxGiB     int
+	Boots      bool // it must have a boot record
+}
+
 // Phase is what became of a thing.
 type Phase string
 
@@ -117,7 +140,8 @@ const (
 	PhaseUnreachable Phase = "unreachable"
 	PhaseAttached    Phase = "attached" // volumes and interfaces of a running machine are as wanted
 	PhaseMetadata    Phase = "metadata" // the guest asked for metadata, the first time in this boot
-	PhaseDone        Phase = "done"     // of a snapshot or a volume's change
+	PhaseDone        Phase = "done"     // of a snapshot, an import or a volume's change
+	PhaseProgress    Phase = "progress" // of an import
 )
 
 // Report is one observation.
@@ -131,6 +155,14 @@ type Report struct {
 	Disks  []slipway.VolumeID // attached, with PhaseAttached and PhaseRunning
 	NICs   []slipway.InterfaceID
 	Size   int // in GiB: of a volume, as its host has made it
+	Images []ImportedDisk
+}
+
+// ImportedDisk is how far one disk of an import is; what is not known yet is 0.
+type ImportedDisk struct {
+	FileSize int64 // bytes
+	SizeGiB  int
+	Percent  int
 }
 
 // Step is one stretch of the way, for the timeline.

@@ -71,6 +71,9 @@ func (s *Service) everything(r store.Reader, host slipway.HostID) []hostapi.Ref 
 	for n := range state.Snapshots.By(r, state.Global, "/todo/"+string(host)) {
 		seen.add(hostapi.SnapshotKind, string(n.ID))
 	}
+	for t := range state.ImportTasks.By(r, state.Global, "/todo/"+string(host)) {
+		seen.add(hostapi.ImportKind, string(t.ID))
+	}
 	return seen.list()
 }
 
@@ -136,6 +139,10 @@ func (s *Service) affected(r store.Reader, host slipway.HostID, keys []string) [
 				if n.Volume != "" {
 					out.add(hostapi.VolumeKind, string(n.Volume)) // it may have waited for the snapshot to be gone
 				}
+			}
+		case state.ImportTasks.Kind():
+			if t := state.ImportTasks.See(r, scope, id); t != nil && t.Host == host {
+				out.add(hostapi.ImportKind, id)
 			}
 		case state.VPCs.Kind():
 			s.network(r, out, host, scope, slipway.VPCID(id))

@@ -25,6 +25,8 @@ func (s *Service) Report(ctx context.Context, host slipway.HostID, reports []hos
 				err = s.volume(tx, host, r)
 			case hostapi.SnapshotKind:
 				err = s.snapshot(tx, host, r)
+			case hostapi.ImportKind:
+				err = s.importTask(tx, host, r)
 			}
 			if err != nil {
 				return fmt.Errorf("report on %s: %w", r.Ref.ID, err)

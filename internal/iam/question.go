@@ -80,6 +80,7 @@ var kinds = map[string]string{
 	"eni": "network-interface", "rtb": "route-table", "igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "eipalloc": "elastic-ip", "lt": "launch-template",
 	"pg": "placement-group", "key": "key-pair", "nat": "natgateway", "pcx": "vpc-peering-connection", "eigw": "egress-only-internet-gateway", "pl": "prefix-list",
 	"cr": "capacity-reservation", "h": "dedicated-host", "sir": "spot-instances-request",
+	slipway.ImageImport: "import-image-task", slipway.SnapshotImport: "import-snapshot-task",
 }
 
 // made are the resource types that an action makes.
@@ -89,6 +90,9 @@ var made = map[string][]string{
 	"CreateLaunchTemplate": {"launch-template"}, "CreatePlacementGroup": {"placement-group"}, "CreateNetworkInterface": {"network-interface"}, "AllocateAddress": {"elastic-ip"},
 	"CreateInternetGateway": {"internet-gateway"}, "CreateRouteTable": {"route-table"}, "CreateNetworkAcl": {"network-acl"}, "CreateNatGateway": {"natgateway"},
 	"CreateCapacityReservation": {"capacity-reservation"}, "AllocateHosts": {"dedicated-host"}, "RequestSpotInstances": {"spot-instances-request"}, "CreateFleet": {"fleet"},
+	"ImportImage": {"import-image-task", "image", "snapshot"}, "ImportSnapshot": {"import-snapshot-task", "snapshot"},
+	"CreateEgressOnlyInternetGateway": {"egress-only-internet-gateway"}, "CreateVpcPeeringConnection": {"vpc-peering-connection"}, "CreateDhcpOptions": {"dhcp-options"},
+	"CreateManagedPrefixList": {"prefix-list"}, "CopySnapshot": {"snapshot"}, "CreateSnapshots": {"snapshot"}, "CreateDefaultVpc": {"vpc"}, "CreateDefaultSubnet": {"subnet"},
 }
 
 // launching are the actions whose forms say what an instance is to be.

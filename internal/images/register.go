@@ -16,7 +16,7 @@ import (
 func refused(in *ec2wire.RegisterImageRequest) error {
 	switch {
 	case shape.Get(in.ImageLocation) != "":
-		return unsupported("ImageLocation", "there are no images backed by an instance store here. `slipway image import` brings a disk image in.")
+		return unsupported("ImageLocation", "there are no images backed by an instance store here. ImportImage brings a disk image in, and so does `slipway image import`.")
 	case shape.Get(in.KernelId) != "":
 		return unsupported("KernelId", "an image here boots by its disk's own loader, or as its snapshot's instance did.")
 	case shape.Get(in.RamdiskId) != "":
@@ -101,43 +101,4 @@ func boot(n *slipway.Snapshot, mode string) slipway.Boot {
 		b.UEFI = mode != "legacy-bios"
 	}
 	return b
-}
-
-// Import refuses ImportImage: its files are on S3, which is not here.
-func (s *Service) Import(context.Context, *ec2wire.ImportImageRequest) (*ec2wire.ImportImageResult, error) {
-	return nil, noImport("ImportImage")
-}
-
-// ImportSnapshot refuses as Import does.
-func (s *Service) ImportSnapshot(context.Context, *ec2wire.ImportSnapshotRequest) (*ec2wire.ImportSnapshotResult, error) {
-	return nil, noImport("ImportSnapshot")
-}
-
-func noImport(action string) error {
-	return slipway.Errorf(slipway.UnsupportedOperation, "The action %s is not supported: it reads disk images from S3, and there is none here. The operator brings a qcow2 or raw file in with `slipway image import`.", action)
-}
-
-func noTask(ids []string) error {
-	for _, id := range ids {
-		return slipway.Errorf(slipway.InvalidConversionTaskID, "The import task '%s' does not exist", id)
-	}
-	return nil
-}
-
-// ImportTasks answers DescribeImportImageTasks: there are none.
-func (s *Service) ImportTasks(_ context.Context, in *ec2wire.DescribeImportImageTasksRequest) (*ec2wire.DescribeImportImageTasksResult, error) {
-	return &ec2wire.DescribeImportImageTasksResult{ImportImageTasks: []ec2wire.ImportImageTask{}}, noTask(in.ImportTaskIds)
-}
-
-// ImportSnapshotTasks answers DescribeImportSnapshotTasks: there are none.
-func (s *Service) ImportSnapshotTasks(_ context.Context, in *ec2wire.DescribeImportSnapshotTasksRequest) (*ec2wire.DescribeImportSnapshotTasksResult, error) {
-	return &ec2wire.DescribeImportSnapshotTasksResult{ImportSnapshotTasks: []ec2wire.ImportSnapshotTask{}}, noTask(in.ImportTaskIds)
-}
-
-// CancelImport answers CancelImportTask: there is nothing to cancel.
-func (s *Service) CancelImport(_ context.Context, in *ec2wire.CancelImportTaskRequest) (*ec2wire.CancelImportTaskResult, error) {
-	if shape.Get(in.ImportTaskId) == "" {
-		return nil, slipway.Missing("ImportTaskId")
-	}
-	return nil, noTask([]string{*in.ImportTaskId})
 }

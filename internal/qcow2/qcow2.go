@@ -18,7 +18,6 @@ const (
 	magic          = 0x514649fb // "QFI\xfb"
 	maxBackingName = 1023       // the format's own limit
 	maxDepth       = 64         // of overlays; a longer chain is a loop
-	cryptLUKS      = 2
 
 	incompatExternalData = 1 << 2
 )
@@ -27,7 +26,7 @@ const (
 type Header struct {
 	Backing      string // file this one is an overlay of, as written in the header; "" when it stands alone
 	Size         int64  // of the disk the guest sees, in bytes
-	Encrypted    bool   // by LUKS
+	Encrypted    bool   // by LUKS, which is what we make, or by the AES of old
 	ExternalData bool   // the content lies in another file
 }
 
@@ -44,7 +43,7 @@ func Decode(b []byte) (Header, error) {
 	if size > 1<<62 {
 		return Header{}, fmt.Errorf("qcow2 disk of %d bytes: %w", size, ErrFormat)
 	}
-	h := Header{Size: int64(size), Encrypted: binary.BigEndian.Uint32(b[32:]) == cryptLUKS}
+	h := Header{Size: int64(size), Encrypted: binary.BigEndian.Uint32(b[32:]) != 0}
 	if version == 3 && len(b) >= 80 {
 		h.ExternalData = binary.BigEndian.Uint64(b[72:])&incompatExternalData != 0
 	}

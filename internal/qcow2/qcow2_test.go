@@ -9,6 +9,8 @@ import (
 	"testing"
 )
 
+const cryptLUKS = 2
+
 func header(size uint64, backing string, crypt uint32) []byte {
 	b := make([]byte, 104+len(backing))
 	binary.BigEndian.PutUint32(b, magic)

@@ -104,6 +104,15 @@ var (
 			return terms
 		},
 		absent: notFound(slipway.InvalidSnapshotNotFound, "The snapshot '%s' does not exist.")}
+	ImportTasks = &Table[slipway.ImportTask]{kind: "import",
+		key: func(t *slipway.ImportTask) (Scope, string) { return Scope{t.Account, t.Region}, string(t.ID) },
+		terms: func(t *slipway.ImportTask) []string {
+			if t.State == "active" || t.State == "deleting" {
+				return []string{"/id/" + string(t.ID), "/todo/" + string(t.Host)}
+			}
+			return []string{"/ended"}
+		},
+		absent: notFound(slipway.InvalidConversionTaskID, "The import task '%s' does not exist")}
 	KeyPairs = &Table[slipway.KeyPair]{kind: "keypair",
 		key:    func(k *slipway.KeyPair) (Scope, string) { return Scope{k.Account, k.Region}, k.Name },
 		absent: notFound(slipway.InvalidKeyPairNotFound, "The key pair '%s' does not exist")}
@@ -307,7 +316,7 @@ func commitments(in *slipway.Instance) []string {
 }
 
 // all is every table, for Schema.
-var all = []described{Users, Roles, ManagedPolicies, InstanceProfiles, Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, KeyPairs, VPCs, Subnets, Interfaces,
+var all = []described{Users, Roles, ManagedPolicies, InstanceProfiles, Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, ImportTasks, KeyPairs, VPCs, Subnets, Interfaces,
 	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, EgressOnlyGateways, NATGateways, Peerings, PrefixLists, DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, Fleets, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
 
 // VersionKey is the id of a launch template's version: keys are in order of numbers.

@@ -69,7 +69,9 @@ var kinds = map[string]kind{
 		slipway.InvalidLaunchTemplateIDNotFound, "The specified launch template, with template ID %s, does not exist."),
 	"pg": byName("placement-group", state.PlacementGroups, func(v *slipway.PlacementGroup) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidPlacementGroupUnknown, "The Placement Group '%s' is unknown."),
-	"sgr": rules(),
+	"sgr":                  rules(),
+	slipway.ImageImport:    importTasks("import-image-task", slipway.ImageImport),
+	slipway.SnapshotImport: importTasks("import-snapshot-task", slipway.SnapshotImport),
 	"ami": shared("image", state.Images, func(v *slipway.Image) held {
 		return held{string(v.ID), v.Owner, v.LaunchableBy, v.Public, &v.Tags, &v.TagsOf}
 	}),
@@ -167,6 +169,20 @@ func peerings() kind {
 				yield(string(p.ID), p.Tags)
 			}
 		}
+	}
+	return k
+}
+
+// importTasks are of two kinds in one table, told apart by their ids.
+func importTasks(name, prefix string) kind {
+	k := of(name, state.ImportTasks, func(v *slipway.ImportTask) string { return string(v.ID) }, func(v *slipway.ImportTask) *slipway.Tags { return &v.Tags })
+	each := k.each
+	k.each = func(r store.Reader, s state.Scope, yield func(string, slipway.Tags)) {
+		each(r, s, func(id string, t slipway.Tags) {
+			if slipway.Prefix(id) == prefix {
+				yield(id, t)
+			}
+		})
 	}
 	return k
 }

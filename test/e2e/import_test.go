@@ -1,12 +1,17 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,6 +61,12 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 	r := start(t, "--accel", "tcg", "--images", images)
 	c := r.client()
 	ctx := t.Context()
+	// The same disk once more, as another's VMDK through the API.
+	vmdk := filepath.Join(r.state, "imports", "greeter.vmdk")
+	if out, err := exec.Command("qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", disk, vmdk).CombinedOutput(); err != nil {
+		t.Fatalf("qemu-img: %v: %s", err, out)
+	}
+	task := must[*ec2.ImportImageOutput](t)(c.ImportImage(ctx, &ec2.ImportImageInput{DiskContainers: []types.ImageDiskContainer{{Format: aws.String("VMDK"), Url: aws.String("file://" + vmdk)}}}))
 	found, err := c.DescribeImages(ctx, &ec2.DescribeImagesInput{Filters: []types.Filter{{Name: aws.String("tag:slipway:user"), Values: []string{"nobody"}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -63,20 +74,79 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 	if len(found.Images) != 1 || !strings.HasPrefix(*found.Images[0].Name, "greeter-") || found.Images[0].BootMode != types.BootModeValuesLegacyBios {
 		t.Fatalf("images of that user: %+v", found.Images)
 	}
-	made, err := c.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: found.Images[0].ImageId, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
-	if err != nil {
-		t.Fatal(err)
+	var ids []string
+	for _, image := range []*string{found.Images[0].ImageId, r.imported(c, *task.ImportTaskId).ImageId} {
+		made := must[*ec2.RunInstancesOutput](t)(c.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: image, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}))
+		ids = append(ids, *made.Instances[0].InstanceId)
 	}
-	id := *made.Instances[0].InstanceId
-	r.waitState(c, id, types.InstanceStateNameRunning)
-	eventually(t, time.Minute, func() error {
-		out, err := c.GetConsoleOutput(ctx, &ec2.GetConsoleOutputInput{InstanceId: &id, Latest: aws.Bool(true)})
+	for _, id := range ids {
+		r.waitState(c, id, types.InstanceStateNameRunning)
+		eventually(t, time.Minute, func() error {
+			out, err := c.GetConsoleOutput(ctx, &ec2.GetConsoleOutputInput{InstanceId: &id, Latest: aws.Bool(true)})
+			if err != nil {
+				return err
+			}
+			if text, _ := base64.StdEncoding.DecodeString(aws.ToString(out.Output)); !strings.Contains(string(text), "the disk's own loader speaks") {
+				return fmt.Errorf("the console says %q", text)
+			}
+			return nil
+		})
+	}
+}
+
+// imported waits until an import of an image is completed.
+func (r *run) imported(c *ec2.Client, task string) types.ImportImageTask {
+	r.t.Helper()
+	var out types.ImportImageTask
+	eventually(r.t, time.Minute, func() error {
+		tasks, err := c.DescribeImportImageTasks(r.t.Context(), &ec2.DescribeImportImageTasksInput{ImportTaskIds: []string{task}})
 		if err != nil {
 			return err
 		}
-		if text, _ := base64.StdEncoding.DecodeString(aws.ToString(out.Output)); !strings.Contains(string(text), "the disk's own loader speaks") {
-			return fmt.Errorf("the console says %q", text)
+		if out = tasks.ImportImageTasks[0]; *out.Status != "completed" {
+			return fmt.Errorf("%s is %s: %s", task, *out.Status, aws.ToString(out.StatusMessage))
 		}
 		return nil
 	})
+	return out
+}
+
+// TestAnImportOutlivesSlipway: killed while an image is on its way, it takes the task up again.
+func TestAnImportOutlivesSlipway(t *testing.T) {
+	var asked atomic.Int32
+	content := greeter("hello")
+	bucket := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if asked.Add(1) > 1 {
+			http.ServeContent(w, q, "", time.Time{}, bytes.NewReader(content))
+			return
+		}
+		w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+		w.Write(content[:1000])
+		w.(http.Flusher).Flush()
+		<-q.Context().Done()
+	}))
+	defer bucket.Close()
+	config := filepath.Join(t.TempDir(), "slipway.yaml")
+	secret := filepath.Join(t.TempDir(), "secret")
+	text := "imports:\n  s3:\n    endpoint: " + bucket.URL + "\n    access_key: AKIAREADER\n    secret_key_file: " + secret + "\n"
+	for path, content := range map[string]string{config: text, secret: "reader's secret\n"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := start(t, "--hypervisor", "simulated", "--config", config)
+	task := must[*ec2.ImportImageOutput](t)(r.client().ImportImage(t.Context(), &ec2.ImportImageInput{
+		DiskContainers: []types.ImageDiskContainer{{Format: aws.String("raw"), UserBucket: &types.UserBucket{S3Bucket: aws.String("images"), S3Key: aws.String("disk.raw")}}},
+	}))
+	eventually(t, time.Minute, func() error {
+		if asked.Load() == 0 {
+			return errors.New("the object has not been asked for")
+		}
+		return nil
+	})
+	r.kill()
+	r.begin()
+	if done := r.imported(r.client(), *task.ImportTaskId); done.ImageId == nil || asked.Load() != 2 {
+		t.Errorf("the image is %v after %d requests", done.ImageId, asked.Load())
+	}
 }

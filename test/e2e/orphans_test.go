@@ -115,12 +115,40 @@ func machine(r *run, c *ec2.Client, image, subnet string) {
 	r.waitState(c, *in.InstanceId, types.InstanceStateNameTerminated)
 }
 
-// TestFiftyTimesBuiltAndDestroyed: a network, machines, disks, snapshots and images made and deleted leave the host as it was.
+// imports bring a disk in, refuse another, and delete what has come.
+func imports(r *run, c *ec2.Client, file string) {
+	t, ctx := r.t, r.t.Context()
+	t.Helper()
+	for format, want := range map[string]string{"RAW": "completed", "VHD": "deleted"} {
+		task := must[*ec2.ImportSnapshotOutput](t)(c.ImportSnapshot(ctx, &ec2.ImportSnapshotInput{DiskContainer: &types.SnapshotDiskContainer{Format: &format, Url: aws.String("file://" + file)}})).ImportTaskId
+		var snapshot *string
+		eventually(t, time.Minute, func() error {
+			out, err := c.DescribeImportSnapshotTasks(ctx, &ec2.DescribeImportSnapshotTasksInput{ImportTaskIds: []string{*task}})
+			if err != nil {
+				return err
+			}
+			d := out.ImportSnapshotTasks[0].SnapshotTaskDetail
+			if snapshot = d.SnapshotId; *d.Status != want {
+				return fmt.Errorf("the import of a %s is %s: %s", format, *d.Status, aws.ToString(d.StatusMessage))
+			}
+			return nil
+		})
+		if snapshot != nil {
+			must[*ec2.DeleteSnapshotOutput](t)(c.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: snapshot}))
+		}
+	}
+}
+
+// TestFiftyTimesBuiltAndDestroyed: a network, machines, disks, snapshots, imports and images made and deleted leave the host as it was.
 func TestFiftyTimesBuiltAndDestroyed(t *testing.T) {
 	r := real(t)
 	c, ctx := r.client(), t.Context()
 	r.key(c)
 	image := r.image()
+	file := filepath.Join(r.state, "imports", "disk.raw")
+	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	before := []string{}
 	settled := func() error {
 		if now := r.traces(); !slices.Equal(before, now) {
@@ -152,6 +180,9 @@ func TestFiftyTimesBuiltAndDestroyed(t *testing.T) {
 			return err
 		})
 		snap := must[*ec2.CreateSnapshotOutput](t)(c.CreateSnapshot(ctx, &ec2.CreateSnapshotInput{VolumeId: v.VolumeId})).SnapshotId
+		if round%10 == 0 {
+			imports(r, c, file)
+		}
 		if round%25 == 0 { // a machine that is ended while it boots has 15 seconds to go by itself
 			machine(r, c, image, subnet)
 		}

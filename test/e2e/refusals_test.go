@@ -283,6 +283,9 @@ func TestTheOperatorIsToldInOneLine(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "slipway.yaml")
 	os.WriteFile(config, []byte("statedir: /x\n"), 0o644)
+	nested, keyless := filepath.Join(dir, "nested.yaml"), filepath.Join(dir, "keyless.yaml")
+	os.WriteFile(nested, []byte("imports: {s3: {endpont: x}}\n"), 0o644)
+	os.WriteFile(keyless, []byte("imports: {s3: {endpoint: s3.example.com, secret_key_file: a, secret_key: b}}\n"), 0o644)
 	old := filepath.Join(dir, "old")
 	os.MkdirAll(old, 0o755)
 	os.WriteFile(filepath.Join(old, "version"), []byte("99\n"), 0o644)
@@ -294,6 +297,10 @@ func TestTheOperatorIsToldInOneLine(t *testing.T) {
 		want string
 	}{
 		"an unknown key":           {[]string{"dev", "--config", config}, "did you mean state?"},
+		"an unknown key below one": {[]string{"dev", "--config", nested}, "did you mean imports.s3.endpoint?"},
+		"an endpoint that is none": {[]string{"dev", "--config", keyless}, "is not like https://"},
+		"an endpoint without key":  {[]string{"dev", "--config", keyless}, "imports.s3.access_key: is missing"},
+		"an endpoint's two keys":   {[]string{"dev", "--config", keyless}, "one of secret_key, secret_key_file"},
 		"an unknown flag":          {[]string{"dev", "--stat", "x"}, "flag provided but not defined"},
 		"an unknown hypervisor":    {[]string{"dev", "--hypervisor", "xen"}, "none of qemu, simulated"},
 		"another version's state":  {[]string{"dev", "--hypervisor", "simulated", "--state", old, "--listen", "127.0.0.1:0"}, "has version 99"},

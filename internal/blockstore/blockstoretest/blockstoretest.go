@@ -2,6 +2,7 @@
 package blockstoretest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"slipway"
 	"slipway/internal/blockstore"
+	"slipway/internal/diskimage"
 )
 
 // Run holds a store to the contract. newStore makes an empty one.
@@ -24,6 +26,7 @@ func Run(t *testing.T, newStore func(tb testing.TB) blockstore.Store) {
 		{"a snapshot is complete only once it is finished", finish},
 		{"a removed snapshot is gone for new volumes and stays for old ones", removal},
 		{"snapshots are made of volumes, snapshots and files", snapshots},
+		{"an image from elsewhere becomes a snapshot or leaves nothing", received},
 		{"boot files have places", bootFiles},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(&check{T: t, s: newStore(t)}) })
@@ -181,6 +184,51 @@ func snapshots(c *check) {
 	if err := c.s.SnapshotVolume(c.Context(), blockstore.Volume{ID: slipway.NewVolumeID()}, slipway.NewSnapshotID()); !errors.Is(err, blockstore.ErrNoVolume) {
 		c.Errorf("SnapshotVolume of none = %v, want %v", err, blockstore.ErrNoVolume)
 	}
+}
+
+// image is one of RAW with the content.
+func image(content []byte) blockstore.Received {
+	return blockstore.Received{Format: diskimage.RAW, MaxGiB: 4, Converted: func(float64) {}, Fetch: func(_ context.Context, to *os.File) error {
+		_, err := to.Write(content)
+		return err
+	}}
+}
+
+func received(c *check) {
+	id, disk := slipway.NewSnapshotID(), make([]byte, 1<<20)
+	for range 2 {
+		gib, err := c.s.ReceiveSnapshot(c.Context(), image(disk), id)
+		if err != nil || gib != 1 {
+			c.Fatalf("ReceiveSnapshot of a mebibyte = %d GiB, %v, want 1", gib, err)
+		}
+	}
+	c.has(nil, []slipway.SnapshotID{id})
+	refusal := func(what string, err error) {
+		if _, ours := errors.AsType[*diskimage.Refusal](err); !ours {
+			c.Errorf("ReceiveSnapshot of %s = %v, want a refusal", what, err)
+		}
+	}
+	other := image(append([]byte("QFI\xfb"), disk...))
+	_, err := c.s.ReceiveSnapshot(c.Context(), other, slipway.NewSnapshotID())
+	refusal("another format", err)
+	large := image(disk)
+	large.MaxGiB = 0
+	_, err = c.s.ReceiveSnapshot(c.Context(), large, slipway.NewSnapshotID())
+	refusal("too large a disk", err)
+
+	lost := errors.New("connection lost")
+	broken := image(disk)
+	broken.Fetch = func(context.Context, *os.File) error { return lost }
+	if _, err := c.s.ReceiveSnapshot(c.Context(), broken, slipway.NewSnapshotID()); !errors.Is(err, lost) {
+		c.Errorf("ReceiveSnapshot of what cannot be fetched = %v, want %v", err, lost)
+	}
+	ctx, cancel := context.WithCancel(c.Context())
+	endless := image(disk)
+	endless.Fetch = func(ctx context.Context, _ *os.File) error { cancel(); <-ctx.Done(); return ctx.Err() }
+	if _, err := c.s.ReceiveSnapshot(ctx, endless, slipway.NewSnapshotID()); !errors.Is(err, context.Canceled) {
+		c.Errorf("ReceiveSnapshot that is cancelled = %v, want %v", err, context.Canceled)
+	}
+	c.has(nil, []slipway.SnapshotID{id})
 }
 
 func bootFiles(c *check) {

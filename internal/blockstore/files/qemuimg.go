@@ -90,17 +90,8 @@ func (s *Store) try(ctx context.Context, keys keyring, args ...string) error {
 		}
 	}()
 	cmd.Args = append(cmd.Args, args[0])
-	for i, key := range keys {
-		fd, err := unix.MemfdCreate("secret", unix.MFD_CLOEXEC)
-		if err != nil {
-			return err
-		}
-		f := os.NewFile(uintptr(fd), "secret")
-		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
-		if _, err := f.Write(key); err != nil {
-			return err
-		}
-		cmd.Args = append(cmd.Args, "--object", fmt.Sprintf("secret,id=key%d,file=/dev/fd/%d", i, 3+i))
+	if err := pass(cmd, keys); err != nil {
+		return err
 	}
 	cmd.Args = append(cmd.Args, args[1:]...)
 	cmd.Dir, cmd.Env = s.path("volumes"), append(os.Environ(), "LC_ALL=C")
@@ -112,8 +103,33 @@ func (s *Store) try(ctx context.Context, keys keyring, args ...string) error {
 		return ctx.Err()
 	}
 	said := strings.TrimPrefix(strings.TrimSpace(string(out)), "qemu-img: ")
-	if strings.Contains(said, unix.ENOSPC.Error()) || strings.Contains(strings.ToLower(said), "no space left on device") {
+	return failed(args[0], said)
+}
+
+// pass adds the secrets to a call's files and arguments.
+func pass(cmd *exec.Cmd, keys keyring) error {
+	for i, key := range keys {
+		fd, err := unix.MemfdCreate("secret", unix.MFD_CLOEXEC)
+		if err != nil {
+			return err
+		}
+		f := os.NewFile(uintptr(fd), "secret")
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		if _, err := f.Write(key); err != nil {
+			return err
+		}
+		cmd.Args = append(cmd.Args, "--object", fmt.Sprintf("secret,id=key%d,file=/dev/fd/%d", i, 2+len(cmd.ExtraFiles)))
+	}
+	return nil
+}
+
+func isFull(said string) bool {
+	return strings.Contains(said, unix.ENOSPC.Error()) || strings.Contains(strings.ToLower(said), "no space left on device")
+}
+
+func failed(verb, said string) error {
+	if isFull(said) {
 		return fmt.Errorf("%w: %s", blockstore.ErrFull, said)
 	}
-	return errors.New("qemu-img " + args[0] + ": " + said)
+	return errors.New("qemu-img " + verb + ": " + said)
 }

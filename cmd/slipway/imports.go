@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"slipway/internal/imagesource"
+)
+
+func (s S3) validate() (faults []error) {
+	fault := func(form string, args ...any) {
+		faults = append(faults, fmt.Errorf("config: imports.s3."+form, args...))
+	}
+	u, err := url.Parse(s.Endpoint)
+	switch {
+	case s.Endpoint == "" && (s.SecretKeyFile != "" || s.AccessKey != "" || s.SecretKey != ""):
+		fault("endpoint: is missing, though there is a key for it")
+	case s.Endpoint == "":
+		return nil
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		fault("endpoint: %q is not like https://s3.example.com", s.Endpoint)
+	}
+	if s.Region == "" {
+		fault("region: is missing")
+	}
+	if s.AccessKey == "" {
+		fault("access_key: is missing (SLIPWAY_S3_ACCESS_KEY may hold it)")
+	}
+	if (s.SecretKey == "") == (s.SecretKeyFile == "") {
+		fault("secret_key: one of secret_key, secret_key_file and SLIPWAY_S3_SECRET_KEY must hold it")
+	}
+	return faults
+}
+
+// openImports opens what API users may import from. The directory is made if it is slipway's own: who may put files there lets
+// them be read by every account.
+func (d *devRun) openImports() error {
+	c := d.cfg.Imports
+	from := imagesource.Config{Directory: c.Directory}
+	if c.Directory == "" {
+		from.Directory = d.dir.join("imports")
+		if err := os.MkdirAll(from.Directory, 0o700); err != nil {
+			return fmt.Errorf("imports: %w", err)
+		}
+	}
+	abs, err := filepath.Abs(from.Directory)
+	if err != nil {
+		return err
+	}
+	from.Directory = abs
+	if c.S3.Endpoint != "" {
+		secret := c.S3.SecretKey
+		if c.S3.SecretKeyFile != "" {
+			b, err := os.ReadFile(c.S3.SecretKeyFile)
+			if err != nil {
+				return fmt.Errorf("config: imports.s3.secret_key_file: %w", err)
+			}
+			if secret = strings.TrimSpace(string(b)); secret == "" {
+				return errors.New("config: imports.s3.secret_key_file: the file is empty")
+			}
+		}
+		u, err := url.Parse(c.S3.Endpoint)
+		if err != nil {
+			return err
+		}
+		from.S3 = &imagesource.S3{Endpoint: u, Region: c.S3.Region, AccessKey: c.S3.AccessKey, SecretKey: secret, VirtualHosts: !c.S3.PathStyle}
+	}
+	d.sources = imagesource.New(from)
+	return nil
+}
