@@ -1,7 +1,6 @@
 package iam
 
 import (
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,7 +45,7 @@ func policyXML(p *slipway.ManagedPolicy, attached int) xml {
 func versionXML(v slipway.PolicyVersion, document bool) xml {
 	parts := []xml{text("VersionId", v.ID), text("IsDefaultVersion", strconv.FormatBool(v.Default)), moment("CreateDate", v.Created)}
 	if document {
-		parts = append(parts, text("Document", url.QueryEscape(v.Document)))
+		parts = append(parts, text("Document", escaped(v.Document)))
 	}
 	return all(parts...)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"slipway"
 	"slipway/internal/server"
@@ -13,7 +14,7 @@ import (
 
 func roleXML(r *slipway.Role) xml {
 	return all(text("Path", r.Path), text("RoleName", r.Name), text("RoleId", r.ID), text("Arn", r.ARN()), moment("CreateDate", r.Created),
-		text("AssumeRolePolicyDocument", url.QueryEscape(r.Trust)), text("Description", r.Description), text("MaxSessionDuration", strconv.Itoa(int(r.MaxSession))), tagList(r.Tags))
+		text("AssumeRolePolicyDocument", escaped(r.Trust)), text("Description", r.Description), text("MaxSessionDuration", strconv.Itoa(int(r.MaxSession))), tagList(r.Tags))
 }
 
 // maxSession is how long a role's sessions may live, in seconds; 0 where it is not given.
@@ -130,4 +131,9 @@ func (s *Service) roles(m map[string]server.Handler) {
 		}
 		return &role.Policies, state.Roles.Put(tx, role)
 	})
+}
+
+// escaped is a document as IAM answers it: after RFC 3986, where a space is %20. Clients decode it so and would keep a plus as it is.
+func escaped(document string) string {
+	return strings.ReplaceAll(url.QueryEscape(document), "+", "%20")
 }

@@ -2,7 +2,6 @@ package iam
 
 import (
 	"crypto/rand"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -277,7 +276,7 @@ func (s *Service) policiesOf(m map[string]server.Handler, kind string, edit func
 			if !ok {
 				return nil, missing(policyName)
 			}
-			return all(text(who, name), text("PolicyName", policyName), text("PolicyDocument", url.QueryEscape(document))), nil
+			return all(text(who, name), text("PolicyName", policyName), text("PolicyDocument", escaped(document))), nil
 		}
 	})
 	m["Delete"+kind+"Policy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
