@@ -130,7 +130,9 @@ type Report struct {
 	Steps  []Step             // what happened on the way
 	Disks  []slipway.VolumeID // attached, with PhaseAttached and PhaseRunning
 	NICs   []slipway.InterfaceID
-	Size   int // in GiB: of a volume, as its host has made it
+	// Options are those by which the metadata service answers, with PhaseRunning.
+	Options slipway.MetadataOptions
+	Size    int // in GiB: of a volume, as its host has made it
 }
 
 // Step is one stretch of the way, for the timeline.
