@@ -31,6 +31,7 @@ func TestTerraformsCapacity(t *testing.T) {
 		want: tf.launched(image, attributes{
 			"launch_template": []any{template, "app", 2}, "instance_type": "t3.small", "user_data": sum("second"), "cpu_credits": "standard",
 			"metadata_options": []any{"enabled", "required", 1, "disabled", "disabled"},
+			"ebs_block_device": []device{{Device: "/dev/sdf", Type: "gp3", Size: 2, IOPS: aws.Int32(3000), Throughput: aws.Int32(125)}},
 		}),
 		destroy: tf.terminate,
 	})
@@ -195,9 +196,6 @@ func (tf *terraform) dedicatedHost() resource {
 		},
 		read: func(id string) attributes {
 			h := one(id)
-			if h.State == types.AllocationStateReleased {
-				return nil
-			}
 			return attributes{
 				"asset_id": h.AssetId, "auto_placement": h.AutoPlacement, "availability_zone": h.AvailabilityZone, "host_recovery": h.HostRecovery, "instance_family": h.HostProperties.InstanceFamily,
 				"instance_type": h.HostProperties.InstanceType, "outpost_arn": h.OutpostArn, "owner_id": h.OwnerId, "tags": tagsOf(h.Tags),
@@ -217,7 +215,7 @@ func (tf *terraform) dedicatedHost() resource {
 				refuse("%s", *bad[0].Error.Message)
 			}
 		},
-		gone: "",
+		gone: "InvalidHostID.NotFound",
 	}
 }
 
@@ -292,13 +290,13 @@ func (tf *terraform) spotRequest(image string) resource {
 				"key_name": r.LaunchSpecification.KeyName, "tags": tagsOf(r.Tags),
 			}
 			in := tf.instance(*r.InstanceId)
-			a["public_ip"], a["private_ip"], a["instance_state"], a["lifecycle"], a["of"] = in.PublicIpAddress, in.PrivateIpAddress, in.State.Name, in.InstanceLifecycle, in.SpotInstanceRequestId
+			a["public_ip"], a["private_ip"], a["lifecycle"], a["of"] = in.PublicIpAddress, in.PrivateIpAddress, in.InstanceLifecycle, in.SpotInstanceRequestId
 			return a
 		},
 		want: attributes{
 			"spot_bid_status": "fulfilled", "spot_request_state": "active", "launch_group": nil, "spot_type": "persistent", "spot_price": "0.050000", "valid_from": nil, "valid_until": nil,
 			"instance_interruption_behavior": "terminate", "spot_instance_id": known, "ami": image, "instance_type": "t3.micro", "key_name": nil, "tags": tagged, "public_ip": known, "private_ip": known,
-			"instance_state": "running", "lifecycle": "spot", "of": known,
+			"lifecycle": "spot", "of": known,
 		},
 		destroy: func(id string) {
 			instance := *tf.spot(id).InstanceId
