@@ -84,13 +84,11 @@ func put(tx store.Tx, im *slipway.Image) error {
 	return state.Images.Put(tx, im)
 }
 
-// userTag names who logs in to an image's guests; the image's copies and descendants keep it.
-const userTag = "slipway:user"
-
+// withUser hands on who logs in: an image's copies and descendants keep it.
 func withUser(tags, of slipway.Tags) (slipway.Tags, error) {
-	user, ok := of[userTag]
-	if _, given := tags[userTag]; !ok || given {
+	user, ok := of[slipway.UserTag]
+	if !ok {
 		return tags, nil
 	}
-	return slipway.Tags{userTag: user}.With(tags)
+	return slipway.Tags{slipway.UserTag: user}.With(tags)
 }

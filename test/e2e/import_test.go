@@ -56,7 +56,7 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 	r := start(t, "--accel", "tcg", "--images", images)
 	c := r.client()
 	ctx := t.Context()
-	found, err := c.DescribeImages(ctx, &ec2.DescribeImagesInput{Filters: []types.Filter{{Name: aws.String("tag:slipway:user"), Values: []string{"nobody"}}}})
+	found, err := c.DescribeImages(ctx, &ec2.DescribeImagesInput{Filters: []types.Filter{{Name: aws.String("tag:aws:slipway:user"), Values: []string{"nobody"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
