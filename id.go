@@ -3,6 +3,7 @@ package slipway
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"regexp"
 	"strings"
 )
 
@@ -44,21 +45,42 @@ func NewID(prefix string) string {
 	return prefix + "-0" + hex.EncodeToString(b[:])
 }
 
-// WellFormed says whether s is prefix, a hyphen and 8 or 17 lower-case hexadecimal digits, the two lengths EC2 has issued.
+// WellFormed says whether s is prefix, a hyphen and 8 or 17 lower-case hexadecimal digits, the two lengths EC2 has issued. A spot request has
+// eight letters and digits, a fleet a form of its own.
 func WellFormed(prefix, s string) bool {
 	digits, ok := strings.CutPrefix(s, prefix+"-")
-	if !ok || len(digits) != 8 && len(digits) != 17 {
+	switch {
+	case prefix == "fleet":
+		return fleetForm.MatchString(s)
+	case prefix == "sir":
+		return ok && len(digits) == 8 && strings.Trim(digits, "0123456789abcdefghijklmnopqrstuvwxyz") == ""
+	case !ok || len(digits) != 8 && len(digits) != 17:
 		return false
 	}
 	return strings.Trim(digits, "0123456789abcdef") == ""
 }
 
+// fleetForm is the form of a fleet's id, whose digits stand in groups as those of no other resource do.
+var fleetForm = regexp.MustCompile(`^fleet-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 // Prefix is the part of an id before its last hyphen, which names the resource's kind; "" for what is no id.
 func Prefix(id string) string {
+	if fleetForm.MatchString(id) {
+		return "fleet"
+	}
 	if i := strings.LastIndexByte(id, '-'); i > 0 {
 		return id[:i]
 	}
 	return ""
+}
+
+// ResourceTypes are EC2's names of the kinds that can be tagged, as policies and DescribeTags call them, by the prefix of their ids.
+var ResourceTypes = map[string]string{
+	"i": "instance", "ami": "image", "vol": "volume", "snap": "snapshot", "subnet": "subnet", "vpc": "vpc", "sg": "security-group", "sgr": "security-group-rule",
+	"eni": "network-interface", "rtb": "route-table", "igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "eipalloc": "elastic-ip", "lt": "launch-template",
+	"pg": "placement-group", "key": "key-pair", "nat": "natgateway", "pcx": "vpc-peering-connection", "eigw": "egress-only-internet-gateway", "pl": "prefix-list",
+	"cr": "capacity-reservation", "h": "dedicated-host", "sir": "spot-instances-request", "fleet": "fleet",
+	ImageImport: "import-image-task", SnapshotImport: "import-snapshot-task",
 }
 
 // NewInstanceID issues a fresh id.

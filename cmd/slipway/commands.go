@@ -103,7 +103,7 @@ func imageCommand(ctx context.Context, args []string) error {
 	}
 	list := []listedImage{}
 	for im := range state.Images.All(r, state.Global) {
-		list = append(list, listedImage{string(im.ID), im.Name, im.State, im.Tags["slipway:user"]})
+		list = append(list, listedImage{string(im.ID), im.Name, im.State, im.Tags[slipway.UserTag]})
 	}
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(list)

@@ -92,7 +92,7 @@ func (d *devRun) register(ctx context.Context, b guestimage.Built) error {
 	}
 	var tags slipway.Tags
 	if b.User != "" {
-		tags = slipway.Tags{"slipway:user": b.User}
+		tags = slipway.Tags{slipway.UserTag: b.User}
 	}
 	name := b.Name + "-" + b.Architecture + "-" + b.Created.UTC().Format("20060102")
 	return d.db.Update(ctx, func(tx store.Tx) error {

@@ -100,9 +100,10 @@ type liveState struct {
 }
 
 type reported struct {
-	boots int
-	phase hostapi.Phase
-	shape string // of the attached disks and cards
+	boots    int
+	phase    hostapi.Phase
+	shape    string                  // of the attached disks and cards
+	metadata slipway.MetadataOptions // in force
 }
 
 // New makes an agent. Nothing may be nil.

@@ -87,7 +87,7 @@ func (a *Agent) run(ctx context.Context, want hostapi.Assignment, have *hypervis
 	if err := a.match(ctx, want, have); err != nil {
 		return 0, err
 	}
-	if err := a.tell(ctx, want, hostapi.Report{Phase: hostapi.PhaseRunning, Disks: volumeIDs(want), NICs: interfaceIDs(want)}); err != nil {
+	if err := a.tell(ctx, want, running(want)); err != nil {
 		return 0, err
 	}
 	if want.Reboots > rec.Reboots {
@@ -112,7 +112,9 @@ func (a *Agent) start(ctx context.Context, want hostapi.Assignment) error {
 			*l = liveState{heard: l.heard, baseline: want.Baseline, vcpus: want.Cores * want.Threads, balance: launchCredit(want.Cores * want.Threads)}
 		})
 		done("running")
-		return a.tell(ctx, want, hostapi.Report{Phase: hostapi.PhaseRunning, Steps: steps, Disks: volumeIDs(want), NICs: interfaceIDs(want)})
+		r := running(want)
+		r.Steps = steps
+		return a.tell(ctx, want, r)
 	}
 	if ctx.Err() != nil {
 		return err
@@ -439,9 +441,21 @@ func (a *Agent) forget(ctx context.Context, id slipway.InstanceID, runs bool) er
 	return nil
 }
 
+// running says that the machine runs, and with what.
+func running(want hostapi.Assignment) hostapi.Report {
+	return hostapi.Report{Phase: hostapi.PhaseRunning, Disks: volumeIDs(want), NICs: interfaceIDs(want), Options: published(want)}
+}
+
+// published are the metadata options as they are in force.
+func published(want hostapi.Assignment) slipway.MetadataOptions {
+	o := want.Metadata.Options
+	o.Applied = true
+	return o
+}
+
 // tell reports a phase once for each boot and shape.
 func (a *Agent) tell(ctx context.Context, want hostapi.Assignment, r hostapi.Report) error {
-	now := reported{want.Boots, r.Phase, shape(want)}
+	now := reported{want.Boots, r.Phase, shape(want), published(want)}
 	if a.seen(want.ID).reported == now {
 		return nil
 	}

@@ -154,8 +154,10 @@ type Report struct {
 	Steps  []Step             // what happened on the way
 	Disks  []slipway.VolumeID // attached, with PhaseAttached and PhaseRunning
 	NICs   []slipway.InterfaceID
-	Size   int // in GiB: of a volume, as its host has made it
-	Images []ImportedDisk
+	// Options are those by which the metadata service answers, with PhaseRunning.
+	Options slipway.MetadataOptions
+	Size    int // in GiB: of a volume, as its host has made it
+	Images  []ImportedDisk
 }
 
 // ImportedDisk is how far one disk of an import is; what is not known yet is 0.

@@ -108,7 +108,12 @@ func (s *Service) observe(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 const recoveryPause = 5 * time.Minute
 
 func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) error {
-	in.Metadata.Applied = true
+	// A report of before the last change says nothing of it.
+	wanted := in.Metadata
+	wanted.Applied = true
+	if r.Options == wanted {
+		in.Metadata = wanted
+	}
 	in.Hibernated = false
 	if in.State == slipway.Pending {
 		if err := in.Become(slipway.Running, slipway.Reason{}); err != nil {

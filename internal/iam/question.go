@@ -74,15 +74,6 @@ func (q *question) arn(kind, id string) string {
 	return "arn:" + slipway.Partition(q.call.Region) + ":ec2:" + q.call.Region + ":" + account + ":" + kind + "/" + id
 }
 
-// kinds are the resource types by their ids' prefixes.
-var kinds = map[string]string{
-	"i": "instance", "ami": "image", "vol": "volume", "snap": "snapshot", "subnet": "subnet", "vpc": "vpc", "sg": "security-group", "sgr": "security-group-rule",
-	"eni": "network-interface", "rtb": "route-table", "igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "eipalloc": "elastic-ip", "lt": "launch-template",
-	"pg": "placement-group", "key": "key-pair", "nat": "natgateway", "pcx": "vpc-peering-connection", "eigw": "egress-only-internet-gateway", "pl": "prefix-list",
-	"cr": "capacity-reservation", "h": "dedicated-host", "sir": "spot-instances-request",
-	slipway.ImageImport: "import-image-task", slipway.SnapshotImport: "import-snapshot-task",
-}
-
 // made are the resource types that an action makes.
 var made = map[string][]string{
 	"RunInstances": {"instance", "volume", "network-interface"}, "CreateVolume": {"volume"}, "CreateSnapshot": {"snapshot"}, "CreateImage": {"image"}, "RegisterImage": {"image"},
@@ -125,11 +116,11 @@ func (q *question) resources() []resource {
 		add("launch-template", string(q.template.ID), "LaunchTemplate")
 	}
 	for name, values := range q.form {
-		if strings.HasPrefix(name, "Filter.") || strings.HasPrefix(name, "TagSpecification.") || strings.HasPrefix(name, "Tag.") || strings.HasPrefix(name, "LaunchTemplateData.") {
+		if strings.HasPrefix(name, "Filter.") || tagSpecification(name) || strings.HasPrefix(name, "Tag.") || strings.HasPrefix(name, "LaunchTemplateData.") {
 			continue
 		}
 		for _, v := range values {
-			if kind := kinds[slipway.Prefix(v)]; kind != "" && slipway.WellFormed(slipway.Prefix(v), v) {
+			if kind := slipway.ResourceTypes[slipway.Prefix(v)]; kind != "" && slipway.WellFormed(slipway.Prefix(v), v) {
 				add(kind, v, name)
 			}
 		}
@@ -178,12 +169,17 @@ func (q *question) devices() []string {
 	return out
 }
 
+// tagSpecification says whether a parameter is of tags for what is made; one action, CreateCapacityReservation, spells it with an s.
+func tagSpecification(name string) bool {
+	return strings.HasPrefix(name, "TagSpecification.") || strings.HasPrefix(name, "TagSpecifications.")
+}
+
 // tagsAtCreation are what the call wants on what it makes, by resource type: that takes the right to tag besides.
 func (q *question) tagsAtCreation() map[string]slipway.Tags {
 	out := map[string]slipway.Tags{}
 	for name := range q.form {
 		prefix, ok := strings.CutSuffix(name, ".ResourceType")
-		if !ok || !strings.HasPrefix(name, "TagSpecification.") {
+		if !ok || !tagSpecification(name) {
 			continue
 		}
 		kind := q.form.Get(name)

@@ -89,13 +89,17 @@ func (s *Service) copied(tx store.Tx, scope state.Scope, from string, id slipway
 	if in.Description != nil {
 		im.Description = *in.Description
 	}
+	seen := src.TagsFor(scope.Account)
 	own := slipway.Tags{}
 	if shape.Get(in.CopyImageTags) {
-		maps.Copy(own, src.TagsFor(scope.Account))
+		maps.Copy(own, seen)
 		maps.DeleteFunc(own, func(k, _ string) bool { return strings.HasPrefix(k, "aws:") })
 	}
 	var err error
-	if im.Tags, err = own.With(tags["image"]); err != nil {
+	if own, err = own.With(tags["image"]); err != nil {
+		return nil, err
+	}
+	if im.Tags, err = withUser(own, seen); err != nil {
 		return nil, err
 	}
 	encrypted := in.Encrypted

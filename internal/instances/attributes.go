@@ -263,7 +263,9 @@ func setType(value string) edit {
 			return slipway.Errorf(slipway.InsufficientInstanceCapacity, "The host of instance '%s' does not have sufficient %s capacity.", i.ID, value)
 		}
 		i.Type, i.Cores, i.ThreadsPerCore = to.Name, to.Cores, to.ThreadsPerCore
-		i.CPUCredits = to.DefaultCredits()
+		if i.CPUCredits == "" || !to.Burstable { // what was chosen is kept from one burstable type to the next
+			i.CPUCredits = to.DefaultCredits()
+		}
 		return state.Ledgers.Put(tx, b)
 	}
 }

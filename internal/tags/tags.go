@@ -21,14 +21,12 @@ func New(db state.DB) *Service { return &Service{db} }
 
 // kind is one kind of taggable resource.
 type kind struct {
-	name string // as DescribeTags calls it
 	edit func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error
 	each func(r store.Reader, s state.Scope, yield func(id string, t slipway.Tags))
 }
 
-func of[T any](name string, table *state.Table[T], id func(*T) string, tags func(*T) *slipway.Tags) kind {
+func of[T any](table *state.Table[T], id func(*T) string, tags func(*T) *slipway.Tags) kind {
 	return kind{
-		name: name,
 		edit: func(tx store.Tx, s state.Scope, rid string, change func(slipway.Tags) (slipway.Tags, error)) error {
 			return table.Edit(tx, s, rid, func(v *T) error {
 				next, err := change(*tags(v))
@@ -46,36 +44,40 @@ func of[T any](name string, table *state.Table[T], id func(*T) string, tags func
 	}
 }
 
-// kinds are the resources by the prefix of their ids.
+// kinds are the resources by the prefix of their ids, as slipway.ResourceTypes has their names.
 var kinds = map[string]kind{
-	"i":        of("instance", state.Instances, func(v *slipway.Instance) string { return string(v.ID) }, func(v *slipway.Instance) *slipway.Tags { return &v.Tags }),
-	"vol":      of("volume", state.Volumes, func(v *slipway.Volume) string { return string(v.ID) }, func(v *slipway.Volume) *slipway.Tags { return &v.Tags }),
-	"eni":      of("network-interface", state.Interfaces, func(v *slipway.Interface) string { return string(v.ID) }, func(v *slipway.Interface) *slipway.Tags { return &v.Tags }),
-	"vpc":      of("vpc", state.VPCs, func(v *slipway.VPC) string { return string(v.ID) }, func(v *slipway.VPC) *slipway.Tags { return &v.Tags }),
-	"subnet":   of("subnet", state.Subnets, func(v *slipway.Subnet) string { return string(v.ID) }, func(v *slipway.Subnet) *slipway.Tags { return &v.Tags }),
-	"sg":       of("security-group", state.SecurityGroups, func(v *slipway.SecurityGroup) string { return string(v.ID) }, func(v *slipway.SecurityGroup) *slipway.Tags { return &v.Tags }),
-	"rtb":      of("route-table", state.RouteTables, func(v *slipway.RouteTable) string { return string(v.ID) }, func(v *slipway.RouteTable) *slipway.Tags { return &v.Tags }),
-	"igw":      of("internet-gateway", state.InternetGateways, func(v *slipway.InternetGateway) string { return string(v.ID) }, func(v *slipway.InternetGateway) *slipway.Tags { return &v.Tags }),
-	"acl":      of("network-acl", state.NetworkACLs, func(v *slipway.NetworkACL) string { return string(v.ID) }, func(v *slipway.NetworkACL) *slipway.Tags { return &v.Tags }),
-	"dopt":     of("dhcp-options", state.DHCPOptions, func(v *slipway.DHCPOptions) string { return string(v.ID) }, func(v *slipway.DHCPOptions) *slipway.Tags { return &v.Tags }),
-	"eipalloc": of("elastic-ip", state.Addresses, func(v *slipway.Address) string { return string(v.ID) }, func(v *slipway.Address) *slipway.Tags { return &v.Tags }),
-	"nat":      of("natgateway", state.NATGateways, func(v *slipway.NATGateway) string { return string(v.ID) }, func(v *slipway.NATGateway) *slipway.Tags { return &v.Tags }),
-	"eigw":     of("egress-only-internet-gateway", state.EgressOnlyGateways, func(v *slipway.EgressOnlyGateway) string { return v.ID }, func(v *slipway.EgressOnlyGateway) *slipway.Tags { return &v.Tags }),
-	"pl":       of("prefix-list", state.PrefixLists, func(v *slipway.PrefixList) string { return string(v.ID) }, func(v *slipway.PrefixList) *slipway.Tags { return &v.Tags }),
+	"i":        of(state.Instances, func(v *slipway.Instance) string { return string(v.ID) }, func(v *slipway.Instance) *slipway.Tags { return &v.Tags }),
+	"vol":      of(state.Volumes, func(v *slipway.Volume) string { return string(v.ID) }, func(v *slipway.Volume) *slipway.Tags { return &v.Tags }),
+	"eni":      of(state.Interfaces, func(v *slipway.Interface) string { return string(v.ID) }, func(v *slipway.Interface) *slipway.Tags { return &v.Tags }),
+	"vpc":      of(state.VPCs, func(v *slipway.VPC) string { return string(v.ID) }, func(v *slipway.VPC) *slipway.Tags { return &v.Tags }),
+	"subnet":   of(state.Subnets, func(v *slipway.Subnet) string { return string(v.ID) }, func(v *slipway.Subnet) *slipway.Tags { return &v.Tags }),
+	"sg":       of(state.SecurityGroups, func(v *slipway.SecurityGroup) string { return string(v.ID) }, func(v *slipway.SecurityGroup) *slipway.Tags { return &v.Tags }),
+	"rtb":      of(state.RouteTables, func(v *slipway.RouteTable) string { return string(v.ID) }, func(v *slipway.RouteTable) *slipway.Tags { return &v.Tags }),
+	"igw":      of(state.InternetGateways, func(v *slipway.InternetGateway) string { return string(v.ID) }, func(v *slipway.InternetGateway) *slipway.Tags { return &v.Tags }),
+	"acl":      of(state.NetworkACLs, func(v *slipway.NetworkACL) string { return string(v.ID) }, func(v *slipway.NetworkACL) *slipway.Tags { return &v.Tags }),
+	"dopt":     of(state.DHCPOptions, func(v *slipway.DHCPOptions) string { return string(v.ID) }, func(v *slipway.DHCPOptions) *slipway.Tags { return &v.Tags }),
+	"eipalloc": of(state.Addresses, func(v *slipway.Address) string { return string(v.ID) }, func(v *slipway.Address) *slipway.Tags { return &v.Tags }),
+	"nat":      of(state.NATGateways, func(v *slipway.NATGateway) string { return string(v.ID) }, func(v *slipway.NATGateway) *slipway.Tags { return &v.Tags }),
+	"eigw":     of(state.EgressOnlyGateways, func(v *slipway.EgressOnlyGateway) string { return v.ID }, func(v *slipway.EgressOnlyGateway) *slipway.Tags { return &v.Tags }),
+	"pl":       of(state.PrefixLists, func(v *slipway.PrefixList) string { return string(v.ID) }, func(v *slipway.PrefixList) *slipway.Tags { return &v.Tags }),
+	"cr":       of(state.CapacityReservations, func(v *slipway.CapacityReservation) string { return string(v.ID) }, func(v *slipway.CapacityReservation) *slipway.Tags { return &v.Tags }),
+	"h":        of(state.DedicatedHosts, func(v *slipway.DedicatedHost) string { return string(v.ID) }, func(v *slipway.DedicatedHost) *slipway.Tags { return &v.Tags }),
+	"sir":      of(state.SpotRequests, func(v *slipway.SpotRequest) string { return string(v.ID) }, func(v *slipway.SpotRequest) *slipway.Tags { return &v.Tags }),
+	"fleet":    fleets(),
 	"pcx":      peerings(),
-	"key": byName("key-pair", state.KeyPairs, func(v *slipway.KeyPair) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+	"key": byName(state.KeyPairs, func(v *slipway.KeyPair) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidKeyPairNotFound, "The key pair ID '%s' does not exist"),
-	"lt": byName("launch-template", state.LaunchTemplates, func(v *slipway.LaunchTemplate) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+	"lt": byName(state.LaunchTemplates, func(v *slipway.LaunchTemplate) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidLaunchTemplateIDNotFound, "The specified launch template, with template ID %s, does not exist."),
-	"pg": byName("placement-group", state.PlacementGroups, func(v *slipway.PlacementGroup) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+	"pg": byName(state.PlacementGroups, func(v *slipway.PlacementGroup) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidPlacementGroupUnknown, "The Placement Group '%s' is unknown."),
 	"sgr":                  rules(),
-	slipway.ImageImport:    importTasks("import-image-task", slipway.ImageImport),
-	slipway.SnapshotImport: importTasks("import-snapshot-task", slipway.SnapshotImport),
-	"ami": shared("image", state.Images, func(v *slipway.Image) held {
+	slipway.ImageImport:    importTasks(slipway.ImageImport),
+	slipway.SnapshotImport: importTasks(slipway.SnapshotImport),
+	"ami": shared(state.Images, func(v *slipway.Image) held {
 		return held{string(v.ID), v.Owner, v.LaunchableBy, v.Public, &v.Tags, &v.TagsOf}
 	}),
-	"snap": shared("snapshot", state.Snapshots, func(v *slipway.Snapshot) held {
+	"snap": shared(state.Snapshots, func(v *slipway.Snapshot) held {
 		return held{string(v.ID), v.Account, v.SharedWith, v.Public && v.State != "deleting", &v.Tags, &v.TagsOf}
 	}),
 }
@@ -98,9 +100,8 @@ func (h held) of(account string) slipway.Tags {
 }
 
 // shared is of for what accounts share: each has tags of its own on it.
-func shared[T any](name string, table *state.Table[T], look func(*T) held) kind {
+func shared[T any](table *state.Table[T], look func(*T) held) kind {
 	return kind{
-		name: name,
 		edit: func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
 			where := state.Shared(s.Region)
 			if table.See(tx, where, id) == nil {
@@ -137,8 +138,8 @@ func shared[T any](name string, table *state.Table[T], look func(*T) held) kind 
 }
 
 // byName is of for what is stored by name and tagged by id; look gives the id, the name and the tags.
-func byName[T any](name string, table *state.Table[T], look func(*T) (id, name string, tags *slipway.Tags), absent slipway.Code, form string) kind {
-	k := of(name, table, func(v *T) string { id, _, _ := look(v); return id }, func(v *T) *slipway.Tags { _, _, tags := look(v); return tags })
+func byName[T any](table *state.Table[T], look func(*T) (id, name string, tags *slipway.Tags), absent slipway.Code, form string) kind {
+	k := of(table, func(v *T) string { id, _, _ := look(v); return id }, func(v *T) *slipway.Tags { _, _, tags := look(v); return tags })
 	edit := k.edit
 	k.edit = func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
 		for v := range table.All(tx, s) {
@@ -153,7 +154,7 @@ func byName[T any](name string, table *state.Table[T], look func(*T) (id, name s
 
 // peerings lie in no account's scope; either side may tag them.
 func peerings() kind {
-	k := of("vpc-peering-connection", state.Peerings, func(v *slipway.Peering) string { return string(v.ID) }, func(v *slipway.Peering) *slipway.Tags { return &v.Tags })
+	k := of(state.Peerings, func(v *slipway.Peering) string { return string(v.ID) }, func(v *slipway.Peering) *slipway.Tags { return &v.Tags })
 	edit, mine := k.edit, func(p *slipway.Peering, s state.Scope) bool {
 		return p != nil && (p.Requester.Account == s.Account || p.Accepter.Account == s.Account)
 	}
@@ -174,8 +175,8 @@ func peerings() kind {
 }
 
 // importTasks are of two kinds in one table, told apart by their ids.
-func importTasks(name, prefix string) kind {
-	k := of(name, state.ImportTasks, func(v *slipway.ImportTask) string { return string(v.ID) }, func(v *slipway.ImportTask) *slipway.Tags { return &v.Tags })
+func importTasks(prefix string) kind {
+	k := of(state.ImportTasks, func(v *slipway.ImportTask) string { return string(v.ID) }, func(v *slipway.ImportTask) *slipway.Tags { return &v.Tags })
 	each := k.each
 	k.each = func(r store.Reader, s state.Scope, yield func(string, slipway.Tags)) {
 		each(r, s, func(id string, t slipway.Tags) {
@@ -187,10 +188,30 @@ func importTasks(name, prefix string) kind {
 	return k
 }
 
+// fleets keep their own tags beside those of what they launch.
+func fleets() kind {
+	return kind{
+		edit: func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
+			return state.Fleets.Edit(tx, s, id, func(f *slipway.Fleet) error {
+				next, err := change(f.Tags["fleet"])
+				if f.Tags == nil {
+					f.Tags = map[string]slipway.Tags{}
+				}
+				f.Tags["fleet"] = next
+				return err
+			})
+		},
+		each: func(r store.Reader, s state.Scope, yield func(string, slipway.Tags)) {
+			for f := range state.Fleets.All(r, s) {
+				yield(string(f.ID), f.Tags["fleet"])
+			}
+		},
+	}
+}
+
 // rules live inside their groups.
 func rules() kind {
 	return kind{
-		name: "security-group-rule",
 		edit: func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
 			for g := range state.SecurityGroups.By(tx, s, "rule/"+id) {
 				return state.SecurityGroups.Edit(tx, s, string(g.ID), func(g *slipway.SecurityGroup) error {
@@ -310,10 +331,10 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeTagsRequest)
 		return nil, err
 	}
 	var rows []tag
-	for _, k := range kinds {
+	for prefix, k := range kinds {
 		k.each(r, state.Of(ctx), func(id string, tags slipway.Tags) {
 			for key, value := range tags {
-				if t := (tag{id, k.name, key, value}); match(t) {
+				if t := (tag{id, slipway.ResourceTypes[prefix], key, value}); match(t) {
 					rows = append(rows, t)
 				}
 			}

@@ -55,7 +55,7 @@ func TestDebianGuest(t *testing.T) {
 	}
 	user := ""
 	for _, tag := range images.Images[0].Tags {
-		if *tag.Key == "slipway:user" {
+		if *tag.Key == "aws:slipway:user" {
 			user = *tag.Value
 		}
 	}

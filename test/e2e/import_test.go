@@ -67,7 +67,7 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 		t.Fatalf("qemu-img: %v: %s", err, out)
 	}
 	task := must[*ec2.ImportImageOutput](t)(c.ImportImage(ctx, &ec2.ImportImageInput{DiskContainers: []types.ImageDiskContainer{{Format: aws.String("VMDK"), Url: aws.String("file://" + vmdk)}}}))
-	found, err := c.DescribeImages(ctx, &ec2.DescribeImagesInput{Filters: []types.Filter{{Name: aws.String("tag:slipway:user"), Values: []string{"nobody"}}}})
+	found, err := c.DescribeImages(ctx, &ec2.DescribeImagesInput{Filters: []types.Filter{{Name: aws.String("tag:aws:slipway:user"), Values: []string{"nobody"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

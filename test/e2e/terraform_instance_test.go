@@ -4,9 +4,9 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -81,7 +81,7 @@ func (tf *terraform) readInstance(id string) attributes {
 	a["primary_network_interface_id"], a["source_dest_check"], a["associate_public_ip_address"] = primary.NetworkInterfaceId, primary.SourceDestCheck, primary.Association != nil
 	a["secondary_private_ips"], a["ipv6_addresses"], a["network_interface.delete_on_termination"] = secondary, ipv6, primary.Attachment.DeleteOnTermination
 
-	types_ := ok(tf.ec2.DescribeInstanceTypes(tf.ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{in.InstanceType}})).InstanceTypes
+	kind := ok(tf.ec2.DescribeInstanceTypes(tf.ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{in.InstanceType}})).InstanceTypes[0]
 	if template := tf.instanceTag(id, "aws:ec2launchtemplate:id"); template != "" {
 		t := ok(tf.ec2.DescribeLaunchTemplates(tf.ctx, &ec2.DescribeLaunchTemplatesInput{LaunchTemplateIds: []string{template}})).LaunchTemplates[0]
 		version := tf.instanceTag(id, "aws:ec2launchtemplate:version")
@@ -106,7 +106,7 @@ func (tf *terraform) readInstance(id string) attributes {
 	if data := tf.instanceAttribute(id, types.InstanceAttributeNameUserData).UserData; data != nil && data.Value != nil {
 		a["user_data"] = sum(string(ok(base64.StdEncoding.DecodeString(*data.Value))))
 	}
-	if *types_[0].BurstablePerformanceSupported {
+	if *kind.BurstablePerformanceSupported {
 		specs := ok(tf.ec2.DescribeInstanceCreditSpecifications(tf.ctx, &ec2.DescribeInstanceCreditSpecificationsInput{InstanceIds: []string{id}})).InstanceCreditSpecifications
 		a["cpu_credits"] = specs[0].CpuCredits
 	}
@@ -121,15 +121,15 @@ func sum(data string) string {
 
 // device is a block of a volume, of an instance or a mapping.
 type device struct {
-	Device, Type             string
-	Size                     int32
-	IOPS, Throughput         *int32 `json:",omitempty"`
-	Encrypted, WithInstance  bool
-	KMSKey, Snapshot, Volume *string           `json:",omitempty"`
-	Tags                     map[string]string `json:",omitempty"`
+	Device, Type            string
+	Size                    int32
+	IOPS, Throughput        *int32 `json:",omitempty"`
+	Encrypted, WithInstance bool
+	KMSKey                  *string           `json:",omitempty"`
+	Tags                    map[string]string `json:",omitempty"`
 }
 
-// readDevices reads root_block_device and ebs_block_device; ids and snapshots are known only afterwards and stand beside.
+// readDevices reads root_block_device and ebs_block_device.
 func (tf *terraform) readDevices(in *types.Instance, a attributes) {
 	mapped, ids := map[string]types.InstanceBlockDeviceMapping{}, []string{}
 	for _, m := range in.BlockDeviceMappings {
@@ -165,9 +165,7 @@ func (tf *terraform) launched(image string, more attributes) attributes {
 		"instance_initiated_shutdown_behavior": "stop", "root_block_device": known, "ebs_block_device": nil, "root_volume_id": known, "root_device_name": known, "disable_api_stop": false,
 		"disable_api_termination": false, "user_data": nil,
 	}
-	for k, v := range more {
-		a[k] = v
-	}
+	maps.Copy(a, more)
 	return a
 }
 
@@ -200,18 +198,4 @@ func (tf *terraform) stopped(id string, do func()) {
 	do()
 	ok(tf.ec2.StartInstances(tf.ctx, &ec2.StartInstancesInput{InstanceIds: []string{id}}))
 	tf.awaitInstance(id, types.InstanceStateNameRunning)
-}
-
-// TestTerraformsInstance is aws_instance: one that says little, and one that says all, changed in place wherever that can be.
-func TestTerraformsInstance(t *testing.T) {
-	tf := newTerraform(t)
-	image := tf.r.image()
-	tf.apply(resource{
-		kind:    "aws_instance plain",
-		create:  func() string { return tf.run(image, nil) },
-		read:    tf.readInstance,
-		want:    tf.launched(image, nil),
-		destroy: tf.terminate,
-	})
-	tf.destroy()
 }
