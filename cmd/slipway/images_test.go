@@ -80,8 +80,8 @@ func TestPackersBuild(t *testing.T) {
 	}
 }
 
-// TestTerraformsImages are aws_ami_from_instance and aws_ami: create, refresh, destroy.
-func TestTerraformsImages(t *testing.T) {
+// TestImagesOfAnInstanceAndOfASnapshot are made, described and removed again, with their snapshots.
+func TestImagesOfAnInstanceAndOfASnapshot(t *testing.T) {
 	w := newWire(t)
 	o := newWorld(w)
 	w.must("status", "AttachVolume", "VolumeId", o.spare, "InstanceId", o.running, "Device", "/dev/sdf")

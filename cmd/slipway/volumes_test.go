@@ -191,8 +191,8 @@ func TestVolumeQuotas(t *testing.T) {
 	}
 }
 
-// TestTerraformsVolume is what aws_ebs_volume and aws_volume_attachment do: create, refresh, destroy.
-func TestTerraformsVolume(t *testing.T) {
+// TestAVolumeComesAndGoes on a running instance and on a stopped one, and leaves no file behind.
+func TestAVolumeComesAndGoes(t *testing.T) {
 	w := newWire(t)
 	o := newWorld(w)
 	for name, instance := range map[string]string{"a running instance": o.running, "a stopped one": o.stopped} {

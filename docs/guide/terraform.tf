@@ -1,7 +1,7 @@
 # A network, a launch template, an instance with a role, a volume and an elastic address, on slipway.
 #
 # Not run by us: Terraform's AWS provider cannot be had where slipway is built. Its calls, in its order, are tests
-# (TestTerraforms… in cmd/slipway); this file is what should make them. Say so if it does not.
+# (TestTerraforms… in test/e2e); this file is what should make them. Say so if it does not.
 #
 # var.endpoint is what `make run` and `slipway dev` print; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 
@@ -86,6 +86,11 @@ resource "aws_iam_role" "app" {
   })
 }
 
+resource "aws_iam_role_policy_attachment" "look" {
+  role       = aws_iam_role.app.name
+  policy_arn = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"
+}
+
 resource "aws_iam_instance_profile" "app" { role = aws_iam_role.app.name }
 
 resource "aws_instance" "web" {
@@ -97,6 +102,20 @@ resource "aws_instance" "web" {
   iam_instance_profile   = aws_iam_instance_profile.app.name
   metadata_options { http_tokens = "required" }
   tags = { Name = "web" }
+}
+
+resource "aws_launch_template" "worker" {
+  image_id      = data.aws_ami.tiny.id
+  instance_type = "t3.micro"
+  key_name      = aws_key_pair.me.key_name
+}
+
+resource "aws_instance" "worker" {
+  subnet_id = aws_subnet.a.id
+  launch_template {
+    id      = aws_launch_template.worker.id
+    version = "$Latest"
+  }
 }
 
 resource "aws_ebs_volume" "data" {

@@ -29,6 +29,7 @@ func TestTerraformsInstance(t *testing.T) {
 	instance := tf.apply(tf.fullInstance(image, key, profile, subnet, group, other))
 	tf.apply(tf.addressAssociation(address, instance)) // before there is a second interface to choose from
 	tf.apply(tf.interfaceAttachment(port, instance))
+	tf.apply(tf.instanceState(instance))
 	tf.step("data", func(t *testing.T) {
 		found := ok(tf.ec2.DescribeInstances(tf.ctx, &ec2.DescribeInstancesInput{Filters: []types.Filter{by("instance-state-name", "running"), by("tag:Owner", "terraform"), by("subnet-id", subnet)}})).Reservations
 		if len(found) != 1 || *found[0].Instances[0].InstanceId != instance {
@@ -173,6 +174,35 @@ func (tf *terraform) grow(instance string, to device) {
 		state := ok(tf.ec2.DescribeVolumesModifications(tf.ctx, &ec2.DescribeVolumesModificationsInput{VolumeIds: []string{volume}})).VolumesModifications[0].ModificationState
 		return state == types.VolumeModificationStateOptimizing || state == types.VolumeModificationStateCompleted
 	})
+}
+
+// instanceState stops and starts what another configuration manages.
+func (tf *terraform) instanceState(instance string) resource {
+	status := func() types.InstanceStateName {
+		return ok(tf.ec2.DescribeInstanceStatus(tf.ctx, &ec2.DescribeInstanceStatusInput{InstanceIds: []string{instance}, IncludeAllInstances: aws.Bool(true)})).InstanceStatuses[0].InstanceState.Name
+	}
+	become := func(want types.InstanceStateName) {
+		if want == types.InstanceStateNameStopped {
+			ok(tf.ec2.StopInstances(tf.ctx, &ec2.StopInstancesInput{InstanceIds: []string{instance}, Force: aws.Bool(false)}))
+		} else {
+			ok(tf.ec2.StartInstances(tf.ctx, &ec2.StartInstancesInput{InstanceIds: []string{instance}}))
+		}
+		until("the instance is "+string(want), func() bool { return status() == want })
+	}
+	removed := false // it only leaves the instance as it is
+	return resource{
+		kind:   "aws_ec2_instance_state",
+		create: func() string { become(types.InstanceStateNameStopped); return instance },
+		read: func(string) attributes {
+			if removed {
+				return nil
+			}
+			return attributes{"state": status()}
+		},
+		want:    attributes{"state": "stopped"},
+		changes: []change{{func(string) { become(types.InstanceStateNameRunning) }, attributes{"state": "running"}}},
+		destroy: func(string) { removed = true },
+	}
 }
 
 func (tf *terraform) keyPair() resource {

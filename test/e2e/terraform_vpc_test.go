@@ -192,7 +192,7 @@ func (tf *terraform) subnet(vpc, cidr string) resource {
 				"arn": s.SubnetArn, "assign_ipv6_address_on_creation": s.AssignIpv6AddressOnCreation, "availability_zone": s.AvailabilityZone, "availability_zone_id": s.AvailabilityZoneId,
 				"cidr_block": s.CidrBlock, "customer_owned_ipv4_pool": s.CustomerOwnedIpv4Pool, "enable_dns64": s.EnableDns64, "enable_lni_at_device_index": s.EnableLniAtDeviceIndex,
 				"ipv6_native": s.Ipv6Native, "map_customer_owned_ip_on_launch": s.MapCustomerOwnedIpOnLaunch, "map_public_ip_on_launch": s.MapPublicIpOnLaunch, "outpost_arn": s.OutpostArn,
-				"owner_id": s.OwnerId, "vpc_id": s.VpcId, "ipv6_cidr_block": len(s.Ipv6CidrBlockAssociationSet), "private_dns_hostname_type_on_launch": s.PrivateDnsNameOptionsOnLaunch.HostnameType,
+				"owner_id": s.OwnerId, "vpc_id": s.VpcId, "available_ip_address_count": s.AvailableIpAddressCount, "ipv6_cidr_block": len(s.Ipv6CidrBlockAssociationSet), "private_dns_hostname_type_on_launch": s.PrivateDnsNameOptionsOnLaunch.HostnameType,
 				"enable_resource_name_dns_a_record_on_launch":    s.PrivateDnsNameOptionsOnLaunch.EnableResourceNameDnsARecord,
 				"enable_resource_name_dns_aaaa_record_on_launch": s.PrivateDnsNameOptionsOnLaunch.EnableResourceNameDnsAAAARecord, "tags": tagsOf(s.Tags),
 			}
@@ -200,7 +200,7 @@ func (tf *terraform) subnet(vpc, cidr string) resource {
 		want: attributes{
 			"arn": known, "assign_ipv6_address_on_creation": false, "availability_zone": "us-east-1a", "availability_zone_id": "use1-az1", "cidr_block": cidr,
 			"customer_owned_ipv4_pool": nil, "enable_dns64": false, "enable_lni_at_device_index": nil, "ipv6_native": false, "map_customer_owned_ip_on_launch": false,
-			"map_public_ip_on_launch": false, "outpost_arn": nil, "owner_id": tf.r.keys.AccountID, "vpc_id": vpc, "ipv6_cidr_block": 0, "private_dns_hostname_type_on_launch": "ip-name",
+			"map_public_ip_on_launch": false, "outpost_arn": nil, "owner_id": tf.r.keys.AccountID, "vpc_id": vpc, "available_ip_address_count": 251, "ipv6_cidr_block": 0, "private_dns_hostname_type_on_launch": "ip-name",
 			"enable_resource_name_dns_a_record_on_launch": false, "enable_resource_name_dns_aaaa_record_on_launch": false, "tags": tagged,
 		},
 		changes: []change{
