@@ -47,6 +47,8 @@ func taggables(w *wire, o world) map[string]taggable {
 		"capacity-reservation":   {"CreateCapacityReservation", "capacityReservationId", []string{"InstanceType", "t3.micro", "InstancePlatform", "Linux/UNIX", "InstanceCount", "1", "AvailabilityZone", "us-east-1a"}, "DescribeCapacityReservations", "CapacityReservationId", false},
 		"dedicated-host":         {"AllocateHosts", "hostIdSet", []string{"AvailabilityZone", "us-east-1a", "InstanceType", "m5.large", "Quantity", "1"}, "DescribeHosts", "HostId", false},
 		"spot-instances-request": {"RequestSpotInstances", "spotInstanceRequestId", []string{"LaunchSpecification.ImageId", o.image, "LaunchSpecification.InstanceType", "t3.micro"}, "DescribeSpotInstanceRequests", "SpotInstanceRequestId", false},
+		"import-image-task":      {"ImportImage", "importTaskId", []string{"DiskContainer.1.SnapshotId", o.snapshot}, "DescribeImportImageTasks", "ImportTaskId", false},
+		"import-snapshot-task":   {"ImportSnapshot", "importTaskId", []string{"DiskContainer.Format", "RAW", "DiskContainer.Url", w.put("tagged.raw", disk(1))}, "DescribeImportSnapshotTasks", "ImportTaskId", false},
 		"fleet": {"CreateFleet", "fleetId", []string{"Type", "instant", "TargetCapacitySpecification.TotalTargetCapacity", "1", "TargetCapacitySpecification.DefaultTargetCapacityType", "on-demand",
 			"LaunchTemplateConfigs.1.LaunchTemplateSpecification.LaunchTemplateId", o.template, "LaunchTemplateConfigs.1.LaunchTemplateSpecification.Version", "1",
 			"LaunchTemplateConfigs.1.Overrides.1.ImageId", o.image}, "DescribeFleets", "FleetId", true},
@@ -110,6 +112,11 @@ func (k taggable) try(w *wire, kind string) {
 				"tag-key":    {"Filter.1.Name", "tag-key", "Filter.1.Value.1", key, "Filter.2.Name", "tag:Made", "Filter.2.Value.1", "here " + kind},
 				"tag:" + key: {"Filter.1.Name", "tag:" + key, "Filter.1.Value.1", value, "Filter.2.Name", "tag:Made", "Filter.2.Value.1", "here " + kind},
 			} {
+				if strings.HasPrefix(kind, "import-") { // the imports' list of filters has another name
+					for i, part := range filter {
+						filter[i] = strings.Replace(part, "Filter.", "Filters.", 1)
+					}
+				}
 				if k.named {
 					filter = append(filter, k.ids+".1", id)
 				}
