@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"slipway"
 )
 
@@ -55,23 +57,25 @@ func taggables(w *wire, o world) map[string]taggable {
 	}
 }
 
-// TestTagsOfEveryKind: given at the creation and afterwards, taken off again, shown by the kind's own description and by DescribeTags, and found by.
+// TestTagsOfEveryKind: judged by policies, given at the creation and afterwards, taken off again, shown by the kind's own description and by DescribeTags, and found by.
 func TestTagsOfEveryKind(t *testing.T) {
 	w := newWire(t)
 	kinds := taggables(w, newWorld(w))
 	if got, want := slices.Sorted(maps.Keys(kinds)), slices.Sorted(maps.Values(slipway.ResourceTypes)); !slices.Equal(got, want) {
 		t.Fatalf("tried are %v,\nthere are %v", got, want)
 	}
+	fenced := w.user("fenced", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`,
+		`{"Effect":"Deny","Action":"ec2:CreateTags","Resource":"*","Condition":{"StringLike":{"aws:ResourceTag/Made":"here *"}}}`))
 	for kind, k := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			sub := *w
 			sub.t = t
-			k.try(&sub, kind)
+			k.try(&sub, kind, fenced)
 		})
 	}
 }
 
-func (k taggable) try(w *wire, kind string) {
+func (k taggable) try(w *wire, kind string, fenced aws.Credentials) {
 	t := w.t
 	with := func(of string) []string {
 		specification := "TagSpecification.1"
@@ -131,6 +135,9 @@ func (k taggable) try(w *wire, kind string) {
 	}
 	made := map[string]string{"Made": "here " + kind}
 	tags("made,", made)
+	if a := w.by(fenced, "ec2", "CreateTags", "ResourceId.1", id, "Tag.1.Key", "Later", "Tag.1.Value", "x"); a.code != "UnauthorizedOperation" {
+		t.Errorf("a policy about its tag does not bind: %d %s %s", a.status, a.code, a.message)
+	}
 	w.must("return", "CreateTags", "ResourceId.1", id, "Tag.1.Key", "Later", "Tag.1.Value", "x "+kind, "Tag.2.Key", "Empty", "Tag.2.Value", "")
 	tags("with two more,", map[string]string{"Made": "here " + kind, "Later": "x " + kind, "Empty": ""})
 	w.must("return", "DeleteTags", "ResourceId.1", id, "Tag.1.Key", "Later", "Tag.1.Value", "another", "Tag.2.Key", "Empty")

@@ -9,6 +9,7 @@ import (
 	"slipway"
 	"slipway/internal/instances"
 	"slipway/internal/state"
+	"slipway/internal/tags"
 )
 
 // context are the condition keys of one resource of the call.
@@ -101,8 +102,8 @@ func (q *question) overridden(r resource) bool {
 
 // existing adds what is known of a resource that is there.
 func (q *question) existing(r resource, put func(key, value string)) {
-	tags := func(t slipway.Tags) {
-		for k, v := range t {
+	if r.id != "*" {
+		for k, v := range tags.Of(q.reader, q.scope, r.kind, r.id) {
 			put("aws:ResourceTag/"+k, v)
 			put("ec2:ResourceTag/"+k, v)
 		}
@@ -110,7 +111,6 @@ func (q *question) existing(r resource, put func(key, value string)) {
 	switch r.kind {
 	case "instance":
 		if in := state.Instances.See(q.reader, q.scope, r.id); in != nil {
-			tags(in.Tags)
 			put("ec2:InstanceType", in.Type)
 			put("ec2:AvailabilityZone", in.Zone)
 			put("ec2:Tenancy", in.Placement.Tenancy)
@@ -122,45 +122,38 @@ func (q *question) existing(r resource, put func(key, value string)) {
 			if owner == slipway.SystemAccount {
 				owner = "amazon"
 			}
-			tags(im.Tags)
 			put("ec2:Owner", owner)
 			put("ec2:ImageType", "machine")
 			put("ec2:RootDeviceType", "ebs")
-			public := "false"
-			if im.Public {
-				public = "true"
-			}
-			put("ec2:Public", public)
+			put("ec2:Public", strconv.FormatBool(im.Public))
 		}
 	case "volume":
 		if v := state.Volumes.See(q.reader, q.scope, r.id); v != nil {
-			tags(v.Tags)
 			put("ec2:VolumeType", v.Type)
+			put("ec2:VolumeSize", strconv.Itoa(int(v.SizeGiB)))
+			put("ec2:Encrypted", strconv.FormatBool(v.Encrypted))
 			put("ec2:AvailabilityZone", v.Zone)
 		}
 	case "subnet":
 		if s := state.Subnets.See(q.reader, q.scope, r.id); s != nil {
-			tags(s.Tags)
 			put("ec2:AvailabilityZone", s.Zone)
 			put("ec2:Vpc", q.arn("vpc", string(s.VPC)))
 		}
 	case "security-group":
 		if g := state.SecurityGroups.See(q.reader, q.scope, r.id); g != nil {
-			tags(g.Tags)
 			put("ec2:Vpc", q.arn("vpc", string(g.VPC)))
-		}
-	case "vpc":
-		if v := state.VPCs.See(q.reader, q.scope, r.id); v != nil {
-			tags(v.Tags)
 		}
 	case "network-interface":
 		if n := state.Interfaces.See(q.reader, q.scope, r.id); n != nil {
-			tags(n.Tags)
+			put("ec2:Vpc", q.arn("vpc", string(n.VPC)))
+			put("ec2:Subnet", q.arn("subnet", string(n.Subnet)))
+			put("ec2:AvailabilityZone", n.Zone)
 		}
 	case "snapshot":
 		if n := state.FindSnapshot(q.reader, q.call.Region, r.id); n != nil {
-			tags(n.Tags)
 			put("ec2:Owner", n.Account)
+			put("ec2:VolumeSize", strconv.Itoa(int(n.SizeGiB)))
+			put("ec2:Encrypted", strconv.FormatBool(n.Encrypted))
 		}
 	}
 }

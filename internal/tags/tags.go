@@ -23,6 +23,18 @@ func New(db state.DB) *Service { return &Service{db} }
 type kind struct {
 	edit func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error
 	each func(r store.Reader, s state.Scope, yield func(id string, t slipway.Tags))
+	see  func(r store.Reader, s state.Scope, id string) slipway.Tags // nil for what is not there
+}
+
+// Of are the tags of one resource as an account sees them, by its type's name and its id; key pairs, launch templates and placement groups may be
+// named instead.
+func Of(r store.Reader, s state.Scope, resourceType, id string) slipway.Tags {
+	for prefix, name := range slipway.ResourceTypes {
+		if name == resourceType {
+			return kinds[prefix].see(r, s, id)
+		}
+	}
+	return nil
 }
 
 func of[T any](table *state.Table[T], id func(*T) string, tags func(*T) *slipway.Tags) kind {
@@ -40,6 +52,12 @@ func of[T any](table *state.Table[T], id func(*T) string, tags func(*T) *slipway
 			for v := range table.All(r, s) {
 				yield(id(v), *tags(v))
 			}
+		},
+		see: func(r store.Reader, s state.Scope, id string) slipway.Tags {
+			if v := table.See(r, s, id); v != nil {
+				return *tags(v)
+			}
+			return nil
 		},
 	}
 }
@@ -134,6 +152,14 @@ func shared[T any](table *state.Table[T], look func(*T) held) kind {
 				}
 			}
 		},
+		see: func(r store.Reader, s state.Scope, id string) slipway.Tags {
+			for _, where := range []state.Scope{state.Shared(s.Region), state.Global} {
+				if v := table.See(r, where, id); v != nil {
+					return look(v).of(s.Account)
+				}
+			}
+			return nil
+		},
 	}
 }
 
@@ -148,6 +174,14 @@ func byName[T any](table *state.Table[T], look func(*T) (id, name string, tags *
 			}
 		}
 		return slipway.Errorf(absent, form, id)
+	}
+	k.see = func(r store.Reader, s state.Scope, id string) slipway.Tags {
+		for v := range table.All(r, s) {
+			if found, name, tags := look(v); found == id || name == id {
+				return *tags
+			}
+		}
+		return nil
 	}
 	return k
 }
@@ -170,6 +204,12 @@ func peerings() kind {
 				yield(string(p.ID), p.Tags)
 			}
 		}
+	}
+	k.see = func(r store.Reader, s state.Scope, id string) slipway.Tags {
+		if p := state.Peerings.See(r, state.Shared(s.Region), id); mine(p, s) {
+			return p.Tags
+		}
+		return nil
 	}
 	return k
 }
@@ -206,6 +246,12 @@ func fleets() kind {
 				yield(string(f.ID), f.Tags["fleet"])
 			}
 		},
+		see: func(r store.Reader, s state.Scope, id string) slipway.Tags {
+			if f := state.Fleets.See(r, s, id); f != nil {
+				return f.Tags["fleet"]
+			}
+			return nil
+		},
 	}
 }
 
@@ -233,6 +279,16 @@ func rules() kind {
 					yield(string(rule.ID), rule.Tags)
 				}
 			}
+		},
+		see: func(r store.Reader, s state.Scope, id string) slipway.Tags {
+			for g := range state.SecurityGroups.By(r, s, "rule/"+id) {
+				for _, rule := range g.Rules {
+					if string(rule.ID) == id {
+						return rule.Tags
+					}
+				}
+			}
+			return nil
 		},
 	}
 }
