@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"golang.org/x/crypto/ssh"
 )
@@ -91,22 +90,7 @@ func TestTerraform(t *testing.T) {
 	}
 
 	run(append([]string{"destroy", "-auto-approve"}, second...)...)
-	ctx := t.Context()
-	volumes, err := c.DescribeVolumes(ctx, &ec2.DescribeVolumesInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	snapshots, err := c.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	vpcs, err := c.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(volumes.Volumes) != 0 || len(snapshots.Snapshots) != 0 || len(vpcs.Vpcs) != 1 {
-		t.Errorf("%d volumes, %d snapshots and %d VPCs are left, want none, none and the default one", len(volumes.Volumes), len(snapshots.Snapshots), len(vpcs.Vpcs))
-	}
+	s.nothingIsLeft(c)
 }
 
 // fromProxy builds a program out of a module's source, once: the result is kept beside the built images. The steps are go commands that come

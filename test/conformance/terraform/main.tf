@@ -509,6 +509,7 @@ resource "aws_spot_instance_request" "one" {
   subnet_id            = aws_subnet.public.id
   wait_for_fulfillment = true
   spot_type            = "one-time"
+  tags                 = { Name = var.label }
 }
 
 # What is read.
