@@ -52,7 +52,12 @@ func (c *Cache) Apply(changes []Change, rev int64) {
 	for i, ch := range changes {
 		if ch.Value != nil {
 			made[i] = &Item{Key: ch.Key, Value: ch.Value, Rev: ch.Rev}
-			made[i].Object, made[i].terms = c.schema(ch.Key, ch.Value)
+			var terms []string
+			made[i].Object, terms = c.schema(ch.Key, ch.Value)
+			for j, t := range terms {
+				terms[j] = t + "\x00" + ch.Key
+			}
+			made[i].indexed = terms
 		}
 	}
 	c.mu.Lock()
@@ -60,8 +65,8 @@ func (c *Cache) Apply(changes []Change, rev int64) {
 	next := &tree{items: c.now.items.Copy(), index: c.now.index.Copy(), rev: max(rev, c.now.rev)}
 	for i, ch := range changes {
 		if old, ok := next.items.Get(ch.Key); ok {
-			for _, t := range old.terms {
-				next.index.Delete(t + "\x00" + ch.Key)
+			for _, key := range old.indexed {
+				next.index.Delete(key)
 			}
 		}
 		if made[i] == nil {
@@ -69,8 +74,8 @@ func (c *Cache) Apply(changes []Change, rev int64) {
 			continue
 		}
 		next.items.Set(ch.Key, made[i])
-		for _, t := range made[i].terms {
-			next.index.Set(t+"\x00"+ch.Key, made[i])
+		for _, key := range made[i].indexed {
+			next.index.Set(key, made[i])
 		}
 	}
 	c.now = next

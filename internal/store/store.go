@@ -11,11 +11,11 @@ import (
 
 // Item is one key's value at one revision. Items are shared between readers and must not be changed.
 type Item struct {
-	Key    string
-	Value  []byte
-	Rev    int64 // the revision of its last change, for preconditions
-	Object any   // what Schema made of Value
-	terms  []string
+	Key     string
+	Value   []byte
+	Rev     int64    // the revision of its last change, for preconditions
+	Object  any      // what Schema made of Value
+	indexed []string // its keys in the index
 }
 
 // Schema decodes a value once, when it enters the cache, and names the index terms that it is found under.
