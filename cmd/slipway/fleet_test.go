@@ -417,3 +417,43 @@ func TestAFleetGivesNoRights(t *testing.T) {
 		}
 	}
 }
+
+// TestKarpentersPolicy is the policy of Karpenter's own documentation in small: it may launch what carries its cluster's tag, from templates that do.
+func TestKarpentersPolicy(t *testing.T) {
+	w := newWire(t)
+	const cluster = `"StringEquals":{"aws:%s/cluster":"owned"}`
+	statement := func(resources, condition string) string {
+		return `{"Effect":"Allow","Action":["ec2:RunInstances","ec2:CreateFleet"],"Resource":["arn:aws:ec2:*:*:` + strings.ReplaceAll(resources, " ", `/*","arn:aws:ec2:*:*:`) + `/*"]` + condition + `}`
+	}
+	who := w.user("karpenter", document(
+		statement("image snapshot security-group subnet", ""),
+		statement("launch-template", `,"Condition":{`+fmt.Sprintf(cluster, "ResourceTag")+`}`),
+		statement("fleet instance volume network-interface spot-instances-request", `,"Condition":{`+fmt.Sprintf(cluster, "RequestTag")+`}`),
+		`{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"arn:aws:ec2:*:*:*/*","Condition":{`+fmt.Sprintf(cluster, "RequestTag")+`,"StringLike":{"ec2:CreateAction":["RunInstances","CreateFleet"]}}}`))
+	tagged := func(prefix string, kinds ...string) []string {
+		var out []string
+		for i, kind := range kinds {
+			at := fmt.Sprintf("%sTagSpecification.%d.", prefix, i+1)
+			out = append(out, at+"ResourceType", kind, at+"Tag.1.Key", "cluster", at+"Tag.1.Value", "owned")
+		}
+		return out
+	}
+	template := func(name string, more ...string) string {
+		return w.must("launchTemplateId", "CreateLaunchTemplate", append(append(tagged("LaunchTemplateData.", "network-interface"), "LaunchTemplateName", name, "LaunchTemplateData.ImageId", w.image()), more...)...)
+	}
+	own, foreign := template("own", tagged("", "launch-template")...), template("foreign")
+	for _, tt := range []struct {
+		name, template string
+		tags           []string
+		code           string
+	}{
+		{"all tagged", own, tagged("", "fleet", "instance", "volume"), ""},
+		{"no tags", own, nil, "UnauthorizedOperation"},
+		{"an instance without", own, tagged("", "fleet", "volume"), "UnauthorizedOperation"},
+		{"a template of another's", foreign, tagged("", "fleet", "instance", "volume"), "UnauthorizedOperation"},
+	} {
+		if a := w.by(who, "ec2", "CreateFleet", append(fleetOf(tt.template, 1, []string{"InstanceType", "t3.micro"}), tt.tags...)...); a.code != tt.code {
+			t.Errorf("%s: %d %s %s", tt.name, a.status, a.code, a.message)
+		}
+	}
+}

@@ -31,7 +31,7 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 			return err
 		}
 	}
-	for kind, tags := range q.tagsAtCreation() {
+	for kind, tags := range q.tagsAtCreation(fleetTags) { // to tag is a right besides
 		context := q.context(resource{})
 		context["ec2:createaction"] = []string{call.Action}
 		for k, v := range tags {

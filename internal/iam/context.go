@@ -20,7 +20,7 @@ func (q *question) context(r resource) map[string][]string {
 			c[strings.ToLower(key)] = []string{value}
 		}
 	}
-	for kind, tags := range q.tagsAtCreation() {
+	for kind, tags := range q.tagsAtCreation("") {
 		if kind != r.kind {
 			continue
 		}

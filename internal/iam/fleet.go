@@ -23,11 +23,15 @@ func (s *Service) authorizeLaunches(ctx context.Context, form url.Values) error 
 	return nil
 }
 
-// launches are the forms of RunInstances that the configurations and overrides of a fleet come to.
+// launches are the forms of RunInstances that the configurations and overrides of a fleet come to, each with the fleet's tags.
 func launches(form url.Values) []url.Values {
 	type pool struct{ config, override int }
-	templates, overrides := map[int]url.Values{}, map[pool]url.Values{}
+	templates, overrides, tags := map[int]url.Values{}, map[pool]url.Values{}, url.Values{}
 	for name, values := range form {
+		if tag, ok := strings.CutPrefix(name, "TagSpecification."); ok {
+			tags[fleetTags+tag] = values
+			continue
+		}
 		index, rest, _ := strings.Cut(strings.TrimPrefix(name, "LaunchTemplateConfigs."), ".")
 		config, err := strconv.Atoi(index)
 		if err != nil {
@@ -63,6 +67,9 @@ func launches(form url.Values) []url.Values {
 	}
 	for _, launch := range bare {
 		out = append(out, launch)
+	}
+	for _, launch := range out {
+		maps.Copy(launch, tags)
 	}
 	return out
 }

@@ -41,6 +41,9 @@ func completed(r store.Reader, call slipway.Call, form url.Values) (url.Values, 
 	}
 	out := maps.Clone(form)
 	for k, value := range v.Data {
+		if tag, ok := strings.CutPrefix(k, "TagSpecification."); ok {
+			k = "TagSpecification.template-" + tag // beside the request's own of that number
+		}
 		if out.Get(k) == "" {
 			out.Set(k, value)
 		}
@@ -174,12 +177,15 @@ func tagSpecification(name string) bool {
 	return strings.HasPrefix(name, "TagSpecification.") || strings.HasPrefix(name, "TagSpecifications.")
 }
 
-// tagsAtCreation are what the call wants on what it makes, by resource type: that takes the right to tag besides.
-func (q *question) tagsAtCreation() map[string]slipway.Tags {
+// fleetTags begin what a fleet's launches have of its tags: the right to those is judged once, with the fleet.
+const fleetTags = "TagSpecification.fleet-"
+
+// tagsAtCreation are what the call wants on what it makes, by resource type, but for what a prefix leaves out.
+func (q *question) tagsAtCreation(without string) map[string]slipway.Tags {
 	out := map[string]slipway.Tags{}
 	for name := range q.form {
 		prefix, ok := strings.CutSuffix(name, ".ResourceType")
-		if !ok || !tagSpecification(name) {
+		if !ok || !tagSpecification(name) || without != "" && strings.HasPrefix(name, without) {
 			continue
 		}
 		kind := q.form.Get(name)
