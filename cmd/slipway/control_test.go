@@ -50,9 +50,37 @@ func TestProtection(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.await(still, "stopped")
-	w.must("return", "ModifyInstanceAttribute", "InstanceId", still, "DisableApiStop.Value", "false")
+	w.must("return", "ModifyInstanceAttribute", "InstanceId", still, "Attribute", "disableApiStop", "Value", "false") // the older form, as the CLI's --attribute sends it
 	w.must("return", "ModifyInstanceAttribute", "InstanceId", kept, "Attribute", "disableApiTermination", "Value", "false")
 	w.terminate(still, kept, beside)
+}
+
+// TestAttributesByName: the older form of ModifyInstanceAttribute does what the typed members do, or is refused.
+func TestAttributesByName(t *testing.T) {
+	w := newWire(t)
+	id := w.launch("t3.micro")
+	w.await(id, "running")
+	w.must("instanceId", "StopInstances", "InstanceId.1", id)
+	w.await(id, "stopped")
+	for _, tt := range [][3]string{{"sourceDestCheck", "false", "false"}, {"ebsOptimized", "true", "true"}, {"disableApiStop", "TRUE", "true"}, {"instanceType", "t3.small", "t3.small"},
+		{"instanceInitiatedShutdownBehavior", "terminate", "terminate"}, {"userData", "aGVsbG8=", "aGVsbG8="}} {
+		w.must("return", "ModifyInstanceAttribute", "InstanceId", id, "Attribute", tt[0], "Value", tt[1])
+		if got := first(w.must(tt[0], "DescribeInstanceAttribute", "InstanceId", id, "Attribute", tt[0]), "value"); got != tt[2] {
+			t.Errorf("%s = %s is %q afterwards", tt[0], tt[1], got)
+		}
+	}
+	group := w.must("groupId", "CreateSecurityGroup", "GroupName", "other", "GroupDescription", "x")
+	w.must("return", "ModifyInstanceAttribute", "InstanceId", id, "Attribute", "groupSet", "GroupId.1", group)
+	modify := func(more ...string) []string { return append([]string{"InstanceId", id}, more...) }
+	w.refuses(t, []refusal{
+		{"a value that is none", "InvalidParameterValue", "maybe", "ModifyInstanceAttribute", modify("Attribute", "ebsOptimized", "Value", "maybe")},
+		{"a name that is none", "InvalidParameterValue", "colour", "ModifyInstanceAttribute", modify("Attribute", "colour", "Value", "red")},
+		{"what cannot be changed", "InvalidParameterValue", "rootDeviceName", "ModifyInstanceAttribute", modify("Attribute", "rootDeviceName", "Value", "/dev/sda1")},
+		{"a value without a name", "MissingParameter", "Attribute", "ModifyInstanceAttribute", modify("Value", "x")},
+		{"a name without a value", "InvalidParameterValue", "value", "ModifyInstanceAttribute", modify("Attribute", "disableApiStop")},
+		{"both forms", "InvalidParameterCombination", "multiple", "ModifyInstanceAttribute", modify("Attribute", "ebsOptimized", "Value", "true", "EbsOptimized.Value", "true")},
+		{"a kernel", "UnsupportedInstanceAttribute", "aki-", "ModifyInstanceAttribute", modify("Attribute", "ramdisk", "Value", "ari-00000000")},
+	})
 }
 
 // TestShutdownBehavior: what a guest's own power-off does, whatever protects the instance.

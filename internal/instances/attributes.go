@@ -138,16 +138,22 @@ func (s *Service) edit(ctx context.Context, id slipway.InstanceID, e edit) error
 }
 
 func (s *Service) edits(in *ec2wire.ModifyInstanceAttributeRequest) ([]edit, error) {
-	var out []edit
-	if name := shape.Get(in.Attribute); name != "" {
-		e, err := byName(name, shape.Get(in.Value))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, e)
-	} else if in.Value != nil {
-		return nil, slipway.Missing("Attribute")
+	out, err := members(in)
+	if in.Attribute == nil && in.Value == nil || err != nil {
+		return out, err
 	}
+	if len(out) > 0 && in.Value != nil {
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "Fields for multiple attribute types specified")
+	}
+	if err := byName(in); err != nil {
+		return nil, err
+	}
+	return members(in)
+}
+
+// members are the changes that the typed members ask for.
+func members(in *ec2wire.ModifyInstanceAttributeRequest) ([]edit, error) {
+	var out []edit
 	flag := func(v *ec2wire.AttributeBooleanValue, set func(*slipway.Instance, bool)) {
 		if v != nil && v.Value != nil {
 			out = append(out, func(_ store.Tx, i *slipway.Instance) error { set(i, *v.Value); return nil })
@@ -198,29 +204,43 @@ func (s *Service) edits(in *ec2wire.ModifyInstanceAttributeRequest) ([]edit, err
 	return out, nil
 }
 
-// byName is the older form: Attribute and Value.
-func byName(name, value string) (edit, error) {
+// byName puts the older form, Attribute and Value, into the member of that name.
+func byName(in *ec2wire.ModifyInstanceAttributeRequest) error {
+	name, value := shape.Get(in.Attribute), shape.Get(in.Value)
+	text := &ec2wire.AttributeValue{Value: &value}
 	switch name {
-	case "disableApiTermination":
+	case "":
+		if in.Value != nil {
+			return slipway.Missing("Attribute")
+		}
+	case "disableApiTermination", "disableApiStop", "sourceDestCheck", "ebsOptimized", "enaSupport":
 		b := strings.EqualFold(value, "true")
 		if !b && !strings.EqualFold(value, "false") {
-			return nil, slipway.Invalid(value, "value", "It must be true or false.")
+			return slipway.Invalid(value, "value", "It must be true or false.")
 		}
-		return func(_ store.Tx, i *slipway.Instance) error { i.ProtectTerminate = b; return nil }, nil
+		*map[string]**ec2wire.AttributeBooleanValue{
+			"disableApiTermination": &in.DisableApiTermination, "disableApiStop": &in.DisableApiStop, "sourceDestCheck": &in.SourceDestCheck,
+			"ebsOptimized": &in.EbsOptimized, "enaSupport": &in.EnaSupport,
+		}[name] = &ec2wire.AttributeBooleanValue{Value: &b}
 	case "instanceInitiatedShutdownBehavior":
-		return setShutdown(value), nil
+		in.InstanceInitiatedShutdownBehavior = text
 	case "instanceType":
-		return whenStopped(setType(value)), nil
+		in.InstanceType = text
+	case "sriovNetSupport":
+		in.SriovNetSupport = text
+	case "kernel", "ramdisk":
+		in.Kernel = text
 	case "userData":
 		data, err := slipway.ParseUserData(value)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return whenStopped(setUserData(data)), nil
-	case "kernel", "ramdisk":
-		return nil, slipway.Errorf(slipway.UnsupportedInstanceAttribute, "Kernel and RAM disk images (aki-, ari-) are not supported.")
+		in.UserData = &ec2wire.SecureBlobAttributeValue{Value: data}
+	case "groupSet", "blockDeviceMapping": // whose values are lists of their own
+	default:
+		return slipway.Invalid(name, "attribute", "Unknown attribute.")
 	}
-	return nil, slipway.Invalid(name, "attribute", "Unknown attribute.")
+	return nil
 }
 
 func setShutdown(value string) edit {
