@@ -44,7 +44,7 @@ generate:
 # Takes the schema anew out of npm's @aws-sdk/client-ec2; needs node and npm.
 SDK := 3.1169.0
 schema:
-	rm -rf .npm && mkdir .npm && cd .npm && npm init -y >/dev/null && npm install --no-audit --no-fund @aws-sdk/client-ec2@$(SDK)
+	rm -rf .npm && mkdir .npm && cd .npm && echo "{}" >package.json && npm install --no-audit --no-fund @aws-sdk/client-ec2@$(SDK)
 	node tools/wiregen/extract.mjs .npm/node_modules tools/wiregen/actions.txt | gzip -9 -n > tools/wiregen/schema.json.gz
 	rm -rf .npm
 

@@ -47,6 +47,17 @@ type RegionSettings struct {
 	TokensEnforced   bool            `json:",omitempty"`
 	EncryptByDefault bool            `json:",omitempty"`
 	BlockPublicAMIs  bool            `json:",omitempty"` // images cannot be made public
+
+	BlockPublicSnapshots string            `json:",omitempty"` // block-new-sharing, block-all-sharing
+	Credits              map[string]string `json:",omitempty"` // by family of burstable types: standard, unlimited
+}
+
+// DefaultCredits is the CPU credit option of an instance of the type for which none was chosen; "" for types without.
+func (s RegionSettings) DefaultCredits(t *InstanceType) string {
+	if chosen := s.Credits[t.Family()]; chosen != "" && t.Burstable {
+		return chosen
+	}
+	return t.DefaultCredits()
 }
 
 // Host is a machine that runs instances.

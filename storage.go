@@ -166,6 +166,7 @@ type Snapshot struct {
 	SourceRegion    string          `json:",omitempty"`
 	SharedWith      []string        `json:",omitempty"`
 	Public          bool            `json:",omitempty"`
+	PublicBarred    bool            `json:",omitempty"` // public, were it not for its account's block-all-sharing
 	Tags            Tags            `json:",omitempty"`
 	TagsOf          map[string]Tags `json:",omitempty"` // of other accounts
 }

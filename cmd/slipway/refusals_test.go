@@ -269,7 +269,7 @@ func TestTheRestOfTheCodes(t *testing.T) {
 		{"an address beyond the quota", "AddressLimitExceeded", "addresses", "AllocateAddress", nil},
 		{"the key pair after the five thousandth", "KeyPairLimitExceeded", "5000", "CreateKeyPair", []string{"KeyName", "one-more"}},
 		{"a version that a prefix list has not", "PrefixListVersionNotFound", "version", "GetManagedPrefixListEntries", []string{"PrefixListId", list, "TargetVersion", "9"}},
-		{"a VPC on hardware of its own", "UnsupportedTenancy", "dedicated", "CreateVpc", []string{"CidrBlock", "10.9.0.0/16", "InstanceTenancy", "dedicated"}},
+		{"a VPC on hosts", "InvalidParameterValue", "host", "CreateVpc", []string{"CidrBlock", "10.9.0.0/16", "InstanceTenancy", "host"}},
 		{"no attachment's id", "InvalidNetworkInterfaceAttachmentId.Malformed", "eni-1", "DetachNetworkInterface", []string{"AttachmentId", "eni-1"}},
 		{"a permission that nobody gave", "InvalidPermissionID.NotFound", "eni-perm-1", "DescribeNetworkInterfacePermissions", []string{"NetworkInterfacePermissionId.1", "eni-perm-1"}},
 		{"an association of a subnet's range", "InvalidSubnetCidrBlockAssociationID.NotFound", "subnet-cidr-assoc-1", "DisassociateSubnetCidrBlock", []string{"AssociationId", "subnet-cidr-assoc-1"}},

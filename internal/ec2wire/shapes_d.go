@@ -3482,6 +3482,42 @@ func (x *DisableImageResult) EncodeXML(w *ec2query.Writer) {
 	w.Bool("return", x.Return)
 }
 
+type DisableSerialConsoleAccessRequest struct {
+	DryRun *bool
+}
+
+// DecodeQuery reads the members from a form.
+func (x *DisableSerialConsoleAccessRequest) DecodeQuery(r *ec2query.Reader) {
+	x.DryRun = r.Bool("DryRun")
+}
+
+type DisableSerialConsoleAccessResult struct {
+	SerialConsoleAccessEnabled *bool
+}
+
+// EncodeXML writes the members that are set.
+func (x *DisableSerialConsoleAccessResult) EncodeXML(w *ec2query.Writer) {
+	w.Bool("serialConsoleAccessEnabled", x.SerialConsoleAccessEnabled)
+}
+
+type DisableSnapshotBlockPublicAccessRequest struct {
+	DryRun *bool
+}
+
+// DecodeQuery reads the members from a form.
+func (x *DisableSnapshotBlockPublicAccessRequest) DecodeQuery(r *ec2query.Reader) {
+	x.DryRun = r.Bool("DryRun")
+}
+
+type DisableSnapshotBlockPublicAccessResult struct {
+	State *string
+}
+
+// EncodeXML writes the members that are set.
+func (x *DisableSnapshotBlockPublicAccessResult) EncodeXML(w *ec2query.Writer) {
+	w.String("state", x.State)
+}
+
 type DisassociateAddressRequest struct {
 	AssociationId *string
 	PublicIp      *string

@@ -504,6 +504,26 @@ func (x *EnableSerialConsoleAccessResult) EncodeXML(w *ec2query.Writer) {
 	w.Bool("serialConsoleAccessEnabled", x.SerialConsoleAccessEnabled)
 }
 
+type EnableSnapshotBlockPublicAccessRequest struct {
+	State  *string
+	DryRun *bool
+}
+
+// DecodeQuery reads the members from a form.
+func (x *EnableSnapshotBlockPublicAccessRequest) DecodeQuery(r *ec2query.Reader) {
+	x.State = r.String("State")
+	x.DryRun = r.Bool("DryRun")
+}
+
+type EnableSnapshotBlockPublicAccessResult struct {
+	State *string
+}
+
+// EncodeXML writes the members that are set.
+func (x *EnableSnapshotBlockPublicAccessResult) EncodeXML(w *ec2query.Writer) {
+	w.String("state", x.State)
+}
+
 type EnableVolumeIORequest struct {
 	VolumeId *string
 	DryRun   *bool

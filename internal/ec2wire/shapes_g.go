@@ -116,6 +116,30 @@ func (x *GetConsoleScreenshotResult) EncodeXML(w *ec2query.Writer) {
 	w.String("instanceId", x.InstanceId)
 }
 
+type GetDefaultCreditSpecificationRequest struct {
+	InstanceFamily *string
+	DryRun         *bool
+}
+
+// DecodeQuery reads the members from a form.
+func (x *GetDefaultCreditSpecificationRequest) DecodeQuery(r *ec2query.Reader) {
+	x.InstanceFamily = r.String("InstanceFamily")
+	x.DryRun = r.Bool("DryRun")
+}
+
+type GetDefaultCreditSpecificationResult struct {
+	InstanceFamilyCreditSpecification *InstanceFamilyCreditSpecification
+}
+
+// EncodeXML writes the members that are set.
+func (x *GetDefaultCreditSpecificationResult) EncodeXML(w *ec2query.Writer) {
+	if x.InstanceFamilyCreditSpecification != nil {
+		w.Open("instanceFamilyCreditSpecification")
+		x.InstanceFamilyCreditSpecification.EncodeXML(w)
+		w.Close("instanceFamilyCreditSpecification")
+	}
+}
+
 type GetEbsDefaultKmsKeyIdRequest struct {
 	DryRun *bool
 }
@@ -379,6 +403,47 @@ func (x *GetPasswordDataResult) EncodeXML(w *ec2query.Writer) {
 	w.String("passwordData", x.PasswordData)
 }
 
+type GetSecurityGroupsForVpcRequest struct {
+	VpcId      *string
+	NextToken  *string
+	MaxResults *int32
+	Filters    []Filter
+	DryRun     *bool
+}
+
+// DecodeQuery reads the members from a form.
+func (x *GetSecurityGroupsForVpcRequest) DecodeQuery(r *ec2query.Reader) {
+	x.VpcId = r.String("VpcId")
+	x.NextToken = r.String("NextToken")
+	x.MaxResults = r.Int32("MaxResults")
+	if in := r.List("Filter"); in != nil {
+		x.Filters = make([]Filter, len(in))
+		for i := range in {
+			x.Filters[i].DecodeQuery(in[i])
+		}
+	}
+	x.DryRun = r.Bool("DryRun")
+}
+
+type GetSecurityGroupsForVpcResult struct {
+	NextToken            *string
+	SecurityGroupForVpcs []SecurityGroupForVpc
+}
+
+// EncodeXML writes the members that are set.
+func (x *GetSecurityGroupsForVpcResult) EncodeXML(w *ec2query.Writer) {
+	w.String("nextToken", x.NextToken)
+	if x.SecurityGroupForVpcs != nil {
+		w.Open("securityGroupForVpcSet")
+		for i := range x.SecurityGroupForVpcs {
+			w.Open("item")
+			x.SecurityGroupForVpcs[i].EncodeXML(w)
+			w.Close("item")
+		}
+		w.Close("securityGroupForVpcSet")
+	}
+}
+
 type GetSerialConsoleAccessStatusRequest struct {
 	DryRun *bool
 }
@@ -396,6 +461,26 @@ type GetSerialConsoleAccessStatusResult struct {
 // EncodeXML writes the members that are set.
 func (x *GetSerialConsoleAccessStatusResult) EncodeXML(w *ec2query.Writer) {
 	w.Bool("serialConsoleAccessEnabled", x.SerialConsoleAccessEnabled)
+	w.String("managedBy", x.ManagedBy)
+}
+
+type GetSnapshotBlockPublicAccessStateRequest struct {
+	DryRun *bool
+}
+
+// DecodeQuery reads the members from a form.
+func (x *GetSnapshotBlockPublicAccessStateRequest) DecodeQuery(r *ec2query.Reader) {
+	x.DryRun = r.Bool("DryRun")
+}
+
+type GetSnapshotBlockPublicAccessStateResult struct {
+	State     *string
+	ManagedBy *string
+}
+
+// EncodeXML writes the members that are set.
+func (x *GetSnapshotBlockPublicAccessStateResult) EncodeXML(w *ec2query.Writer) {
+	w.String("state", x.State)
 	w.String("managedBy", x.ManagedBy)
 }
 

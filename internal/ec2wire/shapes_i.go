@@ -1336,6 +1336,17 @@ func (x *InstanceCreditSpecificationRequest) DecodeQuery(r *ec2query.Reader) {
 	x.CpuCredits = r.String("CpuCredits")
 }
 
+type InstanceFamilyCreditSpecification struct {
+	InstanceFamily *string
+	CpuCredits     *string
+}
+
+// EncodeXML writes the members that are set.
+func (x *InstanceFamilyCreditSpecification) EncodeXML(w *ec2query.Writer) {
+	w.String("instanceFamily", x.InstanceFamily)
+	w.String("cpuCredits", x.CpuCredits)
+}
+
 type InstanceImageMetadata struct {
 	InstanceId       *string
 	InstanceType     *string

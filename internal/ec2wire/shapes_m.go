@@ -219,6 +219,32 @@ func (x *ModifyCapacityReservationResult) EncodeXML(w *ec2query.Writer) {
 	}
 }
 
+type ModifyDefaultCreditSpecificationRequest struct {
+	InstanceFamily *string
+	CpuCredits     *string
+	DryRun         *bool
+}
+
+// DecodeQuery reads the members from a form.
+func (x *ModifyDefaultCreditSpecificationRequest) DecodeQuery(r *ec2query.Reader) {
+	x.InstanceFamily = r.String("InstanceFamily")
+	x.CpuCredits = r.String("CpuCredits")
+	x.DryRun = r.Bool("DryRun")
+}
+
+type ModifyDefaultCreditSpecificationResult struct {
+	InstanceFamilyCreditSpecification *InstanceFamilyCreditSpecification
+}
+
+// EncodeXML writes the members that are set.
+func (x *ModifyDefaultCreditSpecificationResult) EncodeXML(w *ec2query.Writer) {
+	if x.InstanceFamilyCreditSpecification != nil {
+		w.Open("instanceFamilyCreditSpecification")
+		x.InstanceFamilyCreditSpecification.EncodeXML(w)
+		w.Close("instanceFamilyCreditSpecification")
+	}
+}
+
 type ModifyHostsRequest struct {
 	HostIds         []string
 	HostRecovery    *string
@@ -1050,6 +1076,28 @@ func (x *ModifyVpcPeeringConnectionOptionsResult) EncodeXML(w *ec2query.Writer) 
 		x.RequesterPeeringConnectionOptions.EncodeXML(w)
 		w.Close("requesterPeeringConnectionOptions")
 	}
+}
+
+type ModifyVpcTenancyRequest struct {
+	VpcId           *string
+	InstanceTenancy *string
+	DryRun          *bool
+}
+
+// DecodeQuery reads the members from a form.
+func (x *ModifyVpcTenancyRequest) DecodeQuery(r *ec2query.Reader) {
+	x.VpcId = r.String("VpcId")
+	x.InstanceTenancy = r.String("InstanceTenancy")
+	x.DryRun = r.Bool("DryRun")
+}
+
+type ModifyVpcTenancyResult struct {
+	ReturnValue *bool
+}
+
+// EncodeXML writes the members that are set.
+func (x *ModifyVpcTenancyResult) EncodeXML(w *ec2query.Writer) {
+	w.Bool("return", x.ReturnValue)
 }
 
 type MonitorInstancesRequest struct {

@@ -122,6 +122,33 @@ func (x *SecurityGroup) EncodeXML(w *ec2query.Writer) {
 	}
 }
 
+type SecurityGroupForVpc struct {
+	Description  *string
+	GroupName    *string
+	OwnerId      *string
+	GroupId      *string
+	Tags         []Tag
+	PrimaryVpcId *string
+}
+
+// EncodeXML writes the members that are set.
+func (x *SecurityGroupForVpc) EncodeXML(w *ec2query.Writer) {
+	w.String("description", x.Description)
+	w.String("groupName", x.GroupName)
+	w.String("ownerId", x.OwnerId)
+	w.String("groupId", x.GroupId)
+	if x.Tags != nil {
+		w.Open("tagSet")
+		for i := range x.Tags {
+			w.Open("item")
+			x.Tags[i].EncodeXML(w)
+			w.Close("item")
+		}
+		w.Close("tagSet")
+	}
+	w.String("primaryVpcId", x.PrimaryVpcId)
+}
+
 type SecurityGroupIdentifier struct {
 	GroupId   *string
 	GroupName *string

@@ -284,7 +284,7 @@ func setType(value string) edit {
 		}
 		i.Type, i.Cores, i.ThreadsPerCore = to.Name, to.Cores, to.ThreadsPerCore
 		if i.CPUCredits == "" || !to.Burstable { // what was chosen is kept from one burstable type to the next
-			i.CPUCredits = to.DefaultCredits()
+			i.CPUCredits = credits(tx, state.Scope{Account: i.Account, Region: i.Region}, to)
 		}
 		return state.Ledgers.Put(tx, b)
 	}

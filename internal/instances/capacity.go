@@ -24,9 +24,6 @@ func (l *launch) findCapacity() error {
 			return err
 		}
 	}
-	if p.Tenancy == "dedicated" && l.kind.Burstable && l.kind.Family() == "t2" && l.vpc == nil {
-		return slipway.Errorf(slipway.UnsupportedTenancy, "The tenancy 'dedicated' is not supported in EC2-Classic.")
-	}
 	if id := l.spec.CapacityTarget; id != "" {
 		c, err := state.CapacityReservations.Must(l.tx, l.scope, string(id))
 		if err != nil {

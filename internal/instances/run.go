@@ -486,7 +486,7 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 	if l.kind.Burstable {
 		in.CPUCredits = s.CPUCredits
 		if in.CPUCredits == "" {
-			in.CPUCredits = l.kind.DefaultCredits()
+			in.CPUCredits = l.region.Settings.DefaultCredits(l.kind)
 		}
 	}
 	if s.EBSOptimized != nil {

@@ -50,6 +50,41 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeSecurityGrou
 	return &ec2wire.DescribeSecurityGroupsResult{SecurityGroups: page, NextToken: next}, err
 }
 
+// ForVPC answers GetSecurityGroupsForVpc: the groups that the VPC's interfaces may have, which are its own.
+func (s *Service) ForVPC(ctx context.Context, in *ec2wire.GetSecurityGroupsForVpcRequest) (*ec2wire.GetSecurityGroupsForVpcResult, error) {
+	if shape.Get(in.VpcId) == "" {
+		return nil, slipway.Missing("VpcId")
+	}
+	if _, err := slipway.ParseVPCID(*in.VpcId); err != nil {
+		return nil, err
+	}
+	may := slipway.Fields[*slipway.SecurityGroup]{"primary-vpc-id": fields["vpc-id"]}
+	for _, name := range []string{"group-id", "group-name", "owner-id", "description"} {
+		may[name] = fields[name]
+	}
+	match, err := slipway.Matcher(shape.Filters(in.Filters), may, func(g *slipway.SecurityGroup) slipway.Tags { return g.Tags })
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := state.VPCs.Must(r, state.Of(ctx), *in.VpcId); err != nil {
+		return nil, err
+	}
+	all := []ec2wire.SecurityGroupForVpc{}
+	for g := range state.SecurityGroups.All(r, state.Of(ctx)) {
+		if string(g.VPC) == *in.VpcId && match(g) {
+			all = append(all, ec2wire.SecurityGroupForVpc{
+				GroupId: shape.Text(g.ID), GroupName: shape.Of(g.Name), Description: shape.Of(g.Description), OwnerId: shape.Of(g.Account), PrimaryVpcId: shape.Text(g.VPC), Tags: shape.Tags(g.Tags),
+			})
+		}
+	}
+	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, false, 5)
+	return &ec2wire.GetSecurityGroupsForVpcResult{SecurityGroupForVpcs: page, NextToken: next}, err
+}
+
 var fields = func() slipway.Fields[*slipway.SecurityGroup] {
 	f := slipway.Fields[*slipway.SecurityGroup]{
 		"group-id":    func(g *slipway.SecurityGroup) []string { return shape.One(g.ID) },

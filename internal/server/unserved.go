@@ -50,10 +50,10 @@ var absences = []absence{
 	absent("AddressTransfer|AddressAttribute|PublicIpDnsName", "addresses here keep their owner and the names that EC2 gives them"),
 	absent("PrivateNatGatewayAddress|NatGatewayAddress", "a NAT gateway here has one address"),
 	absent("AvailabilityZoneGroup", "there are no zones to opt in to"),
-	absent("SerialConsole", "nobody logs in at a console here: GetConsoleOutput shows it"),
+	absent("EnableSerialConsole", "nobody logs in at a console here: GetConsoleOutput shows it"),
 	absent("EbsDefaultKmsKey", "encryption here has one key for each account, and there is no KMS"),
-	absent("SnapshotBlockPublicAccess|AllowedImages|ReplaceImageCriteria|ReplaceImageInstanceType", "slipway does not have it yet: what is shared is said at each image and snapshot"),
-	absent("DefaultCreditSpecification|CopyVolumes|ReplaceRootVolume|SecurityGroupVpc|SecurityGroupsForVpc|SubnetCidrReservation|VpcTenancy|RestoreManagedPrefixListVersion|NetworkInterfacePermission|SecurityGroupQuotas",
+	absent("AllowedImages|ReplaceImageCriteria|ReplaceImageInstanceType", "slipway does not have it yet: what is shared is said at each image and snapshot"),
+	absent("CopyVolumes|ReplaceRootVolume|SecurityGroupVpc|SubnetCidrReservation|RestoreManagedPrefixListVersion|NetworkInterfacePermission|SecurityGroupQuotas",
 		"slipway does not have it yet"),
 }
 

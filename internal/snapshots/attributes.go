@@ -7,6 +7,7 @@ import (
 	"slipway"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
+	"slipway/internal/state"
 	"slipway/internal/store"
 )
 
@@ -32,7 +33,7 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeSnapshotAtt
 		return nil, slipway.Missing("Attribute")
 	case permission:
 		out.CreateVolumePermissions = []ec2wire.CreateVolumePermission{}
-		if n.Public {
+		if n.Public || n.PublicBarred {
 			out.CreateVolumePermissions = append(out.CreateVolumePermissions, ec2wire.CreateVolumePermission{Group: shape.Of("all")})
 		}
 		for _, a := range n.SharedWith {
@@ -78,11 +79,17 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifySnapshotAttribut
 	if err := errorsOf(add, remove); err != nil {
 		return err
 	}
-	return s.edit(ctx, id, func(_ store.Tx, n *slipway.Snapshot) error {
+	return s.edit(ctx, id, func(tx store.Tx, n *slipway.Snapshot) error {
 		if n.Encrypted && !add.Empty() {
 			return slipway.Errorf(slipway.OperationNotPermitted, "The snapshot '%s' is encrypted with a key that is its account's alone: it cannot be shared.", id)
 		}
-		n.SharedWith, n.Public = add.Grant(remove, n.SharedWith, n.Public)
+		barred := n.PublicBarred
+		n.SharedWith, n.Public = add.Grant(remove, n.SharedWith, n.Public || barred)
+		n.PublicBarred = barred && n.Public
+		n.Public = n.Public && !barred
+		if r := state.Regions.See(tx, state.Scope{Account: n.Account, Region: n.Region}, "-"); len(add.Groups) > 0 && r != nil && r.Settings.BlockPublicSnapshots != "" {
+			return slipway.Errorf(slipway.OperationNotPermitted, publicBlocked)
+		}
 		return nil
 	})
 }

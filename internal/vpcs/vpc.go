@@ -72,8 +72,8 @@ func (s *Service) CreateVPC(ctx context.Context, in *ec2wire.CreateVpcRequest) (
 	v := &slipway.VPC{ID: slipway.NewVPCID(), Account: scope.Account, Region: scope.Region, CIDRs: []slipway.CIDRBlock{NewCIDR(block)}, Tenancy: "default", DNSSupport: true}
 	switch t := shape.Get(in.InstanceTenancy); t {
 	case "", "default":
-	case "dedicated":
-		return nil, slipway.Errorf(slipway.UnsupportedTenancy, "The tenancy %s is not supported: the machine is its owner's alone already.", t)
+	case "dedicated": // its instances are, without saying so
+		v.Tenancy = t
 	default:
 		return nil, slipway.Invalid(t, "instanceTenancy", "It must be default or dedicated.")
 	}
@@ -253,4 +253,25 @@ func (s *Service) ModifyVPC(ctx context.Context, in *ec2wire.ModifyVpcAttributeR
 			return nil
 		})
 	})
+}
+
+// ModifyTenancy answers ModifyVpcTenancy: what a VPC's instances have by default can be made default again, and never dedicated.
+func (s *Service) ModifyTenancy(ctx context.Context, in *ec2wire.ModifyVpcTenancyRequest) (*ec2wire.ModifyVpcTenancyResult, error) {
+	if shape.Get(in.VpcId) == "" {
+		return nil, slipway.Missing("VpcId")
+	}
+	if _, err := slipway.ParseVPCID(*in.VpcId); err != nil {
+		return nil, err
+	}
+	switch v := shape.Get(in.InstanceTenancy); v {
+	case "default":
+	case "":
+		return nil, slipway.Missing("InstanceTenancy")
+	default:
+		return nil, slipway.Errorf(slipway.UnsupportedTenancy, "The tenancy '%s' is not supported: the tenancy of a VPC can be changed to default only.", v)
+	}
+	err := s.db.Update(ctx, func(tx store.Tx) error {
+		return state.VPCs.Edit(tx, state.Of(ctx), *in.VpcId, func(v *slipway.VPC) error { v.Tenancy = "default"; return nil })
+	})
+	return &ec2wire.ModifyVpcTenancyResult{ReturnValue: shape.Of(true)}, err
 }
