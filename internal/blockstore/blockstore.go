@@ -33,6 +33,22 @@ type Received struct {
 	Converted func(percent float64)
 }
 
+// Take fetches the image into a file and says how large its disk is, in bytes and as a volume, or why it is refused.
+func (r Received) Take(ctx context.Context, f *os.File) (disk int64, gib int, err error) {
+	if err := r.Fetch(ctx, f); err != nil {
+		return 0, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	if disk, err = diskimage.Check(f, info.Size(), r.Format); err != nil {
+		return 0, 0, err
+	}
+	gib, err = diskimage.GiB(disk, r.MaxGiB)
+	return disk, gib, err
+}
+
 // Errors that callers tell apart.
 var (
 	ErrFull       = errors.New("the host's disk is full")

@@ -1,8 +1,6 @@
 package conformance
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -17,14 +15,7 @@ import (
 func TestAnsible(t *testing.T) {
 	s := serve(t)
 	s.record("Ansible, amazon.aws and community.aws", version(t, "ansible", "--version"), "a playbook of 24 modules around an instance, a second run that changes nothing, and the end of it all: `test/conformance/ansible.yml`")
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer := newKey(t)
 	playbook, err := filepath.Abs("ansible.yml")
 	if err != nil {
 		t.Fatal(err)

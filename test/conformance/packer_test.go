@@ -1,8 +1,6 @@
 package conformance
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
 	"fmt"
 	"net"
 	"os/exec"
@@ -61,14 +59,7 @@ func TestPacker(t *testing.T) {
 		t.Errorf("%d security groups are left, want the default one (%v)", len(groups.SecurityGroups), err)
 	}
 
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer := newKey(t)
 	if _, err := c.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{KeyName: aws.String("test"), PublicKeyMaterial: ssh.MarshalAuthorizedKey(signer.PublicKey())}); err != nil {
 		t.Fatal(err)
 	}

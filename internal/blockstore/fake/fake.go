@@ -14,7 +14,6 @@ import (
 
 	"slipway"
 	"slipway/internal/blockstore"
-	"slipway/internal/diskimage"
 )
 
 // Store is made by New.
@@ -180,18 +179,7 @@ func (s *Store) ReceiveSnapshot(ctx context.Context, image blockstore.Received, 
 	if err := os.Remove(f.Name()); err != nil { // nobody else needs it, and a crash then leaves nothing
 		return 0, err
 	}
-	if err := image.Fetch(ctx, f); err != nil {
-		return 0, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	disk, err := diskimage.Check(f, info.Size(), image.Format)
-	if err != nil {
-		return 0, err
-	}
-	gib, err := diskimage.GiB(disk, image.MaxGiB)
+	_, gib, err := image.Take(ctx, f)
 	if err != nil {
 		return 0, err
 	}

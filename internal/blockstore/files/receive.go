@@ -88,18 +88,11 @@ func (s *Store) receive(ctx context.Context, f *os.File, image blockstore.Receiv
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if err := image.Fetch(ctx, f); err != nil {
+	disk, gib, err := image.Take(ctx, f)
+	if err != nil {
 		return 0, err
 	}
 	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	disk, err := diskimage.Check(f, info.Size(), image.Format)
-	if err != nil {
-		return 0, err
-	}
-	gib, err := diskimage.GiB(disk, image.MaxGiB)
 	if err != nil {
 		return 0, err
 	}
