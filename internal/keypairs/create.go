@@ -1,7 +1,9 @@
 package keypairs
 
 import (
+	"cmp"
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/md5"
 	"crypto/rand"
@@ -33,16 +35,23 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateKeyPairRequest) 
 	if err != nil {
 		return nil, err
 	}
-	if f := shape.Get(in.KeyFormat); f != "" && f != "pem" {
-		return nil, slipway.Invalid(f, "keyFormat", "slipway hands out keys as pem only; puttygen converts them.")
+	format := cmp.Or(shape.Get(in.KeyFormat), "pem")
+	if format != "pem" && format != "ppk" {
+		return nil, slipway.Invalid(format, "keyFormat", "It must be pem or ppk.")
 	}
 	tags, err := shape.TagsOf(in.TagSpecifications, "key-pair")
 	if err != nil {
 		return nil, err
 	}
-	pair, material, err := generate(shape.Get(in.KeyType))
+	pair, key, pub, err := generate(shape.Get(in.KeyType))
 	if err != nil {
 		return nil, err
+	}
+	material := ppk(key, pub, name)
+	if format == "pem" {
+		if material, err = inPEM(key); err != nil {
+			return nil, err
+		}
 	}
 	pair.Name, pair.Tags = name, tags
 	pair.PublicKey += " " + name
@@ -117,42 +126,45 @@ func checkName(p *string) (string, error) {
 	return name, nil
 }
 
-// generate makes a key: RSA as PKCS#1, with the SHA-1 of the PKCS#8 form as its fingerprint; ED25519 as OpenSSH writes it.
-func generate(kind string) (slipway.KeyPair, string, error) {
-	var pair slipway.KeyPair
+// generate makes a key. An RSA key's fingerprint is the SHA-1 of its PKCS#8 form.
+func generate(kind string) (pair slipway.KeyPair, key crypto.Signer, pub ssh.PublicKey, err error) {
 	switch kind {
 	case "", "rsa":
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			return pair, "", err
-		}
+		kind = "rsa"
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "ed25519":
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	default:
+		err = slipway.Invalid(kind, "keyType", "It must be rsa or ed25519.")
+	}
+	if err != nil {
+		return pair, nil, nil, err
+	}
+	if pub, err = ssh.NewPublicKey(key.Public()); err != nil {
+		return pair, nil, nil, err
+	}
+	pair = slipway.KeyPair{Type: kind, Fingerprint: fingerprint(pub), PublicKey: line(pub)}
+	if kind == "rsa" {
 		der, err := x509.MarshalPKCS8PrivateKey(key)
 		if err != nil {
-			return pair, "", err
-		}
-		pub, err := ssh.NewPublicKey(&key.PublicKey)
-		if err != nil {
-			return pair, "", err
+			return pair, nil, nil, err
 		}
 		sum := sha1.Sum(der)
-		pair = slipway.KeyPair{Type: "rsa", Fingerprint: colons(sum[:]), PublicKey: line(pub)}
-		return pair, string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})), nil
-	case "ed25519":
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return pair, "", err
-		}
-		pub, err := ssh.NewPublicKey(key.Public())
-		if err != nil {
-			return pair, "", err
-		}
-		block, err := ssh.MarshalPrivateKey(key, "")
-		if err != nil {
-			return pair, "", err
-		}
-		return slipway.KeyPair{Type: "ed25519", Fingerprint: fingerprint(pub), PublicKey: line(pub)}, string(pem.EncodeToMemory(block)), nil
+		pair.Fingerprint = colons(sum[:])
 	}
-	return pair, "", slipway.Invalid(kind, "keyType", "It must be rsa or ed25519.")
+	return pair, key, pub, nil
+}
+
+// inPEM is a private key as EC2 gives it out: RSA as PKCS#1, Ed25519 as OpenSSH writes it.
+func inPEM(key crypto.Signer) (string, error) {
+	if k, ok := key.(*rsa.PrivateKey); ok {
+		return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})), nil
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		return "", err
+	}
+	return string(pem.EncodeToMemory(block)), nil
 }
 
 func line(pub ssh.PublicKey) string { return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(pub))) }
