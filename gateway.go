@@ -59,6 +59,7 @@ type PeeringSide struct {
 	VPC     VPCID
 	CIDRs   []netip.Prefix
 	IPv6    []netip.Prefix `json:",omitempty"`
+	Named   bool           `json:",omitempty"` // the other side resolves this one's public names to private addresses
 }
 
 // PeeringExpiry is how long a request for peering waits.

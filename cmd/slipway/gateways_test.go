@@ -6,6 +6,8 @@ func (o world) gatewayDryRuns(w *wire) map[string][]string {
 	nat := w.must("natGatewayId", "CreateNatGateway", "SubnetId", o.zoneSubnet(w, "us-east-1a"), "AllocationId", w.must("allocationId", "AllocateAddress"))
 	one, two, three := newNetwork(w, "81"), newNetwork(w, "82"), newNetwork(w, "83")
 	asked := w.must("vpcPeeringConnectionId", "CreateVpcPeeringConnection", "VpcId", one.vpc, "PeerVpcId", two.vpc)
+	active := w.must("vpcPeeringConnectionId", "CreateVpcPeeringConnection", "VpcId", two.vpc, "PeerVpcId", three.vpc)
+	w.must("vpcPeeringConnectionId", "AcceptVpcPeeringConnection", "VpcPeeringConnectionId", active)
 	return map[string][]string{
 		"CreateNatGateway":                  {"SubnetId", o.zoneSubnet(w, "us-east-1a"), "AllocationId", w.must("allocationId", "AllocateAddress")},
 		"DeleteNatGateway":                  {"NatGatewayId", nat},
@@ -13,7 +15,7 @@ func (o world) gatewayDryRuns(w *wire) map[string][]string {
 		"AcceptVpcPeeringConnection":        {"VpcPeeringConnectionId", asked},
 		"RejectVpcPeeringConnection":        {"VpcPeeringConnectionId", asked},
 		"DeleteVpcPeeringConnection":        {"VpcPeeringConnectionId", asked},
-		"ModifyVpcPeeringConnectionOptions": {"VpcPeeringConnectionId", asked, "RequesterPeeringConnectionOptions.AllowDnsResolutionFromRemoteVpc", "false"},
+		"ModifyVpcPeeringConnectionOptions": {"VpcPeeringConnectionId", active, "RequesterPeeringConnectionOptions.AllowDnsResolutionFromRemoteVpc", "false"},
 	}
 }
 
@@ -89,13 +91,25 @@ func TestPeerings(t *testing.T) {
 		{"another region", "UnsupportedOperation", "PeerRegion", "CreateVpcPeeringConnection", []string{"VpcId", one.vpc, "PeerVpcId", two.vpc, "PeerRegion", "eu-west-1"}},
 		{"one that is not there", "InvalidVpcPeeringConnectionID.NotFound", "", "AcceptVpcPeeringConnection", []string{"VpcPeeringConnectionId", "pcx-00000000"}},
 		{"a route of a third VPC", "InvalidVpcPeeringConnectionID.NotFound", id, "CreateRoute", []string{"RouteTableId", three.main, "DestinationCidrBlock", "10.12.0.0/16", "VpcPeeringConnectionId", id}},
-		{"names", "UnsupportedOperation", "AllowDnsResolutionFromRemoteVpc", "ModifyVpcPeeringConnectionOptions", []string{"VpcPeeringConnectionId", id, "AccepterPeeringConnectionOptions.AllowDnsResolutionFromRemoteVpc", "true"}},
+		{"names before it is active", "OperationNotPermitted", id, "ModifyVpcPeeringConnectionOptions", []string{"VpcPeeringConnectionId", id, "AccepterPeeringConnectionOptions.AllowDnsResolutionFromRemoteVpc", "true"}},
+		{"ClassicLink", "UnsupportedOperation", "ClassicLink", "ModifyVpcPeeringConnectionOptions", []string{"VpcPeeringConnectionId", id, "RequesterPeeringConnectionOptions.AllowEgressFromLocalClassicLinkToRemoteVpc", "true"}},
 	})
 	w.must("vpcPeeringConnectionId", "AcceptVpcPeeringConnection", "VpcPeeringConnectionId", id)
 	if s := status(id); s != "active" {
 		t.Errorf("accepted, the peering is %s", s)
 	}
 	lacks(t, w.call("DescribeRouteTables", "RouteTableId.1", one.main).body, "blackhole")
+	const option = "AccepterPeeringConnectionOptions.AllowDnsResolutionFromRemoteVpc"
+	for _, value := range []string{"true", "false"} {
+		shows(t, w.call("ModifyVpcPeeringConnectionOptions", "VpcPeeringConnectionId", id, option, value).body, "allowDnsResolutionFromRemoteVpc", value)
+		body := w.call("DescribeVpcPeeringConnections", "VpcPeeringConnectionId.1", id).body
+		if got := first(first(body, "accepterVpcInfo"), "allowDnsResolutionFromRemoteVpc"); got != value {
+			t.Errorf("set to %s, the accepter's names are %s", value, got)
+		}
+		if got := first(first(body, "requesterVpcInfo"), "allowDnsResolutionFromRemoteVpc"); got != "false" {
+			t.Errorf("the requester's names are %s", got)
+		}
+	}
 	w.must("return", "AuthorizeSecurityGroupIngress", allow...)
 	shows(t, w.call("DescribeSecurityGroupReferences", "GroupId.1", other).body, "referencingVpcId", one.vpc)
 	lacks(t, w.call("DescribeStaleSecurityGroups", "VpcId", one.vpc).body, "<item>")

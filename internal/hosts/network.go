@@ -249,6 +249,11 @@ func names(r store.Reader, scope state.Scope, vpc *slipway.VPC, n *dataplane.Net
 			}
 		}
 	}
+	for p := range state.Peerings.By(r, state.Shared(vpc.Region), "vpc/"+string(vpc.ID)) {
+		if other := p.Other(vpc.ID); p.Status == "active" && other.Named {
+			publicNames(r, p.Region, other, n)
+		}
+	}
 	options := state.DHCPOptions.See(r, scope, vpc.DHCPOptions)
 	if options == nil { // "default": none
 		n.DNS.Domain = ""
@@ -268,6 +273,20 @@ func names(r store.Reader, scope state.Scope, vpc *slipway.VPC, n *dataplane.Net
 			n.DNS.NetBIOS = parse(o.Values)
 		case "netbios-node-type":
 			n.DNS.NodeType = o.Values[0][0] - '0'
+		}
+	}
+}
+
+// publicNames adds the names of a peered VPC's public addresses, for the private ones behind them.
+func publicNames(r store.Reader, region string, side slipway.PeeringSide, n *dataplane.Network) {
+	scope := state.Scope{Account: side.Account, Region: region}
+	vpc := state.VPCs.See(r, scope, string(side.VPC))
+	if vpc == nil {
+		return
+	}
+	for eni := range state.Interfaces.By(r, scope, "vpc/"+string(vpc.ID)) {
+		for _, a := range eni.Addresses {
+			add(n, slipway.PublicName(region, vpc.DNSHostnames, a.Public), a.IP)
 		}
 	}
 }

@@ -170,38 +170,51 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteVpcPeeringConnec
 	return &ec2wire.DeleteVpcPeeringConnectionResult{Return: shape.Of(true)}, err
 }
 
-// Options answers ModifyVpcPeeringConnectionOptions: all of them are off, and stay so.
+// Options answers ModifyVpcPeeringConnectionOptions: each side's are its account's to change, while the peering is active.
 func (s *Service) Options(ctx context.Context, in *ec2wire.ModifyVpcPeeringConnectionOptionsRequest) (*ec2wire.ModifyVpcPeeringConnectionOptionsResult, error) {
 	id, err := shape.Need(in.VpcPeeringConnectionId, "VpcPeeringConnectionId")
 	if err != nil {
 		return nil, err
 	}
 	for _, o := range []*ec2wire.PeeringConnectionOptionsRequest{in.AccepterPeeringConnectionOptions, in.RequesterPeeringConnectionOptions} {
-		switch {
-		case o == nil:
-		case shape.Get(o.AllowDnsResolutionFromRemoteVpc):
-			return nil, slipway.Refused("AllowDnsResolutionFromRemoteVpc", "a VPC's resolver knows the names of its own VPC only.")
-		case shape.Get(o.AllowEgressFromLocalClassicLinkToRemoteVpc) || shape.Get(o.AllowEgressFromLocalVpcToRemoteClassicLink):
+		if o != nil && (shape.Get(o.AllowEgressFromLocalClassicLinkToRemoteVpc) || shape.Get(o.AllowEgressFromLocalVpcToRemoteClassicLink)) {
 			return nil, slipway.Refused("AllowEgressFromLocalClassicLinkToRemoteVpc", "there is no ClassicLink here.")
 		}
 	}
-	r, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if p := state.Peerings.See(r, state.Shared(state.Of(ctx).Region), id); p == nil || !mine(state.Of(ctx), p) {
-		return nil, state.Peerings.Absent(id)
-	}
-	off := func(o *ec2wire.PeeringConnectionOptionsRequest) *ec2wire.PeeringConnectionOptions {
-		if o == nil {
-			return nil
+	out := &ec2wire.ModifyVpcPeeringConnectionOptionsResult{}
+	return out, s.db.Update(ctx, func(tx store.Tx) error {
+		scope := state.Of(ctx)
+		p, err := state.Peerings.Get(tx, state.Shared(scope.Region), id)
+		if err != nil {
+			return err
 		}
-		no := shape.Of(false)
-		return &ec2wire.PeeringConnectionOptions{AllowDnsResolutionFromRemoteVpc: no, AllowEgressFromLocalClassicLinkToRemoteVpc: no, AllowEgressFromLocalVpcToRemoteClassicLink: no}
-	}
-	return &ec2wire.ModifyVpcPeeringConnectionOptionsResult{
-		AccepterPeeringConnectionOptions: off(in.AccepterPeeringConnectionOptions), RequesterPeeringConnectionOptions: off(in.RequesterPeeringConnectionOptions),
-	}, nil
+		if !mine(scope, p) {
+			return state.Peerings.Absent(id)
+		}
+		if p.Status != "active" {
+			return slipway.Errorf(slipway.OperationNotPermitted, "The peering %s is not active: options can be set for active peerings only.", id)
+		}
+		set := func(o *ec2wire.PeeringConnectionOptionsRequest, side *slipway.PeeringSide, name string) (*ec2wire.PeeringConnectionOptions, error) {
+			if o == nil {
+				return nil, nil
+			}
+			if side.Account != scope.Account {
+				return nil, slipway.Errorf(slipway.OperationNotPermitted, "User %s cannot set the %sPeeringConnectionOptions of %s: that VPC is another account's.", scope.Account, name, id)
+			}
+			if o.AllowDnsResolutionFromRemoteVpc != nil {
+				side.Named = *o.AllowDnsResolutionFromRemoteVpc
+			}
+			no, named := shape.Of(false), side.Named
+			return &ec2wire.PeeringConnectionOptions{AllowDnsResolutionFromRemoteVpc: &named, AllowEgressFromLocalClassicLinkToRemoteVpc: no, AllowEgressFromLocalVpcToRemoteClassicLink: no}, nil
+		}
+		if out.AccepterPeeringConnectionOptions, err = set(in.AccepterPeeringConnectionOptions, &p.Accepter, "accepter"); err != nil {
+			return err
+		}
+		if out.RequesterPeeringConnectionOptions, err = set(in.RequesterPeeringConnectionOptions, &p.Requester, "requester"); err != nil {
+			return err
+		}
+		return state.Peerings.Put(tx, p)
+	})
 }
 
 // Sweep removes peerings that ended a while ago, and requests that expired.

@@ -30,10 +30,10 @@ func (s *Service) wire(_ store.Reader, p *slipway.Peering) ec2wire.VpcPeeringCon
 }
 
 func wireSide(region string, side slipway.PeeringSide) *ec2wire.VpcPeeringConnectionVpcInfo {
-	no := shape.Of(false)
+	no, named := shape.Of(false), side.Named
 	w := &ec2wire.VpcPeeringConnectionVpcInfo{
 		VpcId: shape.Text(side.VPC), OwnerId: shape.Of(side.Account), Region: &region,
-		PeeringOptions: &ec2wire.VpcPeeringConnectionOptionsDescription{AllowDnsResolutionFromRemoteVpc: no, AllowEgressFromLocalClassicLinkToRemoteVpc: no, AllowEgressFromLocalVpcToRemoteClassicLink: no},
+		PeeringOptions: &ec2wire.VpcPeeringConnectionOptionsDescription{AllowDnsResolutionFromRemoteVpc: &named, AllowEgressFromLocalClassicLinkToRemoteVpc: no, AllowEgressFromLocalVpcToRemoteClassicLink: no},
 	}
 	for i, c := range side.CIDRs {
 		if i == 0 {

@@ -294,6 +294,24 @@ func TestGatewaysAndPeerings(t *testing.T) {
 	ping(false, "asked for and not accepted")
 	must[*ec2.AcceptVpcPeeringConnectionOutput](t)(c.AcceptVpcPeeringConnection(ctx, &ec2.AcceptVpcPeeringConnectionInput{VpcPeeringConnectionId: peering}))
 	ping(true, "peered")
+
+	// A name of the far VPC's stands for a private address, once that VPC lets it.
+	must[*ec2.ModifyVpcAttributeOutput](t)(c.ModifyVpcAttribute(ctx, &ec2.ModifyVpcAttributeInput{VpcId: &far.vpc, EnableDnsHostnames: &types.AttributeBooleanValue{Value: aws.Bool(true)}}))
+	far.online(far.main)
+	far.associate(far.address(), peer.InstanceId)
+	name := *must[*ec2.DescribeInstancesOutput](t)(c.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{*peer.InstanceId}})).Reservations[0].Instances[0].PublicDnsName
+	if got, err := try(guest, "ping -c 1 -W 2 "+name); err == nil {
+		t.Errorf("the name %s leads through the peering unasked: %s", name, got)
+	}
+	must[*ec2.ModifyVpcPeeringConnectionOptionsOutput](t)(c.ModifyVpcPeeringConnectionOptions(ctx, &ec2.ModifyVpcPeeringConnectionOptionsInput{
+		VpcPeeringConnectionId: peering, AccepterPeeringConnectionOptions: &types.PeeringConnectionOptionsRequest{AllowDnsResolutionFromRemoteVpc: aws.Bool(true)},
+	}))
+	eventually(t, 30*time.Second, func() error {
+		if got, err := try(guest, "ping -c 1 -W 2 "+name); err != nil || !strings.Contains(got, *peer.PrivateIpAddress) {
+			return fmt.Errorf("the name %s does not lead to %s: %v %s", name, *peer.PrivateIpAddress, err, got)
+		}
+		return nil
+	})
 	must[*ec2.DeleteVpcPeeringConnectionOutput](t)(c.DeleteVpcPeeringConnection(ctx, &ec2.DeleteVpcPeeringConnectionInput{VpcPeeringConnectionId: peering}))
 	ping(false, "no longer peered")
 }

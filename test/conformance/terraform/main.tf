@@ -173,7 +173,9 @@ resource "aws_vpc_peering_connection" "other" {
   vpc_id      = aws_vpc.main.id
   peer_vpc_id = aws_vpc.other.id
   auto_accept = true
-  tags        = { Name = var.label }
+  accepter { allow_remote_vpc_dns_resolution = true }
+  requester { allow_remote_vpc_dns_resolution = false }
+  tags = { Name = var.label }
 }
 
 resource "aws_route" "other" {
