@@ -242,6 +242,9 @@ func setType(value string) edit {
 		if !slices.Contains(to.Architectures, i.Architecture) {
 			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "The instance type %s does not have the architecture %s of the instance.", value, i.Architecture)
 		}
+		if i.BootMode == "uefi" && !to.UEFI() {
+			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "The instance type %s does not have the boot mode %s of the instance.", value, i.BootMode)
+		}
 		b, err := state.Ledgers.Get(tx, state.Global, string(i.Host))
 		if err != nil {
 			return err
@@ -262,7 +265,7 @@ func setType(value string) edit {
 		if b.MemoryMiB > host.MemoryMiB {
 			return slipway.Errorf(slipway.InsufficientInstanceCapacity, "The host of instance '%s' does not have sufficient %s capacity.", i.ID, value)
 		}
-		i.Type, i.Cores, i.ThreadsPerCore = to.Name, to.Cores, to.ThreadsPerCore
+		i.Type, i.Cores, i.ThreadsPerCore, i.Boot = to.Name, to.Cores, to.ThreadsPerCore, i.Boot.On(to, i.BootMode)
 		i.CPUCredits = to.DefaultCredits()
 		return state.Ledgers.Put(tx, b)
 	}

@@ -76,6 +76,9 @@ func (l *launch) fromReservations(most int) error {
 		}
 		free := FreeSlots(l.tx, c)
 		for _, h := range sortedHosts(free) {
+			if l.boot.UEFI && lacksUEFI(l.tx, h) != "" {
+				continue
+			}
 			for range free[h] {
 				if len(l.hosts) < most {
 					l.hosts, l.reserved = append(l.hosts, h), append(l.reserved, c.ID)

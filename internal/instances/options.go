@@ -288,18 +288,6 @@ func (s *Service) ReportStatus(ctx context.Context, in *ec2wire.ReportInstanceSt
 	return nil
 }
 
-// UEFI answers GetInstanceUefiData, which no instance here can give.
-func (s *Service) UEFI(ctx context.Context, in *ec2wire.GetInstanceUefiDataRequest) (*ec2wire.GetInstanceUefiDataResult, error) {
-	i, err := s.one(ctx, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
-	if err := dry(ctx); err != nil {
-		return nil, err
-	}
-	return nil, slipway.Errorf(slipway.UnsupportedOperation, "The instance '%s' has no UEFI variable store that can be read: images here boot by BIOS, or keep their variables on the host.", i.ID)
-}
-
 // Topology answers DescribeInstanceTopology: three layers of network nodes, of which a host has the last to itself.
 func (s *Service) Topology(ctx context.Context, in *ec2wire.DescribeInstanceTopologyRequest) (*ec2wire.DescribeInstanceTopologyResult, error) {
 	ids, err := parseIDs(in.InstanceIds)

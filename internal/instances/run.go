@@ -87,6 +87,7 @@ type launch struct {
 	account *slipway.Account
 	image   *slipway.Image
 	kind    *slipway.InstanceType
+	boot    slipway.Boot
 	key     *slipway.KeyPair
 	profile *slipway.InstanceProfile
 	zone    slipway.Zone
@@ -120,7 +121,7 @@ func (l *launch) resolve() error {
 		return fmt.Errorf("account %s has not been furnished in %s", l.scope.Account, l.scope.Region)
 	}
 	for _, rule := range []func() error{
-		l.findImage, l.findType, l.findKey, l.findProfile, l.findZone, l.findGroup, l.findNetwork, l.findCapacity, l.findDevices, l.fits, l.fitsHibernation, l.affords, l.subscribed,
+		l.findImage, l.findType, l.findKey, l.findProfile, l.findZone, l.findGroup, l.findNetwork, l.findFirmware, l.findCapacity, l.findDevices, l.fits, l.fitsHibernation, l.affords, l.subscribed,
 	} {
 		if err := rule(); err != nil {
 			return err
@@ -159,9 +160,10 @@ func (l *launch) findType() error {
 	case !slices.Contains(l.kind.Architectures, l.image.Architecture):
 		return slipway.Errorf(slipway.InvalidParameterValue, "The architecture '%s' of the specified instance type does not match the architecture '%s' of the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
 			strings.Join(l.kind.Architectures, ", "), l.image.Architecture)
-	case l.image.BootMode == "uefi" && !slices.Contains(l.kind.BootModes, "uefi"):
+	case l.image.BootMode == "uefi" && !l.kind.UEFI():
 		return slipway.Errorf(slipway.InvalidParameterValue, "The boot mode '%s' of the specified AMI is not supported by the instance type '%s'.", l.image.BootMode, l.kind.Name)
 	}
+	l.boot = l.image.Boot.On(l.kind, l.image.BootMode)
 	return nil
 }
 
@@ -322,7 +324,7 @@ func (l *launch) admit() error {
 // place chooses hosts for as many instances as fit, at least Min.
 func (l *launch) place() error {
 	hosts := l.tenants(l.candidates())
-	r := placement.Request{VCPUs: l.vcpus(), MemoryMiB: int(l.kind.MemoryMiB), Max: int(l.spec.Max)}
+	r := placement.Request{VCPUs: l.vcpus(), MemoryMiB: int(l.kind.MemoryMiB), UEFI: l.boot.UEFI, Max: int(l.spec.Max)}
 	if err := l.quota(&r); err != nil {
 		return err
 	}
@@ -347,7 +349,7 @@ func (l *launch) place() error {
 	if r.Max -= len(l.hosts); r.Max == 0 || l.full {
 		return nil
 	}
-	r.ZoneLetter = l.zone.Name[len(l.zone.Name)-1:]
+	r.ZoneLetter = l.zone.Letter()
 	choice := placement.Choose(hosts, r)
 	for h, why := range choice.Refused {
 		l.notes["host "+string(h)] = why
@@ -411,7 +413,7 @@ func (s *Service) Room(r store.Reader) []placement.Host {
 	}
 	var out []placement.Host
 	for h := range state.Hosts.All(r, state.Global) {
-		p := placement.Host{ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * s.cfg.Overcommit), MemoryMiB: h.MemoryMiB}
+		p := placement.Host{ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * s.cfg.Overcommit), MemoryMiB: h.MemoryMiB, NoUEFI: h.NoUEFI}
 		if b := used[h.ID]; b != nil {
 			p.VCPUs -= b.VCPUs
 			p.MemoryMiB -= b.MemoryMiB
@@ -452,7 +454,7 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 		ID: slipway.NewInstanceID(), Account: l.scope.Account, Region: l.scope.Region, Zone: l.zone.Name, Reservation: reservation,
 		Host: l.hosts[index], Image: l.image.ID, Type: l.kind.Name, LaunchIndex: index, LaunchTime: l.now, ClientToken: s.ClientToken,
 		KeyName: s.KeyName, UserData: s.UserData, Architecture: l.image.Architecture, RootDevice: l.image.RootDevice,
-		BootMode: l.image.BootMode, Boot: l.image.Boot, ProductCodes: l.image.ProductCodes,
+		BootMode: l.image.BootMode, Boot: l.boot, ProductCodes: l.image.ProductCodes,
 		State: slipway.Pending, Reason: slipway.ReasonPending, Wanted: slipway.WantRunning, Boots: 1,
 		Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop, ShutdownBehavior: s.ShutdownBehavior,
 		Metadata: l.options, Placement: s.Placement, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore,

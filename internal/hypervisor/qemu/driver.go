@@ -21,14 +21,15 @@ import (
 
 // Config is what a Driver is made with. Zero values stand for the defaults given.
 type Config struct {
-	Dir        string // one directory per machine below it; the machines' users must be able to enter it
-	RunDir     string // for sockets, whose paths are limited to 108 bytes; default Dir
-	Accel      string // "auto", "kvm" or "tcg"; default auto
-	Binary     string // default qemu-system-x86_64
-	FirstUser  int    // machines run as the users from here on; default 700000
-	SameUser   bool   // do not give each machine a user of its own (forced when the driver is not root)
-	Cgroup     string // name of the group that holds the machines' groups; default slipway
-	TCGCacheMB int    // translation cache of the emulator; default 128
+	Dir        string     // one directory per machine below it; the machines' users must be able to enter it
+	RunDir     string     // for sockets, whose paths are limited to 108 bytes; default Dir
+	Accel      string     // "auto", "kvm" or "tcg"; default auto
+	Binary     string     // default qemu-system-x86_64
+	FirstUser  int        // machines run as the users from here on; default 700000
+	SameUser   bool       // do not give each machine a user of its own (forced when the driver is not root)
+	Cgroup     string     // name of the group that holds the machines' groups; default slipway
+	TCGCacheMB int        // translation cache of the emulator; default 128
+	Firmwares  []Firmware // for UEFI, best first; default: where distributions put OVMF
 	Log        *slog.Logger
 }
 
@@ -91,6 +92,9 @@ func New(cfg Config) (*Driver, error) {
 	}
 	if cfg.TCGCacheMB == 0 {
 		cfg.TCGCacheMB = 128
+	}
+	if len(cfg.Firmwares) == 0 {
+		cfg.Firmwares = firmwares
 	}
 	switch cfg.Accel {
 	case "auto", "kvm", "tcg":
