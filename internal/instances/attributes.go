@@ -371,17 +371,9 @@ func (s *Service) ModifyMetadata(ctx context.Context, in *ec2wire.ModifyInstance
 				}
 			}
 		}
-		m := &i.Metadata
-		for _, f := range []struct{ to, from *string }{{&m.HTTPTokens, &to.HTTPTokens}, {&m.HTTPEndpoint, &to.HTTPEndpoint}, {&m.HTTPIPv6, &to.HTTPIPv6}, {&m.Tags, &to.Tags}} {
-			if *f.from != "" {
-				*f.to = *f.from
-			}
-		}
-		if to.HopLimit != 0 {
-			m.HopLimit = to.HopLimit
-		}
-		m.Applied = i.State != slipway.Running // a running instance has them once its host says so
-		out.InstanceMetadataOptions = Options(*m, false)
+		i.Metadata = i.Metadata.With(to)
+		i.Metadata.Applied = i.State != slipway.Running // a running instance has them once its host says so
+		out.InstanceMetadataOptions = Options(i.Metadata, false)
 		return nil
 	})
 	if err != nil {

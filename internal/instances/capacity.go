@@ -198,18 +198,6 @@ func EndReservation(tx store.Tx, c *slipway.CapacityReservation, why string) err
 	return state.CapacityReservations.Put(tx, c)
 }
 
-// Charge changes a host's ledger by n instances of a type.
-func Charge(tx store.Tx, h slipway.HostID, t *slipway.InstanceType, n int) error {
-	b, err := state.Ledgers.Get(tx, state.Global, string(h))
-	if err != nil {
-		b = &slipway.Ledger{Host: h}
-	}
-	b.Instances += n
-	b.VCPUs += n * int(t.VCPUs)
-	b.MemoryMiB += n * int(t.MemoryMiB)
-	return state.Ledgers.Put(tx, b)
-}
-
 // persistent says whether an instance's spot request comes back.
 func persistent(r store.Reader, in *slipway.Instance) bool {
 	q := state.SpotRequests.See(r, state.Scope{Account: in.Account, Region: in.Region}, string(in.SpotRequest))

@@ -27,14 +27,12 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 		return err
 	}
 	// What a reservation keeps stays charged until the reservation itself ends.
-	if b, err := state.Ledgers.Get(tx, state.Global, string(in.Host)); err == nil && !reservedStill(tx, in) {
-		t := slipway.FindInstanceType(in.Type)
-		b.Instances--
-		b.VCPUs -= int(in.Cores * in.ThreadsPerCore)
-		if t != nil {
-			b.MemoryMiB -= int(t.MemoryMiB)
+	if !reservedStill(tx, in) {
+		memory := 0
+		if t := slipway.FindInstanceType(in.Type); t != nil {
+			memory = int(t.MemoryMiB)
 		}
-		if err := state.Ledgers.Put(tx, b); err != nil {
+		if err := charge(tx, in.Host, -1, int(in.Cores*in.ThreadsPerCore), memory); err != nil {
 			return err
 		}
 	}
