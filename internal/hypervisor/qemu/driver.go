@@ -143,6 +143,7 @@ func qemuVersion(binary string) (string, error) {
 func (d *Driver) Close() error {
 	d.closing.Do(func() { close(d.closed) })
 	d.watches.Wait()
+	d.cgroups.close()
 	d.sink.close()
 	return nil
 }
@@ -152,12 +153,15 @@ func (d *Driver) Events() <-chan hypervisor.Event { return d.sink.out }
 
 // adopt takes over the machines whose directories exist.
 func (d *Driver) adopt() error {
-	dirs, err := filepath.Glob(filepath.Join(d.cfg.Dir, "i-*"))
+	entries, err := os.ReadDir(d.cfg.Dir)
 	if err != nil {
 		return err
 	}
-	for _, dir := range dirs {
-		m := d.machine(slipway.InstanceID(filepath.Base(dir)))
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), "i-") { // sockets may lie here too
+			continue
+		}
+		m := d.machine(slipway.InstanceID(e.Name()))
 		if err := d.adoptMachine(m); err != nil {
 			return fmt.Errorf("take over %s: %w", m.id, err)
 		}

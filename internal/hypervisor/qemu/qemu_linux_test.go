@@ -188,3 +188,40 @@ func TestFirmwareIsLookedForAnew(t *testing.T) {
 		t.Errorf("with it: %v", err)
 	}
 }
+
+// TestTheMachinesParentGroup goes with the driver that leaves no machine, is missed by no other, and stays under a machine.
+func TestTheMachinesParentGroup(t *testing.T) {
+	b := newBench(t)
+	driver := func(dir string) *Driver {
+		d, err := New(Config{Dir: filepath.Join(b.dir, dir), Accel: "tcg", Cgroup: filepath.Base(b.dir), Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	one, two := driver("one"), driver("two")
+	group := one.cgroups.dir
+	if group == "" {
+		t.Skip("there are no control groups here")
+	}
+	is := func(there bool, when string) {
+		t.Helper()
+		if _, err := os.Stat(group); (err == nil) != there {
+			t.Errorf("%s: the group is there: %v, want %v", when, err == nil, there)
+		}
+	}
+	one.Close()
+	is(false, "without a machine")
+	m := b.machine()
+	if err := two.Start(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	two.Close()
+	is(true, "with a machine that runs on")
+	next := driver("two")
+	if err := next.Kill(t.Context(), m.ID); err != nil {
+		t.Fatal(err)
+	}
+	next.Close()
+	is(false, "after it")
+}
