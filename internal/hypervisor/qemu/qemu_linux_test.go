@@ -216,6 +216,14 @@ func TestTheMachinesParentGroup(t *testing.T) {
 	if err := two.Start(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
+	left, _ := two.Running(t.Context())
+	t.Cleanup(func() {
+		for _, s := range left {
+			if t.Failed() {
+				syscall.Kill(s.PID, syscall.SIGKILL)
+			}
+		}
+	})
 	two.Close()
 	is(true, "with a machine that runs on")
 	next := driver("two")
