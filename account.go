@@ -66,7 +66,8 @@ type Host struct {
 	Zones     []string // suffix letters of the zones that it serves: in dev all
 	VCPUs     int
 	MemoryMiB int
-	Simulated bool `json:",omitempty"`
+	NoUEFI    string `json:",omitempty"` // what it lacks to boot a machine by UEFI; empty: nothing
+	Simulated bool   `json:",omitempty"`
 	Seen      time.Time
 }
 

@@ -1,6 +1,7 @@
 package slipway
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -94,6 +95,14 @@ type MetadataOptions struct {
 	HTTPIPv6     string // enabled | disabled
 	Tags         string // enabled | disabled
 	Applied      bool
+}
+
+// With has what the others say instead, where they say something.
+func (m MetadataOptions) With(others MetadataOptions) MetadataOptions {
+	m.HTTPTokens, m.HTTPEndpoint = cmp.Or(others.HTTPTokens, m.HTTPTokens), cmp.Or(others.HTTPEndpoint, m.HTTPEndpoint)
+	m.HTTPIPv6, m.Tags = cmp.Or(others.HTTPIPv6, m.HTTPIPv6), cmp.Or(others.Tags, m.Tags)
+	m.HopLimit = cmp.Or(others.HopLimit, m.HopLimit)
+	return m
 }
 
 // Placement is where an instance was put and with whom.

@@ -59,6 +59,9 @@ type InstanceDisk struct {
 // Family is the part of the name before the dot.
 func (t *InstanceType) Family() string { f, _, _ := strings.Cut(t.Name, "."); return f }
 
+// UEFI says whether the type can boot by UEFI.
+func (t *InstanceType) UEFI() bool { return slices.Contains(t.BootModes, "uefi") }
+
 // Stores are the type's instance store disks in order.
 func (t *InstanceType) Stores() []InstanceStore {
 	var out []InstanceStore

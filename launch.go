@@ -92,27 +92,30 @@ type LaunchNetwork struct {
 	IPv6        []netip.Addr
 	PrimaryIPv6 bool
 	Interfaces  []LaunchInterface
-	// Secondary addresses of the implied interface.
-	SecondaryCount int32
+}
+
+// InterfaceAddresses are those that a new interface shall have: given, or so many of the subnet's, chosen for it.
+type InterfaceAddresses struct {
+	Primary                   netip.Addr // zero: chosen
+	Secondary                 []netip.Addr
+	SecondaryCount            int
+	IPv6                      []netip.Addr // the primary one first, if there is one
+	IPv6Count                 int
+	PrimaryIPv6               bool
+	Prefixes, Prefixes6       []netip.Prefix
+	PrefixCount, Prefix6Count int
 }
 
 // LaunchInterface is one NetworkInterface.N.
 type LaunchInterface struct {
-	DeviceIndex               int32
-	Existing                  InterfaceID
-	Subnet                    SubnetID
-	Groups                    []SecurityGroupID
-	Primary                   netip.Addr
-	Secondary                 []netip.Addr
-	SecondaryCount            int32
-	IPv6                      []netip.Addr
-	IPv6Count                 int32
-	PrimaryIPv6               bool
-	Prefixes, Prefixes6       []netip.Prefix
-	PrefixCount, Prefix6Count int32
-	Public                    *bool
-	DeleteOnTermination       *bool
-	Description               string
-	Type                      string
-	Card                      int32
+	DeviceIndex int32
+	Existing    InterfaceID
+	Subnet      SubnetID
+	Groups      []SecurityGroupID
+	InterfaceAddresses
+	Public              *bool
+	DeleteOnTermination *bool
+	Description         string
+	Type                string
+	Card                int32
 }

@@ -32,6 +32,9 @@ var ZoneLetters = []string{"a", "b", "c"}
 // Zone is an availability zone.
 type Zone struct{ Name, ID, Region string }
 
+// Letter is what a zone's name has beyond its region's.
+func (z Zone) Letter() string { return z.Name[len(z.Name)-1:] }
+
 // Zones are a region's zones.
 func Zones(region string) []Zone {
 	code, ok := regions[region]

@@ -14,6 +14,17 @@ type Boot struct {
 	UEFI           bool   `json:",omitempty"`
 }
 
+// On is how what an image of the boot mode brings comes up on a type of instance. Without a mode it stays as it is.
+func (b Boot) On(t *InstanceType, mode string) Boot {
+	switch mode {
+	case "legacy-bios", "uefi":
+		b.UEFI = mode == "uefi"
+	case "uefi-preferred":
+		b.UEFI = t.UEFI()
+	}
+	return b
+}
+
 // Image is an AMI.
 type Image struct {
 	ID             ImageID

@@ -88,7 +88,7 @@ func (d *devRun) register(ctx context.Context, b guestimage.Built) error {
 	keep := true
 	mode := "legacy-bios"
 	if b.UEFI {
-		mode = "uefi-preferred"
+		mode = "uefi"
 	}
 	var tags slipway.Tags
 	if b.User != "" {

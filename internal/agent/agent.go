@@ -118,7 +118,17 @@ func New(host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks block
 }
 
 // Join makes the host known, so that launches find it. It comes before Run.
-func (a *Agent) Join(ctx context.Context) error { return a.api.Join(ctx, a.host) }
+func (a *Agent) Join(ctx context.Context) error {
+	a.host.NoUEFI = a.lacksUEFI()
+	return a.api.Join(ctx, a.host)
+}
+
+func (a *Agent) lacksUEFI() string {
+	if err := a.vmm.UEFI(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
 
 // Run works until ctx ends. Machines run on.
 func (a *Agent) Run(ctx context.Context) error {

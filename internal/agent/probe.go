@@ -23,6 +23,11 @@ func (a *Agent) probe(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if a.lacksUEFI() != a.host.NoUEFI { // the operator has installed it, or removed it
+			if err := a.Join(ctx); err != nil {
+				a.log.Warn("host not announced", "error", err)
+			}
+		}
 		machines, err := a.vmm.Running(ctx)
 		if err != nil {
 			continue

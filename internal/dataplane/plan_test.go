@@ -1,38 +1,14 @@
 package dataplane
 
 import (
-	"flag"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"slipway"
+	"slipway/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (run with -update and look at the difference):\n%s", path, got)
-	}
-}
 
 // twoSubnets is a VPC with a public and a private subnet: a web server, and a database that only the web servers reach.
 func twoSubnets() Network {
@@ -94,7 +70,7 @@ func TestPlan(t *testing.T) {
 
 func plan(t *testing.T, name string, n Network) {
 	w := Plan(Site{Slot: 3, Public: LoopbackPool(3)}, 7, n)
-	golden(t, name+".nft", w.Filter)
+	golden.Match(t, name+".nft", w.Filter)
 	w.Filter = ""
 	var b strings.Builder
 	fmt.Fprintf(&b, "namespace %s, uplink %s, links %s %s\nlocal %v\nclosed %v\nexposed %v\n", w.Namespace, w.Uplink, w.HostLink, w.InsideLink, w.Local, w.Closed, w.Exposed)
@@ -107,7 +83,7 @@ func plan(t *testing.T, name string, n Network) {
 	for _, link := range w.Peers {
 		fmt.Fprintf(&b, "peer %+v\n", link)
 	}
-	golden(t, name+".txt", b.String())
+	golden.Match(t, name+".txt", b.String())
 }
 
 // TestPeersAgree: both sides of a peering name the devices alike and take different ends.

@@ -85,7 +85,7 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest
 			return nil
 		}
 		out.HostIds = []string{}
-		letter := zone.Name[len(zone.Name)-1:]
+		letter := zone.Letter()
 		room := slices.DeleteFunc(s.instances.Room(tx), func(h placement.Host) bool { return !slices.Contains(h.Zones, letter) })
 		if len(room) == 0 {
 			return slipway.Errorf(slipway.InsufficientHostCapacity, "There is no machine in %s for a dedicated host.", zone.Name)

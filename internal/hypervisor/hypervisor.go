@@ -90,6 +90,8 @@ type Status struct {
 // Driver runs machines. Machines outlive the driver: a new Driver over the same directory finds those that still run.
 // Every method is free to repeat; removing what is absent is nil.
 type Driver interface {
+	// UEFI is nil where machines can boot by UEFI, else what the host lacks. It may change while the driver lives.
+	UEFI() error
 	// Start runs the machine unless it runs already. An error is for the operator and, shortened, for StateReason.
 	Start(ctx context.Context, m Machine) error
 	// PowerButton asks the guest to stop; GuestShutdown follows if it obeys.

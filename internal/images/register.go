@@ -67,10 +67,9 @@ func (s *Service) Register(ctx context.Context, in *ec2wire.RegisterImageRequest
 	if at < 0 || mappings[at].Snapshot == "" {
 		return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "The root device %s must be mapped to a snapshot.", root)
 	}
-	mode := shape.Get(in.BootMode)
 	im := &slipway.Image{
 		ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name, Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name,
-		State: "available", Architecture: "x86_64", RootDevice: root, BootMode: mode, IMDSSupport: shape.Get(in.ImdsSupport), ENA: shape.Get(in.EnaSupport),
+		State: "available", Architecture: "x86_64", RootDevice: root, BootMode: shape.Get(in.BootMode), IMDSSupport: shape.Get(in.ImdsSupport), ENA: shape.Get(in.EnaSupport),
 		SRIOV: shape.Get(in.SriovNetSupport), Virtualization: "hvm", Created: s.now(), Tags: tags,
 	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
@@ -85,20 +84,10 @@ func (s *Service) Register(ctx context.Context, in *ec2wire.RegisterImageRequest
 			}
 			im.Devices = append(im.Devices, d)
 			if m.Device == root {
-				im.Boot = boot(state.FindSnapshot(tx, scope.Region, string(m.Snapshot)), mode)
+				im.Boot = state.FindSnapshot(tx, scope.Region, string(m.Snapshot)).Boot
 			}
 		}
 		return put(tx, im)
 	})
 	return &ec2wire.RegisterImageResult{ImageId: shape.Text(im.ID)}, err
-}
-
-// boot is how an image of a snapshot comes up: with the kernel that its instance was given, if its disk has no loader of its
-// own, else by the firmware asked for.
-func boot(n *slipway.Snapshot, mode string) slipway.Boot {
-	b := n.Boot
-	if b.Kernel == "" && mode != "" {
-		b.UEFI = mode != "legacy-bios"
-	}
-	return b
 }

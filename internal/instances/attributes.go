@@ -262,6 +262,9 @@ func setType(value string) edit {
 		if !slices.Contains(to.Architectures, i.Architecture) {
 			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "The instance type %s does not have the architecture %s of the instance.", value, i.Architecture)
 		}
+		if i.BootMode == "uefi" && !to.UEFI() {
+			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "The instance type %s does not have the boot mode %s of the instance.", value, i.BootMode)
+		}
 		b, err := state.Ledgers.Get(tx, state.Global, string(i.Host))
 		if err != nil {
 			return err
@@ -282,7 +285,7 @@ func setType(value string) edit {
 		if b.MemoryMiB > host.MemoryMiB {
 			return slipway.Errorf(slipway.InsufficientInstanceCapacity, "The host of instance '%s' does not have sufficient %s capacity.", i.ID, value)
 		}
-		i.Type, i.Cores, i.ThreadsPerCore = to.Name, to.Cores, to.ThreadsPerCore
+		i.Type, i.Cores, i.ThreadsPerCore, i.Boot = to.Name, to.Cores, to.ThreadsPerCore, i.Boot.On(to, i.BootMode)
 		if i.CPUCredits == "" || !to.Burstable { // what was chosen is kept from one burstable type to the next
 			i.CPUCredits = credits(tx, state.Scope{Account: i.Account, Region: i.Region}, to)
 		}
@@ -390,17 +393,9 @@ func (s *Service) ModifyMetadata(ctx context.Context, in *ec2wire.ModifyInstance
 				}
 			}
 		}
-		m := &i.Metadata
-		for _, f := range []struct{ to, from *string }{{&m.HTTPTokens, &to.HTTPTokens}, {&m.HTTPEndpoint, &to.HTTPEndpoint}, {&m.HTTPIPv6, &to.HTTPIPv6}, {&m.Tags, &to.Tags}} {
-			if *f.from != "" {
-				*f.to = *f.from
-			}
-		}
-		if to.HopLimit != 0 {
-			m.HopLimit = to.HopLimit
-		}
-		m.Applied = i.State != slipway.Running // a running instance has them once its host says so
-		out.InstanceMetadataOptions = Options(*m, false)
+		i.Metadata = i.Metadata.With(to)
+		i.Metadata.Applied = i.State != slipway.Running // a running instance has them once its host says so
+		out.InstanceMetadataOptions = Options(i.Metadata, false)
 		return nil
 	})
 	if err != nil {

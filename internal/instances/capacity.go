@@ -73,6 +73,9 @@ func (l *launch) fromReservations(most int) error {
 		}
 		free := FreeSlots(l.tx, c)
 		for _, h := range sortedHosts(free) {
+			if l.boot.UEFI && lacksUEFI(l.tx, h) != "" {
+				continue
+			}
 			for range free[h] {
 				if len(l.hosts) < most {
 					l.hosts, l.reserved = append(l.hosts, h), append(l.reserved, c.ID)
@@ -190,18 +193,6 @@ func EndReservation(tx store.Tx, c *slipway.CapacityReservation, why string) err
 	}
 	c.State = why
 	return state.CapacityReservations.Put(tx, c)
-}
-
-// Charge changes a host's ledger by n instances of a type.
-func Charge(tx store.Tx, h slipway.HostID, t *slipway.InstanceType, n int) error {
-	b, err := state.Ledgers.Get(tx, state.Global, string(h))
-	if err != nil {
-		b = &slipway.Ledger{Host: h}
-	}
-	b.Instances += n
-	b.VCPUs += n * int(t.VCPUs)
-	b.MemoryMiB += n * int(t.MemoryMiB)
-	return state.Ledgers.Put(tx, b)
 }
 
 // persistent says whether an instance's spot request comes back.

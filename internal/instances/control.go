@@ -64,6 +64,9 @@ func (s *Service) Start(ctx context.Context, in *ec2wire.StartInstancesRequest) 
 		if i.Interruption != nil {
 			return slipway.Errorf(slipway.IncorrectSpotRequestState, "The Spot request of the instance '%s' is not active: the instance starts by itself when there is capacity.", i.ID)
 		}
+		if why := lacksUEFI(tx, i.Host); i.Boot.UEFI && why != "" {
+			return slipway.Errorf(slipway.Unsupported, "The instance '%s' boots by UEFI, which its host cannot: %s.", i.ID, why)
+		}
 		return s.startAgain(tx, i)
 	})
 	return &ec2wire.StartInstancesResult{StartingInstances: changes}, err

@@ -27,14 +27,12 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 		return err
 	}
 	// What a reservation keeps stays charged until the reservation itself ends.
-	if b, err := state.Ledgers.Get(tx, state.Global, string(in.Host)); err == nil && !reservedStill(tx, in) {
-		t := slipway.FindInstanceType(in.Type)
-		b.Instances--
-		b.VCPUs -= int(in.Cores * in.ThreadsPerCore)
-		if t != nil {
-			b.MemoryMiB -= int(t.MemoryMiB)
+	if !reservedStill(tx, in) {
+		memory := 0
+		if t := slipway.FindInstanceType(in.Type); t != nil {
+			memory = int(t.MemoryMiB)
 		}
-		if err := state.Ledgers.Put(tx, b); err != nil {
+		if err := charge(tx, in.Host, -1, int(in.Cores*in.ThreadsPerCore), memory); err != nil {
 			return err
 		}
 	}
@@ -74,30 +72,27 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 
 // letGo detaches an interface from an instance that ends, and removes it if it was made for it.
 func letGo(tx store.Tx, pool addresses.Pool, n *slipway.Interface) error {
-	remove := n.Attachment != nil && n.Attachment.DeleteOnTermination
-	for i := range n.Addresses {
-		a := &n.Addresses[i]
-		switch {
-		case !a.Public.IsValid():
-		case a.Allocation == "":
-			pool.Give(tx, a.Public)
-			a.Public = zeroAddr
-		case remove:
-			scope := state.Scope{Account: n.Account, Region: n.Region}
-			if e, err := state.Addresses.Get(tx, scope, string(a.Allocation)); err == nil {
-				e.Interface, e.Association, e.PrivateIP = "", "", zeroAddr
-				if err := state.Addresses.Put(tx, e); err != nil {
-					return err
-				}
-			}
+	giveBack(tx, pool, n)
+	if n.Attachment != nil && n.Attachment.DeleteOnTermination {
+		if err := addresses.Free(tx, n); err != nil {
+			return err
 		}
-	}
-	if remove {
 		interfaces.Remove(tx, n)
 		return nil
 	}
 	n.Attachment = nil
 	return state.Interfaces.Put(tx, n)
+}
+
+// giveBack returns an interface's addresses of the pool to it.
+func giveBack(tx store.Tx, pool addresses.Pool, n *slipway.Interface) (given bool) {
+	for i := range n.Addresses {
+		if a := &n.Addresses[i]; a.Public.IsValid() && a.Allocation == "" {
+			pool.Give(tx, a.Public)
+			a.Public, given = zeroAddr, true
+		}
+	}
+	return given
 }
 
 // ReleasePublic gives back the addresses of the pool that an instance had while it ran: a stop takes them.
@@ -108,14 +103,7 @@ func ReleasePublic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error
 		if err != nil {
 			continue
 		}
-		changed := false
-		for i := range n.Addresses {
-			if a := &n.Addresses[i]; a.Public.IsValid() && a.Allocation == "" {
-				pool.Give(tx, a.Public)
-				a.Public, changed = zeroAddr, true
-			}
-		}
-		if changed {
+		if giveBack(tx, pool, n) {
 			if err := state.Interfaces.Put(tx, n); err != nil {
 				return err
 			}

@@ -128,8 +128,8 @@ func (l *launch) impliedInterface(id slipway.SubnetID, why string) error {
 		return err
 	}
 	p := port{deleteWith: true, wanted: interfaces.Wanted{
-		Subnet: s, Groups: l.groups, Primary: n.PrivateIP, IPv6: n.IPv6, IPv6Count: int(n.IPv6Count), PrimaryIPv6: n.PrimaryIPv6,
-		AutoPublic: s.PublicOnLaunch,
+		Subnet: s, Groups: l.groups, AutoPublic: s.PublicOnLaunch,
+		InterfaceAddresses: slipway.InterfaceAddresses{Primary: n.PrivateIP, IPv6: n.IPv6, IPv6Count: int(n.IPv6Count), PrimaryIPv6: n.PrimaryIPv6},
 	}}
 	if s.IPv6OnCreation && len(n.IPv6) == 0 && n.IPv6Count == 0 && l.kind.IPv6 {
 		p.wanted.IPv6Count = 1
@@ -235,9 +235,7 @@ func (l *launch) fresh(n slipway.LaunchInterface) (port, error) {
 		return port{}, err
 	}
 	p := port{index: n.DeviceIndex, deleteWith: n.DeleteOnTermination == nil || *n.DeleteOnTermination, wanted: interfaces.Wanted{
-		Subnet: s, Groups: groups, Primary: n.Primary, Secondary: n.Secondary, SecondaryCount: int(n.SecondaryCount), IPv6: n.IPv6,
-		IPv6Count: int(n.IPv6Count), PrimaryIPv6: n.PrimaryIPv6, Prefixes: n.Prefixes, PrefixCount: int(n.PrefixCount),
-		Prefixes6: n.Prefixes6, Prefix6Count: int(n.Prefix6Count), Description: n.Description, Type: n.Type,
+		Subnet: s, Groups: groups, InterfaceAddresses: n.InterfaceAddresses, Description: n.Description, Type: n.Type,
 	}}
 	single := len(l.spec.Network.Interfaces) == 1
 	p.wanted.AutoPublic = single && n.DeviceIndex == 0 && s.PublicOnLaunch

@@ -288,43 +288,19 @@ func (s *Service) ReportStatus(ctx context.Context, in *ec2wire.ReportInstanceSt
 	return nil
 }
 
-// UEFI answers GetInstanceUefiData, which no instance here can give.
-func (s *Service) UEFI(ctx context.Context, in *ec2wire.GetInstanceUefiDataRequest) (*ec2wire.GetInstanceUefiDataResult, error) {
-	i, err := s.one(ctx, in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
-	if err := dry(ctx); err != nil {
-		return nil, err
-	}
-	return nil, slipway.Errorf(slipway.UnsupportedOperation, "The instance '%s' has no UEFI variable store that can be read: images here boot by BIOS, or keep their variables on the host.", i.ID)
+var topologyFields = slipway.Fields[*shown]{
+	"availability-zone": fields["availability-zone"], "zone-id": fields["availability-zone-id"], "instance-type": fields["instance-type"],
 }
 
 // Topology answers DescribeInstanceTopology: three layers of network nodes, of which a host has the last to itself.
 func (s *Service) Topology(ctx context.Context, in *ec2wire.DescribeInstanceTopologyRequest) (*ec2wire.DescribeInstanceTopologyResult, error) {
-	ids, err := parseIDs(in.InstanceIds)
-	if err != nil {
-		return nil, err
-	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[*slipway.Instance]{
-		"availability-zone": func(i *slipway.Instance) []string { return shape.One(i.Zone) },
-		"zone-id":           func(i *slipway.Instance) []string { z, _ := slipway.FindZone(i.Region, i.Zone); return shape.One(z.ID) },
-		"instance-type":     func(i *slipway.Instance) []string { return shape.One(i.Type) },
-	}, nil)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := candidates(r, state.Of(ctx), ids, nil)
+	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, topologyFields, nil)
 	if err != nil {
 		return nil, err
 	}
 	rows := []ec2wire.InstanceTopology{}
-	for i := range all {
-		if !i.Alive() || !match(i) || len(in.GroupNames) > 0 && !slices.Contains(in.GroupNames, i.Placement.GroupName) {
+	for i := range chosen.all {
+		if !i.Alive() || len(in.GroupNames) > 0 && !slices.Contains(in.GroupNames, i.Placement.GroupName) {
 			continue
 		}
 		z, _ := slipway.FindZone(i.Region, i.Zone)
@@ -334,41 +310,24 @@ func (s *Service) Topology(ctx context.Context, in *ec2wire.DescribeInstanceTopo
 			NetworkNodes: []string{node(i.Region), node(i.Zone), node(i.Zone + string(i.Host))},
 		})
 	}
-	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, len(ids) > 0, 1)
+	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, chosen.named, 1)
 	return &ec2wire.DescribeInstanceTopologyResult{Instances: page, NextToken: next}, err
 }
 
 // ImageMetadata answers DescribeInstanceImageMetadata.
 func (s *Service) ImageMetadata(ctx context.Context, in *ec2wire.DescribeInstanceImageMetadataRequest) (*ec2wire.DescribeInstanceImageMetadataResult, error) {
-	ids, err := parseIDs(in.InstanceIds)
-	if err != nil {
-		return nil, err
-	}
-	filters := shape.Filters(in.Filters)
-	match, err := slipway.Matcher(filters, fields, func(v *shown) slipway.Tags { return v.Tags })
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := candidates(r, state.Of(ctx), ids, filters)
+	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, fields, tagsOf)
 	if err != nil {
 		return nil, err
 	}
 	rows := []ec2wire.InstanceImageMetadata{}
-	joined := join(r)
-	for i := range all {
-		if len(filters) > 0 && !match(joined.show(i)) {
-			continue
-		}
+	for i := range chosen.all {
 		z, _ := slipway.FindZone(i.Region, i.Zone)
 		w := ec2wire.InstanceImageMetadata{
 			InstanceId: shape.Text(i.ID), InstanceType: shape.Of(i.Type), LaunchTime: shape.Of(i.LaunchTime), AvailabilityZone: shape.Of(i.Zone), ZoneId: shape.Text(z.ID), State: stateOf(i.State),
 			OwnerId: shape.Of(i.Account), Tags: shape.Tags(i.Tags), ImageMetadata: &ec2wire.ImageMetadata{ImageId: shape.Text(i.Image)}, Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 		}
-		if im := state.FindImage(r, i.Region, string(i.Image)); im != nil && im.LaunchableFrom(i.Account) {
+		if im := state.FindImage(chosen.reader, i.Region, string(i.Image)); im != nil && im.LaunchableFrom(i.Account) {
 			w.ImageMetadata.Name, w.ImageMetadata.OwnerId, w.ImageMetadata.State = shape.Of(im.Name), shape.Of(im.Owner), shape.Of(im.State)
 			w.ImageMetadata.CreationDate, w.ImageMetadata.IsPublic, w.ImageMetadata.ImageAllowed = shape.Of(im.Created.UTC().Format(ec2query.TimeForm)), shape.Of(im.Public), shape.Of(true)
 			if im.Owner == slipway.SystemAccount {
@@ -377,7 +336,7 @@ func (s *Service) ImageMetadata(ctx context.Context, in *ec2wire.DescribeInstanc
 		}
 		rows = append(rows, w)
 	}
-	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, len(ids) > 0, 5)
+	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, chosen.named, 5)
 	return &ec2wire.DescribeInstanceImageMetadataResult{InstanceImageMetadata: page, NextToken: next}, err
 }
 

@@ -11,7 +11,6 @@ import (
 	"slipway"
 	"slipway/internal/ec2wire"
 	"slipway/internal/interfaces"
-	"slipway/internal/placement"
 	"slipway/internal/state"
 	"slipway/internal/store"
 	"slipway/internal/volumes"
@@ -87,6 +86,7 @@ type launch struct {
 	account *slipway.Account
 	image   *slipway.Image
 	kind    *slipway.InstanceType
+	boot    slipway.Boot
 	key     *slipway.KeyPair
 	profile *slipway.InstanceProfile
 	zone    slipway.Zone
@@ -120,7 +120,7 @@ func (l *launch) resolve() error {
 		return fmt.Errorf("account %s has not been furnished in %s", l.scope.Account, l.scope.Region)
 	}
 	for _, rule := range []func() error{
-		l.findImage, l.findType, l.findKey, l.findProfile, l.findZone, l.findGroup, l.findNetwork, l.findCapacity, l.findDevices, l.fits, l.fitsHibernation, l.affords, l.subscribed,
+		l.findImage, l.findType, l.findKey, l.findProfile, l.findZone, l.findGroup, l.findNetwork, l.findFirmware, l.findCapacity, l.findDevices, l.fits, l.fitsHibernation, l.affords, l.subscribed,
 	} {
 		if err := rule(); err != nil {
 			return err
@@ -159,9 +159,10 @@ func (l *launch) findType() error {
 	case !slices.Contains(l.kind.Architectures, l.image.Architecture):
 		return slipway.Errorf(slipway.InvalidParameterValue, "The architecture '%s' of the specified instance type does not match the architecture '%s' of the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
 			strings.Join(l.kind.Architectures, ", "), l.image.Architecture)
-	case l.image.BootMode == "uefi" && !slices.Contains(l.kind.BootModes, "uefi"):
+	case l.image.BootMode == "uefi" && !l.kind.UEFI():
 		return slipway.Errorf(slipway.InvalidParameterValue, "The boot mode '%s' of the specified AMI is not supported by the instance type '%s'.", l.image.BootMode, l.kind.Name)
 	}
+	l.boot = l.image.Boot.On(l.kind, l.image.BootMode)
 	return nil
 }
 
@@ -232,17 +233,7 @@ func (l *launch) metadata() slipway.MetadataOptions {
 	if l.image.IMDSSupport == "v2.0" {
 		m.HTTPTokens, m.HopLimit = "required", 2
 	}
-	for _, over := range []slipway.MetadataOptions{l.region.Settings.Metadata, l.spec.Metadata} {
-		for _, f := range []struct{ to, from *string }{{&m.HTTPTokens, &over.HTTPTokens}, {&m.HTTPEndpoint, &over.HTTPEndpoint}, {&m.HTTPIPv6, &over.HTTPIPv6}, {&m.Tags, &over.Tags}} {
-			if *f.from != "" {
-				*f.to = *f.from
-			}
-		}
-		if over.HopLimit != 0 {
-			m.HopLimit = over.HopLimit
-		}
-	}
-	return m
+	return m.With(l.region.Settings.Metadata).With(l.spec.Metadata)
 }
 
 // subscribed is rule R9.
@@ -319,132 +310,6 @@ func (l *launch) admit() error {
 	return l.explain(reservation)
 }
 
-// place chooses hosts for as many instances as fit, at least Min.
-func (l *launch) place() error {
-	hosts := l.tenants(l.candidates())
-	r := placement.Request{VCPUs: l.vcpus(), MemoryMiB: int(l.kind.MemoryMiB), Max: int(l.spec.Max)}
-	if err := l.quota(&r); err != nil {
-		return err
-	}
-	if err := l.join(&r); err != nil {
-		return err
-	}
-	if l.dedicated != nil {
-		r.Max = min(r.Max, l.roomOn(l.dedicated))
-		if r.Max < int(l.spec.Min) {
-			return slipway.Errorf(slipway.InsufficientCapacityOnHost, "The dedicated host '%s' has room for %d instances of type %s.", l.dedicated.ID, r.Max, l.kind.Name)
-		}
-		// Written as it is: two launches onto one host must see each other.
-		if err := state.DedicatedHosts.Put(l.tx, l.dedicated); err != nil {
-			return err
-		}
-	}
-	if l.group == nil {
-		if err := l.fromReservations(r.Max); err != nil {
-			return err
-		}
-	}
-	if r.Max -= len(l.hosts); r.Max == 0 || l.full {
-		return nil
-	}
-	r.ZoneLetter = l.zone.Name[len(l.zone.Name)-1:]
-	choice := placement.Choose(hosts, r)
-	for h, why := range choice.Refused {
-		l.notes["host "+string(h)] = why
-	}
-	if len(l.hosts)+len(choice.Hosts) < int(l.spec.Min) {
-		l.s.log.Info("no capacity", "type", l.kind.Name, "zone", l.zone.Name, "wanted", l.spec.Min, "fits", len(l.hosts)+len(choice.Hosts), "hosts", fmt.Sprint(l.notes))
-		if l.spec.Spot != nil {
-			return &Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity, "There is no Spot capacity available that matches your request."), Notes: l.notes}
-		}
-		return &Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity,
-			"We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). Our system will be working on provisioning additional capacity. You can currently get %s capacity by not specifying an Availability Zone in your request or choosing %s.",
-			l.kind.Name, l.zone.Name, l.kind.Name, strings.Join(otherZones(l.zone), ", ")), Notes: l.notes}
-	}
-	l.hosts, l.partitions = append(l.hosts, choice.Hosts...), choice.Partitions
-	return nil
-}
-
-// Shortage is a refusal for want of capacity with what each host was short of: the call's explanation shows it.
-type Shortage struct {
-	Err   *slipway.Error
-	Notes map[string]string
-}
-
-func (s *Shortage) Error() string { return s.Err.Error() }
-
-// Unwrap gives the caller's words.
-func (s *Shortage) Unwrap() error { return s.Err }
-
-func otherZones(z slipway.Zone) []string {
-	var out []string
-	for _, o := range slipway.Zones(z.Region) {
-		if o.Name != z.Name {
-			out = append(out, o.Name)
-		}
-	}
-	return out
-}
-
-func (l *launch) vcpus() int {
-	if l.spec.Cores != 0 {
-		return int(l.spec.Cores * l.spec.Threads)
-	}
-	return int(l.kind.VCPUs)
-}
-
-// candidates are all hosts with what is left of them, as a snapshot: only the chosen ones' ledgers are read again.
-func (l *launch) candidates() []placement.Host {
-	mates, partitions := l.matesByHost()
-	out := l.s.Room(l.tx)
-	for i := range out {
-		out[i].Mates, out[i].Partitions = mates[out[i].ID], partitions[out[i].ID]
-	}
-	return out
-}
-
-// Room is what is left of each host.
-func (s *Service) Room(r store.Reader) []placement.Host {
-	used := map[slipway.HostID]*slipway.Ledger{}
-	for b := range state.Ledgers.All(r, state.Global) {
-		used[b.Host] = b
-	}
-	var out []placement.Host
-	for h := range state.Hosts.All(r, state.Global) {
-		p := placement.Host{ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * s.cfg.Overcommit), MemoryMiB: h.MemoryMiB}
-		if b := used[h.ID]; b != nil {
-			p.VCPUs -= b.VCPUs
-			p.MemoryMiB -= b.MemoryMiB
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// charge writes the launch into the chosen hosts' ledgers, which are read again: a launch that took the room meanwhile makes
-// this one choose anew.
-func (l *launch) charge() error {
-	per := map[slipway.HostID]int{}
-	for i, h := range l.hosts {
-		if i >= len(l.reserved) { // what a reservation keeps is charged already
-			per[h]++
-		}
-	}
-	for h, n := range per {
-		b, err := state.Ledgers.Get(l.tx, state.Global, string(h))
-		if err != nil {
-			b = &slipway.Ledger{Host: h}
-		}
-		b.Instances += n
-		b.VCPUs += n * l.vcpus()
-		b.MemoryMiB += n * int(l.kind.MemoryMiB)
-		if err := state.Ledgers.Put(l.tx, b); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // instance writes one instance with its interfaces and volumes.
 func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slipway.Instance, error) {
 	s := &l.spec
@@ -452,7 +317,7 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 		ID: slipway.NewInstanceID(), Account: l.scope.Account, Region: l.scope.Region, Zone: l.zone.Name, Reservation: reservation,
 		Host: l.hosts[index], Image: l.image.ID, Type: l.kind.Name, LaunchIndex: index, LaunchTime: l.now, ClientToken: s.ClientToken,
 		KeyName: s.KeyName, UserData: s.UserData, Architecture: l.image.Architecture, RootDevice: l.image.RootDevice,
-		BootMode: l.image.BootMode, Boot: l.image.Boot, ProductCodes: l.image.ProductCodes,
+		BootMode: l.image.BootMode, Boot: l.boot, ProductCodes: l.image.ProductCodes,
 		State: slipway.Pending, Reason: slipway.ReasonPending, Wanted: slipway.WantRunning, Boots: 1,
 		Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop, ShutdownBehavior: s.ShutdownBehavior,
 		Metadata: l.options, Placement: s.Placement, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore,

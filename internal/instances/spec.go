@@ -4,12 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"slipway"
 	"slipway/internal/ec2wire"
+	"slipway/internal/interfaces"
 	"slipway/internal/shape"
 )
 
@@ -247,8 +247,6 @@ func exclusive(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	switch {
 	case shape.Get(in.SubnetId) != "" && len(in.SecurityGroups) > 0:
 		return combination("The parameter groupName cannot be used with the parameter subnet")
-	case in.Ipv6AddressCount != nil && *in.Ipv6AddressCount > 0 && len(in.Ipv6Addresses) > 0:
-		return combination("The parameter ipv6Addresses cannot be used with the parameter ipv6AddressCount")
 	case s.Max > 1 && shape.Get(in.PrivateIpAddress) != "":
 		return combination("A private IP address can only be specified when launching a single instance.")
 	case s.Max > 1 && len(in.Ipv6Addresses) > 0:
@@ -290,15 +288,11 @@ func readNetwork(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		}
 	}
 	n.GroupNames = in.SecurityGroups
-	if n.PrivateIP, err = address(in.PrivateIpAddress, "privateIpAddress"); err != nil {
+	given, err := interfaces.AddressParameters{Primary: in.PrivateIpAddress, IPv6: in.Ipv6Addresses, IPv6Count: in.Ipv6AddressCount, PrimaryIPv6: in.EnablePrimaryIpv6}.Read()
+	if err != nil {
 		return err
 	}
-	n.IPv6Count, n.PrimaryIPv6 = shape.Get(in.Ipv6AddressCount), shape.Get(in.EnablePrimaryIpv6)
-	primary := false
-	if n.IPv6, primary, err = addresses6(in.Ipv6Addresses); err != nil {
-		return err
-	}
-	n.PrimaryIPv6 = n.PrimaryIPv6 || primary
+	n.PrivateIP, n.IPv6, n.IPv6Count, n.PrimaryIPv6 = given.Primary, given.IPv6, int32(given.IPv6Count), given.PrimaryIPv6
 	return readInterfaces(s, in)
 }
 
@@ -325,36 +319,6 @@ func groupIDs(in []string) ([]slipway.SecurityGroupID, error) {
 		out = append(out, g)
 	}
 	return out, nil
-}
-
-func address(in *string, parameter string) (netip.Addr, error) {
-	if shape.Get(in) == "" {
-		return netip.Addr{}, nil
-	}
-	ip, err := netip.ParseAddr(*in)
-	if err != nil || !ip.Is4() {
-		return ip, slipway.Invalid(*in, parameter, "Invalid IPv4 address.")
-	}
-	return ip, nil
-}
-
-// addresses6 are the IPv6 addresses, the one marked as primary first.
-func addresses6(in []ec2wire.InstanceIpv6Address) (out []netip.Addr, primary bool, err error) {
-	for _, a := range in {
-		ip, err := netip.ParseAddr(shape.Get(a.Ipv6Address))
-		if err != nil || !ip.Is6() {
-			return nil, false, slipway.Invalid(shape.Get(a.Ipv6Address), "ipv6Address", "Invalid IPv6 address.")
-		}
-		if !shape.Get(a.IsPrimaryIpv6) {
-			out = append(out, ip)
-			continue
-		}
-		if primary {
-			return nil, false, slipway.Errorf(slipway.InvalidParameterValue, "Only one IPv6 address may be primary.")
-		}
-		primary, out = true, append([]netip.Addr{ip}, out...)
-	}
-	return out, primary, nil
 }
 
 // readDevices reads the block device mapping of the request.

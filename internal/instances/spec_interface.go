@@ -1,10 +1,9 @@
 package instances
 
 import (
-	"net/netip"
-
 	"slipway"
 	"slipway/internal/ec2wire"
+	"slipway/internal/interfaces"
 	"slipway/internal/shape"
 )
 
@@ -37,8 +36,6 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 	n := slipway.LaunchInterface{
 		DeviceIndex: shape.Get(w.DeviceIndex), Card: shape.Get(w.NetworkCardIndex), Public: w.AssociatePublicIpAddress,
 		DeleteOnTermination: w.DeleteOnTermination, Description: shape.Get(w.Description), Type: shape.Get(w.InterfaceType),
-		SecondaryCount: shape.Get(w.SecondaryPrivateIpAddressCount), IPv6Count: shape.Get(w.Ipv6AddressCount), PrimaryIPv6: shape.Get(w.PrimaryIpv6),
-		PrefixCount: shape.Get(w.Ipv4PrefixCount), Prefix6Count: shape.Get(w.Ipv6PrefixCount),
 	}
 	if w.DeviceIndex == nil {
 		return n, slipway.Missing("NetworkInterface.DeviceIndex")
@@ -72,7 +69,12 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 	if n.Groups, err = groupIDs(w.Groups); err != nil {
 		return n, err
 	}
-	if err := interfaceAddresses(&n, w); err != nil {
+	n.InterfaceAddresses, err = interfaces.AddressParameters{
+		Primary: w.PrivateIpAddress, Addresses: w.PrivateIpAddresses, Count: w.SecondaryPrivateIpAddressCount,
+		IPv6: w.Ipv6Addresses, IPv6Count: w.Ipv6AddressCount, PrimaryIPv6: w.PrimaryIpv6,
+		Prefixes: w.Ipv4Prefixes, PrefixCount: w.Ipv4PrefixCount, Prefixes6: w.Ipv6Prefixes, Prefix6Count: w.Ipv6PrefixCount,
+	}.Read()
+	if err != nil {
 		return n, err
 	}
 	explicit := n.Primary.IsValid() || len(n.Secondary)+len(n.IPv6)+len(n.Prefixes)+len(n.Prefixes6) > 0
@@ -93,59 +95,4 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 		return n, combination("Addresses of network interfaces can only be specified when launching a single instance.")
 	}
 	return n, nil
-}
-
-func interfaceAddresses(n *slipway.LaunchInterface, w *ec2wire.InstanceNetworkInterfaceSpecification) error {
-	var err error
-	if n.Primary, err = address(w.PrivateIpAddress, "privateIpAddress"); err != nil {
-		return err
-	}
-	primaries := 0
-	for _, a := range w.PrivateIpAddresses {
-		ip, err := address(a.PrivateIpAddress, "privateIpAddress")
-		if err != nil {
-			return err
-		}
-		if !shape.Get(a.Primary) {
-			n.Secondary = append(n.Secondary, ip)
-			continue
-		}
-		primaries++
-		if n.Primary.IsValid() && n.Primary != ip {
-			return combination("The parameter privateIpAddress cannot be used with another primary address in privateIpAddresses")
-		}
-		n.Primary = ip
-	}
-	switch {
-	case len(w.PrivateIpAddresses) > 0 && primaries > 1, len(w.PrivateIpAddresses) > 0 && primaries == 0 && !n.Primary.IsValid():
-		return slipway.Errorf(slipway.InvalidParameterValue, "Exactly one of privateIpAddresses must be primary.")
-	case n.SecondaryCount > 0 && len(n.Secondary) > 0:
-		return combination("The parameter secondaryPrivateIpAddressCount cannot be used with the parameter privateIpAddresses")
-	case n.IPv6Count > 0 && len(w.Ipv6Addresses) > 0:
-		return combination("The parameter ipv6Addresses cannot be used with the parameter ipv6AddressCount")
-	case n.PrefixCount > 0 && len(w.Ipv4Prefixes) > 0:
-		return combination("The parameter ipv4Prefixes cannot be used with the parameter ipv4PrefixCount")
-	case n.Prefix6Count > 0 && len(w.Ipv6Prefixes) > 0:
-		return combination("The parameter ipv6Prefixes cannot be used with the parameter ipv6PrefixCount")
-	}
-	primary := false
-	if n.IPv6, primary, err = addresses6(w.Ipv6Addresses); err != nil {
-		return err
-	}
-	n.PrimaryIPv6 = n.PrimaryIPv6 || primary
-	for _, p := range w.Ipv4Prefixes {
-		prefix, err := netip.ParsePrefix(shape.Get(p.Ipv4Prefix))
-		if err != nil {
-			return slipway.Invalid(shape.Get(p.Ipv4Prefix), "ipv4Prefix", "Invalid prefix.")
-		}
-		n.Prefixes = append(n.Prefixes, prefix)
-	}
-	for _, p := range w.Ipv6Prefixes {
-		prefix, err := netip.ParsePrefix(shape.Get(p.Ipv6Prefix))
-		if err != nil {
-			return slipway.Invalid(shape.Get(p.Ipv6Prefix), "ipv6Prefix", "Invalid prefix.")
-		}
-		n.Prefixes6 = append(n.Prefixes6, prefix)
-	}
-	return nil
 }

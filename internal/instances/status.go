@@ -3,12 +3,10 @@ package instances
 import (
 	"context"
 	"slices"
-	"strconv"
 
 	"slipway"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
-	"slipway/internal/state"
 )
 
 // checks are the words of an instance's status checks.
@@ -70,43 +68,27 @@ var statusFields = func() slipway.Fields[*shown] {
 
 // Status answers DescribeInstanceStatus: of running instances, unless all are asked for.
 func (s *Service) Status(ctx context.Context, in *ec2wire.DescribeInstanceStatusRequest) (*ec2wire.DescribeInstanceStatusResult, error) {
-	ids, err := parseIDs(in.InstanceIds)
-	if err != nil {
-		return nil, err
+	if n := len(in.InstanceIds); n > 100 {
+		return nil, slipway.Errorf(slipway.InvalidParameterValue, "At most 100 instance IDs may be given; there are %d.", n)
 	}
-	if len(ids) > 100 {
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "At most 100 instance IDs may be given; there are %s.", strconv.Itoa(len(ids)))
-	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), statusFields, nil)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := candidates(r, state.Of(ctx), ids, nil)
+	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, statusFields, nil)
 	if err != nil {
 		return nil, err
 	}
 	var found []*slipway.Instance
-	joined := join(r)
-	for i := range all {
-		if i.State != slipway.Running && !shape.Get(in.IncludeAllInstances) {
-			continue
-		}
-		if len(in.Filters) == 0 || match(joined.show(i)) {
+	for i := range chosen.all {
+		if i.State == slipway.Running || shape.Get(in.IncludeAllInstances) {
 			found = append(found, i)
 		}
 	}
 	slices.SortFunc(found, older)
-	page, next, err := shape.Page(found, in.MaxResults, in.NextToken, len(ids) > 0, 5)
+	page, next, err := shape.Page(found, in.MaxResults, in.NextToken, chosen.named, 5)
 	if err != nil {
 		return nil, err
 	}
 	out := &ec2wire.DescribeInstanceStatusResult{InstanceStatuses: []ec2wire.InstanceStatus{}, NextToken: next}
 	for _, i := range page {
-		v := joined.look(i)
+		v := chosen.look(i)
 		z, _ := slipway.FindZone(i.Region, i.Zone)
 		system, instance := v.checks()
 		w := ec2wire.InstanceStatus{
@@ -124,33 +106,21 @@ func (s *Service) Status(ctx context.Context, in *ec2wire.DescribeInstanceStatus
 
 // Credits answers DescribeInstanceCreditSpecifications, for burstable types only.
 func (s *Service) Credits(ctx context.Context, in *ec2wire.DescribeInstanceCreditSpecificationsRequest) (*ec2wire.DescribeInstanceCreditSpecificationsResult, error) {
-	ids, err := parseIDs(in.InstanceIds)
-	if err != nil {
-		return nil, err
-	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[*slipway.Instance]{"instance-id": func(i *slipway.Instance) []string { return []string{string(i.ID)} }}, nil)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := candidates(r, state.Of(ctx), ids, nil)
+	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, slipway.Fields[*shown]{"instance-id": fields["instance-id"]}, nil)
 	if err != nil {
 		return nil, err
 	}
 	rows := []ec2wire.InstanceCreditSpecification{}
-	for i := range all {
+	for i := range chosen.all {
 		burstable := i.CPUCredits != ""
 		switch {
-		case !burstable && len(ids) > 0:
+		case !burstable && chosen.named:
 			return nil, slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported, "The instance type %s of instance %s does not support credit specification.", i.Type, i.ID)
-		case !burstable || i.State == slipway.Terminated && len(ids) == 0 || !match(i):
+		case !burstable || i.State == slipway.Terminated && !chosen.named:
 			continue
 		}
 		rows = append(rows, ec2wire.InstanceCreditSpecification{InstanceId: shape.Text(i.ID), CpuCredits: shape.Of(i.CPUCredits)})
 	}
-	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, len(ids) > 0, 5)
+	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, chosen.named, 5)
 	return &ec2wire.DescribeInstanceCreditSpecificationsResult{InstanceCreditSpecifications: page, NextToken: next}, err
 }

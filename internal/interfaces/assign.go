@@ -13,21 +13,48 @@ import (
 	"slipway/internal/store"
 )
 
-// exactly refuses a request that names none of its alternatives, or several.
-func exactly(first string, given ...bool) error {
-	n := 0
-	for _, g := range given {
-		if g {
-			n++
+// version is what an IP version's parameters are called.
+type version struct{ first, address, prefix string }
+
+var (
+	ipv4 = version{"PrivateIpAddress", "privateIpAddress", "ipv4Prefix"}
+	ipv6 = version{"Ipv6Addresses", "ipv6Addresses", "ipv6Prefix"}
+)
+
+// read checks that a request gives addresses, prefixes or a count of one of them, and nothing besides.
+func (v version) read(addresses, prefixes []string, counts ...int) (ips []netip.Addr, blocks []netip.Prefix, err error) {
+	given := 0
+	for _, n := range append(counts, len(addresses), len(prefixes)) {
+		if n > 0 {
+			given++
 		}
 	}
-	switch n {
+	switch given {
 	case 0:
-		return slipway.Missing(first)
+		return nil, nil, slipway.Missing(v.first)
 	case 1:
-		return nil
+	default:
+		return nil, nil, slipway.Errorf(slipway.InvalidParameterCombination, "Only one of addresses, their count, prefixes and their count can be specified")
 	}
-	return slipway.Errorf(slipway.InvalidParameterCombination, "Only one of addresses, their count, prefixes and their count can be specified")
+	if ips, err = readAddresses(addresses, v.address, v == ipv4); err != nil {
+		return nil, nil, err
+	}
+	blocks, err = readPrefixes(prefixes, v.prefix)
+	return ips, blocks, err
+}
+
+// assign is edit for what gives an interface more of its subnet's addresses, within what its instance's type has.
+func (s *Service) assign(ctx context.Context, name *string, give func(store.Tx, *slipway.Interface, *slipway.Subnet) error) (slipway.InterfaceID, error) {
+	return s.edit(ctx, name, func(tx store.Tx, n *slipway.Interface) error {
+		subnet, err := state.Subnets.Must(tx, state.Of(ctx), string(n.Subnet))
+		if err != nil {
+			return err
+		}
+		if err := give(tx, n, subnet); err != nil {
+			return err
+		}
+		return limits(s.kind(tx, n), n)
+	})
 }
 
 func (s *Service) kind(tx store.Tx, n *slipway.Interface) *slipway.InstanceType {
@@ -44,23 +71,12 @@ func (s *Service) kind(tx store.Tx, n *slipway.Interface) *slipway.InstanceType 
 // Assign answers AssignPrivateIpAddresses.
 func (s *Service) Assign(ctx context.Context, in *ec2wire.AssignPrivateIpAddressesRequest) (*ec2wire.AssignPrivateIpAddressesResult, error) {
 	count, prefixCount := int(shape.Get(in.SecondaryPrivateIpAddressCount)), int(shape.Get(in.Ipv4PrefixCount))
-	if err := exactly("PrivateIpAddress", len(in.PrivateIpAddresses) > 0, count > 0, len(in.Ipv4Prefixes) > 0, prefixCount > 0); err != nil {
-		return nil, err
-	}
-	named, err := readAddresses(in.PrivateIpAddresses, "privateIpAddress", true)
-	if err != nil {
-		return nil, err
-	}
-	prefixes, err := readPrefixes(in.Ipv4Prefixes, "ipv4Prefix")
+	named, prefixes, err := ipv4.read(in.PrivateIpAddresses, in.Ipv4Prefixes, count, prefixCount)
 	if err != nil {
 		return nil, err
 	}
 	out := &ec2wire.AssignPrivateIpAddressesResult{}
-	id, err := s.edit(ctx, in.NetworkInterfaceId, func(tx store.Tx, n *slipway.Interface) error {
-		subnet, err := state.Subnets.Must(tx, state.Of(ctx), string(n.Subnet))
-		if err != nil {
-			return err
-		}
+	id, err := s.assign(ctx, in.NetworkInterfaceId, func(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet) error {
 		had, hadPrefixes := len(n.Addresses), len(n.Prefixes)
 		for _, ip := range named {
 			if err := s.take(tx, n, subnet, ip, shape.Get(in.AllowReassignment)); err != nil {
@@ -70,7 +86,7 @@ func (s *Service) Assign(ctx context.Context, in *ec2wire.AssignPrivateIpAddress
 		if err := AddSecondary(tx, n, subnet, count); err != nil {
 			return err
 		}
-		if err := addPrefixes(tx, n, Wanted{Subnet: subnet, Prefixes: prefixes, PrefixCount: prefixCount}); err != nil {
+		if err := addPrefixes(tx, n, Wanted{Subnet: subnet, InterfaceAddresses: slipway.InterfaceAddresses{Prefixes: prefixes, PrefixCount: prefixCount}}); err != nil {
 			return err
 		}
 		out.AssignedPrivateIpAddresses, out.AssignedIpv4Prefixes = []ec2wire.AssignedPrivateIpAddress{}, []ec2wire.Ipv4PrefixSpecification{}
@@ -80,7 +96,7 @@ func (s *Service) Assign(ctx context.Context, in *ec2wire.AssignPrivateIpAddress
 		for _, p := range n.Prefixes[hadPrefixes:] {
 			out.AssignedIpv4Prefixes = append(out.AssignedIpv4Prefixes, ec2wire.Ipv4PrefixSpecification{Ipv4Prefix: shape.Of(p.String())})
 		}
-		return limits(s.kind(tx, n), n)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -132,14 +148,7 @@ func (s *Service) take(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet
 
 // Unassign answers UnassignPrivateIpAddresses: the primary stays.
 func (s *Service) Unassign(ctx context.Context, in *ec2wire.UnassignPrivateIpAddressesRequest) error {
-	if err := exactly("PrivateIpAddress", len(in.PrivateIpAddresses) > 0, len(in.Ipv4Prefixes) > 0); err != nil {
-		return err
-	}
-	named, err := readAddresses(in.PrivateIpAddresses, "privateIpAddress", true)
-	if err != nil {
-		return err
-	}
-	prefixes, err := readPrefixes(in.Ipv4Prefixes, "ipv4Prefix")
+	named, prefixes, err := ipv4.read(in.PrivateIpAddresses, in.Ipv4Prefixes)
 	if err != nil {
 		return err
 	}
@@ -176,28 +185,17 @@ func (s *Service) Unassign(ctx context.Context, in *ec2wire.UnassignPrivateIpAdd
 // AssignIPv6 answers AssignIpv6Addresses.
 func (s *Service) AssignIPv6(ctx context.Context, in *ec2wire.AssignIpv6AddressesRequest) (*ec2wire.AssignIpv6AddressesResult, error) {
 	count, prefixCount := int(shape.Get(in.Ipv6AddressCount)), int(shape.Get(in.Ipv6PrefixCount))
-	if err := exactly("Ipv6Addresses", len(in.Ipv6Addresses) > 0, count > 0, len(in.Ipv6Prefixes) > 0, prefixCount > 0); err != nil {
-		return nil, err
-	}
-	named, err := readAddresses(in.Ipv6Addresses, "ipv6Addresses", false)
-	if err != nil {
-		return nil, err
-	}
-	prefixes, err := readPrefixes(in.Ipv6Prefixes, "ipv6Prefix")
+	named, prefixes, err := ipv6.read(in.Ipv6Addresses, in.Ipv6Prefixes, count, prefixCount)
 	if err != nil {
 		return nil, err
 	}
 	out := &ec2wire.AssignIpv6AddressesResult{}
-	id, err := s.edit(ctx, in.NetworkInterfaceId, func(tx store.Tx, n *slipway.Interface) error {
-		subnet, err := state.Subnets.Must(tx, state.Of(ctx), string(n.Subnet))
-		if err != nil {
-			return err
-		}
+	id, err := s.assign(ctx, in.NetworkInterfaceId, func(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet) error {
 		had, hadPrefixes := len(n.IPv6), len(n.Prefixes6)
 		if err := AddIPv6(tx, n, subnet, named, count); err != nil {
 			return err
 		}
-		if err := addPrefixes(tx, n, Wanted{Subnet: subnet, Prefixes6: prefixes, Prefix6Count: prefixCount}); err != nil {
+		if err := addPrefixes(tx, n, Wanted{Subnet: subnet, InterfaceAddresses: slipway.InterfaceAddresses{Prefixes6: prefixes, Prefix6Count: prefixCount}}); err != nil {
 			return err
 		}
 		out.AssignedIpv6Addresses, out.AssignedIpv6Prefixes = []string{}, []string{}
@@ -207,7 +205,7 @@ func (s *Service) AssignIPv6(ctx context.Context, in *ec2wire.AssignIpv6Addresse
 		for _, p := range n.Prefixes6[hadPrefixes:] {
 			out.AssignedIpv6Prefixes = append(out.AssignedIpv6Prefixes, p.String())
 		}
-		return limits(s.kind(tx, n), n)
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -218,14 +216,7 @@ func (s *Service) AssignIPv6(ctx context.Context, in *ec2wire.AssignIpv6Addresse
 
 // UnassignIPv6 answers UnassignIpv6Addresses.
 func (s *Service) UnassignIPv6(ctx context.Context, in *ec2wire.UnassignIpv6AddressesRequest) (*ec2wire.UnassignIpv6AddressesResult, error) {
-	if err := exactly("Ipv6Addresses", len(in.Ipv6Addresses) > 0, len(in.Ipv6Prefixes) > 0); err != nil {
-		return nil, err
-	}
-	named, err := readAddresses(in.Ipv6Addresses, "ipv6Addresses", false)
-	if err != nil {
-		return nil, err
-	}
-	prefixes, err := readPrefixes(in.Ipv6Prefixes, "ipv6Prefix")
+	named, prefixes, err := ipv6.read(in.Ipv6Addresses, in.Ipv6Prefixes)
 	if err != nil {
 		return nil, err
 	}

@@ -17,22 +17,13 @@ import (
 
 // Wanted is an interface to be made.
 type Wanted struct {
-	Subnet         *slipway.Subnet
-	Groups         []slipway.SecurityGroupID
-	Primary        netip.Addr   // zero: chosen
-	Secondary      []netip.Addr // given
-	SecondaryCount int          // chosen
-	IPv6           []netip.Addr
-	IPv6Count      int
-	PrimaryIPv6    bool
-	Prefixes       []netip.Prefix
-	PrefixCount    int
-	Prefixes6      []netip.Prefix
-	Prefix6Count   int
-	Description    string
-	AutoPublic     bool
-	Type           string
-	Tags           slipway.Tags
+	Subnet *slipway.Subnet
+	Groups []slipway.SecurityGroupID
+	slipway.InterfaceAddresses
+	Description string
+	AutoPublic  bool
+	Type        string
+	Tags        slipway.Tags
 }
 
 // Create makes an interface with its addresses in the subnet. Refusals: InsufficientFreeAddressesInSubnet,

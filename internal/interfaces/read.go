@@ -2,6 +2,7 @@ package interfaces
 
 import (
 	"net/netip"
+	"slices"
 
 	"slipway"
 	"slipway/internal/ec2wire"
@@ -11,7 +12,7 @@ import (
 func readAddress(text, parameter string, four bool) (netip.Addr, error) {
 	ip, err := netip.ParseAddr(text)
 	if err != nil || ip.Is4() != four {
-		return ip, slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter %s is invalid. Invalid IP address.", text, parameter)
+		return ip, slipway.Invalid(text, parameter, "Invalid IP address.")
 	}
 	return ip, nil
 }
@@ -30,87 +31,86 @@ func readAddresses(texts []string, parameter string, four bool) ([]netip.Addr, e
 
 func readPrefixes(texts []string, parameter string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
+	var err error
 	for _, text := range texts {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, slipway.Invalid(text, parameter, "Invalid prefix.")
+		if out, err = readPrefix(out, text, parameter); err != nil {
+			return nil, err
 		}
-		out = append(out, p)
 	}
 	return out, nil
+}
+
+func readPrefix(list []netip.Prefix, text, parameter string) ([]netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return nil, slipway.Invalid(text, parameter, "Invalid prefix.")
+	}
+	return append(list, p), nil
 }
 
 func together(a, b string) error {
 	return slipway.Errorf(slipway.InvalidParameterCombination, "The parameter %s cannot be used with the parameter %s", a, b)
 }
 
-// readWanted takes from CreateNetworkInterface what the interface shall have.
-func readWanted(in *ec2wire.CreateNetworkInterfaceRequest) (Wanted, error) {
-	w := Wanted{
-		Description: shape.Get(in.Description), SecondaryCount: int(shape.Get(in.SecondaryPrivateIpAddressCount)), IPv6Count: int(shape.Get(in.Ipv6AddressCount)),
-		PrefixCount: int(shape.Get(in.Ipv4PrefixCount)), Prefix6Count: int(shape.Get(in.Ipv6PrefixCount)), PrimaryIPv6: shape.Get(in.EnablePrimaryIpv6),
+// AddressParameters are what requests say of a new interface's addresses: a launch and CreateNetworkInterface alike.
+type AddressParameters struct {
+	Primary      *string
+	Addresses    []ec2wire.PrivateIpAddressSpecification // of which one is the primary
+	Count        *int32
+	IPv6         []ec2wire.InstanceIpv6Address
+	IPv6Count    *int32
+	PrimaryIPv6  *bool
+	Prefixes     []ec2wire.Ipv4PrefixSpecificationRequest
+	PrefixCount  *int32
+	Prefixes6    []ec2wire.Ipv6PrefixSpecificationRequest
+	Prefix6Count *int32
+}
+
+// Read checks their forms, and that nothing is both given and counted.
+func (p AddressParameters) Read() (slipway.InterfaceAddresses, error) {
+	w := slipway.InterfaceAddresses{
+		SecondaryCount: int(shape.Get(p.Count)), IPv6Count: int(shape.Get(p.IPv6Count)), PrimaryIPv6: shape.Get(p.PrimaryIPv6),
+		PrefixCount: int(shape.Get(p.PrefixCount)), Prefix6Count: int(shape.Get(p.Prefix6Count)),
 	}
-	switch t := shape.Get(in.InterfaceType); t {
-	case "", "interface":
-	case "efa", "efa-only", "branch", "trunk":
-		return w, slipway.Refused("InterfaceType "+t, "no instance type here has a card of that kind.")
-	default:
-		return w, slipway.Invalid(t, "interfaceType", "It must be interface.")
+	if err := p.readIPv4(&w); err != nil {
+		return w, err
 	}
-	switch {
-	case in.ConnectionTrackingSpecification != nil:
-		return w, slipway.Refused("ConnectionTrackingSpecification", "the host's kernel has one set of time-outs for all interfaces.")
-	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
-		return w, slipway.Refused("Operator", "no services manage interfaces here.")
+	if err := p.readIPv6(&w); err != nil {
+		return w, err
 	}
 	var err error
-	if text := shape.Get(in.PrivateIpAddress); text != "" {
-		if w.Primary, err = readAddress(text, "privateIpAddress", true); err != nil {
+	for _, b := range p.Prefixes {
+		if w.Prefixes, err = readPrefix(w.Prefixes, shape.Get(b.Ipv4Prefix), "ipv4Prefix"); err != nil {
 			return w, err
 		}
 	}
-	if err := w.listed(in.PrivateIpAddresses); err != nil {
-		return w, err
-	}
-	var six, prefixes, prefixes6 []string
-	for _, a := range in.Ipv6Addresses {
-		six = append(six, shape.Get(a.Ipv6Address))
-		w.PrimaryIPv6 = w.PrimaryIPv6 || shape.Get(a.IsPrimaryIpv6)
-	}
-	for _, p := range in.Ipv4Prefixes {
-		prefixes = append(prefixes, shape.Get(p.Ipv4Prefix))
-	}
-	for _, p := range in.Ipv6Prefixes {
-		prefixes6 = append(prefixes6, shape.Get(p.Ipv6Prefix))
-	}
-	if w.IPv6, err = readAddresses(six, "ipv6Addresses", false); err != nil {
-		return w, err
-	}
-	if w.Prefixes, err = readPrefixes(prefixes, "ipv4Prefix"); err != nil {
-		return w, err
-	}
-	if w.Prefixes6, err = readPrefixes(prefixes6, "ipv6Prefix"); err != nil {
-		return w, err
+	for _, b := range p.Prefixes6 {
+		if w.Prefixes6, err = readPrefix(w.Prefixes6, shape.Get(b.Ipv6Prefix), "ipv6Prefix"); err != nil {
+			return w, err
+		}
 	}
 	switch {
 	case w.SecondaryCount > 0 && len(w.Secondary) > 0:
 		return w, together("secondaryPrivateIpAddressCount", "privateIpAddresses")
 	case w.IPv6Count > 0 && len(w.IPv6) > 0:
-		return w, together("ipv6AddressCount", "ipv6Addresses")
+		return w, together("ipv6Addresses", "ipv6AddressCount")
 	case w.PrefixCount > 0 && len(w.Prefixes) > 0:
-		return w, together("ipv4PrefixCount", "ipv4Prefixes")
+		return w, together("ipv4Prefixes", "ipv4PrefixCount")
 	case w.Prefix6Count > 0 && len(w.Prefixes6) > 0:
-		return w, together("ipv6PrefixCount", "ipv6Prefixes")
-	case len(w.Description) > 255:
-		return w, slipway.Invalid(w.Description, "description", "It may have 255 characters at most.")
+		return w, together("ipv6Prefixes", "ipv6PrefixCount")
 	}
 	return w, nil
 }
 
-// listed takes PrivateIpAddresses, of which one is the primary.
-func (w *Wanted) listed(in []ec2wire.PrivateIpAddressSpecification) error {
+func (p AddressParameters) readIPv4(w *slipway.InterfaceAddresses) error {
+	var err error
+	if text := shape.Get(p.Primary); text != "" {
+		if w.Primary, err = readAddress(text, "privateIpAddress", true); err != nil {
+			return err
+		}
+	}
 	primaries := 0
-	for _, a := range in {
+	for _, a := range p.Addresses {
 		ip, err := readAddress(shape.Get(a.PrivateIpAddress), "privateIpAddresses", true)
 		if err != nil {
 			return err
@@ -125,8 +125,54 @@ func (w *Wanted) listed(in []ec2wire.PrivateIpAddressSpecification) error {
 		}
 		w.Primary = ip
 	}
-	if len(in) > 0 && (primaries > 1 || primaries == 0 && !w.Primary.IsValid()) {
+	if len(p.Addresses) > 0 && (primaries > 1 || primaries == 0 && !w.Primary.IsValid()) {
 		return slipway.Errorf(slipway.InvalidParameterValue, "Exactly one of privateIpAddresses must be primary.")
 	}
 	return nil
+}
+
+func (p AddressParameters) readIPv6(w *slipway.InterfaceAddresses) error {
+	primary := false
+	for _, a := range p.IPv6 {
+		ip, err := readAddress(shape.Get(a.Ipv6Address), "ipv6Addresses", false)
+		if err != nil {
+			return err
+		}
+		if !shape.Get(a.IsPrimaryIpv6) {
+			w.IPv6 = append(w.IPv6, ip)
+			continue
+		}
+		if primary {
+			return slipway.Errorf(slipway.InvalidParameterValue, "Only one IPv6 address may be primary.")
+		}
+		primary, w.PrimaryIPv6, w.IPv6 = true, true, slices.Insert(w.IPv6, 0, ip)
+	}
+	return nil
+}
+
+// readWanted takes from CreateNetworkInterface what the interface shall have.
+func readWanted(in *ec2wire.CreateNetworkInterfaceRequest) (Wanted, error) {
+	w := Wanted{Description: shape.Get(in.Description)}
+	switch t := shape.Get(in.InterfaceType); t {
+	case "", "interface":
+	case "efa", "efa-only", "branch", "trunk":
+		return w, slipway.Refused("InterfaceType "+t, "no instance type here has a card of that kind.")
+	default:
+		return w, slipway.Invalid(t, "interfaceType", "It must be interface.")
+	}
+	switch {
+	case in.ConnectionTrackingSpecification != nil:
+		return w, slipway.Refused("ConnectionTrackingSpecification", "the host's kernel has one set of time-outs for all interfaces.")
+	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
+		return w, slipway.Refused("Operator", "no services manage interfaces here.")
+	case len(w.Description) > 255:
+		return w, slipway.Invalid(w.Description, "description", "It may have 255 characters at most.")
+	}
+	var err error
+	w.InterfaceAddresses, err = AddressParameters{
+		Primary: in.PrivateIpAddress, Addresses: in.PrivateIpAddresses, Count: in.SecondaryPrivateIpAddressCount,
+		IPv6: in.Ipv6Addresses, IPv6Count: in.Ipv6AddressCount, PrimaryIPv6: in.EnablePrimaryIpv6,
+		Prefixes: in.Ipv4Prefixes, PrefixCount: in.Ipv4PrefixCount, Prefixes6: in.Ipv6Prefixes, Prefix6Count: in.Ipv6PrefixCount,
+	}.Read()
+	return w, err
 }

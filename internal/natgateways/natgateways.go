@@ -118,7 +118,7 @@ func (s *Service) furnish(tx store.Tx, g *slipway.NATGateway) error {
 	if a.Association != "" {
 		return slipway.Errorf(slipway.ResourceAlreadyAssociated, "resource %s is already associated with associate-id %s", a.ID, a.Association)
 	}
-	n, err := interfaces.Create(tx, interfaces.Wanted{Subnet: subnet, Primary: g.Private, Type: "nat_gateway", Description: "Interface for NAT Gateway " + string(g.ID)}, s.now())
+	n, err := interfaces.Create(tx, interfaces.Wanted{Subnet: subnet, InterfaceAddresses: slipway.InterfaceAddresses{Primary: g.Private}, Type: "nat_gateway", Description: "Interface for NAT Gateway " + string(g.ID)}, s.now())
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ package parameters
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -47,14 +46,8 @@ type parameter struct {
 func (s *Service) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, body []byte) {
 	action := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSSM.")
 	out, err := s.call(ctx, action, body)
-	call := slipway.CallFrom(ctx)
 	if err != nil {
-		e, ok := errors.AsType[*slipway.Error](err)
-		if !ok {
-			s.log.ErrorContext(ctx, "internal error", "request", call.RequestID, "error", err)
-			e = slipway.Errorf(slipway.InternalFailure, "An internal error has occurred")
-		}
-		s.Refuse(w, e, call.RequestID)
+		s.Refuse(w, server.Refusal(ctx, s.log, err), slipway.CallFrom(ctx).RequestID)
 		return
 	}
 	w.Header().Set("Content-Type", content)

@@ -14,8 +14,8 @@ func choosePartitions(all []Host, r Request) Choice {
 	var hosts []Host
 	members := map[int32]int{}
 	for _, h := range all {
-		if !slices.Contains(h.Zones, r.ZoneLetter) {
-			c.Refused[h.ID] = "serves other zones"
+		if why := unfit(h, r); why != "" {
+			c.Refused[h.ID] = why
 			continue
 		}
 		h.Partitions = maps.Clone(h.Partitions)

@@ -17,6 +17,7 @@ type Host struct {
 	Zones     []string // zone letters that it serves
 	VCPUs     int      // free
 	MemoryMiB int      // free
+	NoUEFI    string   // what it lacks to boot by UEFI
 	Mates     int      // members of the request's placement group that are there already
 	// Partitions are those members by their partition.
 	Partitions map[int32]int
@@ -27,6 +28,7 @@ type Request struct {
 	ZoneLetter string
 	VCPUs      int // of one instance
 	MemoryMiB  int
+	UEFI       bool
 	Max        int
 	PerHost    int  // at most so many of the group on one host (spread); 0: no limit
 	Together   bool // cluster: as few hosts as possible
@@ -50,11 +52,7 @@ func Choose(hosts []Host, r Request) Choice {
 	c := Choice{Refused: map[slipway.HostID]string{}, Hosts: make([]slipway.HostID, 0, r.Max)}
 	q := &queue{together: r.Together, apart: r.Apart}
 	for _, h := range hosts {
-		if !slices.Contains(h.Zones, r.ZoneLetter) {
-			c.Refused[h.ID] = "serves other zones"
-			continue
-		}
-		if why := short(h, r); why != "" {
+		if why := cmp.Or(unfit(h, r), short(h, r)); why != "" {
 			c.Refused[h.ID] = why
 			continue
 		}
@@ -75,6 +73,17 @@ func Choose(hosts []Host, r Request) Choice {
 		heap.Fix(q, 0)
 	}
 	return c
+}
+
+// unfit says why a host is none for the request, however much room it has.
+func unfit(h Host, r Request) string {
+	switch {
+	case !slices.Contains(h.Zones, r.ZoneLetter):
+		return "serves other zones"
+	case r.UEFI:
+		return h.NoUEFI
+	}
+	return ""
 }
 
 // short says what a host lacks for one more instance; "" when it has room.

@@ -24,6 +24,7 @@ func TestChoose(t *testing.T) {
 		{"places as many as fit", []Host{host("a", 3, 4096)}, Request{VCPUs: 1, MemoryMiB: 512, Max: 5}, []slipway.HostID{"a", "a", "a"}},
 		{"keeps a spread group apart", []Host{host("a", 9, 9000), host("b", 9, 9000)}, Request{VCPUs: 1, MemoryMiB: 1, Max: 4, PerHost: 1}, []slipway.HostID{"a", "b"}},
 		{"keeps a cluster together", []Host{host("a", 4, 900), host("b", 4, 800)}, Request{VCPUs: 1, MemoryMiB: 100, Max: 3, Together: true}, []slipway.HostID{"a", "a", "a"}},
+		{"boots by UEFI where there is firmware", []Host{{ID: "a", Zones: []string{"a"}, VCPUs: 9, MemoryMiB: 9000, NoUEFI: "no firmware"}, host("b", 1, 512)}, Request{VCPUs: 1, MemoryMiB: 512, Max: 2, UEFI: true}, []slipway.HostID{"b"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.r.ZoneLetter = "a"

@@ -25,12 +25,7 @@ func (m *Members) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	call := slipway.CallFrom(ctx)
 	out, err := m.call(&ctx, r, body)
 	if err != nil {
-		e, ok := errors.AsType[*slipway.Error](err)
-		if !ok {
-			m.Log.ErrorContext(ctx, "internal error", "request", call.RequestID, "error", err)
-			e = slipway.Errorf(slipway.InternalFailure, "An internal error has occurred")
-		}
-		m.Refuse(w, e, call.RequestID)
+		m.Refuse(w, Refusal(ctx, m.Log, err), call.RequestID)
 	} else {
 		w.Header().Set("Content-Type", "text/xml")
 		w.Write(ec2query.MemberAnswer(slipway.CallFrom(ctx).Action, m.Namespace, call.RequestID, out))
@@ -58,6 +53,15 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 		return nil, err
 	}
 	return handler(*ctx, reader)
+}
+
+// Refusal is what the caller of a service other than EC2 may know of an error; what was not meant for them goes to the log.
+func Refusal(ctx context.Context, log *slog.Logger, err error) *slipway.Error {
+	if e, ok := errors.AsType[*slipway.Error](err); ok {
+		return e
+	}
+	log.ErrorContext(ctx, "internal error", "request", slipway.CallFrom(ctx).RequestID, "error", err)
+	return slipway.Errorf(slipway.InternalFailure, "An internal error has occurred")
 }
 
 // Refuse writes the error document.

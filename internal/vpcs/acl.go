@@ -16,31 +16,25 @@ import (
 
 // CreateACL answers CreateNetworkAcl: a new one lets nothing pass.
 func (s *Service) CreateACL(ctx context.Context, in *ec2wire.CreateNetworkAclRequest) (*ec2wire.CreateNetworkAclResult, error) {
-	scope := state.Of(ctx)
-	vpc, err := shape.ID(in.VpcId, "VpcId", slipway.ParseVPCID)
+	p, err := readPart(ctx, "CreateNetworkAcl", "network-acl", in.VpcId, in.TagSpecifications, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := shape.TagsOf(in.TagSpecifications, "network-acl")
-	if err != nil {
-		return nil, err
-	}
-	a := &slipway.NetworkACL{ID: slipway.NewNetworkACLID(), Account: scope.Account, Region: scope.Region, VPC: vpc, Tags: tags}
-	once := state.Once{Scope: scope, Action: "CreateNetworkAcl", Token: shape.Get(in.ClientToken), Hash: state.HashOf(vpc, tags)}
+	a := &slipway.NetworkACL{ID: slipway.NewNetworkACLID(), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags}
 	out := &ec2wire.CreateNetworkAclResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := once.Seen(tx)
+		before, err := p.once.Seen(tx)
 		if err != nil {
 			return err
 		}
 		if before != nil {
-			if a, err = state.NetworkACLs.Must(tx, scope, before.Result); err != nil {
+			if a, err = state.NetworkACLs.Must(tx, p.scope, before.Result); err != nil {
 				return err
 			}
 			out.NetworkAcl = shape.Of(wireACL(tx, a))
 			return nil
 		}
-		v, err := state.VPCs.Must(tx, scope, string(vpc))
+		v, err := state.VPCs.Must(tx, p.scope, string(p.vpc))
 		if err != nil {
 			return err
 		}
@@ -49,7 +43,7 @@ func (s *Service) CreateACL(ctx context.Context, in *ec2wire.CreateNetworkAclReq
 		if err := state.NetworkACLs.Put(tx, a); err != nil {
 			return err
 		}
-		return once.Keep(tx, string(a.ID), s.now())
+		return p.once.Keep(tx, string(a.ID), s.now())
 	})
 	if err != nil {
 		return nil, err
@@ -59,26 +53,17 @@ func (s *Service) CreateACL(ctx context.Context, in *ec2wire.CreateNetworkAclReq
 
 // DeleteACL answers DeleteNetworkAcl.
 func (s *Service) DeleteACL(ctx context.Context, in *ec2wire.DeleteNetworkAclRequest) error {
-	id, err := shape.Need(in.NetworkAclId, "NetworkAclId")
-	if err != nil {
-		return err
-	}
-	scope := state.Of(ctx)
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		a, err := state.NetworkACLs.Must(tx, scope, id)
-		if err != nil {
-			return err
-		}
+	return remove(ctx, s.db, state.NetworkACLs, in.NetworkAclId, "NetworkAclId", func(tx store.Tx, a *slipway.NetworkACL) error {
 		if a.Default {
-			return slipway.Errorf(slipway.InvalidParameterValue, "cannot delete default network ACL %s", id)
+			return slipway.Errorf(slipway.InvalidParameterValue, "cannot delete default network ACL %s", a.ID)
 		}
+		scope := state.Of(ctx)
 		tx.Guard(state.Subnets.Prefix(scope))
 		for sub := range state.Subnets.By(tx, scope, "vpc/"+string(a.VPC)) {
 			if sub.NetworkACL == a.ID {
-				return slipway.Errorf(slipway.DependencyViolation, "The networkAcl '%s' has dependencies and cannot be deleted.", id)
+				return slipway.Errorf(slipway.DependencyViolation, "The networkAcl '%s' has dependencies and cannot be deleted.", a.ID)
 			}
 		}
-		state.NetworkACLs.Delete(tx, scope, id)
 		return nil
 	})
 }

@@ -103,22 +103,14 @@ func (s *Service) AssociateDHCP(ctx context.Context, in *ec2wire.AssociateDhcpOp
 
 // DeleteDHCP answers DeleteDhcpOptions.
 func (s *Service) DeleteDHCP(ctx context.Context, in *ec2wire.DeleteDhcpOptionsRequest) error {
-	id, err := shape.Need(in.DhcpOptionsId, "DhcpOptionsId")
-	if err != nil {
-		return err
-	}
-	scope := state.Of(ctx)
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		if _, err := state.DHCPOptions.Must(tx, scope, id); err != nil {
-			return err
-		}
+	return remove(ctx, s.db, state.DHCPOptions, in.DhcpOptionsId, "DhcpOptionsId", func(tx store.Tx, o *slipway.DHCPOptions) error {
+		scope := state.Of(ctx)
 		tx.Guard(state.VPCs.Prefix(scope))
 		for v := range state.VPCs.All(tx, scope) {
-			if v.DHCPOptions == id {
-				return slipway.Errorf(slipway.DependencyViolation, "The dhcpOptions '%s' has dependencies and cannot be deleted.", id)
+			if v.DHCPOptions == string(o.ID) {
+				return slipway.Errorf(slipway.DependencyViolation, "The dhcpOptions '%s' has dependencies and cannot be deleted.", o.ID)
 			}
 		}
-		state.DHCPOptions.Delete(tx, scope, id)
 		return nil
 	})
 }

@@ -26,55 +26,46 @@ func (s *Service) CreateGateway(ctx context.Context, in *ec2wire.CreateInternetG
 	return &ec2wire.CreateInternetGatewayResult{InternetGateway: &w}, nil
 }
 
+// withGateway changes a gateway for the sake of a VPC.
+func (s *Service) withGateway(ctx context.Context, gateway, vpc *string, change func(store.Tx, *slipway.InternetGateway, slipway.VPCID) error) error {
+	id, err := shape.Need(gateway, "InternetGatewayId")
+	if err != nil {
+		return err
+	}
+	of, err := shape.ID(vpc, "VpcId", slipway.ParseVPCID)
+	if err != nil {
+		return err
+	}
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		return state.InternetGateways.Edit(tx, state.Of(ctx), id, func(g *slipway.InternetGateway) error { return change(tx, g, of) })
+	})
+}
+
 // AttachGateway answers AttachInternetGateway: a VPC has one at most.
 func (s *Service) AttachGateway(ctx context.Context, in *ec2wire.AttachInternetGatewayRequest) error {
-	id, err := shape.Need(in.InternetGatewayId, "InternetGatewayId")
-	if err != nil {
-		return err
-	}
-	vpc, err := shape.ID(in.VpcId, "VpcId", slipway.ParseVPCID)
-	if err != nil {
-		return err
-	}
-	scope := state.Of(ctx)
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		g, err := state.InternetGateways.Get(tx, scope, id)
-		if err != nil {
-			return err
-		}
+	return s.withGateway(ctx, in.InternetGatewayId, in.VpcId, func(tx store.Tx, g *slipway.InternetGateway, vpc slipway.VPCID) error {
+		scope := state.Of(ctx)
 		if _, err := state.VPCs.Must(tx, scope, string(vpc)); err != nil {
 			return err
 		}
 		if g.VPC != "" {
-			return slipway.Errorf(slipway.ResourceAlreadyAssociated, "resource %s is already attached to network %s", id, g.VPC)
+			return slipway.Errorf(slipway.ResourceAlreadyAssociated, "resource %s is already attached to network %s", g.ID, g.VPC)
 		}
 		tx.Guard(state.InternetGateways.Prefix(scope))
 		for range state.InternetGateways.By(tx, scope, "vpc/"+string(vpc)) {
 			return slipway.Errorf(slipway.InvalidParameterValue, "Network %s already has an internet gateway attached", vpc)
 		}
 		g.VPC = vpc
-		return state.InternetGateways.Put(tx, g)
+		return nil
 	})
 }
 
 // DetachGateway answers DetachInternetGateway.
 func (s *Service) DetachGateway(ctx context.Context, in *ec2wire.DetachInternetGatewayRequest) error {
-	id, err := shape.Need(in.InternetGatewayId, "InternetGatewayId")
-	if err != nil {
-		return err
-	}
-	vpc, err := shape.ID(in.VpcId, "VpcId", slipway.ParseVPCID)
-	if err != nil {
-		return err
-	}
-	scope := state.Of(ctx)
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		g, err := state.InternetGateways.Get(tx, scope, id)
-		if err != nil {
-			return err
-		}
+	return s.withGateway(ctx, in.InternetGatewayId, in.VpcId, func(tx store.Tx, g *slipway.InternetGateway, vpc slipway.VPCID) error {
+		scope := state.Of(ctx)
 		if g.VPC != vpc {
-			return slipway.Errorf(slipway.GatewayNotAttached, "resource %s is not attached to network %s", id, vpc)
+			return slipway.Errorf(slipway.GatewayNotAttached, "resource %s is not attached to network %s", g.ID, vpc)
 		}
 		tx.Guard(state.Interfaces.Prefix(scope))
 		for n := range state.Interfaces.By(tx, scope, "vpc/"+string(vpc)) {
@@ -85,26 +76,16 @@ func (s *Service) DetachGateway(ctx context.Context, in *ec2wire.DetachInternetG
 			}
 		}
 		g.VPC = ""
-		return state.InternetGateways.Put(tx, g)
+		return nil
 	})
 }
 
 // DeleteGateway answers DeleteInternetGateway.
 func (s *Service) DeleteGateway(ctx context.Context, in *ec2wire.DeleteInternetGatewayRequest) error {
-	id, err := shape.Need(in.InternetGatewayId, "InternetGatewayId")
-	if err != nil {
-		return err
-	}
-	scope := state.Of(ctx)
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		g, err := state.InternetGateways.Must(tx, scope, id)
-		if err != nil {
-			return err
-		}
+	return remove(ctx, s.db, state.InternetGateways, in.InternetGatewayId, "InternetGatewayId", func(_ store.Tx, g *slipway.InternetGateway) error {
 		if g.VPC != "" {
-			return slipway.Errorf(slipway.DependencyViolation, "The internetGateway '%s' has dependencies and cannot be deleted.", id)
+			return slipway.Errorf(slipway.DependencyViolation, "The internetGateway '%s' has dependencies and cannot be deleted.", g.ID)
 		}
-		state.InternetGateways.Delete(tx, scope, id)
 		return nil
 	})
 }
@@ -144,33 +125,27 @@ func (s *Service) DescribeGateways(ctx context.Context, in *ec2wire.DescribeInte
 
 // CreateEgressOnly answers CreateEgressOnlyInternetGateway.
 func (s *Service) CreateEgressOnly(ctx context.Context, in *ec2wire.CreateEgressOnlyInternetGatewayRequest) (*ec2wire.CreateEgressOnlyInternetGatewayResult, error) {
-	scope := state.Of(ctx)
-	vpc, err := shape.ID(in.VpcId, "VpcId", slipway.ParseVPCID)
+	p, err := readPart(ctx, "CreateEgressOnlyInternetGateway", "egress-only-internet-gateway", in.VpcId, in.TagSpecifications, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := shape.TagsOf(in.TagSpecifications, "egress-only-internet-gateway")
-	if err != nil {
-		return nil, err
-	}
-	g := &slipway.EgressOnlyGateway{ID: slipway.NewID("eigw"), Account: scope.Account, Region: scope.Region, VPC: vpc, Tags: tags}
-	once := state.Once{Scope: scope, Action: "CreateEgressOnlyInternetGateway", Token: shape.Get(in.ClientToken), Hash: state.HashOf(vpc, tags)}
+	g := &slipway.EgressOnlyGateway{ID: slipway.NewID("eigw"), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := once.Seen(tx)
+		before, err := p.once.Seen(tx)
 		if err != nil {
 			return err
 		}
 		if before != nil {
-			g, err = state.EgressOnlyGateways.Must(tx, scope, before.Result)
+			g, err = state.EgressOnlyGateways.Must(tx, p.scope, before.Result)
 			return err
 		}
-		if _, err := state.VPCs.Must(tx, scope, string(vpc)); err != nil {
+		if _, err := state.VPCs.Must(tx, p.scope, string(p.vpc)); err != nil {
 			return err
 		}
 		if err := state.EgressOnlyGateways.Put(tx, g); err != nil {
 			return err
 		}
-		return once.Keep(tx, g.ID, s.now())
+		return p.once.Keep(tx, g.ID, s.now())
 	})
 	if err != nil {
 		return nil, err
@@ -181,18 +156,7 @@ func (s *Service) CreateEgressOnly(ctx context.Context, in *ec2wire.CreateEgress
 
 // DeleteEgressOnly answers DeleteEgressOnlyInternetGateway.
 func (s *Service) DeleteEgressOnly(ctx context.Context, in *ec2wire.DeleteEgressOnlyInternetGatewayRequest) (*ec2wire.DeleteEgressOnlyInternetGatewayResult, error) {
-	id, err := shape.Need(in.EgressOnlyInternetGatewayId, "EgressOnlyInternetGatewayId")
-	if err != nil {
-		return nil, err
-	}
-	scope := state.Of(ctx)
-	err = s.db.Update(ctx, func(tx store.Tx) error {
-		if _, err := state.EgressOnlyGateways.Must(tx, scope, id); err != nil {
-			return err
-		}
-		state.EgressOnlyGateways.Delete(tx, scope, id)
-		return nil
-	})
+	err := remove(ctx, s.db, state.EgressOnlyGateways, in.EgressOnlyInternetGatewayId, "EgressOnlyInternetGatewayId", func(store.Tx, *slipway.EgressOnlyGateway) error { return nil })
 	return &ec2wire.DeleteEgressOnlyInternetGatewayResult{ReturnCode: shape.Of(true)}, err
 }
 

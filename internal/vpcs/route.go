@@ -179,6 +179,19 @@ func name(p netip.Prefix, list string) string {
 	return p.String()
 }
 
+// editTable changes a route table of a VPC.
+func (s *Service) editTable(ctx context.Context, id string, change func(store.Tx, *slipway.RouteTable, *slipway.VPC) error) error {
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		return state.RouteTables.Edit(tx, state.Of(ctx), id, func(t *slipway.RouteTable) error {
+			v, err := state.VPCs.Must(tx, state.Of(ctx), string(t.VPC))
+			if err != nil {
+				return err
+			}
+			return change(tx, t, v)
+		})
+	})
+}
+
 // CreateRoute answers CreateRoute.
 func (s *Service) CreateRoute(ctx context.Context, in *ec2wire.CreateRouteRequest) (*ec2wire.CreateRouteResult, error) {
 	id, err := shape.Need(in.RouteTableId, "RouteTableId")
@@ -199,25 +212,19 @@ func (s *Service) CreateRoute(ctx context.Context, in *ec2wire.CreateRouteReques
 		return nil, err
 	}
 	to.route.Destination, to.route.PrefixList = p, list
-	err = s.db.Update(ctx, func(tx store.Tx) error {
-		return state.RouteTables.Edit(tx, state.Of(ctx), id, func(t *slipway.RouteTable) error {
-			v, err := state.VPCs.Must(tx, state.Of(ctx), string(t.VPC))
-			if err != nil {
-				return err
-			}
-			local, inside := isLocal(v, p)
-			switch {
-			case local || at(t, p, list) >= 0:
-				return slipway.Errorf(slipway.RouteAlreadyExists, "The route identified by %s already exists.", name(p, list))
-			case inside:
-				return slipway.Refused("DestinationCidrBlock", "what is inside the VPC's own range always goes straight to its interface here.")
-			}
-			if err := reach(tx, t, to.route); err != nil {
-				return err
-			}
-			t.Routes = append(t.Routes, to.route)
-			return nil
-		})
+	err = s.editTable(ctx, id, func(tx store.Tx, t *slipway.RouteTable, v *slipway.VPC) error {
+		local, inside := isLocal(v, p)
+		switch {
+		case local || at(t, p, list) >= 0:
+			return slipway.Errorf(slipway.RouteAlreadyExists, "The route identified by %s already exists.", name(p, list))
+		case inside:
+			return slipway.Refused("DestinationCidrBlock", "what is inside the VPC's own range always goes straight to its interface here.")
+		}
+		if err := reach(tx, t, to.route); err != nil {
+			return err
+		}
+		t.Routes = append(t.Routes, to.route)
+		return nil
 	})
 	return &ec2wire.CreateRouteResult{Return: shape.Of(true)}, err
 }
@@ -237,30 +244,24 @@ func (s *Service) ReplaceRoute(ctx context.Context, in *ec2wire.ReplaceRouteRequ
 		return err
 	}
 	to.route.Destination, to.route.PrefixList = p, list
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		return state.RouteTables.Edit(tx, state.Of(ctx), id, func(t *slipway.RouteTable) error {
-			v, err := state.VPCs.Must(tx, state.Of(ctx), string(t.VPC))
-			if err != nil {
-				return err
-			}
-			local, _ := isLocal(v, p)
-			i := at(t, p, list)
-			switch {
-			case local && to.local:
-				return nil // it is so already
-			case local:
-				return slipway.Refused("DestinationCidrBlock", "the local route always leads straight to the VPC's interfaces here.")
-			case to.local:
-				return slipway.Invalid("true", "localTarget", "Only the local route can have the local target.")
-			case i < 0:
-				return slipway.Errorf(slipway.InvalidParameterValue, "There is no route defined for '%s' in the route table. Use CreateRoute instead.", name(p, list))
-			}
-			if err := reach(tx, t, to.route); err != nil {
-				return err
-			}
-			t.Routes[i] = to.route
-			return nil
-		})
+	return s.editTable(ctx, id, func(tx store.Tx, t *slipway.RouteTable, v *slipway.VPC) error {
+		local, _ := isLocal(v, p)
+		i := at(t, p, list)
+		switch {
+		case local && to.local:
+			return nil // it is so already
+		case local:
+			return slipway.Refused("DestinationCidrBlock", "the local route always leads straight to the VPC's interfaces here.")
+		case to.local:
+			return slipway.Invalid("true", "localTarget", "Only the local route can have the local target.")
+		case i < 0:
+			return slipway.Errorf(slipway.InvalidParameterValue, "There is no route defined for '%s' in the route table. Use CreateRoute instead.", name(p, list))
+		}
+		if err := reach(tx, t, to.route); err != nil {
+			return err
+		}
+		t.Routes[i] = to.route
+		return nil
 	})
 }
 
@@ -274,22 +275,16 @@ func (s *Service) DeleteRoute(ctx context.Context, in *ec2wire.DeleteRouteReques
 	if err != nil {
 		return err
 	}
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		return state.RouteTables.Edit(tx, state.Of(ctx), id, func(t *slipway.RouteTable) error {
-			v, err := state.VPCs.Must(tx, state.Of(ctx), string(t.VPC))
-			if err != nil {
-				return err
-			}
-			if local, _ := isLocal(v, p); local {
-				return slipway.Errorf(slipway.InvalidParameterValue, "cannot remove local route %s in route table %s", p, id)
-			}
-			i := at(t, p, list)
-			if i < 0 {
-				return slipway.Errorf(slipway.InvalidRouteNotFound, "no route with destination-cidr-block %s in route table %s", name(p, list), id)
-			}
-			t.Routes = slices.Delete(t.Routes, i, i+1)
-			return nil
-		})
+	return s.editTable(ctx, id, func(tx store.Tx, t *slipway.RouteTable, v *slipway.VPC) error {
+		if local, _ := isLocal(v, p); local {
+			return slipway.Errorf(slipway.InvalidParameterValue, "cannot remove local route %s in route table %s", p, id)
+		}
+		i := at(t, p, list)
+		if i < 0 {
+			return slipway.Errorf(slipway.InvalidRouteNotFound, "no route with destination-cidr-block %s in route table %s", name(p, list), id)
+		}
+		t.Routes = slices.Delete(t.Routes, i, i+1)
+		return nil
 	})
 }
 

@@ -14,32 +14,26 @@ import (
 
 // CreateTable answers CreateRouteTable.
 func (s *Service) CreateTable(ctx context.Context, in *ec2wire.CreateRouteTableRequest) (*ec2wire.CreateRouteTableResult, error) {
-	scope := state.Of(ctx)
-	vpc, err := shape.ID(in.VpcId, "VpcId", slipway.ParseVPCID)
+	p, err := readPart(ctx, "CreateRouteTable", "route-table", in.VpcId, in.TagSpecifications, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := shape.TagsOf(in.TagSpecifications, "route-table")
-	if err != nil {
-		return nil, err
-	}
-	t := &slipway.RouteTable{ID: slipway.NewRouteTableID(), Account: scope.Account, Region: scope.Region, VPC: vpc, Tags: tags}
-	once := state.Once{Scope: scope, Action: "CreateRouteTable", Token: shape.Get(in.ClientToken), Hash: state.HashOf(vpc, tags)}
+	t := &slipway.RouteTable{ID: slipway.NewRouteTableID(), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags}
 	out := &ec2wire.CreateRouteTableResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := once.Seen(tx)
+		before, err := p.once.Seen(tx)
 		if err != nil {
 			return err
 		}
 		if before != nil {
-			if t, err = state.RouteTables.Must(tx, scope, before.Result); err != nil {
+			if t, err = state.RouteTables.Must(tx, p.scope, before.Result); err != nil {
 				return err
 			}
-		} else if _, err := state.VPCs.Must(tx, scope, string(vpc)); err != nil {
+		} else if _, err := state.VPCs.Must(tx, p.scope, string(p.vpc)); err != nil {
 			return err
 		} else if err := state.RouteTables.Put(tx, t); err != nil {
 			return err
-		} else if err := once.Keep(tx, string(t.ID), s.now()); err != nil {
+		} else if err := p.once.Keep(tx, string(t.ID), s.now()); err != nil {
 			return err
 		}
 		out.RouteTable = shape.Of(wireTable(tx, t))
@@ -53,20 +47,10 @@ func (s *Service) CreateTable(ctx context.Context, in *ec2wire.CreateRouteTableR
 
 // DeleteTable answers DeleteRouteTable.
 func (s *Service) DeleteTable(ctx context.Context, in *ec2wire.DeleteRouteTableRequest) error {
-	id, err := shape.Need(in.RouteTableId, "RouteTableId")
-	if err != nil {
-		return err
-	}
-	scope := state.Of(ctx)
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		t, err := state.RouteTables.Must(tx, scope, id)
-		if err != nil {
-			return err
-		}
+	return remove(ctx, s.db, state.RouteTables, in.RouteTableId, "RouteTableId", func(_ store.Tx, t *slipway.RouteTable) error {
 		if len(t.Associations) > 0 {
-			return slipway.Errorf(slipway.DependencyViolation, "The routeTable '%s' has dependencies and cannot be deleted.", id)
+			return slipway.Errorf(slipway.DependencyViolation, "The routeTable '%s' has dependencies and cannot be deleted.", t.ID)
 		}
-		state.RouteTables.Delete(tx, scope, id)
 		return nil
 	})
 }

@@ -44,6 +44,7 @@ type Host struct {
 	saved    map[string]hypervisor.Machine // by file: what Suspend has written
 	nextPID  int
 	calls    int
+	noUEFI   error
 	faults   map[int]fault
 	listener *Driver
 	missed   []hypervisor.Event // happened while no driver listened
@@ -303,6 +304,20 @@ func pause(ctx context.Context, delay time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// UEFI is what WithoutUEFI has said.
+func (d *Driver) UEFI() error {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	return d.host.noUEFI
+}
+
+// WithoutUEFI lets the host lack what why says; nil gives it back.
+func (d *Driver) WithoutUEFI(why error) {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	d.host.noUEFI = why
 }
 
 // Start runs the machine unless it runs already.

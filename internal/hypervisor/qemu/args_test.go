@@ -1,35 +1,14 @@
 package qemu
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"slipway"
+	"slipway/internal/golden"
 	"slipway/internal/hypervisor"
 	"slipway/internal/qcow2"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; -update rewrites it. got:\n%s", path, got)
-	}
-}
 
 func example() (hypervisor.Machine, Launch) {
 	root, data := slipway.VolumeID("vol-00000000000000001"), slipway.VolumeID("vol-00000000000000002")
@@ -67,7 +46,7 @@ func TestArgs(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m, l := example()
 			tt.change(&m, &l)
-			golden(t, tt.name+".txt", strings.ReplaceAll(strings.Join(Args(m, l), "\n"), "\n-", "\n\n-")+"\n")
+			golden.Match(t, tt.name+".txt", strings.ReplaceAll(strings.Join(Args(m, l), "\n"), "\n-", "\n\n-")+"\n")
 		})
 	}
 }

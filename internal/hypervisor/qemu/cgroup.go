@@ -24,29 +24,52 @@ const cpuPeriod = 100_000
 
 func findCgroups(mount, name string, log *slog.Logger) cgroups {
 	var fs unix.Statfs_t
-	if err := unix.Statfs(mount, &fs); err != nil {
-		log.Warn("no control groups: machines are not limited in CPU time", "error", err)
-		return cgroups{}
-	}
+	err := unix.Statfs(mount, &fs)
 	c := cgroups{dir: filepath.Join(mount, "cpu", name), cpu: true}
 	if fs.Type == unix.CGROUP2_SUPER_MAGIC {
 		c = cgroups{dir: filepath.Join(mount, name), unified: true}
 	}
-	if err := os.Mkdir(c.dir, 0o755); err != nil && !os.IsExist(err) {
+	if err == nil {
+		err = c.open()
+	}
+	if err != nil {
 		log.Warn("no control groups: machines are not limited in CPU time", "error", err)
 		return cgroups{}
 	}
-	if !c.unified {
+	if err := c.delegate(); err != nil {
+		log.Warn("machines are not limited in CPU time", "error", err)
 		return c
-	}
-	for _, dir := range []string{mount, c.dir} {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+cpu"), 0); err != nil {
-			log.Warn("machines are not limited in CPU time", "error", err)
-			return c
-		}
 	}
 	c.cpu = true
 	return c
+}
+
+// open makes the group that holds the machines' groups.
+func (c cgroups) open() error {
+	if err := os.Mkdir(c.dir, 0o755); !os.IsExist(err) {
+		return err
+	}
+	return nil
+}
+
+// delegate lets the CPU time of the machines' groups be limited.
+func (c cgroups) delegate() error {
+	if !c.unified {
+		return nil
+	}
+	for _, dir := range []string{filepath.Dir(c.dir), c.dir} {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+cpu"), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close removes what open made, unless machines are in it: the kernel refuses that.
+func (c cgroups) close() {
+	if c.dir != "" {
+		os.Remove(c.dir)
+	}
 }
 
 // enter makes a machine's group and arranges for a process to be born in it.
@@ -56,7 +79,16 @@ func (c cgroups) enter(name string, cpus float64, attr *syscall.SysProcAttr) (le
 		return leave, nil
 	}
 	dir := filepath.Join(c.dir, name)
-	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
+	err = os.Mkdir(dir, 0o755)
+	if absent(err) { // another slipway of this host has ended, and its close took the empty parent along
+		if err = c.open(); err == nil && c.cpu {
+			err = c.delegate()
+		}
+		if err == nil {
+			err = os.Mkdir(dir, 0o755)
+		}
+	}
+	if err != nil && !os.IsExist(err) {
 		return leave, err
 	}
 	if c.cpu {

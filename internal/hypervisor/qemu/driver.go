@@ -21,14 +21,15 @@ import (
 
 // Config is what a Driver is made with. Zero values stand for the defaults given.
 type Config struct {
-	Dir        string // one directory per machine below it; the machines' users must be able to enter it
-	RunDir     string // for sockets, whose paths are limited to 108 bytes; default Dir
-	Accel      string // "auto", "kvm" or "tcg"; default auto
-	Binary     string // default qemu-system-x86_64
-	FirstUser  int    // machines run as the users from here on; default 700000
-	SameUser   bool   // do not give each machine a user of its own (forced when the driver is not root)
-	Cgroup     string // name of the group that holds the machines' groups; default slipway
-	TCGCacheMB int    // translation cache of the emulator; default 128
+	Dir        string     // one directory per machine below it; the machines' users must be able to enter it
+	RunDir     string     // for sockets, whose paths are limited to 108 bytes; default Dir
+	Accel      string     // "auto", "kvm" or "tcg"; default auto
+	Binary     string     // default qemu-system-x86_64
+	FirstUser  int        // machines run as the users from here on; default 700000
+	SameUser   bool       // do not give each machine a user of its own (forced when the driver is not root)
+	Cgroup     string     // name of the group that holds the machines' groups; default slipway
+	TCGCacheMB int        // translation cache of the emulator; default 128
+	Firmwares  []Firmware // for UEFI, best first; default: where distributions put OVMF
 	Log        *slog.Logger
 }
 
@@ -92,6 +93,9 @@ func New(cfg Config) (*Driver, error) {
 	if cfg.TCGCacheMB == 0 {
 		cfg.TCGCacheMB = 128
 	}
+	if len(cfg.Firmwares) == 0 {
+		cfg.Firmwares = firmwares
+	}
 	switch cfg.Accel {
 	case "auto", "kvm", "tcg":
 	default:
@@ -139,6 +143,7 @@ func qemuVersion(binary string) (string, error) {
 func (d *Driver) Close() error {
 	d.closing.Do(func() { close(d.closed) })
 	d.watches.Wait()
+	d.cgroups.close()
 	d.sink.close()
 	return nil
 }
@@ -148,12 +153,15 @@ func (d *Driver) Events() <-chan hypervisor.Event { return d.sink.out }
 
 // adopt takes over the machines whose directories exist.
 func (d *Driver) adopt() error {
-	dirs, err := filepath.Glob(filepath.Join(d.cfg.Dir, "i-*"))
+	entries, err := os.ReadDir(d.cfg.Dir)
 	if err != nil {
 		return err
 	}
-	for _, dir := range dirs {
-		m := d.machine(slipway.InstanceID(filepath.Base(dir)))
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), "i-") { // sockets may lie here too
+			continue
+		}
+		m := d.machine(slipway.InstanceID(e.Name()))
 		if err := d.adoptMachine(m); err != nil {
 			return fmt.Errorf("take over %s: %w", m.id, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -160,4 +161,75 @@ func (b *bench) nic() hypervisor.NIC {
 
 func testContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), 10*time.Minute)
+}
+
+// TestFirmwareIsLookedForAnew: what is installed while the driver lives is found, and what is missing is named.
+func TestFirmwareIsLookedForAnew(t *testing.T) {
+	b := newBench(t)
+	f := Firmware{filepath.Join(b.dir, "code.fd"), filepath.Join(b.dir, "variables.fd")}
+	d, err := New(Config{Dir: filepath.Join(b.dir, "machines"), Accel: "tcg", Firmwares: []Firmware{f}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	m := b.machine()
+	m.Boot = hypervisor.Boot{UEFI: true}
+	for _, err := range []error{d.UEFI(), d.Start(t.Context(), m)} {
+		if err == nil || !strings.Contains(err.Error(), f.Code+" is missing") || !strings.Contains(err.Error(), "ovmf") {
+			t.Errorf("without firmware: %v", err)
+		}
+	}
+	for _, file := range []string{f.Code, f.Variables} {
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.UEFI(); err != nil {
+		t.Errorf("with it: %v", err)
+	}
+}
+
+// TestTheMachinesParentGroup goes with the driver that leaves no machine, is missed by no other, and stays under a machine.
+func TestTheMachinesParentGroup(t *testing.T) {
+	b := newBench(t)
+	driver := func(dir string) *Driver {
+		d, err := New(Config{Dir: filepath.Join(b.dir, dir), Accel: "tcg", Cgroup: filepath.Base(b.dir), Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	one, two := driver("one"), driver("two")
+	group := one.cgroups.dir
+	if group == "" {
+		t.Skip("there are no control groups here")
+	}
+	is := func(there bool, when string) {
+		t.Helper()
+		if _, err := os.Stat(group); (err == nil) != there {
+			t.Errorf("%s: the group is there: %v, want %v", when, err == nil, there)
+		}
+	}
+	one.Close()
+	is(false, "without a machine")
+	m := b.machine()
+	if err := two.Start(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := two.Running(t.Context())
+	t.Cleanup(func() {
+		for _, s := range left {
+			if t.Failed() {
+				syscall.Kill(s.PID, syscall.SIGKILL)
+			}
+		}
+	})
+	two.Close()
+	is(true, "with a machine that runs on")
+	next := driver("two")
+	if err := next.Kill(t.Context(), m.ID); err != nil {
+		t.Fatal(err)
+	}
+	next.Close()
+	is(false, "after it")
 }

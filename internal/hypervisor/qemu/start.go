@@ -1,7 +1,6 @@
 package qemu
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -143,8 +141,8 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 	s.uid = rec.UID
 	l := Launch{KVM: d.Accelerator().KVM, TranslationCacheMiB: d.cfg.TCGCacheMB, Slots: rec.Slots,
 		Chains: map[slipway.VolumeID][]qcow2.Layer{}, Secrets: map[string]int{}, Resume: saved != ""}
-	if hm.Boot.Kernel == "" && hm.Boot.UEFI {
-		if l.Firmware, l.Variables, err = d.firmware(m, rec.UID); err != nil {
+	if hm.Boot.UEFI {
+		if l.Firmware, l.Variables, err = d.giveFirmware(m, rec.UID); err != nil {
 			return nil, err
 		}
 	}
@@ -297,41 +295,6 @@ func secretFile(secret []byte, uid int) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// Where distributions put OVMF: code and the template of its variables.
-var firmwares = [][2]string{
-	{"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},
-	{"/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"},
-	{"/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"},
-	{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},
-}
-
-// ErrNoFirmware is what a machine that boots by UEFI gives on a host without OVMF.
-var ErrNoFirmware = fmt.Errorf("no UEFI firmware on this host: %s is missing (Debian: apt install ovmf)", firmwares[0][0])
-
-// firmware finds OVMF and gives the machine its own copy of the variables, kept over stop and start.
-func (d *Driver) firmware(m *machine, uid int) (code, variables string, err error) {
-	for _, f := range firmwares {
-		template, err := os.ReadFile(f[1])
-		if err != nil {
-			continue
-		}
-		if _, err := os.Stat(f[0]); err != nil {
-			continue
-		}
-		variables = filepath.Join(m.dir, "variables.fd")
-		if old, err := os.ReadFile(variables); err != nil || len(old) != len(template) || bytes.Equal(old, template) {
-			if err := replaceFile(variables, template); err != nil {
-				return "", "", err
-			}
-		}
-		if uid != 0 {
-			err = os.Chown(variables, uid, uid)
-		}
-		return f[0], variables, err
-	}
-	return "", "", ErrNoFirmware
 }
 
 // Suspend saves a machine's memory and devices to file and ends its process.
