@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -33,6 +34,31 @@ func TestTagsBindIAM(t *testing.T) {
 		f := strings.Fields(tt.call)
 		if a := w.by(who, "iam", f[0], f[1:]...); a.code != tt.code {
 			t.Errorf("%s: %d %s %s", tt.name, a.status, a.code, a.message)
+		}
+	}
+}
+
+// TestParametersAreResources: a right may be over some parameters; the public ones are of no account.
+func TestParametersAreResources(t *testing.T) {
+	w := newWire(t)
+	who := w.user("reader", document(`{"Effect":"Allow","Action":"ssm:*","Resource":"arn:aws:ssm:us-east-1::parameter/aws/service/slipway/*"}`))
+	const tiny, debian = "/aws/service/slipway/tiny/latest", "/aws/service/debian/release/12/latest/amd64"
+	for _, tt := range []struct {
+		action, body string
+		allowed      bool
+	}{
+		{"GetParameter", `{"Name":"` + tiny + `"}`, true},
+		{"GetParameter", `{"Name":"` + debian + `"}`, false},
+		{"GetParameter", `{"Name":"/mine"}`, false},
+		{"GetParameters", `{"Names":["` + tiny + `"]}`, true},
+		{"GetParameters", `{"Names":["` + tiny + `","` + debian + `"]}`, false},
+		{"GetParametersByPath", `{"Path":"/aws/service/slipway/tiny"}`, true},
+		{"GetParametersByPath", `{"Path":"/aws/service","Name":"` + tiny + `"}`, false},
+		{"GetParametersByPath", `{"Recursive":true}`, false},
+	} {
+		a := w.signed(who, "ssm", tt.body, http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AmazonSSM." + tt.action}})
+		if refused := strings.Contains(a.body, `"__type":"AccessDeniedException"`); refused == tt.allowed || tt.allowed && a.status != http.StatusOK {
+			t.Errorf("%s %s: %d %s", tt.action, tt.body, a.status, a.body)
 		}
 	}
 }
