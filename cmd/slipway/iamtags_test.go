@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 // TestTagsBindIAM: who has rights over what carries a tag makes such things and changes them, and no others.
@@ -59,6 +61,50 @@ func TestParametersAreResources(t *testing.T) {
 		a := w.signed(who, "ssm", tt.body, http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"AmazonSSM." + tt.action}})
 		if refused := strings.Contains(a.body, `"__type":"AccessDeniedException"`); refused == tt.allowed || tt.allowed && a.status != http.StatusOK {
 			t.Errorf("%s %s: %d %s", tt.action, tt.body, a.status, a.body)
+		}
+	}
+}
+
+// TestWhatIsNamedIsJudged: a right over a thing, or its denial, holds by the thing's name too.
+func TestWhatIsNamedIsJudged(t *testing.T) {
+	w := newWire(t)
+	tagged := func(kind, team string) []string {
+		return []string{"TagSpecification.1.ResourceType", kind, "TagSpecification.1.Tag.1.Key", "team", "TagSpecification.1.Tag.1.Value", team}
+	}
+	for _, team := range []string{"blue", "red"} {
+		w.must("launchTemplateId", "CreateLaunchTemplate", append(tagged("launch-template", team), "LaunchTemplateName", team, "LaunchTemplateData.InstanceType", "t3.micro")...)
+		w.must("groupId", "CreateSecurityGroup", append(tagged("security-group", team), "GroupName", team, "GroupDescription", team)...)
+		w.must("groupName", "CreatePlacementGroup", "GroupName", team, "Strategy", "cluster")
+	}
+	own := `{"Effect":"Allow","Action":["ec2:*LaunchTemplate*","ec2:*SecurityGroup*"],"Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}}}`
+	blue := w.user("blue", document(own, `{"Effect":"Allow","Action":"ec2:DeletePlacementGroup","Resource":"arn:aws:ec2:*:*:placement-group/blue"}`))
+	not := w.user("not", document(`{"Effect":"Allow","Action":["ec2:*","iam:*"],"Resource":"*"}`, `{"Effect":"Deny","Action":"ec2:*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"red"}}}`))
+	launch := []string{"ImageId", w.image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1", "DryRun", "true"}
+	rule := []string{"IpProtocol", "tcp", "FromPort", "22", "ToPort", "22", "CidrIp", "10.0.0.0/8"}
+	const denied = "UnauthorizedOperation"
+	for _, tt := range []struct {
+		name, action string
+		who          aws.Credentials
+		params       []string
+		code         string
+	}{
+		{"a version of one's template", "CreateLaunchTemplateVersion", blue, []string{"LaunchTemplateName", "blue", "SourceVersion", "1", "LaunchTemplateData.KeyName", "k"}, ""},
+		{"of another's", "CreateLaunchTemplateVersion", blue, []string{"LaunchTemplateName", "red", "SourceVersion", "1", "LaunchTemplateData.KeyName", "k"}, denied},
+		{"of one that is not there", "DeleteLaunchTemplate", blue, []string{"LaunchTemplateName", "none"}, denied},
+		{"of a denied one", "DeleteLaunchTemplate", not, []string{"LaunchTemplateName", "red"}, denied},
+		{"of none, for who may", "DeleteLaunchTemplate", not, []string{"LaunchTemplateName", "none"}, "InvalidLaunchTemplateName.NotFoundException"},
+		{"a rule of one's group", "AuthorizeSecurityGroupIngress", blue, append(rule, "GroupName", "blue"), ""},
+		{"of another's", "AuthorizeSecurityGroupIngress", blue, append(rule, "GroupName", "red"), denied},
+		{"of a denied one", "DeleteSecurityGroup", not, []string{"GroupName", "red"}, denied},
+		{"a launch into a group", "RunInstances", not, append(launch, "SecurityGroup.1", "blue"), "DryRunOperation"},
+		{"into a denied one", "RunInstances", not, append(launch, "SecurityGroup.1", "red"), denied},
+		{"one's placement group", "DeletePlacementGroup", blue, []string{"GroupName", "blue"}, ""},
+		{"another's", "DeletePlacementGroup", blue, []string{"GroupName", "red"}, denied},
+		{"one's template", "DeleteLaunchTemplate", blue, []string{"LaunchTemplateName", "blue"}, ""},
+		{"one's group", "DeleteSecurityGroup", blue, []string{"GroupName", "blue"}, ""},
+	} {
+		if a := w.by(tt.who, "ec2", tt.action, tt.params...); a.code != tt.code {
+			t.Errorf("%s: %d %s %s, want %q", tt.name, a.status, a.code, a.message, tt.code)
 		}
 	}
 }
