@@ -65,6 +65,33 @@ func TestParametersAreResources(t *testing.T) {
 	}
 }
 
+// TestATagWithoutValueIsATag: a condition that asks for a tag with whatever value is met by an empty one, and not by none.
+func TestATagWithoutValueIsATag(t *testing.T) {
+	w := newWire(t)
+	statement := func(action, by string) string {
+		return `{"Effect":"Allow","Action":` + action + `,"Resource":"*","Condition":{"StringLike":{"aws:` + by + `/pool":"*"}}}`
+	}
+	who := w.user("pools", document(statement(`["ec2:CreateLaunchTemplate","ec2:CreateTags"]`, "RequestTag"), statement(`"ec2:DeleteLaunchTemplate"`, "ResourceTag")))
+	template := func(name string, more ...string) []string {
+		return append([]string{"LaunchTemplateName", name, "LaunchTemplateData.InstanceType", "t3.micro"}, more...)
+	}
+	w.must("launchTemplateId", "CreateLaunchTemplate", template("bare")...)
+	for _, tt := range []struct {
+		name, action string
+		params       []string
+		code         string
+	}{
+		{"made with the tag", "CreateLaunchTemplate", template("own", "TagSpecification.1.ResourceType", "launch-template", "TagSpecification.1.Tag.1.Key", "pool", "TagSpecification.1.Tag.1.Value", ""), ""},
+		{"made without", "CreateLaunchTemplate", template("other"), "UnauthorizedOperation"},
+		{"the end of what has it", "DeleteLaunchTemplate", []string{"LaunchTemplateName", "own"}, ""},
+		{"of what has not", "DeleteLaunchTemplate", []string{"LaunchTemplateName", "bare"}, "UnauthorizedOperation"},
+	} {
+		if a := w.by(who, "ec2", tt.action, tt.params...); a.code != tt.code {
+			t.Errorf("%s: %d %s %s", tt.name, a.status, a.code, a.message)
+		}
+	}
+}
+
 // TestWhatIsNamedIsJudged: a right over a thing, or its denial, holds by the thing's name too.
 func TestWhatIsNamedIsJudged(t *testing.T) {
 	w := newWire(t)
