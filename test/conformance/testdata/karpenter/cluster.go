@@ -108,7 +108,7 @@ func settle[T interface {
 }](ctx context.Context, k client.Client, o T, done func(T) error, by ...reconcile.TypedReconciler[T]) {
 	what := fmt.Sprintf("%s %s", object.GVK(o).Kind, o.GetName())
 	var why error
-	for until := time.Now().Add(4 * time.Minute); time.Now().Before(until); time.Sleep(200 * time.Millisecond) {
+	for until := time.Now().Add(90 * time.Second); time.Now().Before(until); time.Sleep(200 * time.Millisecond) {
 		for _, r := range by {
 			if err := k.Get(ctx, client.ObjectKeyFromObject(o), o); client.IgnoreNotFound(err) != nil {
 				die(what, err)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -39,6 +40,7 @@ import (
 
 	v1 "github.com/aws/karpenter-provider-aws/pkg/apis/v1"
 	"github.com/aws/karpenter-provider-aws/pkg/cloudprovider"
+	"github.com/aws/karpenter-provider-aws/pkg/cloudprovider/registrationhooks"
 	claimgarbage "github.com/aws/karpenter-provider-aws/pkg/controllers/nodeclaim/garbagecollection"
 	"github.com/aws/karpenter-provider-aws/pkg/controllers/nodeclaim/tagging"
 	"github.com/aws/karpenter-provider-aws/pkg/controllers/nodeclass"
@@ -55,28 +57,31 @@ func main() {
 	log.SetLogger(zapr.NewLogger(logging.NewLogger(ctx, "karpenter")))
 	v1.CapacityReservationsEnabled = coreoptions.FromContext(ctx).FeatureGates.ReservedCapacity
 	k := newKarpenter(ctx)
-	class := k.nodeClass()
-	pool := k.nodePool(class)
+	general, dense := k.nodeClass(), k.denseClass()
+	pool := k.nodePool(general)
 
 	nodes := []node{
 		k.launch(pool, "demand", requires(corev1.LabelInstanceTypeStable, "t3.nano", "t3.micro"), requires(corev1.LabelTopologyZone, "us-east-1b"), requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand)),
 		k.launch(pool, "any", requires(v1.LabelInstanceCategory, "t", "m", "c"), requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand, karpv1.CapacityTypeSpot)),
-		k.launch(pool, "reserved", requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeReserved)),
 	}
+	denser := k.nodePool(dense)
+	nodes = append(nodes, k.crowd(denser, "crowd", 2)...)
+	nodes = append(nodes, k.launch(denser, "placed", requires(corev1.LabelInstanceTypeStable, "t3.nano"), requires(v1.LabelPlacementGroupPartition, "2")),
+		k.launch(pool, "reserved", requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeReserved)))
 	k.refused(pool, "r6i.4xlarge")
-	k.inspect(pool, nodes)
+	k.inspect(nodes)
 	if err := json.NewEncoder(os.Stdout).Encode(nodes); err != nil {
 		die("say", err)
 	}
 	bufio.NewScanner(os.Stdin).Scan()
 
 	k.terminate(nodes)
-	k.end(class)
+	k.end(general, dense)
 }
 
 // node is a claim that has become an instance.
 type node struct {
-	Claim, ID, Name, Type, Zone, CapacityType string
+	Claim, ID, Name, Type, Zone, CapacityType, Partition string
 
 	claim *karpv1.NodeClaim
 }
@@ -113,28 +118,26 @@ func newKarpenter(ctx context.Context) *karpenter {
 	k.classes = nodeclass.NewController(op.Clock, k.objects, k.provider, op.EventRecorder, k.region, op.SubnetProvider, op.SecurityGroupProvider, op.AMIProvider,
 		op.InstanceProfileProvider, op.InstanceTypesProvider, op.LaunchTemplateProvider, op.CapacityReservationProvider, op.PlacementGroupProvider, op.EC2API,
 		op.ValidationCache, op.RecreationCache, op.AMIResolver, options.FromContext(ctx).DisableDryRun)
-	k.lifecycle = lifecycle.NewController(op.Clock, k.objects, k.provider, op.EventRecorder, nodepoolhealth.NewState(), nil)
+	k.lifecycle = lifecycle.NewController(op.Clock, k.objects, k.provider, op.EventRecorder, nodepoolhealth.NewState(),
+		[]corecloudprovider.NodeLifecycleHook{registrationhooks.NewPlacementGroupRegistrationHook(op.InstanceProvider)})
 	k.tagging = tagging.NewController(k.objects, k.provider, op.InstanceProvider)
 	k.drain = termination.NewController(op.Clock, k.objects, k.provider, terminator.NewTerminator(op.Clock, k.objects, terminator.NewQueue(k.objects, op.EventRecorder), op.EventRecorder), op.EventRecorder)
 	return k
 }
 
-// nodeClass becomes ready: its selectors found what they name, its instance profile is made, and the dry runs of a launch went well.
-func (k *karpenter) nodeClass() *v1.EC2NodeClass {
+// class is a node class that finds its images, subnets and groups by every kind of selector.
+func (k *karpenter) class(name string, uid types.UID, more func(*v1.EC2NodeClassSpec)) *v1.EC2NodeClass {
 	byTag := map[string]string{"karpenter.sh/discovery": options.FromContext(k.ctx).ClusterName}
 	class := &v1.EC2NodeClass{
-		ObjectMeta: metav1.ObjectMeta{Name: "default", UID: "5d9b4f6e-2a1c-4a58-9f0e-6d2f8c1b7a30"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, UID: uid},
 		Spec: v1.EC2NodeClassSpec{
-			AMIFamily:                        lo.ToPtr(v1.AMIFamilyCustom),
-			AMISelectorTerms:                 []v1.AMISelectorTerm{{SSMParameter: os.Getenv("IMAGE_PARAMETER")}, {ID: os.Getenv("IMAGE")}, {Name: os.Getenv("IMAGE_NAME")}},
-			SubnetSelectorTerms:              []v1.SubnetSelectorTerm{{Tags: byTag}, {ID: os.Getenv("SUBNET")}},
-			SecurityGroupSelectorTerms:       []v1.SecurityGroupSelectorTerm{{Tags: byTag}, {Name: os.Getenv("GROUP_NAME")}},
-			CapacityReservationSelectorTerms: []v1.CapacityReservationSelectorTerm{{Tags: byTag}},
-			Role:                             os.Getenv("ROLE"),
-			UserData:                         lo.ToPtr(os.Getenv("USER_DATA")),
-			AssociatePublicIPAddress:         lo.ToPtr(true),
-			DetailedMonitoring:               lo.ToPtr(true),
-			Tags:                             map[string]string{"team": "blue"},
+			AMIFamily:                  lo.ToPtr(v1.AMIFamilyCustom),
+			AMISelectorTerms:           []v1.AMISelectorTerm{{SSMParameter: os.Getenv("IMAGE_PARAMETER")}, {ID: os.Getenv("IMAGE")}, {Name: os.Getenv("IMAGE_NAME")}},
+			SubnetSelectorTerms:        []v1.SubnetSelectorTerm{{Tags: byTag}, {ID: os.Getenv("SUBNET")}},
+			SecurityGroupSelectorTerms: []v1.SecurityGroupSelectorTerm{{Tags: byTag}, {Name: os.Getenv("GROUP_NAME")}},
+			Role:                       os.Getenv("ROLE"),
+			UserData:                   lo.ToPtr(os.Getenv("USER_DATA")),
+			Tags:                       map[string]string{"team": "blue"},
 			BlockDeviceMappings: []*v1.BlockDeviceMapping{{DeviceName: lo.ToPtr(os.Getenv("ROOT_DEVICE")), RootVolume: true, EBS: &v1.BlockDevice{
 				VolumeSize: lo.ToPtr(resource.MustParse("2Gi")), VolumeType: lo.ToPtr("gp3"), Encrypted: lo.ToPtr(true), DeleteOnTermination: lo.ToPtr(true), IOPS: lo.ToPtr(int64(3000)), Throughput: lo.ToPtr(int64(125)),
 			}}},
@@ -142,18 +145,32 @@ func (k *karpenter) nodeClass() *v1.EC2NodeClass {
 			MetadataOptions: &v1.MetadataOptions{HTTPEndpoint: lo.ToPtr("enabled"), HTTPProtocolIPv6: lo.ToPtr("disabled"), HTTPPutResponseHopLimit: lo.ToPtr(int64(1)), HTTPTokens: lo.ToPtr("required")},
 		},
 	}
+	more(&class.Spec)
 	k.create(class)
 	settle(k.ctx, k.objects, class, func(c *v1.EC2NodeClass) error { return ready(c.StatusConditions().Root()) }, k.classes, hash.NewController(k.objects, k.CABundle))
-	if s := class.Status; len(s.Subnets) != 3 || len(s.SecurityGroups) != 2 || len(s.AMIs) != 1 || s.AMIs[0].ID != os.Getenv("IMAGE") || len(s.CapacityReservations) != 1 || s.InstanceProfile == "" {
-		die("node class", fmt.Errorf("want 3 subnets, 2 security groups, the image, 1 reservation and a profile: %+v", s))
+	if s := class.Status; len(s.Subnets) != 3 || len(s.SecurityGroups) != 2 || len(s.AMIs) != 1 || s.AMIs[0].ID != os.Getenv("IMAGE") || s.InstanceProfile == "" {
+		die("node class", fmt.Errorf("want 3 subnets, 2 security groups, the image and a profile: %+v", s))
 	}
 	for _, s := range class.Status.Subnets {
 		if s.ZoneID == "" {
 			die("node class", fmt.Errorf("subnet %s has no zone id", s.ID))
 		}
 	}
+	return class
+}
+
+// nodeClass becomes ready: its selectors found what they name, its instance profile is made, and the dry runs of a launch went well.
+func (k *karpenter) nodeClass() *v1.EC2NodeClass {
+	class := k.class("default", "5d9b4f6e-2a1c-4a58-9f0e-6d2f8c1b7a30", func(s *v1.EC2NodeClassSpec) {
+		s.CapacityReservationSelectorTerms = []v1.CapacityReservationSelectorTerm{{Tags: s.SubnetSelectorTerms[0].Tags}}
+		s.AssociatePublicIPAddress, s.DetailedMonitoring = lo.ToPtr(true), lo.ToPtr(true)
+	})
+	if len(class.Status.CapacityReservations) != 1 {
+		die("node class", fmt.Errorf("%d capacity reservations, want 1", len(class.Status.CapacityReservations)))
+	}
 	// A role that is not there must be told from a profile that is not: Karpenter then stops asking.
-	err := k.InstanceProfileProvider.Create(k.ctx, "none", "none", nil, instanceprofile.FormatPath("karpenter", k.region, "none"))
+	tags := class.InstanceProfileTags(options.FromContext(k.ctx).ClusterName, k.region)
+	err := k.InstanceProfileProvider.Create(k.ctx, "none", class.Spec.Role+"-none", tags, instanceprofile.FormatPath("karpenter", k.region, "none"))
 	if !instanceprofile.IsRoleNotFoundError(err) {
 		die("a profile of a role that is not there", fmt.Errorf("%v", err))
 	}
@@ -163,8 +180,17 @@ func (k *karpenter) nodeClass() *v1.EC2NodeClass {
 	return class
 }
 
+// denseClass has its nodes in a partition placement group, each with two interfaces and a prefix of addresses for its pods.
+func (k *karpenter) denseClass() *v1.EC2NodeClass {
+	return k.class("dense", "c1fb12b6-8f36-4b3c-b6f2-5b7d64a4b0c9", func(s *v1.EC2NodeClassSpec) {
+		s.PlacementGroupSelector = &v1.PlacementGroupSelector{Name: lo.ToPtr(os.Getenv("PLACEMENT_GROUP"))}
+		s.NetworkInterfaces = []*v1.NetworkInterface{{InterfaceType: v1.InterfaceTypeInterface}, {DeviceIndex: 1, InterfaceType: v1.InterfaceTypeInterface}}
+		s.IPPrefixCount = lo.ToPtr(int32(1))
+	})
+}
+
 func (k *karpenter) nodePool(class *v1.EC2NodeClass) *karpv1.NodePool {
-	pool := &karpv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: "general", UID: "0c6a4e43-0f5f-4f0c-8a63-6b8e4bd35c11"}}
+	pool := &karpv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: class.Name, UID: types.UID(class.Name)}}
 	pool.Spec.Template.Spec.NodeClassRef = &karpv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: class.Name}
 	k.create(pool)
 	found, err := k.provider.GetInstanceTypes(k.ctx, pool)
@@ -177,10 +203,8 @@ func (k *karpenter) nodePool(class *v1.EC2NodeClass) *karpv1.NodePool {
 			kinds[o.CapacityType()]++
 		}
 	}
-	for _, kind := range []string{karpv1.CapacityTypeOnDemand, karpv1.CapacityTypeSpot, karpv1.CapacityTypeReserved} {
-		if kinds[kind] == 0 {
-			die("instance types", fmt.Errorf("no %s offering: %v", kind, kinds))
-		}
+	if kinds[karpv1.CapacityTypeOnDemand] == 0 || kinds[karpv1.CapacityTypeSpot] == 0 || kinds[karpv1.CapacityTypeReserved] != len(class.Status.CapacityReservations) {
+		die("instance types", fmt.Errorf("offerings %v", kinds))
 	}
 	log.Log.Info("instance types", "types", len(found), "offerings", kinds)
 	return pool
@@ -201,10 +225,38 @@ func (k *karpenter) claim(pool *karpv1.NodePool, name string, requirements ...ka
 	return claim
 }
 
-// launch has a claim become an instance and, as a kubelet would, a node, which gets its tags.
+// launch has a claim become a node.
 func (k *karpenter) launch(pool *karpv1.NodePool, name string, requirements ...karpv1.NodeSelectorRequirementWithMinValues) node {
 	claim := k.claim(pool, name, requirements...)
+	k.launched(claim)
+	return k.join(claim)
+}
+
+// crowd has claims become nodes at the same time: Karpenter makes one fleet of them.
+func (k *karpenter) crowd(pool *karpv1.NodePool, name string, n int) []node {
+	var claims []*karpv1.NodeClaim
+	var all sync.WaitGroup
+	for i := range n {
+		claims = append(claims, k.claim(pool, fmt.Sprintf("%s-%d", name, i), requires(corev1.LabelInstanceTypeStable, "t3.nano"), requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand)))
+	}
+	for _, c := range claims {
+		all.Go(func() { k.launched(c) })
+	}
+	all.Wait()
+	var nodes []node
+	for _, c := range claims {
+		nodes = append(nodes, k.join(c))
+	}
+	return nodes
+}
+
+func (k *karpenter) launched(claim *karpv1.NodeClaim) {
 	settle(k.ctx, k.objects, claim, func(c *karpv1.NodeClaim) error { return ready(c.StatusConditions().Get(karpv1.ConditionTypeLaunched)) }, k.lifecycle)
+}
+
+// join does what the kubelet of a launched instance would: it registers the node, which is then tagged.
+func (k *karpenter) join(claim *karpv1.NodeClaim) node {
+	name := claim.Name
 	id, err := utils.ParseInstanceID(claim.Status.ProviderID)
 	if err != nil {
 		die(name, err)
@@ -225,10 +277,11 @@ func (k *karpenter) launch(pool *karpv1.NodePool, name string, requirements ...k
 		}
 		return ready(c.StatusConditions().Root())
 	}, k.lifecycle, k.tagging)
-	return node{name, id, n.Name, claim.Labels[corev1.LabelInstanceTypeStable], claim.Labels[corev1.LabelTopologyZone], claim.Labels[karpv1.CapacityTypeLabelKey], claim}
+	label := func(key string) string { return claim.Labels[key] }
+	return node{name, id, n.Name, label(corev1.LabelInstanceTypeStable), label(corev1.LabelTopologyZone), label(karpv1.CapacityTypeLabelKey), label(v1.LabelPlacementGroupPartition), claim}
 }
 
-// refused asks for what the hosts do not have: Karpenter must understand that it is capacity that lacks, and gives the claim up.
+// refused asks for more memory than a developer's machine has: Karpenter must understand that it is capacity that lacks, and gives the claim up.
 func (k *karpenter) refused(pool *karpv1.NodePool, instanceType string) {
 	claim := k.claim(pool, "huge", requires(corev1.LabelInstanceTypeStable, instanceType), requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand))
 	if _, err := k.provider.Create(k.ctx, claim); !corecloudprovider.IsInsufficientCapacityError(err) {
@@ -243,7 +296,7 @@ func (k *karpenter) refused(pool *karpv1.NodePool, instanceType string) {
 }
 
 // inspect compares what the cloud shows with what the claims have.
-func (k *karpenter) inspect(pool *karpv1.NodePool, nodes []node) {
+func (k *karpenter) inspect(nodes []node) {
 	listed, err := k.provider.List(k.ctx)
 	if err != nil || len(listed) != len(nodes) {
 		die("list", fmt.Errorf("%d instances, want %d (%v)", len(listed), len(nodes), err))
@@ -255,7 +308,7 @@ func (k *karpenter) inspect(pool *karpv1.NodePool, nodes []node) {
 		}
 		inList := slices.ContainsFunc(listed, func(c *karpv1.NodeClaim) bool { return c.Status.ProviderID == got.Status.ProviderID })
 		for key, value := range got.Labels {
-			if n.claim.Labels[key] != value {
+			if value != "" && n.claim.Labels[key] != value { // a partition is empty here
 				die(n.Claim, fmt.Errorf("the instance has %s %q, its claim %q", key, value, n.claim.Labels[key]))
 			}
 		}
@@ -276,28 +329,16 @@ func (k *karpenter) inspect(pool *karpv1.NodePool, nodes []node) {
 
 // terminate drains and terminates the nodes; the last one's claim is lost, so that it is for the garbage collector to find its instance.
 func (k *karpenter) terminate(nodes []node) {
-	for i, n := range nodes {
-		if i == len(nodes)-1 {
-			lost := n.claim
-			lost.Finalizers = nil
-			if err := errors.Join(k.objects.Update(k.ctx, lost), k.objects.Delete(k.ctx, lost)); err != nil {
-				die(n.Claim, err)
-			}
-			continue
-		}
-		if err := k.objects.Delete(k.ctx, n.claim); err != nil {
-			die(n.Claim, err)
-		}
-		// The claim's controller deletes the node, the node's terminates the instance and waits for its end.
-		if _, err := k.lifecycle.Reconcile(k.ctx, lo.Must(k.get(n.Claim, &karpv1.NodeClaim{})).(*karpv1.NodeClaim)); err != nil {
-			die(n.Claim, err)
-		}
-		settle(k.ctx, k.objects, k.node(n), nil, k.drain)
-		settle(k.ctx, k.objects, n.claim, nil, k.lifecycle)
-		if err := k.provider.Delete(k.ctx, n.claim); !corecloudprovider.IsNodeClaimNotFoundError(err) {
-			die(n.Claim, fmt.Errorf("want its instance not found: %v", err))
-		}
+	last := nodes[len(nodes)-1].claim
+	last.Finalizers = nil
+	if err := errors.Join(k.objects.Update(k.ctx, last), k.objects.Delete(k.ctx, last)); err != nil {
+		die(last.Name, err)
 	}
+	var all sync.WaitGroup
+	for _, n := range nodes[:len(nodes)-1] {
+		all.Go(func() { k.drained(n) })
+	}
+	all.Wait()
 	garbage := claimgarbage.NewController(k.objects, k.provider)
 	for until := time.Now().Add(4 * time.Minute); ; time.Sleep(time.Second) {
 		if _, err := garbage.Reconcile(k.ctx); err != nil {
@@ -316,12 +357,29 @@ func (k *karpenter) terminate(nodes []node) {
 	}
 }
 
-// end deletes the class, which takes its launch templates and its instance profile with it.
-func (k *karpenter) end(class *v1.EC2NodeClass) {
-	if err := k.objects.Delete(k.ctx, class); err != nil {
-		die("node class", err)
+// drained deletes a claim: its controller deletes the node, the node's terminates the instance and waits for its end.
+func (k *karpenter) drained(n node) {
+	if err := k.objects.Delete(k.ctx, n.claim); err != nil {
+		die(n.Claim, err)
 	}
-	settle(k.ctx, k.objects, class, nil, k.classes)
+	if _, err := k.lifecycle.Reconcile(k.ctx, lo.Must(k.get(n.Claim, &karpv1.NodeClaim{})).(*karpv1.NodeClaim)); err != nil {
+		die(n.Claim, err)
+	}
+	settle(k.ctx, k.objects, k.node(n), nil, k.drain)
+	settle(k.ctx, k.objects, n.claim, nil, k.lifecycle)
+	if err := k.provider.Delete(k.ctx, n.claim); !corecloudprovider.IsNodeClaimNotFoundError(err) {
+		die(n.Claim, fmt.Errorf("want its instance not found: %v", err))
+	}
+}
+
+// end deletes the classes, which take their launch templates and instance profiles with them.
+func (k *karpenter) end(classes ...*v1.EC2NodeClass) {
+	for _, class := range classes {
+		if err := k.objects.Delete(k.ctx, class); err != nil {
+			die("node class", err)
+		}
+		settle(k.ctx, k.objects, class, nil, k.classes)
+	}
 	if _, err := profilegarbage.NewController(k.objects, k.provider, k.InstanceProfileProvider, k.region).Reconcile(k.ctx); err != nil {
 		die("profiles", err)
 	}
