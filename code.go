@@ -3,6 +3,7 @@ package slipway
 // The codes, in the spelling of the wire. Where EC2 has two spellings of one thing, both are here: clients match either.
 const (
 	AccessDenied                                    Code = "AccessDenied"
+	AccessDeniedException                           Code = "AccessDeniedException"
 	AccountDisabled                                 Code = "AccountDisabled"
 	AddressLimitExceeded                            Code = "AddressLimitExceeded"
 	AttachmentLimitExceeded                         Code = "AttachmentLimitExceeded"

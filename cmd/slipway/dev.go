@@ -337,7 +337,7 @@ func (d *devRun) front(r *rooms) server.Config {
 		Services: map[string]server.Service{
 			"sts": &server.Members{Namespace: server.STS, Log: d.log, Actions: r.iam.TokenActions(), Authorize: func(context.Context, url.Values) error { return nil }}, // AssumeRole asks for itself, the others need no right
 			"iam": &server.Members{Namespace: iam.Namespace, Log: d.log, Actions: r.iam.Actions(), Authorize: r.iam.AuthorizeOwn},
-			"ssm": parameters.New(d.db, func(ctx context.Context, action string) error { return r.iam.AuthorizeOther(ctx, "ssm:"+action, "*") }, d.log),
+			"ssm": parameters.New(d.db, r.iam.AuthorizeOther, d.log),
 		},
 		Log: d.log, Now: time.Now,
 	}

@@ -46,7 +46,7 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 		return s.authorizeLaunches(ctx, form)
 	}
 	if role := q.passedRole(); role != "" {
-		return who.may(call, "iam:PassRole", role, map[string][]string{"iam:passedtoservice": {"ec2.amazonaws.com"}})
+		return who.may(call, "iam:PassRole", role, passedToEC2())
 	}
 	return nil
 }
@@ -55,8 +55,8 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 // old one; and who puts a role into a profile hands it on.
 func (s *Service) AuthorizeOwn(ctx context.Context, form url.Values) error {
 	call, r := slipway.CallFrom(ctx), s.db.Local()
-	arn := s.named(r, call, form)
-	if err := s.AuthorizeOther(ctx, "iam:"+call.Action, arn); err != nil {
+	arn, tags := s.named(r, call, form)
+	if err := s.other(ctx, "iam:"+call.Action, arn, ownContext(form, tags)); err != nil {
 		return err
 	}
 	switch call.Action {
@@ -72,38 +72,65 @@ func (s *Service) AuthorizeOwn(ctx context.Context, form url.Values) error {
 	if role := state.Roles.See(r, state.IAM(call.Account), form.Get("RoleName")); role != nil {
 		passed = role.ARN()
 	}
-	return s.AuthorizeOther(ctx, "iam:PassRole", passed)
+	return s.other(ctx, "iam:PassRole", passed, passedToEC2())
 }
 
-// named is the ARN of what an action of IAM concerns; what is not there yet will have the path that the form gives it.
-func (s *Service) named(r store.Reader, call slipway.Call, form url.Values) string {
+// passedToEC2 are the condition keys of handing a role to EC2, which it does for instances; a profile has no other use.
+func passedToEC2() map[string][]string {
+	return map[string][]string{"iam:passedtoservice": {"ec2.amazonaws.com"}}
+}
+
+// ownContext are the condition keys of an action of IAM: the tags that the form gives or takes away, and those of what it concerns.
+func ownContext(form url.Values, tags slipway.Tags) map[string][]string {
+	c := map[string][]string{}
+	for name := range form {
+		key := form.Get(name)
+		switch tag, given := strings.CutSuffix(name, ".Key"); {
+		case given && strings.HasPrefix(name, "Tags."):
+			c["aws:requesttag/"+strings.ToLower(key)] = []string{form.Get(tag + ".Value")}
+		case !strings.HasPrefix(name, "TagKeys."):
+			continue
+		}
+		c["aws:tagkeys"] = append(c["aws:tagkeys"], key)
+	}
+	for k, v := range tags {
+		c["aws:resourcetag/"+strings.ToLower(k)], c["iam:resourcetag/"+strings.ToLower(k)] = []string{v}, []string{v}
+	}
+	return c
+}
+
+// named is the ARN of what an action of IAM concerns, with its tags; what is not there yet will have the path that the form gives it.
+func (s *Service) named(r store.Reader, call slipway.Call, form url.Values) (string, slipway.Tags) {
 	scope, path := state.IAM(call.Account), cmp.Or(form.Get("Path"), "/")
 	switch {
 	case form.Get("InstanceProfileName") != "":
 		if p := state.InstanceProfiles.See(r, scope, form.Get("InstanceProfileName")); p != nil {
-			return p.ARN()
+			return p.ARN(), p.Tags
 		}
-		return slipway.IAMARN(call.Account, "instance-profile", path, form.Get("InstanceProfileName"))
+		return slipway.IAMARN(call.Account, "instance-profile", path, form.Get("InstanceProfileName")), nil
 	case form.Get("RoleName") != "":
 		if role := state.Roles.See(r, scope, form.Get("RoleName")); role != nil {
-			return role.ARN()
+			return role.ARN(), role.Tags
 		}
-		return slipway.IAMARN(call.Account, "role", path, form.Get("RoleName"))
+		return slipway.IAMARN(call.Account, "role", path, form.Get("RoleName")), nil
 	case form.Get("UserName") != "" || ofUsers[call.Action]:
 		name := form.Get("UserName")
 		if own := state.AccessKeys.See(r, state.Global, call.AccessKey); name == "" && own != nil {
 			name = own.User
 		}
 		if u := state.Users.See(r, scope, name); u != nil {
-			return u.ARN()
+			return u.ARN(), u.Tags
 		}
-		return slipway.IAMARN(call.Account, "user", path, name)
+		return slipway.IAMARN(call.Account, "user", path, name), nil
 	case form.Get("PolicyArn") != "":
-		return form.Get("PolicyArn")
+		if p := state.ManagedPolicies.See(r, scope, form.Get("PolicyArn")); p != nil {
+			return form.Get("PolicyArn"), p.Tags
+		}
+		return form.Get("PolicyArn"), nil
 	case form.Get("PolicyName") != "":
-		return slipway.IAMARN(call.Account, "policy", path, form.Get("PolicyName"))
+		return slipway.IAMARN(call.Account, "policy", path, form.Get("PolicyName")), nil
 	}
-	return "*"
+	return "*", nil
 }
 
 // ofUsers are the actions that mean their caller when they name no user.
@@ -111,13 +138,17 @@ var ofUsers = map[string]bool{"GetUser": true, "CreateAccessKey": true, "ListAcc
 
 // AuthorizeOther is Authorize for the services whose actions are not about EC2's resources.
 func (s *Service) AuthorizeOther(ctx context.Context, action, resource string) error {
+	return s.other(ctx, action, resource, map[string][]string{})
+}
+
+func (s *Service) other(ctx context.Context, action, resource string, context map[string][]string) error {
 	call := slipway.CallFrom(ctx)
 	who, root := s.rights(s.db.Local(), call)
 	if root {
 		return nil
 	}
 	err := slipway.Errorf(slipway.AccessDenied, "User: %s is not authorized to perform: %s on resource: %s", call.ARN, action, resource)
-	if who == nil || who.may(call, action, resource, map[string][]string{}) != nil {
+	if who == nil || who.may(call, action, resource, context) != nil {
 		return err
 	}
 	return nil

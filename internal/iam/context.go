@@ -15,9 +15,10 @@ import (
 // context are the condition keys of one resource of the call.
 func (q *question) context(r resource) map[string][]string {
 	c := map[string][]string{"ec2:region": {q.call.Region}, "aws:currenttime": {q.at.UTC().Format(time.RFC3339)}}
+	set := func(key, value string) { c[strings.ToLower(key)] = []string{value} }
 	put := func(key, value string) {
 		if value != "" {
-			c[strings.ToLower(key)] = []string{value}
+			set(key, value)
 		}
 	}
 	for kind, tags := range q.tagsAtCreation("") {
@@ -25,7 +26,7 @@ func (q *question) context(r resource) map[string][]string {
 			continue
 		}
 		for k, v := range tags {
-			put("aws:RequestTag/"+k, v)
+			set("aws:RequestTag/"+k, v)
 		}
 		c["aws:tagkeys"] = tags.Keys()
 	}
@@ -37,7 +38,7 @@ func (q *question) context(r resource) map[string][]string {
 			}
 		}
 		for k, v := range tags {
-			put("aws:RequestTag/"+k, v)
+			set("aws:RequestTag/"+k, v)
 		}
 		c["aws:tagkeys"] = tags.Keys()
 	}
@@ -72,7 +73,7 @@ func (q *question) context(r resource) map[string][]string {
 			put("ec2:ParentSnapshot", q.arn("snapshot", snap))
 		}
 	}
-	q.existing(r, put)
+	q.existing(r, set, put)
 	return c
 }
 
@@ -100,12 +101,12 @@ func (q *question) overridden(r resource) bool {
 	return false
 }
 
-// existing adds what is known of a resource that is there.
-func (q *question) existing(r resource, put func(key, value string)) {
+// existing adds what is known of a resource that is there. A tag without value is a tag; other keys are there when they say something.
+func (q *question) existing(r resource, set, put func(key, value string)) {
 	if r.id != "*" {
 		for k, v := range tags.Of(q.reader, q.scope, r.kind, r.id) {
-			put("aws:ResourceTag/"+k, v)
-			put("ec2:ResourceTag/"+k, v)
+			set("aws:ResourceTag/"+k, v)
+			set("ec2:ResourceTag/"+k, v)
 		}
 	}
 	switch r.kind {

@@ -9,6 +9,7 @@ import (
 
 	"slipway"
 	"slipway/internal/launchtemplates"
+	"slipway/internal/securitygroups"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -127,13 +128,8 @@ func (q *question) resources() []resource {
 				add(kind, v, name)
 			}
 		}
-		switch name {
-		case "KeyName":
-			if v := q.form.Get(name); v != "" && q.call.Action != "CreateKeyPair" && q.call.Action != "ImportKeyPair" {
-				add("key-pair", v, name)
-			}
-		case "Placement.GroupName":
-			add("placement-group", q.form.Get(name), name)
+		if kind, id := q.byName(name, q.form.Get(name)); kind != "" {
+			add(kind, id, name)
 		}
 	}
 	if launching[q.call.Action] {
@@ -145,6 +141,33 @@ func (q *question) resources() []resource {
 	slices.SortFunc(out, func(a, b resource) int { return strings.Compare(a.arn, b.arn) })
 	return out
 }
+
+// byName is what a member of the form names by another word than its id; the id is "*" where there is no such thing.
+func (q *question) byName(member, name string) (kind, id string) {
+	if name == "" || slices.Contains(made[q.call.Action], naming[member]) {
+		return "", "" // the name of what is made
+	}
+	switch {
+	case member == "KeyName":
+		return "key-pair", name
+	case member == "Placement.GroupName", member == "GroupName" && q.call.Action == "DeletePlacementGroup":
+		return "placement-group", name
+	case member == "LaunchTemplateName":
+		if t, err := launchtemplates.Find(q.reader, q.scope, nil, &name); err == nil {
+			return "launch-template", string(t.ID)
+		}
+		return "launch-template", "*"
+	case member == "GroupName" && strings.Contains(q.call.Action, "SecurityGroup"), launching[q.call.Action] && strings.HasPrefix(member, "SecurityGroup."):
+		if g, err := securitygroups.Named(q.reader, q.scope, name); err == nil {
+			return "security-group", string(g.ID)
+		}
+		return "security-group", "*"
+	}
+	return "", ""
+}
+
+// naming is the kind of what a member names when an action makes it.
+var naming = map[string]string{"KeyName": "key-pair", "GroupName": "security-group", "LaunchTemplateName": "launch-template"}
 
 // networkOf adds the subnet and group that a launch will have without naming them: any, since it is not chosen yet.
 func (q *question) networkOf(add func(kind, id, member string)) {

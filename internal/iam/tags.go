@@ -2,6 +2,7 @@ package iam
 
 import (
 	"slices"
+	"strings"
 
 	"slipway"
 	"slipway/internal/ec2query"
@@ -11,11 +12,17 @@ import (
 )
 
 func (r *request) tags() slipway.Tags {
-	out := slipway.Tags{}
+	out, seen := slipway.Tags{}, map[string]bool{}
 	for _, t := range r.form.List("Tags") {
 		k, v := t.String("Key"), t.String("Value")
 		if k == nil {
 			continue
+		}
+		// A policy is asked about one value for each key.
+		if folded := strings.ToLower(*k); seen[folded] && r.err == nil {
+			r.err = slipway.Errorf(slipway.InvalidInput, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+		} else {
+			seen[folded] = true
 		}
 		out[*k] = ""
 		if v != nil {

@@ -16,17 +16,20 @@ import (
 	"slipway/internal/store"
 )
 
+// public is below what the parameters are that belong to nobody.
+const public = "/aws/service/"
+
 // Service answers GetParameter, GetParameters and GetParametersByPath.
 type Service struct {
 	db        state.DB
-	authorize func(ctx context.Context, action string) error
+	authorize func(ctx context.Context, action, resource string) error
 	log       *slog.Logger
 }
 
 var _ server.Service = (*Service)(nil)
 
 // New makes the service.
-func New(db state.DB, authorize func(ctx context.Context, action string) error, log *slog.Logger) *Service {
+func New(db state.DB, authorize func(ctx context.Context, action, resource string) error, log *slog.Logger) *Service {
 	return &Service{db, authorize, log}
 }
 
@@ -57,6 +60,9 @@ func (s *Service) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 // Refuse writes SSM's error document.
 func (s *Service) Refuse(w http.ResponseWriter, err *slipway.Error, _ string) {
 	w.Header().Set("Content-Type", content)
+	if err.Code == slipway.AccessDenied { // SSM has its own word for it
+		err = slipway.Errorf(slipway.AccessDeniedException, "%s", err.Message)
+	}
 	w.WriteHeader(err.Code.Status())
 	json.NewEncoder(w).Encode(map[string]string{"__type": string(err.Code), "message": err.Message})
 }
@@ -73,19 +79,27 @@ func (s *Service) call(ctx context.Context, action string, body []byte) (any, er
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, slipway.Errorf(slipway.ValidationError, "The request is not JSON")
 	}
+	names := in.Names
 	switch action {
-	case "GetParameter", "GetParameters", "GetParametersByPath":
+	case "GetParameter":
+		names = []string{in.Name}
+	case "GetParameters":
+	case "GetParametersByPath":
+		names = []string{in.Path}
 	default:
 		return nil, slipway.Errorf(slipway.InvalidAction, "The action %s of SSM is not implemented by slipway.", action)
 	}
-	if err := s.authorize(ctx, action); err != nil {
-		return nil, err
+	call := slipway.CallFrom(ctx)
+	region := call.Region
+	for _, name := range names {
+		if err := s.authorize(ctx, "ssm:"+action, arn(region, call.Account, name)); err != nil {
+			return nil, err
+		}
 	}
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	region := slipway.CallFrom(ctx).Region
 	switch action {
 	case "GetParameter":
 		p := find(r, region, in.Name)
@@ -124,6 +138,15 @@ func find(r store.Reader, region, name string) *parameter {
 	}
 	return &parameter{
 		Name: name, Type: "String", Value: string(im.ID), Version: 1, LastModifiedDate: float64(im.Created.Unix()), DataType: "aws:ec2:image",
-		ARN: "arn:" + slipway.Partition(region) + ":ssm:" + region + "::parameter" + name,
+		ARN: arn(region, "", name),
 	}
+}
+
+// arn names a parameter; the public ones are of no account.
+func arn(region, account, name string) string {
+	name = "/" + strings.TrimPrefix(name, "/")
+	if strings.HasPrefix(name+"/", public) {
+		account = ""
+	}
+	return "arn:" + slipway.Partition(region) + ":ssm:" + region + ":" + account + ":parameter" + name
 }

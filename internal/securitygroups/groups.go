@@ -92,16 +92,9 @@ func find(tx store.Tx, scope state.Scope, id, name *string) (*slipway.SecurityGr
 	if shape.Get(name) == "" {
 		return nil, slipway.Missing("GroupId")
 	}
-	vpc, err := home(tx, scope)
+	g, err := Named(tx, scope, *name)
 	if err != nil {
 		return nil, err
-	}
-	g := ByName(tx, scope, vpc, *name)
-	switch {
-	case g == nil && vpc == "":
-		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist", *name)
-	case g == nil:
-		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist in default VPC '%s'", *name, vpc)
 	}
 	return state.SecurityGroups.Get(tx, scope, string(g.ID))
 }

@@ -63,6 +63,22 @@ func home(r store.Reader, s state.Scope) (slipway.VPCID, error) {
 	return "", slipway.Errorf(slipway.VPCIDNotSpecified, "No default VPC for this user")
 }
 
+// Named finds the group that a request names where it names no VPC.
+func Named(r store.Reader, s state.Scope, name string) (*slipway.SecurityGroup, error) {
+	vpc, err := home(r, s)
+	if err != nil {
+		return nil, err
+	}
+	g := ByName(r, s, vpc, name)
+	switch {
+	case g == nil && vpc == "":
+		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist", name)
+	case g == nil:
+		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist in default VPC '%s'", name, vpc)
+	}
+	return g, nil
+}
+
 // ByName finds a group of the VPC, or of EC2-Classic when vpc is empty.
 func ByName(r store.Reader, s state.Scope, vpc slipway.VPCID, name string) *slipway.SecurityGroup {
 	for g := range state.SecurityGroups.By(r, s, "name/"+name) {

@@ -120,7 +120,8 @@ func (s *service) count() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.calls++
-			if action := r.Request.Context().Value(actionKey{}).(string); bytes.Contains(body, []byte("<Message>The action "+action+" is not supported: ")) {
+			action := r.Request.Context().Value(actionKey{}).(string)
+			if bytes.Contains(body, []byte("<Message>The action "+action+" is not supported: ")) || bytes.Contains(body, []byte("scoped to a service that is served here")) {
 				s.refused[action] = true
 			} else {
 				s.called[action] = true

@@ -94,7 +94,8 @@ func TestTerraform(t *testing.T) {
 }
 
 // fromProxy builds a program out of a module's source, once: the result is kept beside the built images. The steps are go commands that come
-// before, in a copy of the source.
+// before, in a copy of the source. A package that this directory has is added to the source, so that it is built with the module's own
+// dependencies; as it may have changed, it is built anew, out of what go's cache keeps.
 func fromProxy(t *testing.T, module, version, pkg string, steps ...[]string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -102,7 +103,9 @@ func fromProxy(t *testing.T, module, version, pkg string, steps ...[]string) str
 		t.Fatal(err)
 	}
 	program := filepath.Join(cache, "slipway", "conformance", filepath.Base(module)+"-"+version)
-	if _, err := os.Stat(program); err == nil {
+	_, err = os.Stat(pkg + "/main.go")
+	ours := pkg != "." && err == nil
+	if _, err := os.Stat(program); err == nil && !ours {
 		return program
 	}
 	command := func(dir string, args ...string) []byte {
@@ -129,6 +132,11 @@ func fromProxy(t *testing.T, module, version, pkg string, steps ...[]string) str
 	}
 	if err := os.RemoveAll(filepath.Join(work, "vendor")); err != nil {
 		t.Fatal(err)
+	}
+	if ours {
+		if err := os.CopyFS(filepath.Join(work, pkg), os.DirFS(pkg)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, step := range steps {
 		command(work, step...)
