@@ -66,6 +66,6 @@ bench: deps build
 conformance: deps test-deps build
 	@SUDO="$(SUDO)" scripts/deps conformance
 	$(SUDO) $(BIN) image build debian-12
-	$(SUDO) env "PATH=$$PATH" SLIPWAY_CONFORMANCE=../../docs/conformance.md $(GO) test -v -count=1 -timeout 40m ./test/conformance
+	$(SUDO) env "PATH=$$PATH" SLIPWAY_CONFORMANCE=../../docs/conformance.md $(GO) test -v -count=1 -timeout 70m ./test/conformance
 
 check: lint test
