@@ -81,7 +81,7 @@ for (const name of Object.keys(ec2).filter((n) => n.startsWith("paginateDescribe
     await pages(action, needed[action] ?? {}, 10);
     served.push(action);
   } catch (e) {
-    if (!/^The action \w+ exists in EC2 and is not implemented/.test(e.message)) throw new Error(action + ": " + e.name + ": " + e.message);
+    if (!/^The action \w+ is not supported: /.test(e.message)) throw new Error(action + ": " + e.name + ": " + e.message);
     not.push(action);
   }
 }

@@ -371,6 +371,7 @@ resource "aws_instance" "disks" {
 }
 
 resource "aws_network_interface" "second" {
+  depends_on        = [aws_eip_association.app] # by the instance, which EC2 takes while it has one interface
   subnet_id         = aws_subnet.public.id
   private_ips       = ["10.20.1.50", "10.20.1.51"]
   security_groups   = [aws_security_group.web.id]
