@@ -33,7 +33,7 @@ func TestTerraform(t *testing.T) {
 	provider := fromProxy(t, "github.com/hashicorp/terraform-provider-aws", providerVersion, ".", []string{"get", pluginLibrary}, []string{"mod", "edit", "-replace", providerSDK})
 	s := serve(t)
 	s.record("OpenTofu with Terraform's AWS provider", strings.TrimPrefix(tofuVersion, "v")+", provider "+strings.TrimPrefix(providerVersion, "v"),
-		"apply of about 60 kinds of resource and 30 of data, an empty plan, changes in place, an empty plan, destroy: `test/conformance/terraform/main.tf`")
+		"apply of about 60 kinds of resource and 30 of data, an empty plan, changes in place, an empty plan, destroy: `test/conformance/terraform/main.tf`. The provider, of 2019, is the one version that the Go proxy has; its code is untouched, under it is the plugin library of Terraform 0.12")
 
 	dir := t.TempDir()
 	config, err := os.ReadFile("terraform/main.tf")
