@@ -66,7 +66,11 @@ func serve(t *testing.T) *service {
 	os.Chmod(dir, 0o711) // machines run as users of their own
 	s := &service{t: t, state: dir, called: map[string]bool{}, refused: map[string]bool{}}
 	var log bytes.Buffer
-	cmd := exec.Command(bin, "dev", "--state", dir, "--listen", "127.0.0.1:0", "--log", "info", "--accel", "tcg")
+	config := filepath.Join(t.TempDir(), "slipway.yaml")
+	if err := os.WriteFile(config, []byte("memory_mib: 16384\n"), 0o600); err != nil { // of any host, so that the same cannot be had
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "dev", "--config", config, "--state", dir, "--listen", "127.0.0.1:0", "--log", "info", "--accel", "tcg")
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
