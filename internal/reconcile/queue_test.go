@@ -55,6 +55,7 @@ func TestAFailingStepIsTriedAgainWithGrowingPauses(t *testing.T) {
 		defer cancel()
 		q.Add("k")
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if len(at) != 5 {
 			t.Fatalf("%d tries, want 5", len(at))
 		}
@@ -77,8 +78,10 @@ func TestAStepMayAskForAnotherLookAndAnAddComesFirst(t *testing.T) {
 		defer cancel()
 		q.Add("k")
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		q.Add("k")
 		time.Sleep(61 * time.Second)
+		synctest.Wait()
 		want := []time.Duration{0, 10 * time.Second, 70 * time.Second}
 		for i := range want {
 			if i >= len(at) || at[i] != want[i] {
