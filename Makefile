@@ -34,7 +34,7 @@ lint:
 	$(GO) vet ./...
 
 race:
-	$(GO) test -race ./internal/store/... ./internal/reconcile ./internal/placement ./internal/hypervisor/fake .
+	$(GO) test -race ./internal/store/... ./internal/reconcile ./internal/placement ./internal/hypervisor/fake ./internal/agent ./internal/imagesource ./cmd/slipway .
 
 # Writes internal/ec2wire anew from tools/wiregen/schema.json.gz.
 generate:
