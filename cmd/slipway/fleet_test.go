@@ -126,11 +126,7 @@ func fleetOf(template string, count int, overrides ...[]string) []string {
 // items are the entries of a list, which hold no list with the same ending but the ids.
 func items(set string) []string {
 	set = strings.ReplaceAll(set, "<instanceIds><item>", "<instanceIds><id>")
-	var out []string
-	for _, part := range strings.Split(set, "<launchTemplateAndOverrides>")[1:] {
-		out = append(out, part)
-	}
-	return out
+	return strings.Split(set, "<launchTemplateAndOverrides>")[1:]
 }
 
 // ids are the instances that an answer names.

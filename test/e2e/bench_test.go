@@ -29,13 +29,12 @@ func TestBench(t *testing.T) {
 	}
 	began := time.Now()
 	r := simulated(t)
-	c := r.client()
 	image := r.image()
 	t.Logf("start of an empty state to the first answered request: %v", time.Since(began))
 	r.stop()
 	began = time.Now()
 	r.begin()
-	c = r.client()
+	c := r.client()
 	if _, err := c.DescribeRegions(t.Context(), &ec2.DescribeRegionsInput{}); err != nil {
 		t.Fatal(err)
 	}

@@ -63,8 +63,7 @@ func Run(t *testing.T, newHarness func(tb testing.TB) Harness) {
 type check struct {
 	*testing.T
 	Harness
-	d      hypervisor.Driver
-	events []hypervisor.Event
+	d hypervisor.Driver
 }
 
 func (c *check) tearDown() {
