@@ -106,23 +106,12 @@ func TestCapacityReservationsKeepRoom(t *testing.T) {
 		t.Errorf("with all instances gone and one targeted reservation left, the ledger says %v, want %d instances", got, want)
 	}
 	w.must("return", "ModifyCapacityReservation", "CapacityReservationId", targeted, "EndDateType", "limited", "EndDate", time.Now().Add(1500*time.Millisecond).UTC().Format(time.RFC3339Nano))
-	w.until("the reservation has expired", func() bool {
+	w.eventually("the reservation has expired", func() bool {
 		return w.must("state", "DescribeCapacityReservations", "CapacityReservationId.1", targeted) == "expired"
 	})
 	if got := w.ledger(); got != before {
 		t.Errorf("after everything the ledger says %v, before %v", got, before)
 	}
-}
-
-// until waits for a condition.
-func (w *wire) until(what string, so func() bool) {
-	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if so() {
-			return
-		}
-	}
-	w.t.Fatalf("not so in time: %s", what)
 }
 
 func TestDedicatedHosts(t *testing.T) {
@@ -248,7 +237,7 @@ func TestSpot(t *testing.T) {
 		w.await(id, "running")
 		request := first(w.call("DescribeInstances", "InstanceId.1", id).body, "spotInstanceRequestId")
 		w.terminate(id)
-		w.until("another instance serves the request", func() bool {
+		w.eventually("another instance serves the request", func() bool {
 			next := first(w.call("DescribeSpotInstanceRequests", "SpotInstanceRequestId.1", request).body, "instanceId")
 			return next != "" && next != id
 		})

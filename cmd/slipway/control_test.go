@@ -140,7 +140,7 @@ func TestSpotRequestsExpire(t *testing.T) {
 	id := w.launch("t3.micro", "InstanceMarketOptions.MarketType", "spot", "InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent",
 		"InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "stop", "InstanceMarketOptions.SpotOptions.ValidUntil", time.Now().Add(2*time.Second).UTC().Format(time.RFC3339Nano))
 	request := first(w.call("DescribeInstances", "InstanceId.1", id).body, "spotInstanceRequestId")
-	w.until("the request is closed", func() bool {
+	w.eventually("the request is closed", func() bool {
 		return first(w.call("DescribeSpotInstanceRequests", "SpotInstanceRequestId.1", request).body, "state") == "closed"
 	})
 	if got := first(first(w.call("DescribeSpotInstanceRequests", "SpotInstanceRequestId.1", request).body, "status"), "code"); got != "schedule-expired" {

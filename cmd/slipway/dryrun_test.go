@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"slipway/internal/await"
 	"strings"
 	"testing"
 	"time"
@@ -52,24 +54,20 @@ func newWorld(w *wire) world {
 // await waits until the instance has the state, or one of several.
 func (w *wire) await(id, state string) {
 	w.t.Helper()
-	last := ""
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		if last = first(w.must("instanceState", "DescribeInstances", "InstanceId.1", id), "name"); slices.Contains(strings.Split(state, ","), last) {
-			return
+	await.Success(w.t, patience, func() error {
+		if now := first(w.must("instanceState", "DescribeInstances", "InstanceId.1", id), "name"); !slices.Contains(strings.Split(state, ","), now) {
+			return fmt.Errorf("%s is %s, want %s", id, now, state)
 		}
-	}
-	w.t.Fatalf("%s is %s, want %s", id, last, state)
+		return nil
+	})
 }
 
 // settled waits until nothing more will be observed of a running instance by itself.
 func (w *wire) settled(id string) {
 	w.t.Helper()
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
-		if first(w.must("instanceStatus", "DescribeInstanceStatus", "InstanceId.1", id), "status") == "passed" {
-			return
-		}
-	}
-	w.t.Fatalf("the status checks of %s do not pass", id)
+	w.eventually("the status checks of "+id+" pass", func() bool {
+		return first(w.must("instanceStatus", "DescribeInstanceStatus", "InstanceId.1", id), "status") == "passed"
+	})
 }
 
 // dryRuns are parameters with which each action would succeed.

@@ -358,14 +358,12 @@ func TestAProfileGivesItsInstanceARole(t *testing.T) {
 	w.await(id, "running")
 	credentialsOf := func(role string) aws.Credentials {
 		t.Helper()
-		for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
-			k := state.InstanceKey(w.dev.db.Local(), slipway.InstanceID(id))
-			if k != nil && strings.HasSuffix(k.Role, "/"+role) {
-				return aws.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret, SessionToken: k.Token}
-			}
-		}
-		t.Fatalf("%s has no credentials of %s", id, role)
-		return aws.Credentials{}
+		var k *slipway.AccessKey
+		w.eventually(id+" has credentials of "+role, func() bool {
+			k = state.InstanceKey(w.dev.db.Local(), slipway.InstanceID(id))
+			return k != nil && strings.HasSuffix(k.Role, "/"+role)
+		})
+		return aws.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret, SessionToken: k.Token}
 	}
 	inside := credentialsOf("other")
 	w.well(inside, "ec2", "DescribeSubnets")

@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slipway/internal/await"
 	"testing"
-	"time"
 )
 
 func (o world) interfaceDryRuns(w *wire) map[string][]string {
@@ -31,18 +31,6 @@ func (o world) interfaceDryRuns(w *wire) map[string][]string {
 
 func (o world) zoneSubnet(w *wire, zone string) string {
 	return w.must("subnetId", "DescribeSubnets", "Filter.1.Name", "availability-zone", "Filter.1.Value.1", zone, "Filter.2.Name", "default-for-az", "Filter.2.Value.1", "true")
-}
-
-// eventually tries until it is nil or the time is up.
-func eventually(t *testing.T, try func() error) {
-	t.Helper()
-	err := try()
-	for until := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
-		err = try()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // launchIn runs an instance in a subnet and waits for it.
@@ -149,7 +137,7 @@ func TestNetworkInterfaces(t *testing.T) {
 	at := func() string {
 		return first(w.must("attachment", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", eni), "status")
 	}
-	eventually(t, func() error {
+	await.Success(t, patience, func() error {
 		if s := at(); s != "attached" {
 			return fmt.Errorf("the attachment is %q", s)
 		}
@@ -164,7 +152,7 @@ func TestNetworkInterfaces(t *testing.T) {
 	w.must("return", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", eni, "Attachment.AttachmentId", attachment, "Attachment.DeleteOnTermination", "true")
 	shows(t, w.call("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", eni, "Attribute", "attachment").body, "deleteOnTermination", "true")
 	w.must("return", "DetachNetworkInterface", "AttachmentId", attachment, "Force", "false")
-	eventually(t, func() error {
+	await.Success(t, patience, func() error {
 		if s := at(); s != "" {
 			return fmt.Errorf("the attachment is still %q", s)
 		}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"slices"
+	"slipway/internal/await"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,15 +32,18 @@ func ownStatus(body string) string {
 	return first(before+after, "status")
 }
 
+// patience is how long a test waits for what slipway does by itself.
+const patience = 20 * time.Second
+
 // eventually waits for a condition.
 func (w *wire) eventually(what string, is func() bool) {
 	w.t.Helper()
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
-		if is() {
-			return
+	await.Success(w.t, patience, func() error {
+		if !is() {
+			return errors.New("it is not so that " + what)
 		}
-	}
-	w.t.Fatalf("after 20 s it is not so that %s", what)
+		return nil
+	})
 }
 
 // zoneOf is an instance's zone.

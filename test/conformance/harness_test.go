@@ -16,11 +16,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slipway/internal/await"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -208,17 +208,4 @@ func version(t *testing.T, args ...string) string {
 }
 
 // eventually tries until it succeeds or the time is up.
-func eventually(t *testing.T, limit time.Duration, try func() error) {
-	t.Helper()
-	until := time.Now().Add(limit)
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(until) {
-			t.Fatalf("after %v: %v", limit, err)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-}
+var eventually = await.Success

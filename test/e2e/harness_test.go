@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slipway/internal/await"
 	"strings"
 	"sync"
 	"syscall"
@@ -253,20 +254,7 @@ func reason(in types.Instance) string {
 }
 
 // eventually tries until it succeeds or the time is up.
-func eventually(t *testing.T, limit time.Duration, try func() error) {
-	t.Helper()
-	until := time.Now().Add(limit)
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(until) {
-			t.Fatalf("after %v: %v", limit, err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
+var eventually = await.Success
 
 // dial logs in to a tiny guest, waiting for its ssh.
 func dial(t *testing.T, ip string, key ssh.Signer) *ssh.Client {
