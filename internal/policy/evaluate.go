@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ type Request struct {
 	Principals []string
 	// Direct leaves out what is granted to the caller's account: only a statement that names the caller itself, or everybody, counts.
 	Direct bool
-	// Context holds the condition keys, in lower case.
+	// Context holds the condition keys, in lower case. A key that is absent and one that is empty are not the same: one has no entry.
 	Context map[string][]string
 }
 
@@ -48,30 +49,61 @@ func Evaluate(documents []*Document, r Request) Decision {
 	return out
 }
 
-func (s *Statement) applies(r Request) bool {
-	action := func(p string) bool { return Like(strings.ToLower(p), strings.ToLower(r.Action)) }
-	resource := func(p string) bool { return Like(expand(p, r.Context), r.Resource) }
+// Within decides for a session that has a policy of its own: both have to allow, and either may deny.
+func Within(own, session []*Document, r Request) Decision {
+	a, b := Evaluate(own, r), Evaluate(session, r)
 	switch {
-	case len(s.Actions) > 0 && !slices.ContainsFunc(s.Actions, action), len(s.NotActions) > 0 && slices.ContainsFunc(s.NotActions, action):
+	case a == ExplicitDeny || b == ExplicitDeny:
+		return ExplicitDeny
+	case a == Allow && b == Allow:
+		return Allow
+	}
+	return ImplicitDeny
+}
+
+func (s *Statement) applies(r Request) bool {
+	action := func(p string) bool {
+		compiled, _ := compile(strings.ToLower(p), true, true, nil)
+		return compiled.matches(strings.ToLower(r.Action))
+	}
+	if len(s.Actions) > 0 && !slices.ContainsFunc(s.Actions, action) || slices.ContainsFunc(s.NotActions, action) {
 		return false
-	case len(s.Resources) > 0 && !slices.ContainsFunc(s.Resources, resource), len(s.NotResources) > 0 && slices.ContainsFunc(s.NotResources, resource):
+	}
+	if hit, _ := s.resource(s.Resources, r); len(s.Resources) > 0 && !hit {
 		return false
-	case s.Principals != nil && !named(s.Principals, r.Principals, !r.Direct), s.NotPrincipals != nil && named(s.NotPrincipals, r.Principals, true):
+	}
+	// What a variable without a value would have left out nobody knows: then what allows does not apply, and what denies does.
+	if hit, known := s.resource(s.NotResources, r); hit || !known && !s.Deny {
+		return false
+	}
+	if s.Principals != nil && !named(s.Principals, r.Principals, !r.Direct) || s.NotPrincipals != nil && named(s.NotPrincipals, r.Principals, false) {
 		return false
 	}
 	for _, c := range s.Conditions {
-		if !c.holds(r.Context) {
+		if !c.holds(s, r.Context) {
 			return false
 		}
 	}
 	return true
 }
 
-// named says whether principals include who asks: by ARN, by service, as everybody, and by account if that shall count.
+// resource says whether one of the patterns is the resource's, and whether all could be read.
+func (s *Statement) resource(patterns []string, r Request) (hit, known bool) {
+	known = true
+	for _, p := range patterns {
+		compiled, ok := compile(p, true, s.literal, r.Context)
+		hit, known = hit || ok && compiled.matches(r.Resource), known && ok
+	}
+	return hit, known
+}
+
+// named says whether principals include who asks: by ARN, by service, as everybody, and by account if that shall count. An account's root is its account.
 func named(by map[string][]string, who []string, account bool) bool {
 	for _, list := range by {
 		for _, p := range list {
-			if p == "*" || slices.ContainsFunc(who, func(w string) bool { return p == w || account && accountOf(w, p) }) {
+			if p == "*" || slices.ContainsFunc(who, func(w string) bool {
+				return p == w || (account || strings.HasSuffix(w, ":root")) && accountOf(w, p)
+			}) {
 				return true
 			}
 		}
@@ -85,76 +117,65 @@ func accountOf(arn, principal string) bool {
 	return len(parts) > 4 && parts[4] != "" && (principal == parts[4] || principal == "arn:"+parts[1]+":iam::"+parts[4]+":root")
 }
 
-// expand puts policy variables' values in.
-func expand(pattern string, context map[string][]string) string {
-	for {
-		before, rest, ok := strings.Cut(pattern, "${")
-		if !ok {
-			return pattern
-		}
-		name, after, ok := strings.Cut(rest, "}")
-		if !ok {
-			return pattern
-		}
-		value := ""
-		switch name {
-		case "*", "?", "$":
-			value = name
-		default:
-			if v := context[strings.ToLower(name)]; len(v) == 1 {
-				value = v[0]
-			} else {
-				return "" // a variable without a value matches nothing
-			}
-		}
-		pattern = before + value + after
-	}
-}
-
-// Like matches with * for any run of characters and ? for one.
-func Like(pattern, s string) bool {
-	i, j, star, mark := 0, 0, -1, 0
-	for j < len(s) {
-		switch {
-		case i < len(pattern) && pattern[i] == '*':
-			star, mark = i, j
-			i++
-		case i < len(pattern) && (pattern[i] == '?' || pattern[i] == s[j]):
-			i, j = i+1, j+1
-		case star >= 0:
-			mark++
-			i, j = star+1, mark
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[i:], "*") == ""
-}
-
 // comparison compares a key's value with one that the policy names.
 type comparison struct {
-	match  func(have, want string) bool
-	negate bool // every value of the policy must differ
+	match    func(have string, want pattern) bool
+	negate   bool // every value of the policy must differ
+	wild     bool // * and ? are wildcards
+	variable bool // variables are put in
 }
 
-func number(f func(a, b float64) bool) func(string, string) bool {
-	return func(have, want string) bool {
-		a, err1 := strconv.ParseFloat(have, 64)
-		b, err2 := strconv.ParseFloat(want, 64)
-		return err1 == nil && err2 == nil && f(a, b)
+// plain makes a match of a function of texts, for operators without wildcards.
+func plain(f func(have, want string) bool) func(string, pattern) bool {
+	return func(have string, want pattern) bool {
+		text := make([]byte, len(want))
+		for i, sign := range want {
+			text[i] = byte(sign)
+		}
+		return f(have, string(text))
 	}
 }
 
-func date(f func(a, b time.Time) bool) func(string, string) bool {
+var decimal = regexp.MustCompile(`^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?$`)
+
+// number compares whole numbers exactly and others as floating point.
+func number(f func(order int) bool) func(string, string) bool {
+	return func(have, want string) bool {
+		if !decimal.MatchString(have) || !decimal.MatchString(want) {
+			return false
+		}
+		a, err1 := strconv.ParseInt(have, 10, 64)
+		b, err2 := strconv.ParseInt(want, 10, 64)
+		if err1 == nil && err2 == nil {
+			return f(order(a, b))
+		}
+		x, err1 := strconv.ParseFloat(have, 64)
+		y, err2 := strconv.ParseFloat(want, 64)
+		return err1 == nil && err2 == nil && f(order(x, y))
+	}
+}
+
+func order[T int64 | float64](a, b T) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func date(f func(order int) bool) func(string, string) bool {
 	return func(have, want string) bool {
 		a, ok1 := moment(have)
 		b, ok2 := moment(want)
-		return ok1 && ok2 && f(a, b)
+		return ok1 && ok2 && f(a.Compare(b))
 	}
 }
 
+// moment reads the forms of ISO 8601 that IAM names, and seconds since 1970.
 func moment(s string) (time.Time, bool) {
-	for _, form := range []string{time.RFC3339Nano, time.DateOnly} {
+	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", time.DateOnly, "2006-01", "2006"} {
 		if t, err := time.Parse(form, s); err == nil {
 			return t, true
 		}
@@ -168,34 +189,52 @@ func within(have, want string) bool {
 	if err != nil {
 		return false
 	}
+	ip = ip.Unmap().WithZone("")
 	if p, err := netip.ParsePrefix(want); err == nil {
-		return p.Contains(ip.Unmap())
+		return p.Contains(ip)
 	}
 	one, err := netip.ParseAddr(want)
-	return err == nil && one == ip.Unmap()
+	return err == nil && one.Unmap() == ip
 }
-
-func equal(have, want string) bool { return have == want }
-func like(have, want string) bool  { return Like(want, have) }
 
 // operators are AWS's condition operators, but for Null.
-var operators = map[string]*comparison{
-	"StringEquals": {equal, false}, "StringNotEquals": {equal, true}, "StringEqualsIgnoreCase": {strings.EqualFold, false}, "StringNotEqualsIgnoreCase": {strings.EqualFold, true},
-	"StringLike": {like, false}, "StringNotLike": {like, true}, "ArnEquals": {like, false}, "ArnLike": {like, false}, "ArnNotEquals": {like, true}, "ArnNotLike": {like, true},
-	"Bool": {strings.EqualFold, false}, "BinaryEquals": {equal, false}, "IpAddress": {within, false}, "NotIpAddress": {within, true},
-	"NumericEquals": {number(func(a, b float64) bool { return a == b }), false}, "NumericNotEquals": {number(func(a, b float64) bool { return a == b }), true},
-	"NumericLessThan": {number(func(a, b float64) bool { return a < b }), false}, "NumericLessThanEquals": {number(func(a, b float64) bool { return a <= b }), false},
-	"NumericGreaterThan": {number(func(a, b float64) bool { return a > b }), false}, "NumericGreaterThanEquals": {number(func(a, b float64) bool { return a >= b }), false},
-	"DateEquals": {date(time.Time.Equal), false}, "DateNotEquals": {date(time.Time.Equal), true},
-	"DateLessThan": {date(time.Time.Before), false}, "DateLessThanEquals": {date(func(a, b time.Time) bool { return !a.After(b) }), false},
-	"DateGreaterThan": {date(time.Time.After), false}, "DateGreaterThanEquals": {date(func(a, b time.Time) bool { return !a.Before(b) }), false},
-}
+var operators = func() map[string]*comparison {
+	m := map[string]*comparison{}
+	pair := func(yes, no string, c comparison) {
+		other := c
+		other.negate = true
+		m[yes], m[no] = &c, &other
+	}
+	equal := plain(func(have, want string) bool { return have == want })
+	like := func(have string, want pattern) bool { return want.matches(have) }
+	arn := func(have string, want pattern) bool { return want.matchesARN(have) }
+	pair("StringEquals", "StringNotEquals", comparison{match: equal, variable: true})
+	pair("StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", comparison{match: plain(strings.EqualFold), variable: true})
+	pair("StringLike", "StringNotLike", comparison{match: like, wild: true, variable: true})
+	pair("ArnEquals", "ArnNotEquals", comparison{match: arn, wild: true, variable: true})
+	pair("ArnLike", "ArnNotLike", comparison{match: arn, wild: true, variable: true})
+	pair("IpAddress", "NotIpAddress", comparison{match: plain(within)})
+	m["Bool"] = &comparison{match: plain(strings.EqualFold), variable: true}
+	m["BinaryEquals"] = &comparison{match: equal}
+	for kind, make := range map[string]func(func(int) bool) func(string, string) bool{"Numeric": number, "Date": date} {
+		pair(kind+"Equals", kind+"NotEquals", comparison{match: plain(make(func(n int) bool { return n == 0 }))})
+		m[kind+"LessThan"] = &comparison{match: plain(make(func(n int) bool { return n < 0 }))}
+		m[kind+"LessThanEquals"] = &comparison{match: plain(make(func(n int) bool { return n <= 0 }))}
+		m[kind+"GreaterThan"] = &comparison{match: plain(make(func(n int) bool { return n > 0 }))}
+		m[kind+"GreaterThanEquals"] = &comparison{match: plain(make(func(n int) bool { return n >= 0 }))}
+	}
+	return m
+}()
 
-func (c Condition) holds(context map[string][]string) bool {
-	have, there := context[strings.ToLower(c.Key)]
-	there = there && len(have) > 0
+// holds says whether the condition lets its statement apply.
+func (c Condition) holds(s *Statement, context map[string][]string) bool {
+	have := context[strings.ToLower(c.Key)]
+	there := len(have) > 0
 	if c.Operator == "Null" {
 		return slices.ContainsFunc(c.Values, func(v string) bool { return strings.EqualFold(v, "true") != there })
+	}
+	if c.Every || c.Any { // a set of nothing but empty texts is an empty set
+		there = slices.ContainsFunc(have, func(v string) bool { return v != "" })
 	}
 	op := operators[c.Operator]
 	if !there {
@@ -203,10 +242,22 @@ func (c Condition) holds(context map[string][]string) bool {
 		return c.IfExists || c.Every || op.negate && !c.Any
 	}
 	matches := func(v string) bool {
-		hit := slices.ContainsFunc(c.Values, func(want string) bool { return op.match(v, expand(want, context)) })
-		return hit != op.negate
+		hit, known := false, true
+		for _, want := range c.Values {
+			p, ok := compile(want, op.wild, s.literal || !op.variable, context)
+			hit, known = hit || ok && op.match(v, p), known && ok
+		}
+		switch {
+		case !op.negate:
+			return hit
+		case !known && !hit: // as with NotResource
+			return s.Deny
+		}
+		return !hit
 	}
-	if c.Every || op.negate && !c.Any {
+	// Without a qualifier a key has one value. Tags whose keys differ in case alone give it several: what allows must hold for each of them,
+	// and what denies for one, so that no caller picks the value that suits.
+	if c.Every || !c.Any && !s.Deny {
 		return !slices.ContainsFunc(have, func(v string) bool { return !matches(v) })
 	}
 	return slices.ContainsFunc(have, matches)
