@@ -25,6 +25,7 @@ type AccessKey struct {
 	Account  string
 	User     string `json:",omitempty"` // IAM user; none: the account's root
 	Role     string `json:",omitempty"` // ARN of the assumed role
+	Owner    string `json:",omitempty"` // unique id of the user or role: another of the same name is somebody else
 	Session  string `json:",omitempty"`
 	Token    string `json:",omitempty"` // session token that must come with it
 	Policy   string `json:",omitempty"` // of the session: what it leaves of the role's rights
@@ -32,6 +33,14 @@ type AccessKey struct {
 	Inactive bool   `json:",omitempty"`
 	Created  time.Time
 	Expires  time.Time `json:",omitzero"`
+}
+
+// Of says whether the key is that of the user or role with the unique id, made at that time.
+func (k *AccessKey) Of(id string, made time.Time) bool {
+	if k.Owner == "" { // written before keys had owners: it cannot be older than whose it is
+		return !k.Created.Before(made)
+	}
+	return k.Owner == id
 }
 
 // Region is an account's presence in a region, made when it is first used.

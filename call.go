@@ -1,6 +1,9 @@
 package slipway
 
-import "context"
+import (
+	"context"
+	"net/netip"
+)
 
 // Caller is who a verified signature belongs to.
 type Caller struct {
@@ -10,9 +13,18 @@ type Caller struct {
 	AccessKey string
 }
 
+// Origin is where a request comes from, as policies may ask.
+type Origin struct {
+	IP        netip.Addr // of the connection's other end
+	UserAgent string
+	Referer   string
+	TLS       bool
+}
+
 // Call is what is known of a request besides its parameters: the only thing a context carries.
 type Call struct {
 	Caller
+	Origin    Origin
 	Region    string
 	RequestID string
 	Action    string

@@ -19,9 +19,11 @@ type Role struct {
 	Description             string `json:",omitempty"`
 	Trust                   string // the policy document that says who may
 	MaxSession              int32  // seconds
-	Created                 time.Time
-	Policies                Policies
-	Tags                    Tags `json:",omitempty"`
+	// Trusted are the unique ids of the users and roles that Trust names, by ARN, as they were when it was written.
+	Trusted  map[string]string `json:",omitempty"`
+	Created  time.Time
+	Policies Policies
+	Tags     Tags `json:",omitempty"`
 }
 
 // ARN names the role.

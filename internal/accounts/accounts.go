@@ -49,20 +49,28 @@ func (s *Service) Create(ctx context.Context, a slipway.Account) (slipway.Accoun
 
 // Key finds an access key for the verification of a signature.
 func (s *Service) Key(ctx context.Context, id string) (sigv4.Key, bool, error) {
-	k := state.AccessKeys.See(s.db.Local(), state.Global, id)
+	var r store.Reader = s.db.Local()
+	k := live(r, id)
 	if k == nil {
 		fresh, err := s.db.Snapshot(ctx) // perhaps made by another process a moment ago
 		if err != nil {
 			return sigv4.Key{}, false, err
 		}
-		if k = state.AccessKeys.See(fresh, state.Global, id); k == nil {
+		r = fresh
+		if k = live(r, id); k == nil {
 			return sigv4.Key{}, false, nil
 		}
 	}
-	if k.Inactive {
-		return sigv4.Key{}, false, nil
+	return sigv4.Key{Secret: k.Secret, Token: k.Token, Expires: k.Expires, Caller: Caller(r, k)}, true, nil
+}
+
+// live is a key that signs; nil when there is none, or whose it was is not any more.
+func live(r store.Reader, id string) *slipway.AccessKey {
+	k := state.AccessKeys.See(r, state.Global, id)
+	if k == nil || k.Inactive || k.Role != "" && Role(r, k) == nil || k.Role == "" && k.User != "" && User(r, k) == nil {
+		return nil
 	}
-	return sigv4.Key{Secret: k.Secret, Token: k.Token, Expires: k.Expires, Caller: Caller(s.db.Local(), k)}, true, nil
+	return k
 }
 
 // Caller is whom a key speaks for. A role's session goes without the role's path, as in STS.
@@ -73,11 +81,11 @@ func Caller(r store.Reader, k *slipway.AccessKey) slipway.Caller {
 		name := k.Role[strings.LastIndexByte(k.Role, '/')+1:]
 		c.ARN = slipway.IAMARN(k.Account, "assumed-role", "/", name+"/"+k.Session)
 		c.ARN = strings.Replace(c.ARN, ":iam:", ":sts:", 1)
-		if role := state.Roles.See(r, state.IAM(k.Account), name); role != nil {
+		if role := Role(r, k); role != nil {
 			c.UserID = role.ID + ":" + k.Session
 		}
 	case k.User != "":
-		if u := state.Users.See(r, state.IAM(k.Account), k.User); u != nil {
+		if u := User(r, k); u != nil {
 			c.ARN, c.UserID = u.ARN(), u.ID
 		}
 	default:
@@ -85,6 +93,24 @@ func Caller(r store.Reader, k *slipway.AccessKey) slipway.Caller {
 		c.UserID = k.Account
 	}
 	return c
+}
+
+// Role is the role whose session a key is for; nil when it is gone, though another may have its name by now.
+func Role(r store.Reader, k *slipway.AccessKey) *slipway.Role {
+	role := state.Roles.See(r, state.IAM(k.Account), k.Role[strings.LastIndexByte(k.Role, '/')+1:])
+	if role == nil || !k.Of(role.ID, role.Created) {
+		return nil
+	}
+	return role
+}
+
+// User is the user whose key it is; nil when they are gone, though another may have their name by now.
+func User(r store.Reader, k *slipway.AccessKey) *slipway.User {
+	u := state.Users.See(r, state.IAM(k.Account), k.User)
+	if u == nil || !k.Of(u.ID, u.Created) {
+		return nil
+	}
+	return u
 }
 
 // Prepare makes the region's contents for the caller's account if it has not been there yet.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"slipway"
-	"slipway/internal/policy"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -17,28 +16,34 @@ import (
 func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 	call := slipway.CallFrom(ctx)
 	local := s.db.Local()
-	who, root := s.rights(local, call)
-	if root {
+	who, err := s.rights(local, call)
+	switch {
+	case err != nil:
+		return err
+	case who == nil:
+		return unauthorized(call, "ec2:"+call.Action, "*")
+	case who.root:
 		return nil
 	}
-	if who == nil {
-		return unauthorized(call, "ec2:"+call.Action, "*")
+	may := func(action, resource string, context keys) error {
+		if !who.may(s.request(who, call, action, resource, context)) {
+			return unauthorized(call, action, resource)
+		}
+		return nil
 	}
-	q := question{reader: local, call: call, given: form, scope: state.Of(ctx), at: s.now()}
+	q := question{reader: local, call: call, given: form, scope: state.Of(ctx)}
 	q.form, q.template = completed(local, call, form)
 	for _, r := range q.resources() {
-		if err := who.may(call, "ec2:"+call.Action, r.arn, q.context(r)); err != nil {
+		if err := may("ec2:"+call.Action, r.arn, q.context(r)); err != nil {
 			return err
 		}
 	}
 	for kind, tags := range q.tagsAtCreation(fleetTags) { // to tag is a right besides
 		context := q.context(resource{})
-		context["ec2:createaction"] = []string{call.Action}
-		for k, v := range tags {
-			context["aws:requesttag/"+strings.ToLower(k)] = []string{v}
-		}
+		context.set("ec2:CreateAction", call.Action)
+		context.tagged("aws:RequestTag/", tags)
 		context["aws:tagkeys"] = tags.Keys()
-		if err := who.may(call, "ec2:CreateTags", q.arn(kind, "*"), context); err != nil {
+		if err := may("ec2:CreateTags", q.arn(kind, "*"), context); err != nil {
 			return err
 		}
 	}
@@ -46,7 +51,7 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 		return s.authorizeLaunches(ctx, form)
 	}
 	if role := q.passedRole(); role != "" {
-		return who.may(call, "iam:PassRole", role, passedToEC2())
+		return may("iam:PassRole", role, passedToEC2())
 	}
 	return nil
 }
@@ -76,26 +81,26 @@ func (s *Service) AuthorizeOwn(ctx context.Context, form url.Values) error {
 }
 
 // passedToEC2 are the condition keys of handing a role to EC2, which it does for instances; a profile has no other use.
-func passedToEC2() map[string][]string {
-	return map[string][]string{"iam:passedtoservice": {"ec2.amazonaws.com"}}
+func passedToEC2() keys {
+	return keys{"iam:passedtoservice": {"ec2.amazonaws.com"}}
 }
 
 // ownContext are the condition keys of an action of IAM: the tags that the form gives or takes away, and those of what it concerns.
-func ownContext(form url.Values, tags slipway.Tags) map[string][]string {
-	c := map[string][]string{}
+func ownContext(form url.Values, tags slipway.Tags) keys {
+	c, given := keys{}, slipway.Tags{}
 	for name := range form {
 		key := form.Get(name)
-		switch tag, given := strings.CutSuffix(name, ".Key"); {
-		case given && strings.HasPrefix(name, "Tags."):
-			c["aws:requesttag/"+strings.ToLower(key)] = []string{form.Get(tag + ".Value")}
+		switch tag, named := strings.CutSuffix(name, ".Key"); {
+		case named && strings.HasPrefix(name, "Tags."):
+			given[key] = form.Get(tag + ".Value")
 		case !strings.HasPrefix(name, "TagKeys."):
 			continue
 		}
 		c["aws:tagkeys"] = append(c["aws:tagkeys"], key)
 	}
-	for k, v := range tags {
-		c["aws:resourcetag/"+strings.ToLower(k)], c["iam:resourcetag/"+strings.ToLower(k)] = []string{v}, []string{v}
-	}
+	c.tagged("aws:RequestTag/", given)
+	c.tagged("aws:ResourceTag/", tags)
+	c.tagged("iam:ResourceTag/", tags)
 	return c
 }
 
@@ -138,86 +143,19 @@ var ofUsers = map[string]bool{"GetUser": true, "CreateAccessKey": true, "ListAcc
 
 // AuthorizeOther is Authorize for the services whose actions are not about EC2's resources.
 func (s *Service) AuthorizeOther(ctx context.Context, action, resource string) error {
-	return s.other(ctx, action, resource, map[string][]string{})
+	return s.other(ctx, action, resource, keys{})
 }
 
-func (s *Service) other(ctx context.Context, action, resource string, context map[string][]string) error {
+func (s *Service) other(ctx context.Context, action, resource string, context keys) error {
 	call := slipway.CallFrom(ctx)
-	who, root := s.rights(s.db.Local(), call)
-	if root {
-		return nil
-	}
-	err := slipway.Errorf(slipway.AccessDenied, "User: %s is not authorized to perform: %s on resource: %s", call.ARN, action, resource)
-	if who == nil || who.may(call, action, resource, context) != nil {
-		return err
-	}
-	return nil
-}
-
-// rights are the documents that bind a caller.
-type rights struct {
-	own     []*policy.Document
-	session []*policy.Document // nil: nothing is taken away
-	name    string
-	role    string // ARN of the role whose session it is
-}
-
-// rights finds whose key signed; root says that nothing binds it.
-func (s *Service) rights(r store.Reader, call slipway.Call) (*rights, bool) {
-	k := state.AccessKeys.See(r, state.Global, call.AccessKey)
-	if k == nil {
-		return nil, false
-	}
-	out := &rights{name: k.User}
+	who, err := s.rights(s.db.Local(), call)
 	switch {
-	case k.Role != "":
-		name := k.Role[strings.LastIndexByte(k.Role, '/')+1:]
-		role := state.Roles.See(r, state.IAM(k.Account), name)
-		if role == nil {
-			return nil, false // deleted while its session lived
-		}
-		out.own, out.name, out.role = documents(r, k.Account, role.Policies), name, role.ARN()
-		if k.Policy != "" {
-			d, err := policy.Parse(k.Policy)
-			if err != nil {
-				return nil, false
-			}
-			out.session = []*policy.Document{d}
-		}
-	case k.User != "":
-		u := state.Users.See(r, state.IAM(k.Account), k.User)
-		if u == nil {
-			return nil, false
-		}
-		out.own = documents(r, k.Account, u.Policies)
-	default:
-		return nil, true
-	}
-	return out, false
-}
-
-func (w *rights) may(call slipway.Call, action, resource string, context map[string][]string) error {
-	r := w.request(call, action, resource, context)
-	if policy.Evaluate(w.own, r) != policy.Allow || !w.left(r) {
-		return unauthorized(call, action, resource)
+	case err != nil:
+		return err
+	case who == nil || !who.root && !who.may(s.request(who, call, action, resource, context)):
+		return slipway.Errorf(slipway.AccessDenied, "User: %s is not authorized to perform: %s on resource: %s", call.ARN, action, resource)
 	}
 	return nil
-}
-
-// left says whether the session's policy, if there is one, leaves the right.
-func (w *rights) left(r policy.Request) bool {
-	return w.session == nil || policy.Evaluate(w.session, r) == policy.Allow
-}
-
-// request is the question that policies answer, with what they may ask about the caller.
-func (w *rights) request(call slipway.Call, action, resource string, context map[string][]string) policy.Request {
-	r := policy.Request{Action: action, Resource: resource, Principals: []string{call.ARN}, Context: context}
-	if w.role != "" {
-		r.Principals = append(r.Principals, w.role)
-	}
-	context["aws:username"], context["aws:principalarn"], context["aws:principalaccount"] = []string{w.name}, r.Principals[len(r.Principals)-1:], []string{call.Account}
-	context["aws:userid"], context["aws:securetransport"], context["aws:requestedregion"] = []string{call.UserID}, []string{"false"}, []string{call.Region}
-	return r
 }
 
 func unauthorized(call slipway.Call, action, resource string) error {

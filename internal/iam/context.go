@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
-	"time"
 
 	"slipway"
 	"slipway/internal/instances"
@@ -13,21 +12,11 @@ import (
 )
 
 // context are the condition keys of one resource of the call.
-func (q *question) context(r resource) map[string][]string {
-	c := map[string][]string{"ec2:region": {q.call.Region}, "aws:currenttime": {q.at.UTC().Format(time.RFC3339)}}
-	set := func(key, value string) { c[strings.ToLower(key)] = []string{value} }
-	put := func(key, value string) {
-		if value != "" {
-			set(key, value)
-		}
-	}
-	for kind, tags := range q.tagsAtCreation("") {
-		if kind != r.kind {
-			continue
-		}
-		for k, v := range tags {
-			set("aws:RequestTag/"+k, v)
-		}
+func (q *question) context(r resource) keys {
+	c := keys{"ec2:region": {q.call.Region}}
+	put := c.put
+	if tags := q.tagsAtCreation("")[r.kind]; tags != nil {
+		c.tagged("aws:RequestTag/", tags)
 		c["aws:tagkeys"] = tags.Keys()
 	}
 	if q.call.Action == "CreateTags" || q.call.Action == "DeleteTags" {
@@ -37,9 +26,7 @@ func (q *question) context(r resource) map[string][]string {
 				tags[q.form.Get(name)] = q.form.Get(tag + ".Value")
 			}
 		}
-		for k, v := range tags {
-			set("aws:RequestTag/"+k, v)
-		}
+		c.tagged("aws:RequestTag/", tags)
 		c["aws:tagkeys"] = tags.Keys()
 	}
 	if launching[q.call.Action] && (r.kind == "instance" || r.kind == "spot-instances-request" || r.kind == "") {
@@ -73,7 +60,7 @@ func (q *question) context(r resource) map[string][]string {
 			put("ec2:ParentSnapshot", q.arn("snapshot", snap))
 		}
 	}
-	q.existing(r, set, put)
+	q.existing(r, c)
 	return c
 }
 
@@ -102,12 +89,12 @@ func (q *question) overridden(r resource) bool {
 }
 
 // existing adds what is known of a resource that is there. A tag without value is a tag; other keys are there when they say something.
-func (q *question) existing(r resource, set, put func(key, value string)) {
+func (q *question) existing(r resource, c keys) {
+	put := c.put
 	if r.id != "*" {
-		for k, v := range tags.Of(q.reader, q.scope, r.kind, r.id) {
-			set("aws:ResourceTag/"+k, v)
-			set("ec2:ResourceTag/"+k, v)
-		}
+		has := tags.Of(q.reader, q.scope, r.kind, r.id)
+		c.tagged("aws:ResourceTag/", has)
+		c.tagged("ec2:ResourceTag/", has)
 	}
 	switch r.kind {
 	case "instance":

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,21 +73,28 @@ func documentOf(r store.Reader, account, arn string) string {
 	return ""
 }
 
-// documents are all that a user's or role's policies say. What cannot be read denies nothing and allows nothing: it was refused when it came.
-func documents(r store.Reader, account string, p slipway.Policies) []*policy.Document {
+// documents are all that a user's or role's policies say.
+func documents(r store.Reader, account string, p slipway.Policies) ([]*policy.Document, error) {
 	var out []*policy.Document
-	add := func(text string) {
-		if d, err := policy.Parse(text); err == nil {
-			out = append(out, d)
+	add := func(name, text string) error {
+		d, err := policy.Parse(text, policy.Identity)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		out = append(out, d)
+		return nil
+	}
+	for _, name := range slipway.Tags(p.Inline).Keys() {
+		if err := add(name, p.Inline[name]); err != nil {
+			return nil, err
 		}
 	}
-	for _, text := range p.Inline {
-		add(text)
-	}
 	for _, arn := range p.Attached {
-		add(documentOf(r, account, arn))
+		if err := add(arn, documentOf(r, account, arn)); err != nil {
+			return nil, err
+		}
 	}
-	return out
+	return out, nil
 }
 
 func noVersion(arn, id string) error {

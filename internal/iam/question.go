@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"slipway"
 	"slipway/internal/launchtemplates"
@@ -67,7 +66,6 @@ type question struct {
 	form     url.Values // completed
 	template *slipway.LaunchTemplate
 	scope    state.Scope
-	at       time.Time
 }
 
 func (q *question) arn(kind, id string) string {

@@ -32,7 +32,7 @@ func (r *request) maxSession() int32 {
 func (s *Service) roles(m map[string]server.Handler) {
 	m["CreateRole"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		role := &slipway.Role{
-			Account: r.account, Name: r.name("RoleName"), ID: newID("AROA"), Path: r.newPath(), Description: r.get("Description"), Trust: r.document("AssumeRolePolicyDocument"),
+			Account: r.account, Name: r.name("RoleName"), ID: newID("AROA"), Path: r.newPath(), Description: r.get("Description"), Trust: r.trust("AssumeRolePolicyDocument"),
 			MaxSession: cmp.Or(r.maxSession(), 3600), Created: s.now(), Tags: r.tags(),
 		}
 		if b := r.get("PermissionsBoundary"); b != "" && r.err == nil {
@@ -41,6 +41,10 @@ func (s *Service) roles(m map[string]server.Handler) {
 		return func(tx store.Tx) (xml, error) {
 			if state.Roles.See(tx, state.IAM(r.account), role.Name) != nil {
 				return nil, exists("Role", role.Name)
+			}
+			var err error
+			if role.Trusted, err = trusted(tx, role.Trust); err != nil {
+				return nil, err
 			}
 			return roleXML(role).in("Role"), state.Roles.Put(tx, role)
 		}
@@ -94,9 +98,13 @@ func (s *Service) roles(m map[string]server.Handler) {
 		return func(role *slipway.Role) { role.Description = description }
 	}, func(role *slipway.Role) xml { return roleXML(role).in("Role") })
 	m["UpdateAssumeRolePolicy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		name, document := r.name("RoleName"), r.document("PolicyDocument")
+		name, document := r.name("RoleName"), r.trust("PolicyDocument")
 		return func(tx store.Tx) (xml, error) {
-			return nil, state.Roles.Edit(tx, state.IAM(r.account), name, func(role *slipway.Role) error { role.Trust = document; return nil })
+			return nil, state.Roles.Edit(tx, state.IAM(r.account), name, func(role *slipway.Role) (err error) {
+				role.Trust = document
+				role.Trusted, err = trusted(tx, document)
+				return err
+			})
 		}
 	})
 	m["DeleteRole"] = s.act(func(r *request) func(store.Tx) (xml, error) {

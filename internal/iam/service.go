@@ -115,7 +115,7 @@ func (r *request) newPath() string { return cmp.Or(r.path("Path"), "/") }
 func (r *request) document(parameter string) string {
 	text := r.need(parameter)
 	if text != "" && r.err == nil {
-		if _, err := policy.Parse(text); err != nil {
+		if _, err := policy.Parse(text, policy.Identity); err != nil {
 			r.err = slipway.Errorf(slipway.MalformedPolicyDocument, "The policy is not in the valid JSON format or breaks the grammar: %s.", err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -51,6 +52,9 @@ func life(r *request, standard, least, most int) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
+// maxSessionPolicy is how long a session's policy may be, in characters.
+const maxSessionPolicy = 2048
+
 var (
 	roleARN     = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)$`)
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
@@ -70,28 +74,33 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 		r.err = slipway.Errorf(slipway.ValidationError, "The RoleSessionName must have 2 to 64 of the characters that names may have.")
 	}
 	if narrowed != "" && r.err == nil {
-		if _, err := policy.Parse(narrowed); err != nil {
+		if len(narrowed) > maxSessionPolicy {
+			r.err = slipway.Errorf(slipway.ValidationError, "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to %d", maxSessionPolicy)
+		} else if _, err := policy.Parse(narrowed, policy.Identity); err != nil {
 			r.err = slipway.Errorf(slipway.MalformedPolicyDocument, "The session policy breaks the grammar: %s.", err)
 		}
 	}
-	if r.err != nil {
-		return nil, r.err
+	// Nothing here may depend on the role: whether there is one is its account's matter.
+	external, span := r.get("ExternalId"), life(r, 3600, 900, 43200)
+	if err := form.Err(); err != nil || r.err != nil {
+		return nil, cmp.Or(err, r.err)
 	}
 	denied := slipway.Errorf(slipway.AccessDenied, "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", call.ARN, arn)
 	role := state.Roles.See(s.db.Local(), state.IAM(parts[1]), parts[2])
 	if role == nil || role.ARN() != arn {
 		return nil, denied
 	}
-	span := life(r, 3600, 900, int(role.MaxSession))
-	external := r.get("ExternalId")
-	if err := form.Err(); err != nil || r.err != nil {
-		return nil, cmp.Or(err, r.err)
-	}
-	if !s.mayAssume(call, role, external) {
+	may, err := s.mayAssume(call, role, external)
+	switch {
+	case err != nil:
+		return nil, err
+	case !may:
 		return nil, denied
+	case span > time.Duration(role.MaxSession)*time.Second:
+		return nil, slipway.Errorf(slipway.ValidationError, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	k := temporary(role.Account, s.now(), span)
-	k.Role, k.Session, k.Policy = role.ARN(), session, narrowed
+	k.Role, k.Owner, k.Session, k.Policy = role.ARN(), role.ID, session, narrowed
 	if err := s.keep(ctx, &k); err != nil {
 		return nil, err
 	}
@@ -101,27 +110,37 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 
 // mayAssume weighs a role's trust and the caller's own policies. Within one account a trust that names the caller itself is enough; one that names
 // only the account leaves it to the policies of who is in it, and across accounts both sides must allow. A denial outweighs, wherever it stands.
-func (s *Service) mayAssume(call slipway.Call, role *slipway.Role, external string) bool {
-	trust, err := policy.Parse(role.Trust)
-	who, root := s.rights(s.db.Local(), call)
-	switch {
-	case err != nil, !root && who == nil:
-		return false
-	case root:
-		who = &rights{}
+func (s *Service) mayAssume(call slipway.Call, role *slipway.Role, external string) (bool, error) {
+	trust, err := policy.Parse(role.Trust, policy.Trust)
+	if err != nil {
+		return false, fmt.Errorf("trust of %s: %w", role.ARN(), err)
 	}
-	context := map[string][]string{}
-	if external != "" {
-		context["sts:externalid"] = []string{external}
+	who, err := s.rights(s.db.Local(), call)
+	if err != nil || who == nil {
+		return false, err
 	}
-	r := who.request(call, "sts:AssumeRole", role.ARN(), context)
+	trust.Rename(func(principal string) string {
+		switch id := role.Trusted[principal]; {
+		case !ofSomebody(principal):
+		case id != who.id:
+			return cmp.Or(id, "nobody") // it means whoever had the name when the trust was written
+		case who.user != "":
+			return call.ARN // whatever the name is now
+		}
+		return principal
+	})
+	context := keys{}
+	context.put("sts:ExternalId", external)
+	context.tagged("aws:ResourceTag/", role.Tags)
+	context.tagged("iam:ResourceTag/", role.Tags)
+	r := s.request(who, call, "sts:AssumeRole", role.ARN(), context)
 	trusted := func(r policy.Request) bool { return policy.Evaluate([]*policy.Document{trust}, r) == policy.Allow }
-	if !trusted(r) || !who.left(r) {
-		return false
+	if !trusted(r) || who.session != nil && policy.Evaluate(who.session, r) != policy.Allow {
+		return false, nil
 	}
 	own := policy.Evaluate(who.own, r)
 	r.Direct = true
-	return root || own == policy.Allow || own == policy.ImplicitDeny && call.Account == role.Account && trusted(r)
+	return who.root || own == policy.Allow || own == policy.ImplicitDeny && call.Account == role.Account && trusted(r), nil
 }
 
 func (s *Service) keep(ctx context.Context, k *slipway.AccessKey) error {
@@ -141,7 +160,7 @@ func (s *Service) sessionToken(ctx context.Context, form *ec2query.Reader) (ec2q
 		return nil, slipway.Errorf(slipway.AccessDenied, "Cannot call GetSessionToken with session credentials")
 	}
 	k := temporary(call.Account, s.now(), span)
-	k.User = own.User
+	k.User, k.Owner = own.User, own.Owner
 	return xml(credentialsXML(&k)), s.keep(ctx, &k)
 }
 
@@ -164,11 +183,11 @@ func (s *Service) Tick(ctx context.Context) error {
 			continue
 		}
 		newest := state.InstanceKey(local, in.ID)
-		if newest != nil && newest.Role == role.ARN() && newest.Expires.Sub(s.now()) > instanceRenew {
+		if newest != nil && newest.Role == role.ARN() && newest.Of(role.ID, role.Created) && newest.Expires.Sub(s.now()) > instanceRenew {
 			continue
 		}
 		k := temporary(in.Account, s.now(), instanceLife)
-		k.Role, k.Session, k.Instance = role.ARN(), string(in.ID), string(in.ID)
+		k.Role, k.Owner, k.Session, k.Instance = role.ARN(), role.ID, string(in.ID), string(in.ID)
 		if err := s.keep(ctx, &k); err != nil {
 			return err
 		}
@@ -190,7 +209,7 @@ func (s *Service) Tick(ctx context.Context) error {
 
 func (s *Service) roleOf(r store.Reader, in *slipway.Instance) *slipway.Role {
 	p := state.InstanceProfiles.See(r, state.IAM(in.Account), in.Profile[strings.LastIndexByte(in.Profile, '/')+1:])
-	if p == nil || p.Role == "" {
+	if p == nil || p.Role == "" || p.ID != in.ProfileID { // another profile of that name is none of the instance's
 		return nil
 	}
 	return state.Roles.See(r, state.IAM(in.Account), p.Role)

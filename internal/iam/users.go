@@ -118,9 +118,11 @@ func (s *Service) users(m map[string]server.Handler) {
 			k := accounts.NewKey(r.account, s.now())
 			k.User = r.user(tx, named)
 			if k.User != "" {
-				if _, err := state.Users.Must(tx, state.IAM(r.account), k.User); err != nil {
+				u, err := state.Users.Must(tx, state.IAM(r.account), k.User)
+				if err != nil {
 					return nil, err
 				}
+				k.Owner = u.ID
 				if len(keysOf(tx, r.account, k.User)) >= 2 {
 					return nil, slipway.Errorf(slipway.LimitExceeded, "Cannot exceed quota for AccessKeysPerUser: 2")
 				}

@@ -23,7 +23,7 @@ func profile(r store.Reader, account, arn, name string) (*slipway.InstanceProfil
 		}
 		name = after[strings.LastIndexByte(after, '/')+1:]
 	}
-	if name == "" {
+	if arn == "" && name == "" {
 		return nil, nil
 	}
 	p := state.InstanceProfiles.See(r, state.IAM(account), name)

@@ -21,12 +21,21 @@ func (s *Service) wire(_ store.Reader, p *slipway.Peering) ec2wire.VpcPeeringCon
 	code, message := p.StatusAt(s.now())
 	w := ec2wire.VpcPeeringConnection{
 		VpcPeeringConnectionId: shape.Text(p.ID), Status: &ec2wire.VpcPeeringConnectionStateReason{Code: &code, Message: &message}, Tags: shape.Tags(p.Tags),
-		RequesterVpcInfo: wireSide(p.Region, p.Requester), AccepterVpcInfo: wireSide(p.Region, p.Accepter),
+		RequesterVpcInfo: wireSide(p.Region, p.Requester), AccepterVpcInfo: wireSide(p.Region, s.accepter(p)),
 	}
 	if code == "pending-acceptance" {
 		w.ExpirationTime = &p.Expires
 	}
 	return w
+}
+
+// accepter is the side that was asked, as both may see it: its ranges are known once it has agreed.
+func (s *Service) accepter(p *slipway.Peering) slipway.PeeringSide {
+	side := p.Accepter
+	if code, _ := p.StatusAt(s.now()); code != "active" {
+		side.CIDRs, side.IPv6 = nil, nil
+	}
+	return side
 }
 
 func wireSide(region string, side slipway.PeeringSide) *ec2wire.VpcPeeringConnectionVpcInfo {
@@ -60,7 +69,7 @@ func (s *Service) fields(store.Reader) slipway.Fields[*slipway.Peering] {
 		f[prefix+"cidr-block"] = func(p *slipway.Peering) []string { return texts(get(p).CIDRs) }
 	}
 	of("requester-vpc-info.", func(p *slipway.Peering) slipway.PeeringSide { return p.Requester })
-	of("accepter-vpc-info.", func(p *slipway.Peering) slipway.PeeringSide { return p.Accepter })
+	of("accepter-vpc-info.", s.accepter)
 	return f
 }
 

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"runtime/debug"
@@ -133,7 +134,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("x-amzn-RequestId", id)
 	h.Set("Cache-Control", "no-cache, no-store")
 	h.Set("Server", "AmazonEC2")
-	call := slipway.Call{RequestID: id}
+	call := slipway.Call{RequestID: id, Origin: slipway.Origin{UserAgent: r.UserAgent(), Referer: r.Referer(), TLS: r.TLS != nil}}
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		call.Origin.IP = from.Addr()
+	}
 	ctx, cancel := context.WithTimeout(slipway.WithCall(r.Context(), call), maxTime)
 	defer cancel()
 
@@ -259,7 +263,7 @@ func Form(r *http.Request, body []byte) (url.Values, error) {
 var versionForm = regexp.MustCompile(`^20[01][0-9]-[01][0-9]-[0-3][0-9]$`)
 
 // call finds and runs the action.
-func (s *Server) call(ctx context.Context, r *http.Request, b payload) (_ context.Context, answer *ec2query.Writer, err error) {
+func (s *Server) call(ctx context.Context, r *http.Request, b payload) (called context.Context, answer *ec2query.Writer, err error) {
 	form, err := Form(r, b.plain)
 	if err != nil {
 		return ctx, nil, err
@@ -291,7 +295,7 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (_ contex
 	case !versionForm.MatchString(version) || version > ec2Version:
 		return ctx, nil, slipway.Errorf(slipway.NoSuchVersion, "The requested version (%s) is not valid.", version)
 	}
-	defer s.catch(ctx, func() { err = errors.New("panic in the action") })
+	defer s.catch(ctx, func() { called, err = ctx, errors.New("panic in the action") })
 	if err := s.Prepare(ctx); err != nil {
 		return ctx, nil, err
 	}
