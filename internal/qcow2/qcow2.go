@@ -80,6 +80,7 @@ func Read(path string) (Header, error) {
 // Layer is one file of a chain of overlays.
 type Layer struct {
 	Path      string
+	Size      int64 // of the disk, in bytes
 	Encrypted bool
 }
 
@@ -91,7 +92,7 @@ func Chain(path string) ([]Layer, error) {
 		if err != nil {
 			return nil, err
 		}
-		chain = append(chain, Layer{path, h.Encrypted})
+		chain = append(chain, Layer{Path: path, Size: h.Size, Encrypted: h.Encrypted})
 		if h.Backing == "" {
 			return chain, nil
 		}

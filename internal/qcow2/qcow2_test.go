@@ -31,7 +31,7 @@ func TestChain(t *testing.T) {
 	os.WriteFile(base, header(1<<30, "", 0), 0o600)
 	os.WriteFile(top, header(2<<30, "base", cryptLUKS), 0o600)
 	got, err := Chain(top)
-	want := []Layer{{top, true}, {base, false}}
+	want := []Layer{{top, 2 << 30, true}, {base, 1 << 30, false}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("Chain = %v, %v, want %v", got, err, want)
 	}

@@ -50,9 +50,9 @@ func New(dir string, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("%w (Debian: apt install qemu-utils)", err)
 	}
 	s := &Store{dir: dir, log: log}
-	// Machines run as users of their own: they may enter, but not look around.
+	// A machine is shown its own files, one by one: nobody but us walks here.
 	for _, sub := range []string{"volumes", "snapshots", "boot"} {
-		if err := errors.Join(os.MkdirAll(s.path(sub), 0o711), os.Chmod(s.path(sub), 0o711)); err != nil {
+		if err := errors.Join(os.MkdirAll(s.path(sub), 0o700), os.Chmod(s.path(sub), 0o700)); err != nil {
 			return nil, err
 		}
 		left, err := filepath.Glob(s.path(sub, "*"+partial))

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"slipway/internal/hypervisor"
+	"slipway/internal/jail"
 )
 
 // Accelerator is how guests' instructions are run on this host, and why so.
@@ -129,23 +130,21 @@ func (d *Driver) tryKVM(ctx context.Context, boot hypervisor.Boot) (why string, 
 	if !d.cfg.SameUser {
 		uid = d.cfg.FirstUser + users
 	}
-	for _, path := range []string{boot.Kernel, boot.Initrd} {
-		if err := readableBy(path, uid); err != nil {
-			return err.Error(), false
-		}
-	}
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, d.cfg.Binary, "-no-user-config", "-nodefaults", "-display", "none", "-machine", "q35", "-accel", "kvm", "-cpu", "host",
 		"-m", "256M", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-serial", "stdio", "-no-reboot", "-kernel", boot.Kernel, "-initrd", boot.Initrd, "-append", boot.Append)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+	cmd.Env = d.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential(uid)}
 	out := &seeker{want: []byte(UserSpace), found: cancel}
 	var stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = out, &stderr
 	cmd.WaitDelay = time.Second
-	err := cmd.Run()
+	err := d.launch(cmd, d.cfg.Dir, jail.View{Files: append(bootFiles(boot), kvm()...)})
+	if err == nil {
+		err = cmd.Wait()
+	}
 	switch {
 	case out.seen():
 		return "", true

@@ -20,7 +20,7 @@ type Launch struct {
 	Firmware, Variables string                             // OVMF's two files, for a machine with UEFI
 	QMP                 int                                // descriptor of the listening QMP socket
 	Taps                []int                              // descriptors, by NIC
-	Secrets             map[string]int                     // secret's name -> descriptor that holds it
+	Secrets             map[string]string                  // secret's name -> file that holds it
 	Resume              bool                               // wait for a saved state
 }
 
@@ -104,7 +104,7 @@ func Args(m hypervisor.Machine, l Launch) []string {
 	}
 	for i, disk := range m.Disks {
 		for _, key := range secrets(disk, l.Chains[disk.Volume]) {
-			args = append(args, "-object", fmt.Sprintf("secret,id=%s,file=/dev/fd/%d", key.name, l.Secrets[key.name]))
+			args = append(args, "-object", "secret,id="+key.name+",file="+escape(l.Secrets[key.name]))
 		}
 		device := diskDevice(disk.Volume, l.Slots[diskID(disk.Volume)])
 		if i == 0 {

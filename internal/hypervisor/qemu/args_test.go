@@ -36,7 +36,7 @@ func TestArgs(t *testing.T) {
 			l.KVM, m.Boot = true, hypervisor.Boot{}
 			m.Disks = append(m.Disks, hypervisor.Disk{Volume: "vol-00000000000000002", Path: "/volumes/data.qcow2", Secret: []byte("s"), BaseSecret: []byte("b"),
 				Limits: hypervisor.Limits{IOPS: 100, BurstIOPS: 3000, ThroughputMiBps: 125}})
-			l.Secrets = map[string]int{"vol-00000000000000002-key": 6, "vol-00000000000000002-base": 7}
+			l.Secrets = map[string]string{"vol-00000000000000002-key": "/secrets/vol-00000000000000002-key", "vol-00000000000000002-base": "/secrets/vol-00000000000000002-base"}
 		}},
 		{"uefi_resumed", func(m *hypervisor.Machine, l *Launch) {
 			m.Boot, l.Resume = hypervisor.Boot{UEFI: true}, true
@@ -55,8 +55,8 @@ func TestSecretsAreNotAmongTheArguments(t *testing.T) {
 	m, l := example()
 	m.Disks[0].Secret = []byte("opensesame")
 	l.Chains[m.Disks[0].Volume][0].Encrypted = true
-	l.Secrets = map[string]int{secretName(m.Disks[0].Volume): 6}
-	if line := strings.Join(Args(m, l), " "); strings.Contains(line, "opensesame") || !strings.Contains(line, "/dev/fd/6") {
+	l.Secrets = map[string]string{secretName(m.Disks[0].Volume): "/secrets/a"}
+	if line := strings.Join(Args(m, l), " "); strings.Contains(line, "opensesame") || !strings.Contains(line, "file=/secrets/a") {
 		t.Errorf("Args = %s", line)
 	}
 }

@@ -1,136 +1,234 @@
 package qemu
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/hypervisor"
 )
 
+// A machine's control group is NAME/INSTALLATION/MACHINE, in the one hierarchy of version 2 or in each that is needed of version 1.
+// The installation is told by the directory of its machines, so that whoever finds a process in a group knows whose it is, even
+// after that directory is gone.
+
+// controllers are what machines are limited in. Where one is missing, the others work.
+var controllers = []string{"cpu", "memory", "pids"}
+
 // cgroups is where machines' control groups are made. With none, machines still run, but share the driver's group, where
-// a service manager that stops the driver may end them too, and CPUShare has no effect.
+// a service manager that stops the driver may end them too, and no limit has an effect.
 type cgroups struct {
-	dir     string // "" when there are none to be had
-	unified bool   // version 2
-	cpu     bool   // CPU time can be limited
+	dirs    map[string]string // controller -> the installation's group; one directory for all with version 2
+	unified bool
 }
 
-// cpuPeriod is the interval, in microseconds, over which CPU time is counted.
-const cpuPeriod = 100_000
+// room is what a machine may take of its host.
+type room struct {
+	cpus      float64 // 0: no limit
+	memoryMiB int
+	tasks     int
+	fileBytes int64 // of its largest file
+}
 
-func findCgroups(mount, name string, log *slog.Logger) cgroups {
+const (
+	cpuPeriod      = 100_000 // microseconds over which CPU time is counted
+	memoryOverhead = 1024    // MiB that QEMU may take beside the guest's memory and the translation cache: caches of 33 disks, and itself
+	tasksOverhead  = 256     // threads beside one for each vCPU: a pool has at most 64
+	fileOverhead   = 512 << 20
+)
+
+// roomFor is what a machine may take.
+func (d *Driver) roomFor(m hypervisor.Machine) room {
+	vcpus := m.Cores * m.ThreadsPerCore
+	return room{cpus: m.CPUShare * float64(vcpus), memoryMiB: m.MemoryMiB + d.cfg.TCGCacheMB + memoryOverhead, tasks: tasksOverhead + vcpus, fileBytes: fileOverhead}
+}
+
+// groupKey names an installation by the directory of its machines.
+func groupKey(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return hex.EncodeToString(sum[:6])
+}
+
+func findCgroups(mount, name, installation string, log *slog.Logger) cgroups {
+	c := cgroups{dirs: map[string]string{}}
 	var fs unix.Statfs_t
-	err := unix.Statfs(mount, &fs)
-	c := cgroups{dir: filepath.Join(mount, "cpu", name), cpu: true}
-	if fs.Type == unix.CGROUP2_SUPER_MAGIC {
-		c = cgroups{dir: filepath.Join(mount, name), unified: true}
-	}
-	if err == nil {
-		err = c.open()
-	}
-	if err != nil {
-		log.Warn("no control groups: machines are not limited in CPU time", "error", err)
-		return cgroups{}
-	}
-	if err := c.delegate(); err != nil {
-		log.Warn("machines are not limited in CPU time", "error", err)
+	if err := unix.Statfs(mount, &fs); err != nil {
+		log.Warn("no control groups: machines are not limited in CPU time, memory and processes", "error", err)
 		return c
 	}
-	c.cpu = true
+	c.unified = fs.Type == unix.CGROUP2_SUPER_MAGIC
+	for _, controller := range controllers {
+		dir := filepath.Join(mount, name, groupKey(installation))
+		if !c.unified {
+			dir = filepath.Join(mount, controller, name, groupKey(installation))
+		}
+		if err := c.open(controller, dir); err != nil {
+			log.Warn("machines are not limited", "controller", controller, "error", err)
+			continue
+		}
+		c.dirs[controller] = dir
+	}
+	if c.unified && len(c.dirs) == 0 { // no controller is to be had, but groups are
+		if dir := filepath.Join(mount, name, groupKey(installation)); os.MkdirAll(dir, 0o755) == nil {
+			c.dirs[""] = dir
+		}
+	}
 	return c
 }
 
-// open makes the group that holds the machines' groups.
-func (c cgroups) open() error {
-	if err := os.Mkdir(c.dir, 0o755); !os.IsExist(err) {
+// open makes the installation's group in one hierarchy and lets the machines' groups below it be limited.
+func (c cgroups) open(controller, dir string) error {
+	parent := filepath.Dir(dir)
+	if !c.unified {
+		if _, err := os.Stat(filepath.Dir(parent)); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil || !c.unified {
 		return err
 	}
-	return nil
-}
-
-// delegate lets the CPU time of the machines' groups be limited.
-func (c cgroups) delegate() error {
-	if !c.unified {
-		return nil
-	}
-	for _, dir := range []string{filepath.Dir(c.dir), c.dir} {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+cpu"), 0); err != nil {
+	for _, d := range []string{filepath.Dir(parent), parent, dir} {
+		if err := os.WriteFile(filepath.Join(d, "cgroup.subtree_control"), []byte("+"+controller), 0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// each goes through the installation's groups, once each.
+func (c cgroups) each(do func(controller, dir string) error) error {
+	seen := map[string]bool{}
+	var errs []error
+	for controller, dir := range c.dirs {
+		if !seen[dir] {
+			seen[dir] = true
+			errs = append(errs, do(controller, dir))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // close removes what open made, unless machines are in it: the kernel refuses that.
 func (c cgroups) close() {
-	if c.dir != "" {
-		os.Remove(c.dir)
-	}
+	c.each(func(_, dir string) error {
+		os.Remove(dir)
+		os.Remove(filepath.Dir(dir))
+		return nil
+	})
 }
 
-// enter makes a machine's group and arranges for a process to be born in it.
-func (c cgroups) enter(name string, cpus float64, attr *syscall.SysProcAttr) (leave func(), err error) {
+// enter makes a machine's groups and arranges for a process to be born in them.
+func (c cgroups) enter(name string, r room, attr *syscall.SysProcAttr) (leave func(), err error) {
 	leave = func() {}
-	if c.dir == "" {
+	for controller, dir := range c.dirs {
+		group := filepath.Join(dir, name)
+		err := os.Mkdir(group, 0o755)
+		if absent(err) { // another driver's close took the empty parent along
+			if err = c.open(controller, dir); err == nil {
+				err = os.Mkdir(group, 0o755)
+			}
+		}
+		if err != nil && !os.IsExist(err) {
+			return leave, err
+		}
+		if err := c.limit(controller, group, r); err != nil {
+			return leave, fmt.Errorf("limit %s: %w", controller, err)
+		}
+	}
+	if !c.unified || len(c.dirs) == 0 {
 		return leave, nil
 	}
-	dir := filepath.Join(c.dir, name)
-	err = os.Mkdir(dir, 0o755)
-	if absent(err) { // another slipway of this host has ended, and its close took the empty parent along
-		if err = c.open(); err == nil && c.cpu {
-			err = c.delegate()
+	for _, dir := range c.dirs {
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			return leave, err
 		}
-		if err == nil {
-			err = os.Mkdir(dir, 0o755)
-		}
+		attr.UseCgroupFD, attr.CgroupFD = true, int(f.Fd())
+		return func() { f.Close() }, nil
 	}
-	if err != nil && !os.IsExist(err) {
-		return leave, err
-	}
-	if c.cpu {
-		if err := c.limit(dir, cpus); err != nil {
-			return leave, fmt.Errorf("limit CPU time: %w", err)
-		}
-	}
-	if !c.unified {
-		return leave, nil
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return leave, err
-	}
-	attr.UseCgroupFD, attr.CgroupFD = true, int(f.Fd())
-	return func() { f.Close() }, nil
+	return leave, nil
 }
 
-func (c cgroups) limit(dir string, cpus float64) error {
+// limit bounds one group in what one controller counts.
+func (c cgroups) limit(controller, group string, r room) error {
+	set := func(file, value string) error { return os.WriteFile(filepath.Join(group, file), []byte(value), 0) }
+	switch controller {
+	case "cpu":
+		return c.limitCPU(group, r.cpus)
+	case "memory":
+		bytes := strconv.FormatInt(int64(r.memoryMiB)<<20, 10)
+		if c.unified {
+			return set("memory.max", bytes)
+		}
+		return set("memory.limit_in_bytes", bytes)
+	case "pids":
+		return set("pids.max", strconv.Itoa(r.tasks))
+	}
+	return nil
+}
+
+func (c cgroups) limitCPU(group string, cpus float64) error {
 	quota := -1
 	if cpus > 0 {
 		quota = max(int(cpus*cpuPeriod), 1000) // the kernel's minimum
 	}
 	if !c.unified {
-		return os.WriteFile(filepath.Join(dir, "cpu.cfs_quota_us"), []byte(strconv.Itoa(quota)), 0)
+		return os.WriteFile(filepath.Join(group, "cpu.cfs_quota_us"), []byte(strconv.Itoa(quota)), 0)
 	}
 	text := "max"
 	if quota > 0 {
 		text = strconv.Itoa(quota)
 	}
-	return os.WriteFile(filepath.Join(dir, "cpu.max"), fmt.Appendf(nil, "%s %d", text, cpuPeriod), 0)
+	return os.WriteFile(filepath.Join(group, "cpu.max"), fmt.Appendf(nil, "%s %d", text, cpuPeriod), 0)
 }
 
-// add moves a process to its group where it could not be born in it.
+// add moves a process to its groups where it could not be born in them.
 func (c cgroups) add(name string, pid int) {
-	if c.dir != "" && !c.unified {
-		os.WriteFile(filepath.Join(c.dir, name, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
+	if c.unified {
+		return
+	}
+	for _, dir := range c.dirs {
+		os.WriteFile(filepath.Join(dir, name, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
 	}
 }
 
 func (c cgroups) remove(name string) {
-	if c.dir != "" {
-		os.Remove(filepath.Join(c.dir, name))
+	c.each(func(_, dir string) error { return os.Remove(filepath.Join(dir, name)) })
+}
+
+// members are the processes in the installation's groups, by the machine that the group is named after.
+func (c cgroups) members() map[string][]int {
+	found := map[string][]int{}
+	c.each(func(_, dir string) error {
+		groups, err := os.ReadDir(dir)
+		for _, g := range groups {
+			if !g.IsDir() {
+				continue
+			}
+			b, _ := os.ReadFile(filepath.Join(dir, g.Name(), "cgroup.procs"))
+			found[g.Name()] = add(found[g.Name()], pids(b)...)
+		}
+		return err
+	})
+	return found
+}
+
+func pids(b []byte) []int {
+	var out []int
+	for line := range bytes.Lines(b) {
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(line))); err == nil {
+			out = append(out, pid)
+		}
 	}
+	return out
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"slipway"
 )
@@ -70,8 +71,10 @@ func (c *consoleLog) tail() ([]byte, error) {
 
 // collect moves what the ring inside QEMU holds to the log. It is called by several; each byte is read once.
 func (m *machine) collect(ctx context.Context, mon *monitor) error {
-	m.reading.Lock()
-	defer m.reading.Unlock()
+	if err := m.reading.enter(ctx); err != nil {
+		return err
+	}
+	defer m.reading.leave()
 	var text string
 	err := mon.run(ctx, "ringbuf-read", map[string]any{"device": "console", "size": consoleRing, "format": "base64"}, &text)
 	if err != nil {
@@ -84,11 +87,17 @@ func (m *machine) collect(ctx context.Context, mon *monitor) error {
 	return m.log.add(b)
 }
 
+// consolePatience is how long Console waits for the latest: who asks is content with what was collected a second ago.
+const consolePatience = 2 * time.Second
+
 // Console is the last 64 KiB of the serial port's output.
 func (d *Driver) Console(ctx context.Context, id slipway.InstanceID) ([]byte, error) {
 	m := d.machine(id)
 	if mon := m.connection(); mon != nil {
-		if err := m.collect(ctx, mon); err != nil && ctx.Err() != nil {
+		latest, cancel := context.WithTimeout(ctx, consolePatience)
+		err := m.collect(latest, mon)
+		cancel()
+		if err != nil && ctx.Err() != nil {
 			return nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/jail"
 )
 
 // CopyDisk copies a running disk as it is now.
@@ -20,7 +21,7 @@ func (d *Driver) CopyDisk(ctx context.Context, id slipway.InstanceID, v slipway.
 	if err != nil {
 		return err
 	}
-	defer m.op.Unlock()
+	defer m.op.leave()
 	c := diskCopy{m: m, mon: mon, volume: v, target: target}
 	if err := c.begin(ctx); err != nil {
 		return errors.Join(fmt.Errorf("copy %s of %s: %w", v, id, err), c.abandon())
@@ -77,6 +78,9 @@ func (c *diskCopy) begin(ctx context.Context) error {
 	c.m.mu.Lock()
 	uid := c.m.rec.UID
 	c.m.mu.Unlock()
+	if err := c.m.allow(roomOf(nodes[i].Image.Size)); err != nil {
+		return err
+	}
 	node := map[string]any{"driver": "qcow2", "node-name": c.node(), "discard": "unmap", "file": map[string]any{"driver": "file", "filename": c.target}}
 	if nodes[i].Encrypted {
 		node["encrypt"] = map[string]any{"format": "luks", "key-secret": secretName(c.volume)}
@@ -100,7 +104,15 @@ func (c *diskCopy) makePlain(ctx context.Context, size int64, uid int) error {
 	if err != nil {
 		return fmt.Errorf("qemu-img create: %w: %s", err, strings.TrimSpace(string(out)))
 	}
-	return chown(c.target, uid)
+	return c.give(uid)
+}
+
+// give lets QEMU write the target.
+func (c *diskCopy) give(uid int) error {
+	if err := chown(c.target, uid); err != nil {
+		return err
+	}
+	return c.m.show(jail.File{Path: c.target, Write: true})
 }
 
 func chown(path string, uid int) error {
@@ -112,7 +124,7 @@ func chown(path string, uid int) error {
 
 // makeEncrypted has QEMU make the file, because it has the passphrase and the driver has not kept it.
 func (c *diskCopy) makeEncrypted(ctx context.Context, size int64, uid int) error {
-	if err := errors.Join(os.WriteFile(c.target, nil, 0o600), chown(c.target, uid)); err != nil {
+	if err := errors.Join(os.WriteFile(c.target, nil, 0o600), c.give(uid)); err != nil {
 		return err
 	}
 	if err := c.mon.run(ctx, "blockdev-add", map[string]any{"driver": "file", "node-name": c.fileNode(), "filename": c.target}, nil); err != nil {
@@ -197,7 +209,7 @@ func (c *diskCopy) follow(closed <-chan struct{}, done func(error)) {
 		err = c.mon.run(ctx, "blockdev-del", map[string]any{"node-name": c.node()}, nil)
 	}
 	if err == nil && os.Geteuid() == 0 {
-		err = os.Chown(c.target, 0, 0)
+		err = errors.Join(os.Chown(c.target, 0, 0), c.m.hide(c.target))
 	}
 	if err != nil {
 		err = errors.Join(fmt.Errorf("copy %s of %s: %w", c.volume, c.m.id, err), c.abandon())
@@ -213,6 +225,7 @@ func (c *diskCopy) abandon() error {
 	if absent(removed) {
 		removed = nil
 	}
+	removed = errors.Join(removed, c.m.hide(c.target))
 	for _, id := range []string{c.job(), c.createJob()} {
 		j, ok, err := c.find(ctx, id)
 		if errors.Is(err, errMonitorGone) {

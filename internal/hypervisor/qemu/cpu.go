@@ -45,8 +45,9 @@ func (d *Driver) LimitCPU(_ context.Context, id slipway.InstanceID, cpus float64
 	if p := d.machine(id).process(); p == nil || !p.alive() {
 		return fmt.Errorf("%s: %w", id, ErrNotRunning)
 	}
-	if d.cgroups.dir == "" || !d.cgroups.cpu {
+	dir := d.cgroups.dirs["cpu"]
+	if dir == "" {
 		return nil
 	}
-	return d.cgroups.limit(filepath.Join(d.cgroups.dir, string(id)), cpus)
+	return d.cgroups.limitCPU(filepath.Join(dir, string(id)), cpus)
 }

@@ -49,7 +49,7 @@ func (d *Driver) AttachDisk(ctx context.Context, id slipway.InstanceID, disk hyp
 	if err != nil {
 		return err
 	}
-	defer m.op.Unlock()
+	defer m.op.leave()
 	if err := d.attachDisk(ctx, m, mon, disk); err != nil {
 		return fmt.Errorf("attach %s to %s: %w", disk.Volume, id, err)
 	}
@@ -65,6 +65,14 @@ func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *monitor, disk 
 	m.mu.Unlock()
 	chain, err := giveDisk(disk.Path, uid)
 	if err != nil {
+		return err
+	}
+	for _, f := range layers(chain) {
+		if err := m.show(f); err != nil {
+			return err
+		}
+	}
+	if err := m.allow(fileLimit(chain)); err != nil {
 		return err
 	}
 	// An earlier try may have come half-way.
@@ -92,7 +100,10 @@ func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *monitor, disk 
 		undo := dropDisk(context.WithoutCancel(ctx), mon, disk.Volume)
 		return errors.Join(err, undo, m.release(diskID(disk.Volume)))
 	}
-	return m.update(func(r *record) { r.Disks = add(r.Disks, disk.Volume) })
+	return m.update(func(r *record) {
+		r.Disks = add(r.Disks, disk.Volume)
+		r.file(disk.Volume, disk.Path)
+	})
 }
 
 func (m *machine) reserve(device string) (slot int, err error) {
@@ -108,11 +119,13 @@ func (m *machine) release(device string) error {
 	return m.update(func(r *record) { delete(r.Slots, device) })
 }
 
-func add[T comparable](list []T, v T) []T {
-	if slices.Contains(list, v) {
-		return list
+func add[T comparable](list []T, more ...T) []T {
+	for _, v := range more {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
+		}
 	}
-	return append(list, v)
+	return list
 }
 
 func without[T comparable](list []T, v T) []T {
@@ -179,15 +192,20 @@ func (d *Driver) DetachDisk(ctx context.Context, id slipway.InstanceID, v slipwa
 	if err != nil {
 		return err
 	}
-	defer m.op.Unlock()
+	defer m.op.leave()
 	if err := unplug(ctx, mon, diskID(v)); err != nil {
 		return fmt.Errorf("detach %s from %s: %w", v, id, err)
 	}
-	if err := dropDisk(ctx, mon, v); err != nil {
+	err = dropDisk(ctx, mon, v)
+	if file := m.fileOf(v); err == nil && file != "" {
+		err = m.hide(file) // what the guest has let go of, QEMU must not find again
+	}
+	if err != nil {
 		return fmt.Errorf("detach %s from %s: %w", v, id, err)
 	}
 	return m.update(func(r *record) {
 		delete(r.Slots, diskID(v))
+		delete(r.Files, v)
 		r.Disks = without(r.Disks, v)
 	})
 }
@@ -199,5 +217,8 @@ func (d *Driver) LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway
 
 // GrowDisk makes a running disk larger.
 func (d *Driver) GrowDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, sizeGiB int) error {
+	if err := d.machine(id).allow(roomOf(int64(sizeGiB) << 30)); err != nil {
+		return err
+	}
 	return d.simple(ctx, id, "block_resize", map[string]any{"node-name": topNode(v), "size": int64(sizeGiB) << 30})
 }

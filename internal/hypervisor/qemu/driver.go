@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,11 +22,11 @@ import (
 
 // Config is what a Driver is made with. Zero values stand for the defaults given.
 type Config struct {
-	Dir        string     // one directory per machine below it; the machines' users must be able to enter it
+	Dir        string     // one directory per machine below it; absolute
 	RunDir     string     // for sockets, whose paths are limited to 108 bytes; default Dir
 	Accel      string     // "auto", "kvm" or "tcg"; default auto
 	Binary     string     // default qemu-system-x86_64
-	FirstUser  int        // machines run as the users from here on; default 700000
+	FirstUser  int        // machines run as the users from here on; default 1887436800, where nobody else's are
 	SameUser   bool       // do not give each machine a user of its own (forced when the driver is not root)
 	Cgroup     string     // name of the group that holds the machines' groups; default slipway
 	TCGCacheMB int        // translation cache of the emulator; default 128
@@ -55,11 +56,11 @@ type Driver struct {
 type machine struct {
 	id  slipway.InstanceID
 	dir string
-	op  sync.Mutex // one operation at a time, but for Kill, which cuts them short
+	op  gate // one operation at a time, but for Kill, which cuts them short
 	log consoleLog
 
-	reset   time.Time  // the last one; only watch uses it
-	reading sync.Mutex // of the console's ring: what is taken out goes to the log in order
+	reset   time.Time // the last one; only watch uses it
+	reading gate      // of the console's ring: what is taken out goes to the log in order
 
 	mu       sync.Mutex // guards what follows
 	rec      record
@@ -85,7 +86,7 @@ func New(cfg Config) (*Driver, error) {
 		cfg.Binary = "qemu-system-x86_64"
 	}
 	if cfg.FirstUser == 0 {
-		cfg.FirstUser = 700000
+		cfg.FirstUser = FirstUser(-1)
 	}
 	if cfg.Cgroup == "" {
 		cfg.Cgroup = "slipway"
@@ -108,25 +109,41 @@ func New(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o711); err != nil {
+	if cfg.Binary, err = exec.LookPath(cfg.Binary); err == nil {
+		cfg.Binary, err = filepath.Abs(cfg.Binary)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(cfg.RunDir, 0o711); err != nil {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.RunDir, 0o700); err != nil {
 		return nil, err
 	}
 	if os.Geteuid() != 0 && !cfg.SameUser {
 		cfg.SameUser = true
 		cfg.Log.Warn("machines run as slipway's own user, because it is not root")
 	}
+	if !cfg.SameUser {
+		if err := checkUsers(cfg.FirstUser, "/etc/subuid", "/etc/subgid"); err != nil {
+			return nil, err
+		}
+	}
 	d := &Driver{
 		cfg: cfg, log: cfg.Log, version: version,
-		cgroups: findCgroups("/sys/fs/cgroup", cfg.Cgroup, cfg.Log),
+		cgroups: findCgroups("/sys/fs/cgroup", cfg.Cgroup, cfg.Dir, cfg.Log),
 		sink:    newSink(), closed: make(chan struct{}), machines: map[slipway.InstanceID]*machine{},
 	}
+	if err := d.tryView(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	signal.Ignore(unix.SIGXFSZ) // inherited by machines: one that writes beyond its limit gets an error and lives
 	d.accel = d.knownAccelerator()
 	if err := d.adopt(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	d.reap()
 	return d, nil
 }
 
@@ -163,7 +180,8 @@ func (d *Driver) adopt() error {
 		}
 		m := d.machine(slipway.InstanceID(e.Name()))
 		if err := d.adoptMachine(m); err != nil {
-			return fmt.Errorf("take over %s: %w", m.id, err)
+			// One damaged record must not keep the others from being served, nor end its own guest.
+			d.log.Error("machine not taken over: what it does is left alone", "instance", m.id, "directory", m.dir, "error", err)
 		}
 	}
 	return nil
@@ -183,7 +201,10 @@ func (d *Driver) adoptMachine(m *machine) error {
 	if err == nil {
 		defer lock.Close()
 		if rec.Phase == running {
-			m.rec.Phase, m.rec.Why = ended, "the process ended while slipway was away: "+lastLines(m.qemuLog())
+			m.rec.Phase, m.rec.Why = ended, "the process ended while slipway was away"
+			if words := lastLines(m.qemuLog(), rec.LogMark); words != "" {
+				m.rec.Why += ": " + words
+			}
 			if rec.BootID != bootID() {
 				m.rec.Why = "the host restarted"
 			}
@@ -245,7 +266,7 @@ func (d *Driver) machine(id slipway.InstanceID) *machine {
 	m := d.machines[id]
 	if m == nil {
 		dir := filepath.Join(d.cfg.Dir, string(id))
-		m = &machine{id: id, dir: dir, log: consoleLog{path: filepath.Join(dir, "console.log")}}
+		m = &machine{id: id, dir: dir, op: newGate(), reading: newGate(), log: consoleLog{path: filepath.Join(dir, "console.log")}}
 		d.machines[id] = m
 	}
 	return m
@@ -281,10 +302,12 @@ var ErrNotRunning = errors.New("the machine does not run")
 // live takes m's operation lock and waits until its monitor answers.
 func (d *Driver) live(ctx context.Context, id slipway.InstanceID) (*machine, *monitor, error) {
 	m := d.machine(id)
-	m.op.Lock()
+	if err := m.op.enter(ctx); err != nil {
+		return nil, nil, fmt.Errorf("%s: another operation is under way: %w", id, err)
+	}
 	mon, err := d.awaitMonitor(ctx, m)
 	if err != nil {
-		m.op.Unlock()
+		m.op.leave()
 		return nil, nil, fmt.Errorf("%s: %w", id, err)
 	}
 	return m, mon, nil
@@ -351,6 +374,7 @@ func (d *Driver) watch(m *machine, p *process) {
 		case <-stirred:
 		case <-tick.C:
 			m.collect(ctx, mon)
+			m.trimLog(d.log)
 		case <-mon.gone:
 			m.mu.Lock()
 			m.mon = nil
@@ -447,7 +471,7 @@ func (d *Driver) guestShutdown(ctx context.Context, m *machine, mon *monitor) {
 // buried puts the books in order after a process has ended.
 func (d *Driver) buried(m *machine, p *process) {
 	m.mu.Lock()
-	event := hypervisor.Event{ID: m.id, Kind: hypervisor.Exited, Detail: lastLines(m.qemuLog())}
+	event := hypervisor.Event{ID: m.id, Kind: hypervisor.Exited, Detail: p.epitaph(lastLines(m.qemuLog(), m.rec.LogMark))}
 	if m.shutdown {
 		event = hypervisor.Event{ID: m.id, Kind: hypervisor.GuestShutdown}
 	}
@@ -513,7 +537,7 @@ func (d *Driver) simple(ctx context.Context, id slipway.InstanceID, command stri
 	if err != nil {
 		return err
 	}
-	defer m.op.Unlock()
+	defer m.op.leave()
 	return mon.run(ctx, command, args, nil)
 }
 
@@ -564,10 +588,12 @@ func (d *Driver) end(ctx context.Context, m *machine, p *process, mon *monitor) 
 }
 
 // Forget removes a machine's directory. A machine that runs is refused.
-func (d *Driver) Forget(_ context.Context, id slipway.InstanceID) error {
+func (d *Driver) Forget(ctx context.Context, id slipway.InstanceID) error {
 	m := d.machine(id)
-	m.op.Lock()
-	defer m.op.Unlock()
+	if err := m.op.enter(ctx); err != nil {
+		return fmt.Errorf("forget %s: another operation is under way: %w", id, err)
+	}
+	defer m.op.leave()
 	if m.process() != nil {
 		return fmt.Errorf("forget %s: it runs", id)
 	}

@@ -16,7 +16,7 @@ func (d *Driver) AttachNIC(ctx context.Context, id slipway.InstanceID, n hypervi
 	if err != nil {
 		return err
 	}
-	defer m.op.Unlock()
+	defer m.op.leave()
 	if err := d.attachNIC(ctx, m, mon, n); err != nil {
 		return fmt.Errorf("attach %s to %s: %w", n.Interface, id, err)
 	}
@@ -67,7 +67,7 @@ func (d *Driver) DetachNIC(ctx context.Context, id slipway.InstanceID, eni slipw
 	if err != nil {
 		return err
 	}
-	defer m.op.Unlock()
+	defer m.op.leave()
 	m.mu.Lock()
 	known := slices.Contains(m.rec.NICs, eni)
 	m.mu.Unlock()

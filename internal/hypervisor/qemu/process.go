@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +22,7 @@ type process struct {
 	dead  chan struct{} // closed when the process is gone
 	over  chan struct{} // closed when its machine's books are in order again after that
 	child *os.Process   // to be reaped, when this driver started it
+	how   string        // a child ended; set before dead closes
 }
 
 func openProcess(pid int, child *os.Process) (*process, error) {
@@ -40,7 +43,9 @@ func openProcess(pid int, child *os.Process) (*process, error) {
 			return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
 		})
 		if child != nil {
-			child.Wait()
+			if state, err := child.Wait(); err == nil {
+				p.how = state.String()
+			}
 		}
 		close(p.dead)
 	}()
@@ -134,25 +139,57 @@ func takeLock(dir string) (*os.File, error) {
 
 var errHeld = errors.New("the machine's lock is held by a running process")
 
-// lastLines is the end of what a process wrote, fit for an error message.
-func lastLines(path string) string {
+// epitaph says why a process ended: how, as far as that is known, and what it said at last.
+func (p *process) epitaph(words string) string {
+	switch {
+	case p.how == "" && words == "":
+		return "QEMU ended without a word"
+	case p.how == "":
+		return words
+	case words == "":
+		return "QEMU ended: " + p.how
+	}
+	return words + " (" + p.how + ")"
+}
+
+// trimLog keeps what QEMU says from filling the disk: a guest can make it talk.
+func (m *machine) trimLog(log *slog.Logger) {
+	fi, err := os.Stat(m.qemuLog())
+	if err != nil || fi.Size() <= logMost {
+		return
+	}
+	log.Warn("QEMU talks much: what it said is dropped", "instance", m.id, "bytes", fi.Size(), "last", lastLines(m.qemuLog(), 0))
+	if err := os.Truncate(m.qemuLog(), 0); err != nil {
+		log.Error("qemu.log", "instance", m.id, "error", err)
+		return
+	}
+	m.update(func(r *record) { r.LogMark = 0 })
+}
+
+const logMost = 1 << 20
+
+// lastLines is the end of what a process wrote after the first from bytes, without mere warnings, fit for an error message.
+func lastLines(path string, from int64) string {
 	f, err := os.Open(path)
 	if err != nil {
 		return ""
 	}
 	defer f.Close()
 	const most = 2048
-	if fi, err := f.Stat(); err == nil && fi.Size() > most {
-		f.Seek(-most, 2)
+	if fi, err := f.Stat(); err == nil {
+		f.Seek(max(from, fi.Size()-most), io.SeekStart)
 	}
 	b := make([]byte, most)
 	n, _ := f.Read(b)
-	lines := strings.Split(strings.TrimSpace(string(b[:n])), "\n")
+	var lines []string
+	for line := range strings.Lines(string(b[:n])) {
+		line = strings.TrimPrefix(strings.TrimSpace(line), "qemu-system-x86_64: ")
+		if line != "" && !strings.HasPrefix(line, "warning: ") && !strings.HasPrefix(line, "info: ") {
+			lines = append(lines, line)
+		}
+	}
 	if len(lines) > 5 {
 		lines = lines[len(lines)-5:]
-	}
-	for i := range lines {
-		lines[i] = strings.TrimPrefix(lines[i], "qemu-system-x86_64: ")
 	}
 	return strings.Join(lines, "; ")
 }

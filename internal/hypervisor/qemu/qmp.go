@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -20,7 +21,7 @@ const qmpGreeting = 30 * time.Second
 type monitor struct {
 	conn *net.UnixConn
 
-	writing sync.Mutex // a command and the file that goes with it are one write
+	writing gate // a command and the file that goes with it are one write
 
 	mu      sync.Mutex
 	nextID  uint64
@@ -75,7 +76,7 @@ func dialMonitor(ctx context.Context, path string) (*monitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &monitor{conn: c.(*net.UnixConn), waiting: map[uint64]chan qmpMessage{}, stirred: make(chan struct{}), gone: make(chan struct{})}
+	m := &monitor{conn: c.(*net.UnixConn), writing: newGate(), waiting: map[uint64]chan qmpMessage{}, stirred: make(chan struct{}), gone: make(chan struct{})}
 	deadline := time.Now().Add(qmpGreeting)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
@@ -84,7 +85,7 @@ func dialMonitor(ctx context.Context, path string) (*monitor, error) {
 	defer stop()
 	c.SetReadDeadline(deadline)
 	in := bufio.NewReaderSize(c, 64<<10)
-	line, err := in.ReadBytes('\n')
+	line, err := readLine(in)
 	if err == nil {
 		var greeting qmpMessage
 		if greeting, err = decodeQMP(line); err == nil && greeting.QMP == nil {
@@ -108,7 +109,7 @@ func (m *monitor) read(in *bufio.Reader) {
 	var err error
 	for {
 		var line []byte
-		if line, err = in.ReadBytes('\n'); err != nil {
+		if line, err = readLine(in); err != nil {
 			break
 		}
 		var msg qmpMessage
@@ -117,7 +118,7 @@ func (m *monitor) read(in *bufio.Reader) {
 		}
 		m.mu.Lock()
 		if msg.Event != "" {
-			m.queue = append(m.queue, msg)
+			m.keep(msg)
 			close(m.stirred)
 			m.stirred = make(chan struct{})
 		} else if w, ok := m.waiting[msg.ID]; ok {
@@ -135,6 +136,37 @@ func (m *monitor) read(in *bufio.Reader) {
 	close(m.gone)
 }
 
+// keep queues an event that the driver acts on. A guest can bring many about, so no more are kept than one who is slow to look needs.
+func (m *monitor) keep(e qmpMessage) {
+	switch e.Event {
+	case "SHUTDOWN", "RESET", "GUEST_PANICKED":
+	default:
+		return // it wakes who waits for a condition, and that is all
+	}
+	if len(m.queue) < maxEvents || !slices.ContainsFunc(m.queue, func(q qmpMessage) bool { return q.Event == e.Event }) {
+		m.queue = append(m.queue, e)
+	}
+}
+
+const (
+	maxEvents = 256     // kept until the driver looks
+	maxLine   = 8 << 20 // bytes: the longest answers are those about the block graph of 33 disks, and the console's ring
+)
+
+// readLine reads one line, and refuses one that has no end: what QEMU says is a guest's word once the guest has broken out.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		if line = append(line, part...); len(line) > maxLine {
+			return nil, fmt.Errorf("qmp: a line of more than %d bytes", maxLine)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+}
+
 func (m *monitor) close() {
 	m.conn.Close()
 	<-m.gone
@@ -149,6 +181,12 @@ func (m *monitor) events() ([]qmpMessage, <-chan struct{}) {
 	return q, m.stirred
 }
 
+// qmpLimit is how long QEMU may take to answer any one command. What takes longer, QEMU does as a job.
+const qmpLimit = 30 * time.Second
+
+// errSilent is what an operation gets from a QEMU that is stopped or stuck.
+var errSilent = errors.New("QEMU does not answer")
+
 // run sends a command and decodes its answer into out, which may be nil.
 func (m *monitor) run(ctx context.Context, command string, args, out any) error {
 	return m.runWithFile(ctx, command, args, nil, out)
@@ -156,6 +194,8 @@ func (m *monitor) run(ctx context.Context, command string, args, out any) error 
 
 // runWithFile hands a file over with the command (getfd, add-fd).
 func (m *monitor) runWithFile(ctx context.Context, command string, args any, file *os.File, out any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, qmpLimit, errSilent)
+	defer cancel()
 	answer := make(chan qmpMessage, 1)
 	m.mu.Lock()
 	m.nextID++
@@ -175,7 +215,12 @@ func (m *monitor) runWithFile(ctx context.Context, command string, args any, fil
 	if err != nil {
 		return err
 	}
-	if err := m.write(append(line, '\n'), file); err != nil {
+	if err := m.writing.enter(ctx); err != nil {
+		return fmt.Errorf("%s: %w", command, context.Cause(ctx))
+	}
+	err = m.write(ctx, append(line, '\n'), file)
+	m.writing.leave()
+	if err != nil {
 		return fmt.Errorf("%s: %w", command, errors.Join(errMonitorGone, err))
 	}
 	select {
@@ -191,19 +236,25 @@ func (m *monitor) runWithFile(ctx context.Context, command string, args any, fil
 	case <-m.gone:
 		return fmt.Errorf("%s: %w", command, errMonitorGone)
 	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", command, ctx.Err())
+		return fmt.Errorf("%s: %w", command, context.Cause(ctx))
 	}
 }
 
-func (m *monitor) write(line []byte, file *os.File) error {
-	m.writing.Lock()
-	defer m.writing.Unlock()
-	m.conn.SetWriteDeadline(time.Now().Add(10 * time.Second))
+// write gives up with ctx. After half a line nothing else can be said, so the connection goes.
+func (m *monitor) write(ctx context.Context, line []byte, file *os.File) (err error) {
+	until, _ := ctx.Deadline()
+	m.conn.SetWriteDeadline(until)
+	defer func() {
+		if err != nil {
+			m.conn.Close()
+		}
+	}()
 	if file == nil {
 		_, err := m.conn.Write(line)
 		return err
 	}
-	n, _, err := m.conn.WriteMsgUnix(line, syscall.UnixRights(int(file.Fd())), nil)
+	var n int
+	n, _, err = m.conn.WriteMsgUnix(line, syscall.UnixRights(int(file.Fd())), nil)
 	if err == nil && n < len(line) {
 		_, err = m.conn.Write(line[n:])
 	}

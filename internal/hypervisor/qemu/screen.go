@@ -22,7 +22,7 @@ func (d *Driver) Screen(ctx context.Context, id slipway.InstanceID, wake bool) (
 	if err != nil {
 		return nil, err
 	}
-	defer m.op.Unlock()
+	defer m.op.leave()
 	if wake {
 		if err := mon.run(ctx, "send-key", keys("shift"), nil); err != nil {
 			return nil, err

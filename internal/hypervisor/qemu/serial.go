@@ -26,7 +26,7 @@ func (d *Driver) Serial(ctx context.Context, id slipway.InstanceID) (io.ReadWrit
 	if err != nil {
 		return nil, err
 	}
-	defer m.op.Unlock()
+	defer m.op.leave()
 	m.mu.Lock()
 	busy := m.typing
 	m.typing = true

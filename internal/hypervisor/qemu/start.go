@@ -11,10 +11,9 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"slipway"
 	"slipway/internal/hypervisor"
+	"slipway/internal/jail"
 	"slipway/internal/qcow2"
 )
 
@@ -29,15 +28,17 @@ func (d *Driver) start(ctx context.Context, hm hypervisor.Machine, saved string)
 		return err
 	}
 	m := d.machine(hm.ID)
-	m.op.Lock()
-	defer m.op.Unlock()
+	if err := m.op.enter(ctx); err != nil {
+		return fmt.Errorf("start %s: another operation is under way: %w", hm.ID, err)
+	}
+	defer m.op.leave()
 	if p := m.process(); p != nil {
 		if p.alive() {
 			return nil
 		}
 		<-p.over
 	}
-	if err := os.MkdirAll(m.dir, 0o711); err != nil {
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
 		return err
 	}
 	lock, err := takeLock(m.dir)
@@ -68,7 +69,7 @@ func (d *Driver) start(ctx context.Context, hm hypervisor.Machine, saved string)
 		mon := m.mon
 		m.mu.Unlock()
 		killed := d.end(context.WithoutCancel(ctx), m, p, mon)
-		if words := lastLines(m.qemuLog()); words != "" {
+		if words := lastLines(m.qemuLog(), 0); words != "" {
 			err = fmt.Errorf("%w: %s", err, words)
 		}
 		return errors.Join(fmt.Errorf("start %s: %w", hm.ID, err), killed)
@@ -103,12 +104,14 @@ func check(m hypervisor.Machine) error {
 	return nil
 }
 
-// spawn is a process about to be: its command line and the files it inherits, of which the first is the machine's lock.
+// spawn is a process about to be: its command line, the files it inherits, of which the first is the machine's lock, and what it
+// sees of the host.
 type spawn struct {
 	args  []string
 	files []*os.File
+	view  jail.View
 	uid   int
-	cpu   float64 // CPUs it may use; 0: no limit
+	room  room
 }
 
 // firstFD is the number of the first inherited file, after standard input, output and error.
@@ -127,7 +130,7 @@ func (s *spawn) close() {
 
 // prepare makes everything a process needs and writes down that one is about to exist.
 func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *spawn, err error) {
-	s := &spawn{files: []*os.File{nil}, cpu: hm.CPUShare * float64(hm.Cores*hm.ThreadsPerCore)}
+	s := &spawn{files: []*os.File{nil}, room: d.roomFor(hm)}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -140,16 +143,16 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 	rec.UID = d.user(m)
 	s.uid = rec.UID
 	l := Launch{KVM: d.Accelerator().KVM, TranslationCacheMiB: d.cfg.TCGCacheMB, Slots: rec.Slots,
-		Chains: map[slipway.VolumeID][]qcow2.Layer{}, Secrets: map[string]int{}, Resume: saved != ""}
+		Chains: map[slipway.VolumeID][]qcow2.Layer{}, Secrets: map[string]string{}, Resume: saved != ""}
 	if hm.Boot.UEFI {
 		if l.Firmware, l.Variables, err = d.giveFirmware(m, rec.UID); err != nil {
 			return nil, err
 		}
+		s.sees(jail.File{Path: l.Firmware}, jail.File{Path: l.Variables, Write: true})
 	}
-	for _, path := range []string{hm.Boot.Kernel, hm.Boot.Initrd} {
-		if err := readableBy(path, rec.UID); path != "" && err != nil {
-			return nil, err
-		}
+	s.sees(bootFiles(hm.Boot)...)
+	if l.KVM {
+		s.sees(kvm()...)
 	}
 	for _, disk := range hm.Disks {
 		rec.Disks = append(rec.Disks, disk.Volume)
@@ -159,12 +162,13 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 		if l.Chains[disk.Volume], err = giveDisk(disk.Path, rec.UID); err != nil {
 			return nil, err
 		}
+		rec.file(disk.Volume, disk.Path)
+		s.sees(layers(l.Chains[disk.Volume])...)
+		s.room.fileBytes = max(s.room.fileBytes, fileLimit(l.Chains[disk.Volume]))
 		for _, key := range secrets(disk, l.Chains[disk.Volume]) {
-			f, err := secretFile(key.value, rec.UID)
-			if err != nil {
+			if l.Secrets[key.name], err = d.giveSecret(s, key); err != nil {
 				return nil, err
 			}
-			l.Secrets[key.name] = s.add(f)
 		}
 	}
 	for _, nic := range hm.NICs {
@@ -236,19 +240,22 @@ func (d *Driver) exec(m *machine, s *spawn) (*process, error) {
 	}
 	defer log.Close()
 	cmd := exec.Command(d.cfg.Binary, s.args...)
-	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+	cmd.Dir, cmd.Env = "/", d.environment()
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, s.files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: credential(s.uid)}
-	leave, err := d.cgroups.enter(string(m.id), s.cpu, cmd.SysProcAttr)
+	leave, err := d.cgroups.enter(string(m.id), s.room, cmd.SysProcAttr)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	if err := cmd.Start(); err != nil {
+	if err := d.launch(cmd, m.dir, s.view); err != nil {
 		return nil, err
 	}
 	d.cgroups.add(string(m.id), cmd.Process.Pid)
 	p, err := openProcess(cmd.Process.Pid, cmd.Process)
+	if err == nil {
+		err = bound(cmd.Process.Pid, s.room)
+	}
 	if err != nil {
 		cmd.Process.Kill()
 		cmd.Process.Wait()
@@ -275,26 +282,10 @@ func (d *Driver) settle(ctx context.Context, m *machine, p *process, saved strin
 		return errors.New("QEMU ended at once")
 	}
 	m.settling = false
-	return nil
-}
-
-// secretFile is an anonymous file that holds a passphrase; QEMU reads it through its descriptor's name.
-func secretFile(secret []byte, uid int) (*os.File, error) {
-	fd, err := unix.MemfdCreate("secret", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, err
+	if fi, err := os.Stat(m.qemuLog()); err == nil {
+		m.rec.LogMark = fi.Size() // what QEMU says while it starts is no reason for a later end
 	}
-	f := os.NewFile(uintptr(fd), "secret")
-	_, err = f.Write(secret)
-	err = errors.Join(err, f.Chmod(0o400))
-	if uid != 0 {
-		err = errors.Join(err, f.Chown(uid, uid))
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return m.rec.write(m.dir)
 }
 
 // Suspend saves a machine's memory and devices to file and ends its process.
@@ -303,7 +294,7 @@ func (d *Driver) Suspend(ctx context.Context, id slipway.InstanceID, file string
 	if err != nil {
 		return err
 	}
-	defer m.op.Unlock()
+	defer m.op.leave()
 	if err := d.suspend(ctx, m, mon, file); err != nil {
 		os.Remove(file + ".part")
 		// What could not be saved must not be lost: the guest runs on.
@@ -353,9 +344,11 @@ func (d *Driver) suspend(ctx context.Context, m *machine, mon *monitor, file str
 	if err != nil {
 		mon.run(context.WithoutCancel(ctx), "migrate_cancel", nil, nil)
 		mon.run(context.WithoutCancel(ctx), "closefd", map[string]any{"fdname": "state"}, nil)
+		r.SetReadDeadline(time.Now()) // QEMU may be deaf, and hold the other end for ever
 		<-copied
 		return err
 	}
+	r.SetReadDeadline(time.Now().Add(qmpLimit))
 	if err := errors.Join(<-copied, out.Sync()); err != nil {
 		return err
 	}

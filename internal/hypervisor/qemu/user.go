@@ -5,14 +5,53 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
-	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"slipway/internal/qcow2"
 )
 
-// users is how many users machines are spread over.
+// users is how many users machines are spread over; one more is the trial's.
 const users = 100_000
+
+// Installations' users lie above all that distributions give away: login users, systemd's dynamic users and containers, and the
+// ranges that /etc/subuid is filled with. Each slot has a range of its own, so that no two installations share a user.
+const (
+	firstUser   = 0x70000000
+	usersOfSlot = 1 << 17
+)
+
+// FirstUser is the first of the users that belong to an installation's slot; slot -1 is nobody's, for drivers without one.
+func FirstUser(slot int) int {
+	if slot < 0 {
+		slot = 64
+	}
+	return firstUser + slot*usersOfSlot
+}
+
+// checkUsers says whether someone else has been given users of the driver's range.
+func checkUsers(first int, files ...string) error {
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // a host without such a file has given none away
+		}
+		for line := range strings.Lines(string(b)) {
+			words := strings.Split(strings.TrimSpace(line), ":")
+			if len(words) != 3 {
+				continue
+			}
+			from, err1 := strconv.Atoi(words[1])
+			count, err2 := strconv.Atoi(words[2])
+			if err1 == nil && err2 == nil && from <= first+users && from+count > first {
+				return fmt.Errorf("%s gives %s the users %d to %d, among which are this installation's (%d to %d): take that line out",
+					file, words[0], from, from+count-1, first, first+users)
+			}
+		}
+	}
+	return nil
+}
 
 // user is the user a machine runs as: its own, the same at every start. 0 stands for the driver's.
 func (d *Driver) user(m *machine) int {
@@ -55,55 +94,11 @@ func credential(uid int) *syscall.Credential {
 	return c
 }
 
-// giveDisk makes the qcow2 file at path the machine's own and sees to it that what lies below can be read.
+// giveDisk makes the qcow2 file at path the machine's own. What lies below it stays as it is.
 func giveDisk(path string, uid int) ([]qcow2.Layer, error) {
 	chain, err := qcow2.Chain(path)
-	if err != nil {
-		return nil, err
+	if err != nil || uid == 0 {
+		return chain, err
 	}
-	if uid == 0 {
-		return chain, nil
-	}
-	if err := errors.Join(os.Chown(path, uid, uid), os.Chmod(path, 0o600)); err != nil {
-		return nil, err
-	}
-	for _, layer := range chain {
-		if err := readableBy(layer.Path, uid); err != nil {
-			return nil, err
-		}
-	}
-	return chain, nil
-}
-
-// readableBy says in words what QEMU would only call "Permission denied".
-func readableBy(path string, uid int) error {
-	if uid == 0 || path == "" {
-		return nil
-	}
-	fi, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !allowed(fi, uid, 0o4) {
-		return fmt.Errorf("%s: user %d cannot read it (mode %v)", path, uid, fi.Mode())
-	}
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		fi, err := os.Stat(dir)
-		if err != nil {
-			return err
-		}
-		if !allowed(fi, uid, 0o1) {
-			return fmt.Errorf("%s: user %d cannot enter %s (mode %v)", path, uid, dir, fi.Mode())
-		}
-		if dir == filepath.Dir(dir) {
-			return nil
-		}
-	}
-}
-
-func allowed(fi os.FileInfo, uid int, bit os.FileMode) bool {
-	if int(fi.Sys().(*syscall.Stat_t).Uid) == uid {
-		bit <<= 6
-	}
-	return fi.Mode().Perm()&bit != 0
+	return chain, errors.Join(os.Chown(path, uid, uid), os.Chmod(path, 0o600))
 }
