@@ -30,7 +30,7 @@ func settle(tx store.Tx, s state.Scope) (slipway.VPCID, error) {
 
 // open is what every command but dev begins with.
 func open(ctx context.Context, c Config) (state.DB, func(), error) {
-	d, err := openState(c.State)
+	d, err := openState(c.State, invoker(os.Getenv))
 	if err != nil {
 		return state.DB{}, nil, err
 	}

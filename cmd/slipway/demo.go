@@ -25,6 +25,7 @@ type demo struct {
 	endpoint string
 	keys     credentials
 	keyFile  string
+	who      person // who is to log in
 	image    string
 	user     string
 }
@@ -78,6 +79,7 @@ type demoInstance struct {
 // run launches the instance, or starts the one of last time, and waits until ssh answers.
 func (d *demo) run(ctx context.Context) error {
 	began := time.Now()
+	d.explain()
 	if err := d.letIn(ctx); err != nil {
 		return err
 	}
@@ -110,11 +112,31 @@ func (d *demo) run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("demo: ssh answers after %.1f s\n\n", time.Since(began).Seconds())
-	fmt.Printf("export AWS_ENDPOINT_URL=%s\nexport AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\nexport AWS_DEFAULT_REGION=%s\n\n", d.endpoint, d.keys.AccessKeyID, d.keys.SecretAccessKey, demoRegion)
 	fmt.Printf("instance %s, image %s\n", in.ID, d.image)
 	fmt.Printf("ssh -i %s -o StrictHostKeyChecking=accept-new %s@%s\n\n", d.keyFile, d.user, ip)
 	fmt.Println("serving; Ctrl-C stops")
 	return nil
+}
+
+// explain prints what clients need. Those of Debian 12 know no AWS_ENDPOINT_URL and would go to the real Amazon.
+func (d *demo) explain() {
+	fmt.Printf(`
+export AWS_ENDPOINT_URL=%[1]s
+export AWS_ACCESS_KEY_ID=%[2]s
+export AWS_SECRET_ACCESS_KEY=%[3]s
+export AWS_DEFAULT_REGION=%[4]s
+alias aws='aws --endpoint-url=%[1]s'
+
+AWS_ENDPOINT_URL counts from AWS CLI 2.13 (1.29) and boto3 1.28 on. Older ones, Debian 12's among them, need the alias, or
+boto3.client("ec2", endpoint_url="%[1]s"), lest they call Amazon's own endpoint. As a profile, for the newer ones:
+
+[profile slipway]
+endpoint_url = %[1]s
+region = %[4]s
+aws_access_key_id = %[2]s
+aws_secret_access_key = %[3]s
+
+`, d.endpoint, d.keys.AccessKeyID, d.keys.SecretAccessKey, demoRegion)
 }
 
 // letIn makes the key pair and opens port 22 of the default group, once.
@@ -129,9 +151,12 @@ func (d *demo) letIn(ctx context.Context) error {
 		if err := d.call(ctx, url.Values{"Action": {"CreateKeyPair"}, "KeyName": {"demo"}, "KeyType": {"ed25519"}}, &pair); err != nil {
 			return err
 		}
-		if err := os.WriteFile(d.keyFile, []byte(pair.Material), 0o600); err != nil {
+		if err := d.who.write(d.keyFile, []byte(pair.Material)); err != nil {
 			return err
 		}
+	}
+	if err := d.who.give(d.keyFile); err != nil {
+		return err
 	}
 	err := d.call(ctx, url.Values{
 		"Action": {"AuthorizeSecurityGroupIngress"}, "GroupName": {"default"}, "IpProtocol": {"tcp"}, "FromPort": {"22"}, "ToPort": {"22"}, "CidrIp": {"0.0.0.0/0"},

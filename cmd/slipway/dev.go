@@ -95,7 +95,7 @@ func dev(ctx context.Context, args []string) error {
 			return fmt.Errorf("%w: run as root after `make deps`, or try --hypervisor simulated", err)
 		}
 	}
-	if d.dir, err = openState(c.State); err != nil {
+	if d.dir, err = openState(c.State, invoker(os.Getenv)); err != nil {
 		return err
 	}
 	if err := d.dir.claim(); err != nil {
@@ -141,6 +141,9 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 		fmt.Printf("accelerator: %s\n", d.accelerator())
 	}
 	fmt.Printf("state %s, account %s, keys in %s\n", d.cfg.State, keys.AccountID, d.dir.join("credentials.json"))
+	if why := d.dir.who.cannotReach(d.cfg.State); why != "" {
+		fmt.Println("note: " + why)
+	}
 	fmt.Println("ready " + endpoint)
 	if d.demo {
 		wg.Go(func() {
@@ -218,10 +221,10 @@ func (d *devRun) openReal() error {
 	}
 	d.pool = addresses.Pool{Range: d.site.Public}
 	machines := d.dir.join("machines")
-	if err := os.MkdirAll(machines, 0o711); err != nil {
+	if err := os.MkdirAll(machines, 0o700); err != nil {
 		return err
 	}
-	if d.vmm, err = qemu.New(qemu.Config{Dir: machines, RunDir: d.dir.run, Accel: d.cfg.Accel, Log: d.log}); err != nil {
+	if d.vmm, err = qemu.New(qemu.Config{Dir: machines, RunDir: d.dir.run, Accel: d.cfg.Accel, FirstUser: qemu.FirstUser(slot), Log: d.log}); err != nil {
 		return err
 	}
 	if d.disks, err = files.New(d.dir.join("blocks"), d.log); err != nil {
@@ -281,7 +284,7 @@ func (d *devRun) bootstrap(ctx context.Context) (credentials, error) {
 	var keys credentials
 	file := d.dir.join("credentials.json")
 	if b, err := os.ReadFile(file); err == nil && json.Unmarshal(b, &keys) == nil && state.AccessKeys.See(d.db.Local(), state.Global, keys.AccessKeyID) != nil {
-		return keys, d.bringImages(ctx)
+		return keys, errors.Join(d.dir.who.give(file), d.bringImages(ctx))
 	}
 	a, k, err := accounts.New(d.db, time.Now, settle).Create(ctx, slipway.Account{Name: "dev"})
 	if err != nil {
@@ -292,7 +295,7 @@ func (d *devRun) bootstrap(ctx context.Context) (credentials, error) {
 	if err != nil {
 		return keys, err
 	}
-	if err := os.WriteFile(file, append(b, '\n'), 0o600); err != nil {
+	if err := d.dir.who.write(file, append(b, '\n')); err != nil {
 		return keys, fmt.Errorf("state directory: %w", err)
 	}
 	return keys, d.bringImages(ctx)
@@ -322,7 +325,7 @@ func (d *devRun) stopAll(ctx context.Context, rooms *rooms) {
 func (d *devRun) runDemo(ctx context.Context, endpoint string, keys credentials) error {
 	for im := range state.Images.All(d.db.Local(), state.Global) {
 		if strings.HasPrefix(im.Name, "tiny") {
-			return (&demo{endpoint: endpoint, keys: keys, keyFile: d.dir.join("demo.pem"), image: string(im.ID), user: "admin"}).run(ctx)
+			return (&demo{endpoint: endpoint, keys: keys, keyFile: d.dir.join("demo.pem"), who: d.dir.who, image: string(im.ID), user: "admin"}).run(ctx)
 		}
 	}
 	return errors.New("there is no tiny image")

@@ -46,6 +46,9 @@ func (d *devRun) openImports() error {
 		if err := os.MkdirAll(from.Directory, 0o700); err != nil {
 			return fmt.Errorf("imports: %w", err)
 		}
+		if err := d.dir.who.give(from.Directory); err != nil {
+			return fmt.Errorf("imports: %w", err)
+		}
 	}
 	abs, err := filepath.Abs(from.Directory)
 	if err != nil {

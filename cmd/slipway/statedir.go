@@ -29,6 +29,7 @@ type stateDir struct {
 	path string
 	run  string // short, for sockets
 	lock *os.File
+	who  person // for whom it is
 }
 
 func (d stateDir) join(parts ...string) string {
@@ -38,9 +39,9 @@ func (d stateDir) join(parts ...string) string {
 func (d stateDir) socket() string { return filepath.Join(d.run, "etcd.sock") }
 
 // openState makes or checks the directory. It changes nothing in one of another version.
-func openState(path string) (stateDir, error) {
-	d := stateDir{path: path}
-	if err := os.MkdirAll(path, 0o711); err != nil {
+func openState(path string, who person) (stateDir, error) {
+	d := stateDir{path: path, who: who}
+	if err := os.MkdirAll(path, 0o700); err != nil {
 		return d, fmt.Errorf("state directory: %w: name one that you may write with --state", err)
 	}
 	b, err := os.ReadFile(d.join("version"))
@@ -70,7 +71,7 @@ func openState(path string) (stateDir, error) {
 		}
 		d.run = filepath.Join(base, hex.EncodeToString(sum[:6]))
 	}
-	if err := os.MkdirAll(d.run, 0o711); err != nil {
+	if err := os.MkdirAll(d.run, 0o700); err != nil {
 		return d, fmt.Errorf("state directory: %w", err)
 	}
 	return d, nil
@@ -85,8 +86,11 @@ func onlyOurs(entries []os.DirEntry) bool {
 	return true
 }
 
-// claim makes this process the directory's only server.
+// claim makes this process the directory's only server, and the directory the person's for whom it runs.
 func (d *stateDir) claim() error {
+	if err := d.who.give(d.path); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
 	f, err := os.OpenFile(d.join("lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("state directory: %w", err)

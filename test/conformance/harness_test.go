@@ -63,7 +63,6 @@ func serve(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	os.Chmod(dir, 0o711) // machines run as users of their own
 	s := &service{t: t, state: dir, called: map[string]bool{}, refused: map[string]bool{}}
 	var log bytes.Buffer
 	config := filepath.Join(t.TempDir(), "slipway.yaml")

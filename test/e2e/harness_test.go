@@ -85,7 +85,6 @@ func start(t *testing.T, flags ...string) *run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	os.Chmod(dir, 0o711)
 	r := &run{t: t, state: dir, flags: flags, log: &bytes.Buffer{}}
 	t.Cleanup(func() {
 		r.stop()
