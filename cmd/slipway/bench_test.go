@@ -33,7 +33,7 @@ func benchRun(b *testing.B, query string) {
 		b.Fatal(err)
 	}
 	answer := sampleAnswer(w, form)
-	run := w.all.actions()["RunInstances"]
+	run := w.actions()["RunInstances"]
 	call := slipway.Call{Caller: slipway.Caller{Account: w.keys.AccountID}, Region: "us-east-1", RequestID: "bench", Action: "RunInstances", DryRun: true}
 	ctx := slipway.WithCall(context.Background(), call)
 	b.ReportAllocs()
@@ -42,7 +42,11 @@ func benchRun(b *testing.B, query string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := run(ctx, r); slipway.CodeOf(err) != slipway.DryRunOperation {
+		asked, err := run.Read(r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := asked.Do(ctx); slipway.CodeOf(err) != slipway.DryRunOperation {
 			b.Fatal(err)
 		}
 		ec2query.Answer("RunInstances", "2016-11-15", "bench", answer).Free()

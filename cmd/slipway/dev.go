@@ -120,7 +120,11 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	if err := d.agent.Join(ctx); err != nil {
 		return fmt.Errorf("this host: %w", err)
 	}
-	front := server.New(d.front(rooms)).HTTP()
+	wiring, err := d.front(rooms)
+	if err != nil {
+		return err
+	}
+	front := server.New(wiring).HTTP()
 
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -331,10 +335,11 @@ func (d *devRun) runDemo(ctx context.Context, endpoint string, keys credentials)
 	return errors.New("there is no tiny image")
 }
 
-// front is the HTTP server's wiring.
-func (d *devRun) front(r *rooms) server.Config {
+// front is the HTTP server's wiring. The error names the actions that are not wholly declared.
+func (d *devRun) front(r *rooms) (server.Config, error) {
+	actions, err := r.actions()
 	return server.Config{
-		Keys: r.accounts, Actions: r.actions(), Prepare: r.accounts.Prepare,
+		Keys: r.accounts, Actions: actions, Prepare: r.accounts.Prepare,
 		Authorize: r.iam.Authorize,
 		Explain:   r.explain,
 		Services: map[string]server.Service{
@@ -343,7 +348,7 @@ func (d *devRun) front(r *rooms) server.Config {
 			"ssm": parameters.New(d.db, r.iam.AuthorizeOther, d.log),
 		},
 		Log: d.log, Now: time.Now,
-	}
+	}, err
 }
 
 // explain keeps why a call was refused, for the one who asks.

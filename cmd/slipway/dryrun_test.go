@@ -191,7 +191,7 @@ func TestDryRunOnEveryAction(t *testing.T) {
 	maps.Copy(params, o.importDryRuns(w))
 	w.settled(o.running)
 	before := w.dev.db.Local().Revision()
-	for action := range w.all.actions() {
+	for action := range w.actions() {
 		p, ok := params[action]
 		if !ok && !strings.HasPrefix(action, "Describe") && !strings.HasPrefix(action, "Get") {
 			t.Errorf("%s has no parameters in dryRuns", action)
@@ -209,7 +209,7 @@ func TestDryRunOnEveryAction(t *testing.T) {
 		t.Errorf("dry runs changed the state: revision %d, was %d", after, before)
 	}
 	for action := range params {
-		if _, served := w.all.actions()[action]; !served {
+		if _, served := w.actions()[action]; !served {
 			t.Errorf("dryRuns names %s, which is not served", action)
 		}
 	}

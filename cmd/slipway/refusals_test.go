@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"slipway"
-	"slipway/internal/ec2query"
+	"slipway/internal/action"
+	"slipway/internal/ec2wire"
 	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -299,10 +300,10 @@ func TestTheRestOfTheCodes(t *testing.T) {
 // TestAnInternalErrorKeepsItsCause: the caller learns that it was not their fault, and nothing of ours.
 func TestAnInternalErrorKeepsItsCause(t *testing.T) {
 	w := newWire(t)
-	front := w.dev.front(w.all)
-	front.Actions["DescribeVpcs"] = func(context.Context, *ec2query.Reader) (ec2query.Encoder, error) {
+	front := wiring(t, w.dev, w.all)
+	front.Actions["DescribeVpcs"] = action.Read(func(context.Context, *ec2wire.DescribeVpcsRequest) (*ec2wire.DescribeVpcsResult, error) {
 		return nil, errors.New("the secret file is gone")
-	}
+	})
 	s := httptest.NewServer(server.New(front))
 	defer s.Close()
 	broken := *w

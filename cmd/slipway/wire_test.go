@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"slipway/internal/action"
 	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store/memory"
@@ -61,9 +62,29 @@ func newWireWith(t testing.TB, configure func(*devRun)) *wire {
 	ended := make(chan struct{})
 	go func() { defer close(ended); d.agent.Run(ctx) }()
 	go all.tick(ctx)
-	s := httptest.NewServer(server.New(d.front(all)))
+	s := httptest.NewServer(server.New(wiring(t, d, all)))
 	t.Cleanup(func() { s.Close(); stop(); <-ended; d.vmm.Close() })
 	return &wire{t, s.URL, keys, d, all, "us-east-1"}
+}
+
+// actions are those that are served.
+func (w *wire) actions() action.Table {
+	w.t.Helper()
+	served, err := w.all.actions()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return served
+}
+
+// wiring is the front's.
+func wiring(t testing.TB, d *devRun, all *rooms) server.Config {
+	t.Helper()
+	front, err := d.front(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return front
 }
 
 // request is a signed form; change may alter it after it was signed.

@@ -11,6 +11,9 @@ import (
 	"slipway/internal/ec2query"
 )
 
+// Handler answers one action of such a service.
+type Handler func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error)
+
 // Members is a service of the awsQuery protocol (STS, IAM): lists are written "Name.member.1", results stand inside the root.
 type Members struct {
 	Namespace string

@@ -23,6 +23,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
 	"slipway/internal/sigv4"
@@ -37,47 +38,6 @@ const (
 	formContent = "application/x-www-form-urlencoded"
 )
 
-// Handler answers one EC2 action.
-type Handler func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error)
-
-type decoder[T any] interface {
-	*T
-	DecodeQuery(*ec2query.Reader)
-}
-
-type encoder[T any] interface {
-	*T
-	EncodeXML(*ec2query.Writer)
-}
-
-// Action makes a handler of a room's method.
-func Action[In, Out any, I decoder[In], O encoder[Out]](fn func(context.Context, *In) (*Out, error)) Handler {
-	return func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
-		in := new(In)
-		I(in).DecodeQuery(form)
-		if err := form.Err(); err != nil {
-			return nil, err
-		}
-		out, err := fn(ctx, in)
-		if err != nil || out == nil {
-			return nil, err
-		}
-		return O(out), nil
-	}
-}
-
-// Void makes a handler of a method that only succeeds.
-func Void[In any, I decoder[In]](fn func(context.Context, *In) error) Handler {
-	return func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
-		in := new(In)
-		I(in).DecodeQuery(form)
-		if err := form.Err(); err != nil {
-			return nil, err
-		}
-		return nil, fn(ctx, in)
-	}
-}
-
 // Service is another API on the same listener: the credential scope's service name picks it.
 type Service interface {
 	// Serve answers a verified request.
@@ -89,7 +49,7 @@ type Service interface {
 // Config is what a Server needs.
 type Config struct {
 	Keys     sigv4.Keys
-	Actions  map[string]Handler
+	Actions  action.Table
 	Services map[string]Service // sts, iam, ssm
 	// Prepare runs before each action: it furnishes a region on its first use.
 	Prepare func(ctx context.Context) error
@@ -279,7 +239,7 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (called c
 		return ctx, nil, slipway.Invalid(v, "dryRun", "It must be true or false.")
 	}
 	ctx = slipway.WithCall(ctx, call)
-	handler, ok := s.Actions[call.Action]
+	declared, ok := s.Actions[call.Action]
 	switch {
 	case call.Action == "":
 		return ctx, nil, slipway.Errorf(slipway.MissingAction, "The request must contain the parameter Action")
@@ -306,7 +266,11 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (called c
 	if err != nil {
 		return ctx, nil, err
 	}
-	out, err := handler(ctx, reader)
+	asked, err := declared.Read(reader)
+	if err != nil {
+		return ctx, nil, err
+	}
+	out, err := asked.Do(ctx)
 	if err == nil && call.DryRun {
 		err = slipway.Errorf(slipway.DryRunOperation, "Request would have succeeded, but DryRun flag is set.")
 	}

@@ -268,7 +268,7 @@ func aclSubnets(r store.Reader, a *slipway.NetworkACL) []*slipway.Subnet {
 	return out
 }
 
-func action(e slipway.ACLEntry) string {
+func ruleAction(e slipway.ACLEntry) string {
 	if e.Allow {
 		return "allow"
 	}
@@ -281,7 +281,7 @@ func wireACL(r store.Reader, a *slipway.NetworkACL) ec2wire.NetworkAcl {
 		Associations: []ec2wire.NetworkAclAssociation{}, Entries: []ec2wire.NetworkAclEntry{},
 	}
 	for _, e := range a.Entries {
-		x := ec2wire.NetworkAclEntry{RuleNumber: shape.Of(e.Number), Protocol: shape.Of(e.Protocol), RuleAction: shape.Of(action(e)), Egress: shape.Of(e.Egress)}
+		x := ec2wire.NetworkAclEntry{RuleNumber: shape.Of(e.Number), Protocol: shape.Of(e.Protocol), RuleAction: shape.Of(ruleAction(e)), Egress: shape.Of(e.Egress)}
 		if e.CIDR.Addr().Is4() {
 			x.CidrBlock = shape.Of(e.CIDR.String())
 		} else {

@@ -108,8 +108,11 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeVpcAttribut
 	return out, nil
 }
 
-// Subnets answers DescribeSubnets. free counts a subnet's free addresses.
-func (s *Service) Subnets(free func(store.Reader, *slipway.Subnet) int) func(context.Context, *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
+// FreeAddresses counts a subnet's free addresses, which are the matter of a room above.
+type FreeAddresses func(store.Reader, *slipway.Subnet) int
+
+// Subnets answers DescribeSubnets.
+func (s *Service) Subnets(free FreeAddresses) func(context.Context, *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
 	kind := describe.Kind[slipway.Subnet, ec2wire.Subnet]{
 		Table: state.Subnets, Parse: describe.Form(slipway.ParseSubnetID), Tags: func(v *slipway.Subnet) slipway.Tags { return v.Tags },
 		Fields: func(r store.Reader) slipway.Fields[*slipway.Subnet] { return subnetFields(r, free) },
