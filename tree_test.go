@@ -3,8 +3,12 @@ package slipway_test
 import (
 	"bytes"
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -14,7 +18,7 @@ var rank = map[string]int{
 	"slipway": 0,
 
 	"slipway/internal/store": 10, "slipway/internal/ec2query": 10, "slipway/internal/sigv4": 10, "slipway/internal/placement": 10,
-	"slipway/internal/hypervisor": 10, "slipway/internal/dataplane": 10, "slipway/internal/blockstore": 10, "slipway/internal/qcow2": 8, "slipway/internal/diskimage": 9, "slipway/internal/golden": 5, "slipway/internal/await": 5, "slipway/internal/thread": 5, "slipway/internal/jail": 6,
+	"slipway/internal/hypervisor": 10, "slipway/internal/dataplane": 10, "slipway/internal/blockstore": 10, "slipway/internal/qcow2": 8, "slipway/internal/diskimage": 9, "slipway/internal/golden": 5, "slipway/internal/await": 5, "slipway/internal/guard": 4, "slipway/internal/thread": 5, "slipway/internal/jail": 6,
 	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10, "slipway/internal/policy": 10, "slipway/internal/imagesource": 10,
 
 	"slipway/internal/ec2wire": 11, "slipway/internal/store/etcd": 11, "slipway/internal/store/memory": 11, "slipway/internal/store/storetest": 11,
@@ -80,5 +84,55 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 		if len(p.GoFiles) > 0 && len(strings.Fields(p.Doc)) < 6 {
 			t.Errorf("%s has no package comment: what is it, who are its neighbours, what must it not do?", p.ImportPath)
 		}
+	}
+}
+
+// guarded are the packages that serve foreign input or work in the background: a panic or a lost stream there must not end the process,
+// nor anything else but itself, so each goroutine of theirs begins with internal/guard (or internal/thread, which is built on it).
+var guarded = []string{"internal/agent", "internal/dataplane", "internal/imds", "internal/hypervisor/qemu", "internal/reconcile", "internal/blockstore/files", "internal/imagesource", "cmd/slipway"}
+
+func TestGoroutinesAreGuarded(t *testing.T) {
+	starts := 0
+	for _, dir := range guarded {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			set := token.NewFileSet()
+			parsed, err := parser.ParseFile(set, file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.GoStmt:
+					t.Errorf("%s: a goroutine of its own: start it by guard.Go", set.Position(n.Pos()))
+				case *ast.CallExpr:
+					f, ok := n.Fun.(*ast.SelectorExpr)
+					if !ok {
+						return true
+					}
+					on, _ := f.X.(*ast.Ident)
+					switch called := f.Sel.Name; {
+					case on != nil && on.Name == "guard":
+						starts++
+					case called == "AfterFunc" && on != nil && on.Name == "time":
+						if _, plain := n.Args[1].(*ast.FuncLit); plain {
+							t.Errorf("%s: a timer of its own: start it by guard.After", set.Position(n.Pos()))
+						}
+					case called == "Go":
+						t.Errorf("%s: a goroutine of its own: start it by guard.Group", set.Position(n.Pos()))
+					}
+				}
+				return true
+			})
+		}
+	}
+	if starts < 20 {
+		t.Errorf("%d guarded starts were found: the test looks at the wrong places", starts)
 	}
 }

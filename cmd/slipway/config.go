@@ -23,6 +23,7 @@ type Config struct {
 	Accel         string   `yaml:"accel"`          // auto | kvm | tcg
 	EtcdEndpoints []string `yaml:"etcd_endpoints"` // none: embedded
 	PublicRange   string   `yaml:"public_range"`   // of public addresses; "": a slot of loopback
+	Reach         string   `yaml:"reach"`          // public | private: whether guests with a way out reach the LAN around the host
 	Images        string   `yaml:"images"`         // directory of built images
 	Overcommit    float64  `yaml:"overcommit"`     // vCPUs of instances on one of the host's
 	MemoryMiB     int      `yaml:"memory_mib"`     // for instances; 0: the host's, less a gibibyte
@@ -48,7 +49,7 @@ type S3 struct {
 }
 
 func defaults() Config {
-	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Overcommit: 32, Log: "warn", Imports: Imports{S3: S3{Region: "us-east-1", PathStyle: true}}}
+	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32, Log: "warn", Imports: Imports{S3: S3{Region: "us-east-1", PathStyle: true}}}
 }
 
 // readConfig also answers the arguments that are no flags.
@@ -63,6 +64,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	accel := fs.String("accel", "", "auto, kvm or tcg")
 	etcd := fs.String("etcd-endpoints", "", "a running etcd cluster, comma-separated")
 	public := fs.String("public-range", "", "range of public addresses")
+	reach := fs.String("reach", "", "public, or private: guests reach the private ranges around the host")
 	imageDir := fs.String("images", "", "directory of built images")
 	importDir := fs.String("imports", "", "directory of disk images that the API may import")
 	level := fs.String("log", "", "debug, info, warn or error")
@@ -95,7 +97,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 		env  string
 	}{
 		{&c.State, *state, "SLIPWAY_STATE"}, {&c.Listen, *listen, "SLIPWAY_LISTEN"}, {&c.Hypervisor, *hypervisor, "SLIPWAY_HYPERVISOR"},
-		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Log, *level, "SLIPWAY_LOG"},
+		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Log, *level, "SLIPWAY_LOG"},
 		{&c.Imports.Directory, *importDir, "SLIPWAY_IMPORTS"}, {&c.Imports.S3.AccessKey, "", "SLIPWAY_S3_ACCESS_KEY"}, {&c.Imports.S3.SecretKey, "", "SLIPWAY_S3_SECRET_KEY"},
 	} {
 		if v := getenv(o.env); v != "" {
@@ -120,7 +122,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 }
 
 // keys are the file's, for the hint beside an unknown one.
-var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "public_range", "images", "overcommit", "memory_mib", "keep", "log",
+var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log",
 	"imports", "imports.directory", "imports.s3", "imports.s3.endpoint", "imports.s3.region", "imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style"}
 
 func (c *Config) readFile(path string) error {
@@ -203,6 +205,7 @@ func (c *Config) Validate() error {
 	}
 	oneOf("hypervisor", c.Hypervisor, "qemu", "simulated")
 	oneOf("accel", c.Accel, "auto", "kvm", "tcg")
+	oneOf("reach", c.Reach, "public", "private")
 	oneOf("log", c.Log, "debug", "info", "warn", "error")
 	if c.PublicRange != "" {
 		if p, err := netip.ParsePrefix(c.PublicRange); err != nil || !p.Addr().Is4() || p.Bits() > 28 {

@@ -27,6 +27,7 @@ import (
 	blocksfake "slipway/internal/blockstore/fake"
 	"slipway/internal/blockstore/files"
 	"slipway/internal/dataplane"
+	"slipway/internal/guard"
 	"slipway/internal/hosts"
 	"slipway/internal/hypervisor"
 	"slipway/internal/hypervisor/fake"
@@ -129,15 +130,11 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := d.agent.Run(running); err != nil {
-			d.log.Error("agent ended", "error", err)
-		}
-	})
-	wg.Go(func() { rooms.sweep(running) })
-	wg.Go(func() { rooms.tick(running) })
+	guard.Group(&wg, d.log, "the agent", func() { d.agent.Run(running) })
+	guard.Group(&wg, d.log, "sweep", func() { rooms.sweep(running) })
+	guard.Group(&wg, d.log, "tick", func() { rooms.tick(running) })
 	failed := make(chan error, 1)
-	go func() { failed <- front.Serve(listener) }()
+	guard.Go(d.log, "the API", func() { failed <- guard.Call(func() error { return front.Serve(listener) }) })
 	endpoint := "http://" + listener.Addr().String()
 	if d.cfg.Hypervisor == "simulated" {
 		fmt.Println("simulated: instances are records that behave; no virtual machine is started")
@@ -150,7 +147,7 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	}
 	fmt.Println("ready " + endpoint)
 	if d.demo {
-		wg.Go(func() {
+		guard.Group(&wg, d.log, "the demo", func() {
 			if err := d.runDemo(ctx, endpoint, keys); err != nil && ctx.Err() == nil {
 				fmt.Fprintln(os.Stderr, "slipway: demo: "+err.Error())
 			}
@@ -219,7 +216,7 @@ func (d *devRun) openReal() error {
 	if err != nil {
 		return err
 	}
-	d.site = dataplane.Site{Slot: slot, Public: dataplane.LoopbackPool(slot)}
+	d.site = dataplane.Site{Slot: slot, Public: dataplane.LoopbackPool(slot), Reach: dataplane.Reach(d.cfg.Reach)}
 	if d.cfg.PublicRange != "" {
 		d.site.Public = netip.MustParsePrefix(d.cfg.PublicRange).Masked()
 	}
@@ -243,8 +240,8 @@ func (d *devRun) openReal() error {
 		return err
 	}
 	metadata := imds.New(identity, key, time.Now, func(id slipway.InstanceID) {
-		go d.agent.Heard(context.Background(), id)
-	})
+		guard.Go(d.log, "a guest's first request", func() { d.agent.Heard(context.Background(), id) })
+	}, d.log)
 	if d.plane, err = dataplane.NewPlane(d.site, d.dir.join("network"), agent.ServeMetadata(metadata), d.log); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"slipway"
@@ -13,6 +14,7 @@ import (
 	"slipway/internal/capacityreservations"
 	"slipway/internal/dedicatedhosts"
 	"slipway/internal/fleets"
+	"slipway/internal/guard"
 	"slipway/internal/hypervisor"
 	"slipway/internal/iam"
 	"slipway/internal/images"
@@ -105,36 +107,22 @@ func (d *devRun) rooms() *rooms {
 
 // tick does what the second has come for: spot interruptions and requests, reservations that end.
 func (r *rooms) tick(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := errors.Join(r.instances.Tick(ctx), r.iam.Tick(ctx)); err != nil && ctx.Err() == nil {
-			r.log.Warn("tick", "error", err)
-		}
+	var ticks sync.WaitGroup
+	for what, tick := range map[string]func(context.Context) error{"instances' tick": r.instances.Tick, "roles' tick": r.iam.Tick} {
+		guard.Group(&ticks, r.log, what, func() { guard.Every(ctx, time.Second, r.log, what, tick) })
 	}
+	ticks.Wait()
 }
 
 // sweep removes what has outlived its time: instances terminated an hour ago, NAT gateways and peerings that have ended, fleets, imports.
 func (r *rooms) sweep(ctx context.Context) {
-	tick := time.NewTicker(time.Minute)
-	defer tick.Stop()
-	for {
+	guard.Every(ctx, time.Minute, r.log, "sweep", func(ctx context.Context) error {
+		var errs []error
 		for _, sweep := range []func(context.Context) error{r.instances.Sweep, r.nats.Sweep, r.peerings.Sweep, r.fleets.Sweep, r.imports.Sweep} {
-			if err := sweep(ctx); err != nil && ctx.Err() == nil {
-				r.log.Warn("sweep", "error", err)
-			}
+			errs = append(errs, guard.Call(func() error { return sweep(ctx) }))
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+		return errors.Join(errs...)
+	})
 }
 
 // actions is every EC2 action that is served, as the rooms declare them.

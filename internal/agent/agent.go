@@ -13,6 +13,7 @@ import (
 	"slipway"
 	"slipway/internal/blockstore"
 	"slipway/internal/dataplane"
+	"slipway/internal/guard"
 	"slipway/internal/hostapi"
 	"slipway/internal/hypervisor"
 	"slipway/internal/imds"
@@ -130,26 +131,31 @@ func (a *Agent) lacksUEFI() string {
 	return ""
 }
 
-// Run works until ctx ends. Machines run on.
-func (a *Agent) Run(ctx context.Context) error {
+// Run works until ctx ends. Machines run on. What ends before its time, the stream of changes above all, is begun anew and said.
+func (a *Agent) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer a.copies.Wait()
 	defer close(a.ending)
-	wg.Go(func() { a.queue.Run(ctx, a.limits.Workers) })
-	wg.Go(func() { a.listen(ctx) })
-	wg.Go(func() { a.probe(ctx) })
-	wg.Go(func() { a.meter(ctx) })
+	for what, work := range map[string]func(context.Context) error{
+		"the agent's queue":         func(ctx context.Context) error { a.queue.Run(ctx, a.limits.Workers); return nil },
+		"machines' events":          a.listen,
+		"status checks":             a.probe,
+		"CPU credits":               a.meter,
+		"changes of what is wanted": a.follow,
+	} {
+		guard.Group(&wg, a.log, what, func() { guard.Loop(ctx, a.log, what, work) })
+	}
+	wg.Wait()
+}
+
+// follow queues what may have changed, beginning with all that there is.
+func (a *Agent) follow(ctx context.Context) error {
 	a.lookAround(ctx)
-	err := a.api.Changes(ctx, a.host.ID, func(refs []hostapi.Ref) {
+	return a.api.Changes(ctx, a.host.ID, func(refs []hostapi.Ref) {
 		for _, r := range refs {
 			a.queue.Add(r)
 		}
 	})
-	wg.Wait()
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // lookAround queues what is on this host, wanted or not.
@@ -174,11 +180,11 @@ func (a *Agent) lookAround(ctx context.Context) {
 }
 
 // listen turns the driver's events into looks at their instances.
-func (a *Agent) listen(ctx context.Context) {
+func (a *Agent) listen(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case ev := <-a.vmm.Events():
 			a.log.Info("machine event", "instance", ev.ID, "event", string(ev.Kind), "detail", ev.Detail)
 			if ev.Kind == hypervisor.GuestShutdown || ev.Kind == hypervisor.Exited {

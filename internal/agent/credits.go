@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/guard"
 )
 
 // A burstable machine earns CPU time at its type's baseline and may save up what it earns in a day; with nothing saved it
@@ -18,23 +19,15 @@ const (
 
 func launchCredit(vcpus int) time.Duration { return time.Duration(vcpus) * creditLaunch }
 
-func (a *Agent) meter(ctx context.Context) {
-	tick := time.NewTicker(creditEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+func (a *Agent) meter(ctx context.Context) error {
+	guard.Every(ctx, creditEvery, a.log, "CPU credits", func(ctx context.Context) error {
 		machines, err := a.vmm.Running(ctx)
-		if err != nil {
-			continue
-		}
 		for _, m := range machines {
 			a.meterOne(ctx, m.ID)
 		}
-	}
+		return err
+	})
+	return nil
 }
 
 // meterOne settles a machine's account, and limits it or sets it free.

@@ -10,6 +10,7 @@ import (
 	"slipway"
 	"slipway/internal/blockstore"
 	"slipway/internal/diskimage"
+	"slipway/internal/guard"
 	"slipway/internal/hostapi"
 )
 
@@ -106,21 +107,14 @@ func (a *Agent) forgetImport(id slipway.ImportTaskID) {
 }
 
 func (a *Agent) beginImport(want hostapi.Import) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := a.untilEnding()
 	job := &importing{cancel: cancel, disks: make([]hostapi.ImportedDisk, len(want.Disks))}
 	a.mu.Lock()
 	a.imports[want.ID] = job
 	a.mu.Unlock()
-	a.copies.Go(func() {
+	guard.Group(&a.copies, a.log, "an import", func() {
 		defer cancel()
-		go func() {
-			select {
-			case <-a.ending:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-		err := a.bringIn(ctx, want, job)
+		err := guard.Call(func() error { return a.bringIn(ctx, want, job) })
 		select {
 		case <-a.ending: // the next agent takes it up
 			return

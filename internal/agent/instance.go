@@ -12,6 +12,7 @@ import (
 
 	"slipway"
 	"slipway/internal/blockstore"
+	"slipway/internal/guard"
 	"slipway/internal/hostapi"
 	"slipway/internal/hypervisor"
 )
@@ -302,7 +303,7 @@ func (a *Agent) reboot(ctx context.Context, want hostapi.Assignment, rec Record)
 		if err := a.record.Put(want.ID, rec); err != nil {
 			return 0, err
 		}
-		time.AfterFunc(a.limits.Reboot, func() { a.insist(want.ID) })
+		guard.After(a.limits.Reboot, a.log, "a reboot", func() { a.insist(want.ID) })
 		return 0, nil
 	}
 	return done()
@@ -364,9 +365,11 @@ func (a *Agent) down(ctx context.Context, want hostapi.Assignment, have *hypervi
 			if now.Sub(seen.pressed) >= pressAgain {
 				seen.asked, seen.pressed = cmp.Or(seen.asked, now), now
 				a.with(want.ID, func(l *liveState) { l.asked, l.pressed = seen.asked, seen.pressed })
-				if err := a.vmm.PowerButton(ctx, want.ID); err != nil {
+				asking, cancel := context.WithTimeout(ctx, pressPatience)
+				if err := a.vmm.PowerButton(asking, want.ID); err != nil {
 					a.log.Warn("power button", "instance", want.ID, "error", err)
 				}
+				cancel()
 			}
 			return min(limit-now.Sub(seen.asked), pressAgain-now.Sub(seen.pressed)), nil
 		}
@@ -383,6 +386,9 @@ func (a *Agent) down(ctx context.Context, want hostapi.Assignment, have *hypervi
 
 // pressAgain is how long a guest has to react to the power button before it is pressed anew: one that boots is deaf to it, and QEMU keeps no press.
 const pressAgain = 5 * time.Second
+
+// pressPatience is how long a press may take: a machine that is frozen must not occupy a worker until it is ended by force.
+const pressPatience = 2 * time.Second
 
 func (a *Agent) hibernate(ctx context.Context, want hostapi.Assignment, have *hypervisor.Status) (time.Duration, error) {
 	if have != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/guard"
 	"slipway/internal/hostapi"
 )
 
@@ -14,30 +15,22 @@ const (
 	probeOld   = time.Minute
 )
 
-func (a *Agent) probe(ctx context.Context) {
-	tick := time.NewTicker(probeYoung)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+func (a *Agent) probe(ctx context.Context) error {
+	guard.Every(ctx, probeYoung, a.log, "status checks", func(ctx context.Context) error {
 		if a.lacksUEFI() != a.host.NoUEFI { // the operator has installed it, or removed it
 			if err := a.Join(ctx); err != nil {
 				a.log.Warn("host not announced", "error", err)
 			}
 		}
 		machines, err := a.vmm.Running(ctx)
-		if err != nil {
-			continue
-		}
 		for _, m := range machines {
 			if len(m.NICs) > 0 {
 				a.probeOne(ctx, m.ID, m.NICs[0])
 			}
 		}
-	}
+		return err
+	})
+	return nil
 }
 
 func (a *Agent) probeOne(ctx context.Context, id slipway.InstanceID, eni slipway.InterfaceID) {

@@ -9,6 +9,7 @@ import (
 
 	"slipway"
 	"slipway/internal/blockstore"
+	"slipway/internal/guard"
 	"slipway/internal/hostapi"
 )
 
@@ -157,20 +158,26 @@ func (a *Agent) done(id slipway.SnapshotID, err error) {
 // copy runs until it is done or the agent ends, and then leaves nothing that the next agent does not find.
 func (a *Agent) copy(id slipway.SnapshotID, work func(context.Context) error) {
 	a.begin(id, false)
-	a.copies.Go(func() {
-		ctx, cancel := context.WithCancel(context.Background())
+	guard.Group(&a.copies, a.log, "a copy", func() {
+		ctx, cancel := a.untilEnding()
 		defer cancel()
-		go func() {
-			select {
-			case <-a.ending:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-		if err := work(ctx); ctx.Err() == nil {
+		if err := guard.Call(func() error { return work(ctx) }); ctx.Err() == nil {
 			a.done(id, err)
 		}
 	})
+}
+
+// untilEnding is a context that ends with the agent.
+func (a *Agent) untilEnding() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	guard.Go(a.log, "the agent's end", func() {
+		select {
+		case <-a.ending:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, cancel
 }
 
 // busyPause is how long to wait for a volume that another step is busy with.

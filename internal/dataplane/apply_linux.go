@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"strings"
@@ -98,7 +99,45 @@ func applyUplink(w Wanted) error {
 	if err := errors.Join(sysctlOf("ipv4", w.Uplink, "route_localnet", "1"), sysctlOf("ipv4", w.Uplink, "rp_filter", "0")); err != nil {
 		return err
 	}
+	if err := sysctlOf("ipv6", w.Uplink, "disable_ipv6", "1"); err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6 has none here either
+		return err
+	}
+	if err := applyNeighbors(host, w); err != nil {
+		return err
+	}
 	return applyExposed(host, w)
+}
+
+// applyNeighbors writes the two ends of the way out down as each other's neighbours: whatever a guest does to the table of those,
+// which is one for the whole host, this way stays open.
+func applyNeighbors(host netlink.Link, w Wanted) error {
+	var inner net.HardwareAddr
+	if err := inside(w.Namespace, func() error {
+		l, err := netlink.LinkByName(upName)
+		if err != nil {
+			return err
+		}
+		inner = l.Attrs().HardwareAddr
+		if err := netlink.LinkSetUp(l); err != nil { // a link that comes up begins with no neighbours
+			return err
+		}
+		return permanent(l, w.HostLink, host.Attrs().HardwareAddr)
+	}); err != nil {
+		return err
+	}
+	return permanent(host, w.InsideLink, inner)
+}
+
+// permanent writes down a neighbour that need not be asked for.
+func permanent(l netlink.Link, ip netip.Addr, mac net.HardwareAddr) error {
+	family := netlink.FAMILY_V4
+	if ip.Is6() {
+		family = netlink.FAMILY_V6
+	}
+	if err := netlink.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, Family: family, State: netlink.NUD_PERMANENT, IP: ip.AsSlice(), HardwareAddr: mac}); err != nil {
+		return fmt.Errorf("neighbour %s: %w", ip, err)
+	}
+	return nil
 }
 
 // applyExposed routes the addresses that stand for public ones to the namespace, and no others.
@@ -231,17 +270,17 @@ func applyTap(l netlink.Link, t Tap) error {
 	want := map[string]bool{}
 	for _, p := range t.To {
 		want[p.String()] = true
-		if err := netlink.RouteReplace(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(p), Scope: netlink.SCOPE_LINK}); err != nil {
+		r := &netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(p), Scope: netlink.SCOPE_LINK}
+		if via := t.via(p); via.IsValid() {
+			r.Scope, r.Gw, r.Flags = netlink.SCOPE_UNIVERSE, via.AsSlice(), int(netlink.FLAG_ONLINK)
+		}
+		if err := netlink.RouteReplace(r); err != nil {
 			return fmt.Errorf("route %s: %w", p, err)
 		}
 	}
 	for _, ip := range t.Neighbors {
-		family := netlink.FAMILY_V4
-		if ip.Is6() {
-			family = netlink.FAMILY_V6
-		}
-		if err := netlink.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, Family: family, State: netlink.NUD_PERMANENT, IP: ip.AsSlice(), HardwareAddr: mac}); err != nil {
-			return fmt.Errorf("neighbour %s: %w", ip, err)
+		if err := permanent(l, ip, mac); err != nil {
+			return err
 		}
 	}
 	routes, err := netlink.RouteList(l, netlink.FAMILY_V4)
@@ -249,7 +288,7 @@ func applyTap(l netlink.Link, t Tap) error {
 		return err
 	}
 	for _, r := range routes {
-		if r.Dst != nil && r.Gw == nil && !want[r.Dst.String()] {
+		if r.Dst != nil && !want[r.Dst.String()] {
 			if err := netlink.RouteDel(&r); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return err
 			}

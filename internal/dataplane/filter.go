@@ -19,6 +19,7 @@ func filter(site Site, w Wanted, n Network) string {
 	b.line("delete table inet vpc")
 	b.line("table inet vpc {")
 	b.sets(n)
+	b.budgets(n)
 	b.translation(site, n)
 	b.spoofing(n)
 	b.input()
@@ -29,7 +30,55 @@ func filter(site Site, w Wanted, n Network) string {
 	b.hiding(n)
 	b.acls(n)
 	b.line("}")
+	b.arp(n)
 	return b.String()
+}
+
+// What one guest may take of what it shares with others. EC2 passes 1024 packets a second from an interface to its services.
+const (
+	serviceRate  = "1024/second burst 512 packets" // to DNS and metadata
+	dhcpRate     = "20/second burst 60 packets"
+	pingRate     = "100/second burst 100 packets" // of the router
+	discoverRate = "50/second burst 100 packets"  // neighbours and routers over IPv6
+	maxServed    = 128                            // connections to DNS and metadata at a time
+	maxTracked   = 4096                           // connections through the router at a time
+	newRate      = "2000/second burst 4096 packets"
+	maxLinkLocal = 4 // link-local addresses of one interface: each becomes a neighbour of the router's
+)
+
+// arp lets a guest speak for its own addresses only: each sender becomes an entry of a table that all networks of the host share.
+func (b *ruleset) arp(n Network) {
+	b.line("table arp vpc")
+	b.line("delete table arp vpc")
+	b.line("table arp vpc {")
+	b.line("  chain input { type filter hook input priority filter; policy accept;")
+	for _, p := range sortedPorts(n) {
+		var own []string
+		for _, ip := range p.Addresses {
+			own = append(own, ip.String())
+		}
+		for _, prefix := range p.Prefixes {
+			own = append(own, prefix.String())
+		}
+		own = append(own, "0.0.0.0") // who asks whether its address is free
+		b.line("    iifname %q arp saddr ip { %s } arp saddr ether %s accept", tap(p.Interface), strings.Join(own, ", "), p.MAC)
+	}
+	b.line("    iifname \"t*\" drop")
+	b.line("  }")
+	b.line("}")
+}
+
+// linkLocal is the set of the link-local addresses that an interface has used.
+func linkLocal(p Port) string { return "local_" + tap(p.Interface) }
+
+// budgets are the sets in which what each guest uses is counted.
+func (b *ruleset) budgets(n Network) {
+	for _, name := range []string{"dns_rate", "dhcp_rate", "ping_rate", "discover_rate", "served", "tracked", "new_rate"} {
+		b.line("  set %s { type ifname; size 4096; flags dynamic; }", name)
+	}
+	for _, p := range sortedPorts(n) {
+		b.line("  set %s { type ipv6_addr; size %d; flags dynamic; timeout 10m; }", linkLocal(p), maxLinkLocal)
+	}
 }
 
 type ruleset struct{ strings.Builder }
@@ -105,8 +154,9 @@ func (b *ruleset) translation(site Site, n Network) {
 // spoofing lets each tap send only from its own addresses. An interface whose source/destination check is off may send from
 // any, but never to the services that know a guest by its address.
 func (b *ruleset) spoofing(n Network) {
-	var own, own6, free []string
+	var own, own6, free, cards []string
 	for _, p := range sortedPorts(n) {
+		cards = append(cards, fmt.Sprintf("%q . %s", tap(p.Interface), p.MAC))
 		for _, ip := range p.Addresses {
 			own = append(own, fmt.Sprintf("%q . %s", tap(p.Interface), ip))
 		}
@@ -125,13 +175,18 @@ func (b *ruleset) spoofing(n Network) {
 	}
 	b.set("set", "own", "ifname . ipv4_addr", "flags interval; ", own)
 	b.set("set", "own6", "ifname . ipv6_addr", "flags interval; ", own6)
+	b.set("set", "cards", "ifname . ether_addr", "", cards)
 	b.set("set", "unchecked", "ifname", "", free)
 	b.line("  chain spoofing { type filter hook prerouting priority raw; policy accept;")
 	b.line("    iifname != \"t*\" accept")
+	b.line("    iifname . ether saddr != @cards drop")
 	b.line("    iifname . ip saddr @own accept")
 	b.line("    ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept")
 	b.line("    iifname . ip6 saddr @own6 accept")
-	b.line("    ip6 saddr fe80::/10 accept")
+	for _, p := range sortedPorts(n) {
+		b.line("    iifname %q ip6 saddr fe80::/10 update @%s { ip6 saddr } accept", tap(p.Interface), linkLocal(p))
+	}
+	b.line("    ip6 saddr fe80::/10 drop")
 	b.line("    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld2-listener-report } accept")
 	b.line("    iifname @unchecked ip daddr != { %s, %s } accept", metadataIP, resolverIP)
 	b.line("    drop")
@@ -141,8 +196,17 @@ func (b *ruleset) spoofing(n Network) {
 // input is what guests may ask of the router: addresses, names, metadata, and whether it is there.
 func (b *ruleset) input() {
 	b.line("  chain input { type filter hook input priority filter; policy drop;")
-	b.line("    ct state established,related accept")
 	b.line("    iifname \"lo\" accept")
+	over := func(match, set, what string) {
+		b.line("    iifname \"t*\" %s add @%s { iifname %s } drop", match, set, what)
+	}
+	// What is counted comes before what is let through because it is known.
+	over("udp dport 53", "dns_rate", "limit rate over "+serviceRate)
+	over("udp dport { 67, 547 }", "dhcp_rate", "limit rate over "+dhcpRate)
+	over("meta l4proto icmp", "ping_rate", "limit rate over "+pingRate)
+	over("meta l4proto icmpv6", "discover_rate", "limit rate over "+discoverRate)
+	b.line("    meta l4proto != { icmpv6, udp } ct state established,related accept")
+	over("meta l4proto tcp ct state new", "served", fmt.Sprintf("ct count over %d", maxServed))
 	b.line("    iifname \"t*\" udp dport { 53, 67, 547 } accept")
 	b.line("    iifname \"t*\" tcp dport 53 accept")
 	b.line("    iifname \"t*\" ip daddr %s tcp dport 80 accept", metadataIP)
@@ -178,6 +242,8 @@ func (b *ruleset) forward(w Wanted, n Network) {
 	b.gatewayACLs(n)
 	b.line("    ct state established,related accept")
 	b.line("    ct state invalid drop")
+	b.line("    iifname \"t*\" add @new_rate { iifname limit rate over %s } drop", newRate)
+	b.line("    iifname \"t*\" add @tracked { iifname ct count over %d } drop", maxTracked)
 	b.peers(n)
 	b.line("    oifname %q ct mark 0 ip saddr != @exposed drop", upName)
 	b.line("    oifname %q meta nfproto ipv6 drop", upName)

@@ -9,13 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/thread"
 )
 
 // namespaceDir is where iproute2 keeps named namespaces, so that `ip netns` shows ours.
@@ -23,22 +24,17 @@ const namespaceDir = "/run/netns"
 
 // inside runs fn on a thread that stands in the namespace. What fn opens stays there.
 func inside(name string, fn func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, so no other ever runs in there
+	return thread.Run(func() error {
 		ns, err := netns.GetFromPath(filepath.Join(namespaceDir, name))
 		if err != nil {
-			done <- fmt.Errorf("namespace %s: %w", name, err)
-			return
+			return fmt.Errorf("namespace %s: %w", name, err)
 		}
 		defer ns.Close()
 		if err := netns.Set(ns); err != nil {
-			done <- fmt.Errorf("enter namespace %s: %w", name, err)
-			return
+			return fmt.Errorf("enter namespace %s: %w", name, err)
 		}
-		done <- fn()
-	}()
-	return <-done
+		return fn()
+	})
 }
 
 func namespaceExists(name string) bool {
@@ -54,16 +50,13 @@ func ensureNamespace(name string) error {
 	if err := os.MkdirAll(namespaceDir, 0o755); err != nil {
 		return err
 	}
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
+	if err := thread.Run(func() error {
 		ns, err := netns.NewNamed(name)
 		if err == nil {
 			ns.Close()
 		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
+		return err
+	}); err != nil {
 		return fmt.Errorf("make namespace %s: %w", name, err)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 type Site struct {
 	Slot   int          // 0…31
 	Public netip.Prefix // the pool: out of loopback, or routed addresses
+	Reach  Reach        // "": ReachPublic
 }
 
 // MaxSlots is how many installations fit on one machine.
@@ -99,6 +100,20 @@ type Tap struct {
 	To        []netip.Prefix // what is routed to it
 	Neighbors []netip.Addr   // addresses that its guest answers for
 	Table     int            // the route table of what comes from it
+}
+
+// via is the neighbour by which a prefix is reached, one of the tap's own: asking for each address in it would fill the table of
+// neighbours. Single addresses have none but themselves.
+func (t Tap) via(p netip.Prefix) netip.Addr {
+	if p.IsSingleIP() {
+		return netip.Addr{}
+	}
+	for _, ip := range t.Neighbors {
+		if ip.Is4() == p.Addr().Is4() {
+			return ip
+		}
+	}
+	return netip.Addr{}
 }
 
 // PeerLink is the way to a peered VPC: a pair of devices, of the same name in both namespaces.

@@ -86,6 +86,14 @@ func plan(t *testing.T, name string, n Network) {
 	golden.Match(t, name+".txt", b.String())
 }
 
+// TestHostRules are the host's own.
+func TestHostRules(t *testing.T) {
+	exposed := map[netip.Addr]netip.Addr{netip.MustParseAddr("127.103.0.5"): netip.MustParseAddr("198.18.48.5")}
+	golden.Match(t, "host_loopback.nft", hostRules(Site{Slot: 3, Public: LoopbackPool(3)}, exposed, false))
+	routed := netip.MustParseAddr("203.0.113.5")
+	golden.Match(t, "host_routed.nft", hostRules(Site{Slot: 3, Public: netip.MustParsePrefix("203.0.113.0/24"), Reach: ReachPrivate}, map[netip.Addr]netip.Addr{routed: routed}, true))
+}
+
 // TestPeersAgree: both sides of a peering name the devices alike and take different ends.
 func TestPeersAgree(t *testing.T) {
 	site := Site{Slot: 3}

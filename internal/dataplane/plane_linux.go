@@ -21,6 +21,7 @@ import (
 // Plane is the data plane of one host.
 type Plane struct {
 	site Site
+	host ledger // of the host's settings
 	dir  string // remembers which VPC has which link
 	log  *slog.Logger
 	// serve is given each port's metadata listeners; what it returns ends the service.
@@ -45,7 +46,7 @@ type running struct {
 
 // NewPlane makes a data plane. dir survives restarts; serve answers metadata requests.
 func NewPlane(site Site, dir string, serve func(slipway.VPCID, Port, []net.Listener) func(), log *slog.Logger) (*Plane, error) {
-	p := &Plane{site: site, dir: dir, log: log, serve: serve, links: map[slipway.VPCID]int{}, nets: map[slipway.VPCID]*running{}}
+	p := &Plane{site: site, host: theHosts(), dir: dir, log: log, serve: serve, links: map[slipway.VPCID]int{}, nets: map[slipway.VPCID]*running{}}
 	b, err := os.ReadFile(p.linksFile())
 	if err == nil {
 		err = json.Unmarshal(b, &p.links)
@@ -119,7 +120,7 @@ func (p *Plane) Ensure(ctx context.Context, n Network) error {
 	for _, other := range p.nets {
 		maps.Copy(exposed, other.wanted.Exposed)
 	}
-	err = applyHost(ctx, p.site, exposed)
+	err = applyHost(ctx, p.host, p.site, exposed)
 	p.mu.Unlock()
 	if err != nil {
 		return err
@@ -195,7 +196,7 @@ func (p *Plane) Remove(ctx context.Context, id slipway.VPCID) error {
 	delete(p.links, id)
 	err := p.saveLinks()
 	if had {
-		err = errors.Join(err, applyHost(ctx, p.site, exposed))
+		err = errors.Join(err, applyHost(ctx, p.host, p.site, exposed))
 	}
 	p.mu.Unlock()
 	if r != nil {
@@ -246,5 +247,5 @@ func (p *Plane) Clear(ctx context.Context) error {
 	for _, id := range ids {
 		err = errors.Join(err, p.Remove(ctx, id))
 	}
-	return errors.Join(err, removeHost(ctx, p.site))
+	return errors.Join(err, removeHost(ctx, p.host, p.site))
 }

@@ -3,22 +3,39 @@ package dataplane
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/net/netutil"
+
+	"slipway/internal/guard"
 )
 
 // resolver answers names in one VPC: its own from the network, all others by the host's resolvers.
 type resolver struct {
-	zone    atomic.Pointer[zone]
-	servers []*dns.Server
-	log     *slog.Logger
+	zone  atomic.Pointer[zone]
+	log   *slog.Logger
+	end   context.CancelFunc
+	close []io.Closer
+
+	mu    sync.Mutex
+	asked map[netip.Addr]int // questions of each guest that wait for the host's resolvers
+	all   int
 }
+
+// How many questions may wait for the host's resolvers, each of which takes a descriptor for some seconds.
+const (
+	maxAsked    = 32  // of one guest
+	maxAskedAll = 256 // of a VPC
+	maxDNSConns = 256 // connections by TCP; the filter counts those of each guest
+)
 
 type zone struct {
 	enabled bool
@@ -30,7 +47,9 @@ type zone struct {
 const nameTTL = 60
 
 func newResolver(ctx context.Context, namespace string, local []netip.Addr, log *slog.Logger) (*resolver, error) {
-	r := &resolver{log: log}
+	r := &resolver{log: log, asked: map[netip.Addr]int{}}
+	running, end := context.WithCancel(context.Background())
+	r.end = end
 	r.zone.Store(&zone{})
 	for _, ip := range local {
 		if ip == metadataIP || ip == metadataIP6 || ip.As16()[15] == 1 && ip.Is4() && !ip.IsLinkLocalUnicast() {
@@ -42,23 +61,34 @@ func newResolver(ctx context.Context, namespace string, local []netip.Addr, log 
 			r.stop()
 			return nil, err
 		}
+		r.close = append(r.close, pc)
 		l, err := listen(ctx, namespace, "", "tcp", where)
 		if err != nil {
-			pc.Close()
 			r.stop()
 			return nil, err
 		}
-		for _, s := range []*dns.Server{{PacketConn: pc, Handler: r}, {Listener: l, Handler: r}} {
-			r.servers = append(r.servers, s)
-			go s.ActivateAndServe()
+		l = netutil.LimitListener(l, maxDNSConns)
+		r.close = append(r.close, l)
+		for network, server := range map[string]func() *dns.Server{
+			"udp": func() *dns.Server { return &dns.Server{PacketConn: pc, Handler: r} },
+			"tcp": func() *dns.Server { return &dns.Server{Listener: l, Handler: r, IdleTimeout: dnsIdle} },
+		} {
+			what := "DNS at " + where + " by " + network
+			guard.Go(log, what, func() {
+				guard.Loop(running, log, what, func(context.Context) error { return server().ActivateAndServe() })
+			})
 		}
 	}
 	return r, nil
 }
 
+// dnsIdle is how long a connection may say nothing.
+func dnsIdle() time.Duration { return 4 * time.Second }
+
 func (r *resolver) stop() {
-	for _, s := range r.servers {
-		s.Shutdown()
+	r.end()
+	for _, c := range r.close {
+		c.Close()
 	}
 }
 
@@ -74,8 +104,12 @@ func (r *resolver) set(n Network) {
 	r.zone.Store(z)
 }
 
-// ServeDNS answers one question.
+// ServeDNS answers one question; one that makes it panic goes unanswered.
 func (r *resolver) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	guard.Do(r.log, "DNS", func() { r.serve(w, q) })
+}
+
+func (r *resolver) serve(w dns.ResponseWriter, q *dns.Msg) {
 	z := r.zone.Load()
 	reply := new(dns.Msg)
 	reply.SetReply(q)
@@ -86,14 +120,44 @@ func (r *resolver) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	case len(q.Question) != 1:
 		reply.Rcode = dns.RcodeFormatError
 	case !z.own(q.Question[0], reply):
+		reply.Rcode = dns.RcodeServerFailure
+		who := guestOf(w.RemoteAddr())
+		if !r.begin(who) {
+			break
+		}
+		defer r.done(who)
 		if answer := r.forward(q, w.RemoteAddr().Network()); answer != nil {
 			reply = answer
-		} else {
-			reply.Rcode = dns.RcodeServerFailure
 		}
 	}
 	if err := w.WriteMsg(reply); err != nil {
 		r.log.Debug("dns answer not sent", "error", err)
+	}
+}
+
+func guestOf(a net.Addr) netip.Addr {
+	from, _ := netip.ParseAddrPort(a.String())
+	return from.Addr().Unmap()
+}
+
+// begin says whether a guest may have one more question wait.
+func (r *resolver) begin(who netip.Addr) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked[who] >= maxAsked || r.all >= maxAskedAll {
+		return false
+	}
+	r.asked[who]++
+	r.all++
+	return true
+}
+
+func (r *resolver) done(who netip.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all--
+	if r.asked[who]--; r.asked[who] == 0 {
+		delete(r.asked, who)
 	}
 }
 

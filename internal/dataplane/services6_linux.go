@@ -14,6 +14,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/guard"
 )
 
 // Over IPv6 a guest learns of its router from advertisements, which tell it to ask for its addresses by DHCPv6. Nothing is on the link but the
@@ -61,7 +63,7 @@ func (s *service) start6(ctx context.Context, namespace, device string) error {
 		return err
 	}
 	s.close = append(s.close, func() { conn.Close() })
-	go s.advertise(conn, index, hardware)
+	guard.Go(s.log, "router advertisements", func() { s.advertise(conn, index, hardware) })
 
 	dhcp, err := listenPacket(ctx, namespace, device, "udp6", "[::]:547")
 	if err != nil {
@@ -78,36 +80,33 @@ func (s *service) start6(ctx context.Context, namespace, device string) error {
 	if err != nil {
 		return err
 	}
-	go s.dhcp6(dhcp, duid(hardware))
+	guard.Go(s.log, "DHCPv6", func() { s.dhcp6(dhcp, duid(hardware)) })
 	return nil
 }
 
 // advertise answers solicitations, and repeats itself now and then.
 func (s *service) advertise(c *ndp.Conn, index int, hardware net.HardwareAddr) {
 	from := &ipv6.ControlMessage{HopLimit: ndp.HopLimit, IfIndex: index, Src: net.IP(linkRouter.AsSlice())}
-	for {
+	s.serve("router advertisements", func([]byte) (func(), error) {
 		c.SetReadDeadline(time.Now().Add(advertiseEvery))
 		m, _, _, err := c.ReadFrom()
-		var timeout net.Error
-		switch {
-		case err != nil && errors.As(err, &timeout) && timeout.Timeout():
-		case err != nil && errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
-			continue // no message that anybody meant
-		default:
-			if _, asked := m.(*ndp.RouterSolicitation); !asked {
-				continue
+		_, asked := m.(*ndp.RouterSolicitation)
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+			asked, err = true, nil
+		}
+		if _, broken := errors.AsType[*net.OpError](err); err != nil && !broken {
+			err = nil // no message that anybody meant
+		}
+		return func() {
+			a := s.now.Load()
+			if !asked || len(a.port.Addresses6) == 0 {
+				return
 			}
-		}
-		a := s.now.Load()
-		if len(a.port.Addresses6) == 0 {
-			continue
-		}
-		if err := c.WriteTo(a.advertisement(hardware), from, allNodes); err != nil {
-			s.log.Debug("router advertisement not sent", slog.Any("error", err))
-		}
-	}
+			if err := c.WriteTo(a.advertisement(hardware), from, allNodes); err != nil {
+				s.log.Debug("router advertisement not sent", slog.Any("error", err))
+			}
+		}, err
+	})
 }
 
 func (a *answer) advertisement(hardware net.HardwareAddr) *ndp.RouterAdvertisement {
@@ -131,22 +130,20 @@ func duid(hardware net.HardwareAddr) dhcpv6.DUID {
 }
 
 func (s *service) dhcp6(c net.PacketConn, server dhcpv6.DUID) {
-	buf := make([]byte, 2048)
-	for {
+	s.serve("DHCPv6", func(buf []byte) (func(), error) {
 		n, from, err := c.ReadFrom(buf)
-		if err != nil {
-			return
-		}
-		ask, err := dhcpv6.MessageFromBytes(buf[:n])
-		if err != nil {
-			continue
-		}
-		if reply := s.now.Load().reply6(ask, server); reply != nil {
-			if _, err := c.WriteTo(reply.ToBytes(), from); err != nil {
-				s.log.Debug("dhcpv6 answer not sent", "error", err)
+		return func() {
+			ask, err := dhcpv6.MessageFromBytes(buf[:n])
+			if err != nil {
+				return
 			}
-		}
-	}
+			if reply := s.now.Load().reply6(ask, server); reply != nil {
+				if _, err := c.WriteTo(reply.ToBytes(), from); err != nil {
+					s.log.Debug("dhcpv6 answer not sent", "error", err)
+				}
+			}
+		}, err
+	})
 }
 
 // reply6 is a pure function from what a guest asks to what it is told; nil for silence.

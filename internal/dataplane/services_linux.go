@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"slipway/internal/guard"
 )
 
 // service is what answers one port's guest: DHCP, and listeners for metadata. Each socket is bound to the port's device, so
@@ -63,7 +66,7 @@ func (p *Plane) start(ctx context.Context, namespace string, port Port, n Networ
 		return nil, err
 	}
 	s.close = append(s.close, func() { dhcp.Close() })
-	go s.dhcp(dhcp)
+	guard.Go(p.log, "DHCP", func() { s.dhcp(dhcp) })
 	if err := s.start6(ctx, namespace, device); err != nil {
 		s.stop()
 		return nil, err
@@ -86,21 +89,40 @@ func (p *Plane) start(ctx context.Context, namespace string, port Port, n Networ
 const leaseTime = time.Hour
 
 func (s *service) dhcp(c net.PacketConn) {
-	buf := make([]byte, 2048)
-	for {
+	s.serve("DHCP", func(buf []byte) (func(), error) {
 		n, _, err := c.ReadFrom(buf)
-		if err != nil {
+		return func() {
+			ask, err := dhcpv4.FromBytes(buf[:n])
+			if err != nil || ask.OpCode != dhcpv4.OpcodeBootRequest {
+				return
+			}
+			if reply := s.now.Load().reply(ask); reply != nil {
+				if _, err := c.WriteTo(reply.ToBytes(), &net.UDPAddr{IP: net.IPv4bcast, Port: 68}); err != nil {
+					s.log.Debug("dhcp answer not sent", "error", err)
+				}
+			}
+		}, err
+	})
+}
+
+// serve answers one message after the other until their socket is closed. A message that brings a panic about costs that message,
+// and a socket that cannot be read just now, as when its device goes down, is tried again.
+func (s *service) serve(what string, next func(buf []byte) (answer func(), err error)) {
+	buf := make([]byte, 2048)
+	pause := guard.FirstPause
+	for {
+		answer, err := next(buf)
+		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		ask, err := dhcpv4.FromBytes(buf[:n])
-		if err != nil || ask.OpCode != dhcpv4.OpcodeBootRequest {
+		if err != nil {
+			s.log.Warn("messages of a guest not read", "service", what, "error", err, "again", pause)
+			time.Sleep(pause)
+			pause = min(2*pause, guard.LastPause)
 			continue
 		}
-		if reply := s.now.Load().reply(ask); reply != nil {
-			if _, err := c.WriteTo(reply.ToBytes(), &net.UDPAddr{IP: net.IPv4bcast, Port: 68}); err != nil {
-				s.log.Debug("dhcp answer not sent", "error", err)
-			}
-		}
+		pause = guard.FirstPause
+		guard.Do(s.log, what, answer)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -60,7 +61,7 @@ func newGuest(t *testing.T, in Instance) *guest {
 		t.Fatal(err)
 	}
 	g := &guest{t: t, time: &clock{noon}, id: id, said: map[slipway.InstanceID]int{}}
-	g.s = New(id, NewKey(), g.time.now, func(id slipway.InstanceID) { g.said[id]++ })
+	g.s = New(id, NewKey(), g.time.now, func(id slipway.InstanceID) { g.said[id]++ }, slog.New(slog.DiscardHandler))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -271,8 +272,8 @@ func TestIdentityDocumentIsSigned(t *testing.T) {
 
 func TestTokensOutliveARestart(t *testing.T) {
 	key, at := NewKey(), func() time.Time { return noon }
-	before := New(nil, key, at, nil)
-	after := New(nil, key, at, nil)
+	before := New(nil, key, at, nil, slog.New(slog.DiscardHandler))
+	after := New(nil, key, at, nil, slog.New(slog.DiscardHandler))
 	token := before.sign("i-1", noon.Add(time.Minute))
 	if !after.valid("i-1", token) {
 		t.Error("the token is worth nothing after a restart")
@@ -280,7 +281,7 @@ func TestTokensOutliveARestart(t *testing.T) {
 	if after.valid("i-2", token) {
 		t.Error("one instance's token is good for another")
 	}
-	if New(nil, NewKey(), at, nil).valid("i-1", token) {
+	if New(nil, NewKey(), at, nil, slog.New(slog.DiscardHandler)).valid("i-1", token) {
 		t.Error("a token is good for an installation with another key")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -18,9 +19,11 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
 
 	"slipway"
+	"slipway/internal/guard"
 )
 
 // Bounds of a token's life, in seconds.
@@ -29,9 +32,13 @@ const (
 	maxTTL = 21600
 )
 
+// maxConns is how many connections a guest may have to each of its listeners; more wait in the kernel, and cost us nothing.
+const maxConns = 32
+
 // Server answers the guests of one host.
 type Server struct {
 	signer Signer
+	log    *slog.Logger
 	now    func() time.Time
 	key    [32]byte // of the tokens
 	heard  func(slipway.InstanceID)
@@ -49,8 +56,8 @@ type published struct {
 
 // New makes a server; heard is told of every guest that asks. The key of the tokens is the installation's, so that tokens
 // outlive a restart.
-func New(signer Signer, key [32]byte, now func() time.Time, heard func(slipway.InstanceID)) *Server {
-	return &Server{signer: signer, now: now, key: key, heard: heard, instances: map[slipway.InstanceID]*published{}}
+func New(signer Signer, key [32]byte, now func() time.Time, heard func(slipway.InstanceID), log *slog.Logger) *Server {
+	return &Server{signer: signer, log: log, now: now, key: key, heard: heard, instances: map[slipway.InstanceID]*published{}}
 }
 
 // NewKey makes a key for tokens.
@@ -90,10 +97,14 @@ func (s *Server) Serve(id slipway.InstanceID, listeners []net.Listener) (stop fu
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
-	for _, l := range listeners {
-		go h.Serve(l)
+	ctx, cancel := context.WithCancel(context.Background())
+	for _, l := range listeners { // net/http recovers from a handler's panic
+		guard.Go(s.log, "metadata", func() {
+			l := netutil.LimitListener(l, maxConns)
+			guard.Loop(ctx, s.log, "metadata of "+string(id), func(context.Context) error { return h.Serve(l) })
+		})
 	}
-	return func() { h.Close() }
+	return func() { cancel(); h.Close() }
 }
 
 // answer follows the protocol of the reference, 8.1.

@@ -4,9 +4,13 @@ package reconcile
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
+
+	"slipway/internal/guard"
 )
 
 // Step works on one key. It looks at the world, acts if needed, and is free when repeated. again asks for another look
@@ -82,7 +86,7 @@ func (q *Queue[K]) signal() {
 func (q *Queue[K]) Run(ctx context.Context, workers int) {
 	var wg sync.WaitGroup
 	for range workers {
-		wg.Go(func() {
+		guard.Group(&wg, q.log, "a worker of the queue", func() {
 			for {
 				key, ok := q.next(ctx)
 				if !ok {
@@ -131,7 +135,8 @@ func (q *Queue[K]) next(ctx context.Context) (K, bool) {
 
 func (q *Queue[K]) work(ctx context.Context, key K) {
 	bounded, cancel := context.WithTimeout(ctx, q.deadline)
-	again, err := q.step(bounded, key)
+	var again time.Duration
+	err := guard.Call(func() (err error) { again, err = q.step(bounded, key); return err }) // a key that panics is a key that fails
 	cancel()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -140,6 +145,9 @@ func (q *Queue[K]) work(ctx context.Context, key K) {
 	if err != nil && ctx.Err() == nil {
 		pause := min(firstBackoff<<min(e.fails, 10), lastBackoff)
 		e.fails++
+		if p, ok := errors.AsType[*guard.Panic](err); ok {
+			q.log.Error("step panicked", "key", key, "value", fmt.Sprint(p.Value), "stack", string(p.Stack))
+		}
 		q.log.Warn("step failed", "key", key, "error", err, "tries", e.fails, "again", pause)
 		again = pause
 	} else {
@@ -150,7 +158,7 @@ func (q *Queue[K]) work(ctx context.Context, key K) {
 		e.dirty = false
 		q.add(key)
 	case again > 0:
-		e.timer = time.AfterFunc(again, func() { q.Add(key) })
+		e.timer = guard.After(again, q.log, "the queue", func() { q.Add(key) })
 	default:
 		delete(q.waiting, key)
 	}

@@ -3,11 +3,11 @@
 package thread
 
 import (
-	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/guard"
 )
 
 // Run runs fn on a thread of its own and waits for it. What fn opens stays open; what it does to its thread ends with it.
@@ -22,12 +22,7 @@ func Run(fn func() error) error {
 			runtime.UnlockOSThread()
 			return
 		}
-		defer func() {
-			if p := recover(); p != nil {
-				done <- fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			}
-		}()
-		done <- fn()
+		done <- guard.Call(fn)
 	}()
 	return <-done
 }

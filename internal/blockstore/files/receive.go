@@ -20,6 +20,7 @@ import (
 	"slipway"
 	"slipway/internal/blockstore"
 	"slipway/internal/diskimage"
+	"slipway/internal/guard"
 	"slipway/internal/qcow2"
 )
 
@@ -47,7 +48,7 @@ func (s *Store) ReceiveSnapshot(ctx context.Context, image blockstore.Received, 
 	}
 	defer os.Remove(path)
 	defer f.Close()
-	ctx, stop := s.guard(ctx)
+	ctx, stop := s.watch(ctx)
 	defer stop()
 	gib, err := s.receive(ctx, f, image, id)
 	if err != nil {
@@ -59,8 +60,8 @@ func (s *Store) ReceiveSnapshot(ctx context.Context, image blockstore.Received, 
 	return gib, nil
 }
 
-// guard ends what is done under ctx when the disk has no more room than is to be left.
-func (s *Store) guard(parent context.Context) (context.Context, context.CancelFunc) {
+// watch ends what is done under ctx when the disk has no more room than is to be left.
+func (s *Store) watch(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	look := func() {
 		var fs unix.Statfs_t
@@ -69,7 +70,7 @@ func (s *Store) guard(parent context.Context) (context.Context, context.CancelFu
 		}
 	}
 	look()
-	go func() {
+	guard.Go(s.log, "an import", func() {
 		tick := time.NewTicker(200 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -80,7 +81,7 @@ func (s *Store) guard(parent context.Context) (context.Context, context.CancelFu
 				look()
 			}
 		}
-	}()
+	})
 	return ctx, func() { cancel(nil) }
 }
 

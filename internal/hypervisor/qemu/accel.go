@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"slipway/internal/guard"
 	"slipway/internal/hypervisor"
 	"slipway/internal/jail"
 )
@@ -72,12 +73,12 @@ func (d *Driver) BeginProbe(ctx context.Context, boot hypervisor.Boot) {
 	d.mu.Lock()
 	d.trial, d.accel.Why = answered, "KVM is being tried; machines wait for the answer"
 	d.mu.Unlock()
-	go func() {
+	guard.Go(d.log, "the trial of KVM", func() {
 		defer close(answered)
 		if _, err := d.Probe(ctx, boot); err != nil {
 			d.log.WarnContext(ctx, "no trial of KVM", "error", err)
 		}
-	}()
+	})
 }
 
 // awaitTrial returns when no trial runs.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/guard"
 	"slipway/internal/jail"
 )
 
@@ -26,7 +27,7 @@ func (d *Driver) CopyDisk(ctx context.Context, id slipway.InstanceID, v slipway.
 	if err := c.begin(ctx); err != nil {
 		return errors.Join(fmt.Errorf("copy %s of %s: %w", v, id, err), c.abandon())
 	}
-	d.watches.Go(func() { c.follow(d.closed, done) })
+	guard.Group(&d.watches, d.log, "a copy of a disk", func() { c.follow(d, done) })
 	return nil
 }
 
@@ -189,19 +190,19 @@ func (c *diskCopy) await(ctx context.Context, id string) error {
 }
 
 // follow waits for the copy's end. It has no deadline: a large disk takes hours, and the machine's end ends it.
-func (c *diskCopy) follow(closed <-chan struct{}, done func(error)) {
+func (c *diskCopy) follow(d *Driver, done func(error)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	go func() {
+	guard.Go(d.log, "a copy of a disk", func() {
 		select {
-		case <-closed:
+		case <-d.closed:
 			cancel()
 		case <-ctx.Done():
 		}
-	}()
-	err := c.await(ctx, c.job())
+	})
+	err := guard.Call(func() error { return c.await(ctx, c.job()) })
 	select {
-	case <-closed:
+	case <-d.closed:
 		return
 	default:
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway"
+	"slipway/internal/guard"
 	"slipway/internal/hypervisor"
 )
 
@@ -256,7 +257,7 @@ func (d *Driver) own(m *machine, p *process) error {
 	m.proc, m.mon, m.asked, m.shutdown, m.settling = p, nil, false, false, p.child != nil
 	err = m.rec.write(m.dir)
 	m.mu.Unlock()
-	d.watches.Go(func() { d.watch(m, p) })
+	guard.Group(&d.watches, d.log, "the watch over a machine", func() { d.watch(m, p) })
 	return err
 }
 
@@ -343,7 +344,7 @@ func (d *Driver) watch(m *machine, p *process) {
 	defer cancel()
 	stop := make(chan struct{})
 	defer close(stop)
-	go func() {
+	guard.Go(d.log, "the watch over a machine", func() {
 		select {
 		case <-d.closed:
 			cancel()
@@ -351,20 +352,56 @@ func (d *Driver) watch(m *machine, p *process) {
 			cancel()
 		case <-stop:
 		}
-	}()
+	})
+	guard.Loop(ctx, d.log, "the watch over "+string(m.id), func(ctx context.Context) error { return d.attend(ctx, m) })
+	if mon := m.connection(); mon != nil {
+		if !p.alive() { // its last words may still be in the connection
+			select {
+			case <-mon.gone:
+			case <-time.After(lastWords):
+			}
+			events, _ := mon.events()
+			for _, e := range events {
+				guard.Do(d.log, "a machine's last words", func() { d.heard(ctx, m, mon, e) })
+			}
+		}
+		mon.close()
+	}
+	m.mu.Lock()
+	m.mon = nil
+	m.mu.Unlock()
+	if !p.alive() {
+		d.buried(m, p)
+	}
+	p.file.Close()
+}
+
+// lastWords is how long the connection of a dead QEMU may take to end.
+const lastWords = 5 * time.Second
+
+// Pauses between two tries to connect: short at first, because a machine that starts is waited for.
+const (
+	firstConnect = 50 * time.Millisecond
+	lastConnect  = 5 * time.Second
+)
+
+// attend keeps a connection to a machine's QEMU and does what there is to do, until ctx ends.
+func (d *Driver) attend(ctx context.Context, m *machine) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var mon *monitor
-	for ctx.Err() == nil {
+	mon := m.connection() // an earlier one's, if that panicked
+	for pause := firstConnect; ctx.Err() == nil; {
 		if mon == nil {
 			var err error
 			if mon, err = d.connect(ctx, m); err != nil {
-				select {
-				case <-time.After(50 * time.Millisecond):
-				case <-ctx.Done():
+				if pause == lastConnect && ctx.Err() == nil {
+					d.log.Warn("QEMU does not answer", "instance", m.id, "error", err, "again", pause)
 				}
+				guard.Sleep(ctx, pause)
+				pause = min(2*pause, lastConnect)
 				continue
 			}
+			pause = firstConnect
 		}
 		events, stirred := mon.events()
 		for _, e := range events {
@@ -379,27 +416,18 @@ func (d *Driver) watch(m *machine, p *process) {
 			m.mu.Lock()
 			m.mon = nil
 			m.mu.Unlock()
-			mon = nil
+			if guard.Sleep(ctx, firstConnect) { // else the process is gone, too, and that says it all
+				d.log.Warn("connection to QEMU lost: it is made anew", "instance", m.id, "error", mon.reason())
+				mon = nil
+			} else {
+				m.mu.Lock()
+				m.mon = mon // for its last words
+				m.mu.Unlock()
+			}
 		case <-ctx.Done():
 		}
 	}
-	if mon != nil {
-		if !p.alive() { // its last words may still be in the connection
-			<-mon.gone
-			events, _ := mon.events()
-			for _, e := range events {
-				d.heard(ctx, m, mon, e)
-			}
-		}
-		mon.close()
-	}
-	m.mu.Lock()
-	m.mon = nil
-	m.mu.Unlock()
-	if !p.alive() {
-		d.buried(m, p)
-	}
-	p.file.Close()
+	return nil
 }
 
 // connect makes the monitor's connection and catches up with what happened while there was none.

@@ -2,8 +2,10 @@ package qemu
 
 import (
 	"encoding/json"
+	"log/slog"
 	"sync"
 
+	"slipway/internal/guard"
 	"slipway/internal/hypervisor"
 )
 
@@ -19,7 +21,7 @@ type sink struct {
 
 func newSink() *sink {
 	s := &sink{out: make(chan hypervisor.Event), more: make(chan struct{}, 1), closed: make(chan struct{})}
-	go s.pump()
+	guard.Go(slog.Default(), "machines' events", s.pump)
 	return s
 }
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/guard"
 )
 
 // process is one live QEMU, whether this driver started it or found it.
@@ -36,7 +38,8 @@ func openProcess(pid int, child *os.Process) (*process, error) {
 		p.file.Close()
 		return nil, err
 	}
-	go func() {
+	guard.Go(slog.Default(), "the end of a machine", func() {
+		defer close(p.dead)
 		// A pidfd becomes readable when its process ends; the runtime's poller waits, so no thread does.
 		conn.Read(func(fd uintptr) bool {
 			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
@@ -47,8 +50,7 @@ func openProcess(pid int, child *os.Process) (*process, error) {
 				p.how = state.String()
 			}
 		}
-		close(p.dead)
-	}()
+	})
 	return p, nil
 }
 

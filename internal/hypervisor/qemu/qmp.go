@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"slices"
 	"sync"
 	"syscall"
 	"time"
+
+	"slipway/internal/guard"
 )
 
 // qmpGreeting is how long QEMU may take from exec to its first word. Under emulation on a busy machine it is slow to start.
@@ -97,7 +100,7 @@ func dialMonitor(ctx context.Context, path string) (*monitor, error) {
 		return nil, err
 	}
 	c.SetReadDeadline(time.Time{})
-	go m.read(in)
+	guard.Go(slog.Default(), "the connection to QEMU", func() { m.read(in) })
 	if err := m.run(ctx, "qmp_capabilities", nil, nil); err != nil {
 		m.close()
 		return nil, err
@@ -106,15 +109,26 @@ func dialMonitor(ctx context.Context, path string) (*monitor, error) {
 }
 
 func (m *monitor) read(in *bufio.Reader) {
-	var err error
+	err := guard.Call(func() error { return m.readAll(in) })
+	m.conn.Close()
+	m.mu.Lock()
+	m.err = err
+	close(m.stirred)
+	m.stirred = make(chan struct{})
+	m.mu.Unlock()
+	close(m.gone)
+}
+
+// readAll hands out what QEMU says until the connection ends.
+func (m *monitor) readAll(in *bufio.Reader) (err error) {
 	for {
 		var line []byte
 		if line, err = readLine(in); err != nil {
-			break
+			return err
 		}
 		var msg qmpMessage
 		if msg, err = decodeQMP(line); err != nil {
-			break
+			return err
 		}
 		m.mu.Lock()
 		if msg.Event != "" {
@@ -127,13 +141,6 @@ func (m *monitor) read(in *bufio.Reader) {
 		}
 		m.mu.Unlock()
 	}
-	m.conn.Close()
-	m.mu.Lock()
-	m.err = err
-	close(m.stirred)
-	m.stirred = make(chan struct{})
-	m.mu.Unlock()
-	close(m.gone)
 }
 
 // keep queues an event that the driver acts on. A guest can bring many about, so no more are kept than one who is slow to look needs.
@@ -166,6 +173,9 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 		}
 	}
 }
+
+// reason is why the connection is gone.
+func (m *monitor) reason() error { m.mu.Lock(); defer m.mu.Unlock(); return m.err }
 
 func (m *monitor) close() {
 	m.conn.Close()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/guard"
 	"slipway/internal/hypervisor"
 	"slipway/internal/jail"
 	"slipway/internal/qcow2"
@@ -327,10 +328,12 @@ func (d *Driver) suspend(ctx context.Context, m *machine, mon *monitor, file str
 		return err
 	}
 	copied := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(out, r)
-		copied <- errors.Join(err, r.Close())
-	}()
+	guard.Go(d.log, "saving memory", func() {
+		copied <- guard.Call(func() error {
+			_, err := io.Copy(out, r)
+			return errors.Join(err, r.Close())
+		})
+	})
 	err = mon.runWithFile(ctx, "getfd", map[string]any{"fdname": "state"}, w, nil)
 	w.Close()
 	if err == nil {
