@@ -54,6 +54,7 @@ type FleetPool struct {
 	Config       int // which of the request's configurations
 	Template     TemplateRef
 	TemplateName string `json:",omitempty"` // if it was given by name
+	TemplateType string `json:",omitempty"` // the type, where no override names one
 	Interfaces   bool   `json:",omitempty"` // the template has interfaces of its own: the subnet is the first one's
 	Override     FleetOverride
 }

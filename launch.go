@@ -59,6 +59,7 @@ type LaunchSpec struct {
 	AutoRecovery            string
 	Bandwidth               string
 	ProfileARN, ProfileName string
+	ProfileID               string // of the profile that was found under them, for a launch that comes later
 	Licenses                []string
 	CapacityPreference      string
 	CapacityTarget          CapacityReservationID

@@ -74,6 +74,14 @@ func ARN(region, account, resource string) string {
 	return "arn:" + Partition(region) + ":ec2:" + region + ":" + account + ":" + resource
 }
 
+// EC2ARN names an EC2 resource of a kind as policies do: images and snapshots go without their owner.
+func EC2ARN(region, account, kind, id string) string {
+	if kind == "image" || kind == "snapshot" {
+		account = ""
+	}
+	return ARN(region, account, kind+"/"+id)
+}
+
 // PrivateDomain is the suffix of private names.
 func PrivateDomain(region string) string {
 	if region == "us-east-1" {

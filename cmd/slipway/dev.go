@@ -337,8 +337,8 @@ func (d *devRun) front(r *rooms) (server.Config, error) {
 	actions, err := r.actions()
 	return server.Config{
 		Keys: r.accounts, Actions: actions, Prepare: r.accounts.Prepare,
-		Authorize: r.iam.Authorize,
-		Explain:   r.explain,
+		Admit:   r.iam.Admit,
+		Explain: r.explain,
 		Services: map[string]server.Service{
 			"sts": &server.Members{Namespace: server.STS, Log: d.log, Actions: r.iam.TokenActions(), Authorize: func(context.Context, url.Values) error { return nil }}, // AssumeRole asks for itself, the others need no right
 			"iam": &server.Members{Namespace: iam.Namespace, Log: d.log, Actions: r.iam.Actions(), Authorize: r.iam.AuthorizeOwn},

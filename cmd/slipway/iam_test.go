@@ -165,6 +165,7 @@ func TestPoliciesBindUsers(t *testing.T) {
 func TestConditionsOfALaunch(t *testing.T) {
 	w := newWire(t)
 	im, subnet := w.image(), w.must("subnetId", "DescribeSubnets", "Filter.1.Name", "availability-zone", "Filter.1.Value.1", "us-east-1a")
+	second, root := w.must("subnetId", "DescribeSubnets", "Filter.1.Name", "availability-zone", "Filter.1.Value.1", "us-east-1b"), w.must("rootDeviceName", "DescribeImages", "ImageId.1", im)
 	w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "golden", "LaunchTemplateData.ImageId", im, "LaunchTemplateData.InstanceType", "t3.micro")
 	w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "other", "LaunchTemplateData.ImageId", im)
 	golden := w.must("launchTemplateId", "DescribeLaunchTemplates", "LaunchTemplateName.1", "golden")
@@ -190,7 +191,8 @@ func TestConditionsOfALaunch(t *testing.T) {
 		{"the type of a spot request", deny("spot-instances-request/*", `"StringNotEquals":{"ec2:InstanceType":"t3.micro"}`),
 			spot("LaunchSpecification.InstanceType", "t3.micro"), spot("LaunchSpecification.InstanceType", "m5.large")},
 		{"the subnet of a spot request", deny("subnet/"+subnet, `"StringEquals":{"ec2:Region":"us-east-1"}`),
-			spot("LaunchSpecification.InstanceType", "t3.micro"), spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.SubnetId", subnet)},
+			spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.SubnetId", second), spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.SubnetId", subnet)},
+		{"the subnet that is chosen", deny("subnet/"+subnet, `"StringEquals":{"ec2:Region":"us-east-1"}`), run("SubnetId", second), run()},
 		{"the key of a spot request", deny("key-pair/prod", `"StringEquals":{"ec2:Region":"us-east-1"}`),
 			spot("LaunchSpecification.InstanceType", "t3.micro"), spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.KeyName", "prod")},
 		{"no spot market", deny("instance/*", `"StringEquals":{"ec2:InstanceMarketType":"spot"}`), run(), run("InstanceMarketOptions.MarketType", "spot")},
@@ -198,8 +200,11 @@ func TestConditionsOfALaunch(t *testing.T) {
 			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "20"),
 			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "9", "BlockDeviceMapping.2.DeviceName", "/dev/sdg", "BlockDeviceMapping.2.Ebs.VolumeSize", "21")},
 		{"volumes that are not encrypted", deny("volume/*", `"StringNotEquals":{"ec2:Encrypted":"true"}`),
-			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "1", "BlockDeviceMapping.1.Ebs.Encrypted", "true"),
-			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "1")},
+			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "1", "BlockDeviceMapping.1.Ebs.Encrypted", "true", "BlockDeviceMapping.2.DeviceName", root, "BlockDeviceMapping.2.Ebs.Encrypted", "true"),
+			run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "1", "BlockDeviceMapping.1.Ebs.Encrypted", "true")},
+		{"one volume that is not encrypted", deny("volume/*", `"StringNotEquals":{"ec2:Encrypted":"true"}`),
+			run("BlockDeviceMapping.1.DeviceName", root, "BlockDeviceMapping.1.Ebs.Encrypted", "true"),
+			run("BlockDeviceMapping.2.DeviceName", root, "BlockDeviceMapping.2.Ebs.Encrypted", "true", "BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize", "1")},
 		{"one template and no other", onlyGolden, templated("golden"), templated("other")},
 		{"a template and no other type", onlyGolden, templated("golden"), templated("golden", "InstanceType", "m5.large")},
 		{"a template and no other image", onlyGolden, templated("golden"), templated("golden", "ImageId", im)},

@@ -40,6 +40,7 @@ type Request struct {
 // Rules are what a declaration says of every request.
 type Rules struct {
 	Reads   bool // changes nothing
+	Within  bool // the method itself judges what it has resolved
 	Bucket  Bucket
 	Token   Token
 	Filters []string // documented names, in order; "tag:<key>" stands for all of those
@@ -123,6 +124,9 @@ func (a *Of[In]) On(resolvers ...Resolver[In]) *Of[In] {
 // Bucket says which bucket each call draws from.
 func (a *Of[In]) Bucket(b Bucket) *Of[In] { a.rules.Bucket = b; return a }
 
+// Within says that the method judges more in its own transaction (Judge), when it has resolved what the request names.
+func (a *Of[In]) Within() *Of[In] { a.rules.Within = true; return a }
+
 // Also says which bucket a call draws from besides, and how much.
 func (a *Of[In]) Also(by func(*In) (Bucket, int)) *Of[In] { a.also = by; return a }
 
@@ -160,6 +164,9 @@ func (a *Of[In]) lacks() error {
 	t := reflect.TypeFor[In]()
 	has := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { _, ok := t.FieldByName(n); return ok })
+	}
+	if a.resolver == nil {
+		faults = append(faults, errors.New("it does not say what it is on"))
 	}
 	if a.rules.Bucket == (Bucket{}) {
 		faults = append(faults, errors.New("it has no bucket"))

@@ -25,6 +25,7 @@ func TestJoinRefuses(t *testing.T) {
 		table Table
 		want  string
 	}{
+		{"nothing that is judged", Table{"A": Do(attach).Bucket(Mutating).Repeats(NoToken)}, "action A: it does not say what it is on"},
 		{"no bucket", Table{"A": Do(attach).On(Nothing).Repeats(NoToken)}, "action A: it has no bucket"},
 		{"nothing of repeats", Table{"A": Do(attach).On(Nothing).Bucket(Mutating)}, "action A: it does not say what repeating it does"},
 		{"a token that is not there", Table{"A": Do(attach).On(Nothing).Bucket(Mutating).Repeats(ByToken)}, "action A: that it has a client token is false"},

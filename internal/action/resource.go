@@ -123,3 +123,8 @@ func Tagging(specs []ec2wire.TagSpecification) []Resource {
 	}
 	return out
 }
+
+// Labels is the right to put the request's tags on what it makes, for actions whose resource is another.
+func Labels[In any](tags func(*In) []ec2wire.TagSpecification) Resolver[In] {
+	return func(_ View, in *In) []Resource { return Tagging(tags(in)) }
+}

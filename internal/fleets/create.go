@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -36,6 +37,9 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateFleetRequest) (*
 		}
 		f = asked
 		if f.Pools, err = pools(tx, scope, in.LaunchTemplateConfigs); err != nil {
+			return err
+		}
+		if err := action.Judge(ctx, tx, s.launches(action.View{Reader: tx, Call: slipway.CallFrom(ctx)}, f)); err != nil {
 			return err
 		}
 		f.ID, f.Account, f.Region, f.Created = slipway.NewFleetID(), scope.Account, scope.Region, s.now()
@@ -203,6 +207,9 @@ func request(f *slipway.Fleet, pool int, lifecycle string, count int32, zone str
 		MinCount: shape.Of[int32](1), MaxCount: &count, InstanceType: shape.Text(o.Type), ImageId: shape.Text(o.Image), KeyName: shape.Text(o.KeyName),
 		LaunchTemplate: &ec2wire.LaunchTemplateSpecification{LaunchTemplateId: shape.Text(q.Template.ID), Version: shape.Of(strconv.FormatInt(q.Template.Version, 10))},
 		Placement:      &ec2wire.Placement{AvailabilityZone: shape.Text(o.Zone), AvailabilityZoneId: shape.Text(o.ZoneID), GroupName: shape.Text(o.Group), Tenancy: shape.Text(o.Tenancy)},
+	}
+	if o.Type == q.TemplateType {
+		in.InstanceType = nil // the template says it
 	}
 	if zone != "" {
 		in.Placement.AvailabilityZone = &zone

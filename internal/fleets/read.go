@@ -150,6 +150,9 @@ func pools(r store.Reader, scope state.Scope, in []ec2wire.FleetLaunchTemplateCo
 			if pool.Override, err = override(&o); err != nil {
 				return nil, err
 			}
+			if pool.Override.Type == "" {
+				pool.TemplateType = v.Data["InstanceType"]
+			}
 			if pool.Override.Type = cmp.Or(pool.Override.Type, v.Data["InstanceType"]); pool.Override.Type == "" {
 				return nil, slipway.Missing("InstanceType")
 			}

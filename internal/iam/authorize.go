@@ -7,16 +7,32 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
 
-// Authorize says whether the caller may do what the form asks for, on each resource that it concerns (EC2's resource-level permissions). An
-// account's root may do everything. It runs before the action looks anything up, so it goes by what the form names.
-func (s *Service) Authorize(ctx context.Context, form url.Values) error {
-	call := slipway.CallFrom(ctx)
-	local := s.db.Local()
+// Admit says whether the caller may do what a request of EC2 concerns, on each resource (EC2's resource-level permissions), and puts the judge
+// of its transactions into the context. An account's root may do everything.
+func (s *Service) Admit(ctx context.Context, rules action.Rules, of action.Request) (context.Context, error) {
+	call, local := slipway.CallFrom(ctx), s.db.Local()
 	who, err := s.rights(local, call)
+	switch {
+	case err != nil:
+		return ctx, err
+	case who == nil:
+		return ctx, unauthorized(call, "ec2:"+call.Action, "*")
+	case who.root:
+		return ctx, nil
+	}
+	return action.Judged(ctx, local, rules, of, func(r store.Reader, resources []action.Resource) error {
+		return s.judge(r, call, resources)
+	})
+}
+
+// judge asks the policies that the caller has now about each resource.
+func (s *Service) judge(r store.Reader, call slipway.Call, resources []action.Resource) error {
+	who, err := s.rights(r, call)
 	switch {
 	case err != nil:
 		return err
@@ -25,33 +41,30 @@ func (s *Service) Authorize(ctx context.Context, form url.Values) error {
 	case who.root:
 		return nil
 	}
-	may := func(action, resource string, context keys) error {
-		if !who.may(s.request(who, call, action, resource, context)) {
-			return unauthorized(call, action, resource)
+	scope := state.Scope{Account: call.Account, Region: call.Region}
+	for _, x := range resources {
+		right, arn := cmp.Or(x.Right, "ec2:"+call.Action), x.ARN
+		context := keys{}
+		if strings.HasPrefix(right, "ec2:") {
+			context.put("ec2:Region", call.Region)
 		}
-		return nil
-	}
-	q := question{reader: local, call: call, given: form, scope: state.Of(ctx)}
-	q.form, q.template = completed(local, call, form)
-	for _, r := range q.resources() {
-		if err := may("ec2:"+call.Action, r.arn, q.context(r)); err != nil {
-			return err
+		if x.Kind != "" {
+			arn = slipway.EC2ARN(call.Region, call.Account, x.Kind, x.ID)
+			existing(r, scope, x, context)
 		}
-	}
-	for kind, tags := range q.tagsAtCreation(fleetTags) { // to tag is a right besides
-		context := q.context(resource{})
-		context.set("ec2:CreateAction", call.Action)
-		context.tagged("aws:RequestTag/", tags)
-		context["aws:tagkeys"] = tags.Keys()
-		if err := may("ec2:CreateTags", q.arn(kind, "*"), context); err != nil {
-			return err
+		if x.Given != nil {
+			context.tagged("aws:RequestTag/", x.Given)
+			context["aws:tagkeys"] = x.Given.Keys()
 		}
-	}
-	if call.Action == "CreateFleet" {
-		return s.authorizeLaunches(ctx, form)
-	}
-	if role := q.passedRole(); role != "" {
-		return may("iam:PassRole", role, passedToEC2())
+		if right == "ec2:CreateTags" && call.Action != "CreateTags" {
+			context.set("ec2:CreateAction", call.Action)
+		}
+		for name, value := range x.Keys {
+			context.put(name, value)
+		}
+		if !who.may(s.request(who, call, right, arn, context)) {
+			return unauthorized(call, right, arn)
+		}
 	}
 	return nil
 }

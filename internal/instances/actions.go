@@ -1,49 +1,84 @@
 package instances
 
-import "slipway/internal/action"
+import (
+	"slipway/internal/action"
+	"slipway/internal/ec2wire"
+)
 
 // Actions are what the room serves.
 func (s *Service) Actions() action.Table {
 	return action.Table{
-		"RunInstances":                                action.Do(s.Run).Bucket(action.Launches).Repeats(action.ByToken),
-		"DescribeInstances":                           action.Read(s.Describe).Filters(documentedFilters...),
-		"DescribeInstanceStatus":                      action.Read(s.Status).Filters(statusFilters...),
-		"DescribeInstanceAttribute":                   action.Read(s.Attribute),
-		"ModifyInstanceAttribute":                     action.Void(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ModifyInstanceMetadataOptions":               action.Do(s.ModifyMetadata).Bucket(action.Frequent).Repeats(action.NoToken),
-		"DescribeInstanceCreditSpecifications":        action.Read(s.Credits).Filters(creditsFilters...),
-		"ModifyInstanceCreditSpecification":           action.Do(s.ModifyCredits).Bucket(action.Mutating).Repeats(action.TokenUnread),
-		"StartInstances":                              action.Do(s.Start).Bucket(action.Launches).Repeats(action.NoToken),
-		"StopInstances":                               action.Do(s.Stop).Bucket(action.Mutating).Repeats(action.NoToken),
-		"RebootInstances":                             action.Void(s.Reboot).Bucket(action.Mutating).Repeats(action.NoToken),
-		"TerminateInstances":                          action.Do(s.Terminate).Bucket(action.Frequent).Repeats(action.NoToken),
-		"MonitorInstances":                            action.Do(s.Monitor).Bucket(action.Mutating).Repeats(action.NoToken),
-		"UnmonitorInstances":                          action.Do(s.Unmonitor).Bucket(action.Mutating).Repeats(action.NoToken),
-		"GetConsoleOutput":                            action.Read(s.Console),
-		"GetConsoleScreenshot":                        action.Read(s.Screenshot),
-		"SendDiagnosticInterrupt":                     action.Void(s.Interrupt).Bucket(action.Mutating).Repeats(action.NoToken),
-		"GetPasswordData":                             action.Read(s.Password),
-		"ModifyInstancePlacement":                     action.Do(s.ModifyPlacement).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ModifyInstanceCpuOptions":                    action.Do(s.ModifyCPU).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ModifyInstanceMaintenanceOptions":            action.Do(s.ModifyMaintenance).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ModifyPrivateDnsNameOptions":                 action.Do(s.ModifyDNS).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ModifyInstanceCapacityReservationAttributes": action.Do(s.ModifyCapacity).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ModifyInstanceNetworkPerformanceOptions":     action.Do(s.ModifyBandwidth).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ResetInstanceAttribute":                      action.Void(s.Reset).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ReportInstanceStatus":                        action.Void(s.ReportStatus).Bucket(action.Mutating).Repeats(action.NoToken),
-		"AssociateIamInstanceProfile":                 action.Do(s.AssociateProfile).Bucket(action.Frequent).Repeats(action.NoToken),
-		"ReplaceIamInstanceProfileAssociation":        action.Do(s.ReplaceProfile).Bucket(action.Mutating).Repeats(action.NoToken),
-		"DisassociateIamInstanceProfile":              action.Do(s.DisassociateProfile).Bucket(action.Mutating).Repeats(action.NoToken),
-		"DescribeIamInstanceProfileAssociations":      action.Read(s.Associations).Filters(associationsFilters...),
-		"GetInstanceUefiData":                         action.Read(s.UEFI),
-		"DescribeInstanceTopology":                    action.Read(s.Topology).Filters(topologyFilters...),
-		"DescribeInstanceImageMetadata":               action.Read(s.ImageMetadata).Filters(documentedFilters...),
-		"GetInstanceMetadataDefaults":                 action.Read(s.MetadataDefaults),
-		"GetDefaultCreditSpecification":               action.Read(s.DefaultCredits),
-		"ModifyDefaultCreditSpecification":            action.Do(s.ModifyDefaultCredits).Bucket(action.Mutating).Repeats(action.NoToken),
-		"GetSerialConsoleAccessStatus":                action.Read(s.SerialConsole),
-		"DisableSerialConsoleAccess":                  action.Do(s.DisableSerialConsole).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ModifyInstanceMetadataDefaults":              action.Do(s.ModifyMetadataDefaults).Bucket(action.Settings).Repeats(action.NoToken),
+		"RunInstances":           action.Do(s.Run).Bucket(action.Launches).Repeats(action.ByToken).Within().On(s.launched),
+		"DescribeInstances":      action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeInstanceStatus": action.Read(s.Status).Filters(statusFilters...).On(action.Nothing),
+		"DescribeInstanceAttribute": action.Read(s.Attribute).On(
+			action.One("instance", func(in *ec2wire.DescribeInstanceAttributeRequest) *string { return in.InstanceId })),
+		"ModifyInstanceAttribute": action.Void(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			modified),
+		"ModifyInstanceMetadataOptions": action.Do(s.ModifyMetadata).Bucket(action.Frequent).Repeats(action.NoToken).On(
+			action.One("instance", func(in *ec2wire.ModifyInstanceMetadataOptionsRequest) *string { return in.InstanceId })),
+		"DescribeInstanceCreditSpecifications": action.Read(s.Credits).Filters(creditsFilters...).On(
+			action.Nothing),
+		"ModifyInstanceCreditSpecification": action.Do(s.ModifyCredits).Bucket(action.Mutating).Repeats(action.TokenUnread).On(
+			credited),
+		"StartInstances": action.Do(s.Start).Bucket(action.Launches).Repeats(action.NoToken).On(
+			action.Each("instance", func(in *ec2wire.StartInstancesRequest) []string { return in.InstanceIds })),
+		"StopInstances": action.Do(s.Stop).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Each("instance", func(in *ec2wire.StopInstancesRequest) []string { return in.InstanceIds })),
+		"RebootInstances": action.Void(s.Reboot).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Each("instance", func(in *ec2wire.RebootInstancesRequest) []string { return in.InstanceIds })),
+		"TerminateInstances": action.Do(s.Terminate).Bucket(action.Frequent).Repeats(action.NoToken).On(
+			action.Each("instance", func(in *ec2wire.TerminateInstancesRequest) []string { return in.InstanceIds })),
+		"MonitorInstances": action.Do(s.Monitor).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Each("instance", func(in *ec2wire.MonitorInstancesRequest) []string { return in.InstanceIds })),
+		"UnmonitorInstances": action.Do(s.Unmonitor).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Each("instance", func(in *ec2wire.UnmonitorInstancesRequest) []string { return in.InstanceIds })),
+		"GetConsoleOutput": action.Read(s.Console).On(
+			action.One("instance", func(in *ec2wire.GetConsoleOutputRequest) *string { return in.InstanceId })),
+		"GetConsoleScreenshot": action.Read(s.Screenshot).On(
+			action.One("instance", func(in *ec2wire.GetConsoleScreenshotRequest) *string { return in.InstanceId })),
+		"SendDiagnosticInterrupt": action.Void(s.Interrupt).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("instance", func(in *ec2wire.SendDiagnosticInterruptRequest) *string { return in.InstanceId })),
+		"GetPasswordData": action.Read(s.Password).On(
+			action.One("instance", func(in *ec2wire.GetPasswordDataRequest) *string { return in.InstanceId })),
+		"ModifyInstancePlacement": action.Do(s.ModifyPlacement).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			placed),
+		"ModifyInstanceCpuOptions": action.Do(s.ModifyCPU).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("instance", func(in *ec2wire.ModifyInstanceCpuOptionsRequest) *string { return in.InstanceId })),
+		"ModifyInstanceMaintenanceOptions": action.Do(s.ModifyMaintenance).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("instance", func(in *ec2wire.ModifyInstanceMaintenanceOptionsRequest) *string { return in.InstanceId })),
+		"ModifyPrivateDnsNameOptions": action.Do(s.ModifyDNS).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("instance", func(in *ec2wire.ModifyPrivateDnsNameOptionsRequest) *string { return in.InstanceId })),
+		"ModifyInstanceCapacityReservationAttributes": action.Do(s.ModifyCapacity).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			reserving),
+		"ModifyInstanceNetworkPerformanceOptions": action.Do(s.ModifyBandwidth).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("instance", func(in *ec2wire.ModifyInstanceNetworkPerformanceRequest) *string { return in.InstanceId })),
+		"ResetInstanceAttribute": action.Void(s.Reset).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("instance", func(in *ec2wire.ResetInstanceAttributeRequest) *string { return in.InstanceId })),
+		"ReportInstanceStatus": action.Void(s.ReportStatus).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Each("instance", func(in *ec2wire.ReportInstanceStatusRequest) []string { return in.Instances })),
+		"AssociateIamInstanceProfile": action.Do(s.AssociateProfile).Bucket(action.Frequent).Repeats(action.NoToken).On(
+			associated),
+		"ReplaceIamInstanceProfileAssociation": action.Do(s.ReplaceProfile).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			reassociated),
+		"DisassociateIamInstanceProfile": action.Do(s.DisassociateProfile).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			disassociated),
+		"DescribeIamInstanceProfileAssociations": action.Read(s.Associations).Filters(associationsFilters...).On(
+			action.Nothing),
+		"GetInstanceUefiData": action.Read(s.UEFI).On(
+			action.One("instance", func(in *ec2wire.GetInstanceUefiDataRequest) *string { return in.InstanceId })),
+		"DescribeInstanceTopology": action.Read(s.Topology).Filters(topologyFilters...).On(action.Nothing),
+		"DescribeInstanceImageMetadata": action.Read(s.ImageMetadata).Filters(documentedFilters...).On(
+			action.Nothing),
+		"GetInstanceMetadataDefaults":   action.Read(s.MetadataDefaults).On(action.Nothing),
+		"GetDefaultCreditSpecification": action.Read(s.DefaultCredits).On(action.Nothing),
+		"ModifyDefaultCreditSpecification": action.Do(s.ModifyDefaultCredits).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Nothing),
+		"GetSerialConsoleAccessStatus": action.Read(s.SerialConsole).On(action.Nothing),
+		"DisableSerialConsoleAccess": action.Do(s.DisableSerialConsole).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Nothing),
+		"ModifyInstanceMetadataDefaults": action.Do(s.ModifyMetadataDefaults).Bucket(action.Settings).Repeats(action.NoToken).On(
+			action.Nothing),
 	}
 }
 

@@ -1,6 +1,7 @@
 package instances
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -39,7 +40,15 @@ func profile(r store.Reader, account, arn, name string) (*slipway.InstanceProfil
 func (l *launch) findProfile() error {
 	var err error
 	l.profile, err = profile(l.tx, l.scope.Account, l.spec.ProfileARN, l.spec.ProfileName)
-	return err
+	switch {
+	case err != nil || l.profile == nil:
+		return err
+	case l.spec.ProfileID != "" && l.profile.ID != l.spec.ProfileID: // another one of the name
+		l.profile = nil
+		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", cmp.Or(l.spec.ProfileName, l.spec.ProfileARN))
+	}
+	l.spec.ProfileID = l.profile.ID
+	return nil
 }
 
 // carry gives the instance a profile.

@@ -56,6 +56,9 @@ func (s *Service) Launch(ctx context.Context, spec slipway.LaunchSpec) ([]*slipw
 		if err := l.resolve(); err != nil {
 			return err
 		}
+		if err := l.judge(ctx, "ec2:RunInstances"); err != nil {
+			return err
+		}
 		if l.call.DryRun {
 			return slipway.Errorf(slipway.DryRunOperation, "Request would have succeeded, but DryRun flag is set.")
 		}

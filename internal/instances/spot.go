@@ -59,10 +59,14 @@ func (s *Service) RequestSpot(ctx context.Context, spec slipway.LaunchSpec, coun
 		if err := trial.resolve(); err != nil && slipway.CodeOf(err) != slipway.SpotMaxPriceTooLow {
 			return err
 		}
+		if err := trial.judge(ctx, ""); err != nil {
+			return err
+		}
+		kept := trial.spec // what was judged is what is launched when its time has come: names have been resolved
 		names := make([]string, 0, count)
 		for range count {
 			r := &slipway.SpotRequest{
-				ID: slipway.NewSpotRequestID(), Account: scope.Account, Region: scope.Region, Options: *spec.Spot, Spec: spec, Created: s.now(), Tags: spec.Tags["spot-instances-request"],
+				ID: slipway.NewSpotRequestID(), Account: scope.Account, Region: scope.Region, Options: *spec.Spot, Spec: kept, Created: s.now(), Tags: spec.Tags["spot-instances-request"],
 			}
 			r.Set("open", "pending-evaluation", s.now())
 			if err := state.SpotRequests.Put(tx, r); err != nil {

@@ -12,21 +12,36 @@ import (
 	"slipway/internal/launchtemplates"
 	"slipway/internal/shape"
 	"slipway/internal/state"
+	"slipway/internal/store"
 )
 
-// applyTemplate completes the request by its launch template and says of each parameter where it came from. What excludes
-// what is checked afterwards, on the whole.
+// templated says whether a request names a launch template.
+func templated(in *ec2wire.RunInstancesRequest) bool {
+	want := shape.Get(in.LaunchTemplate)
+	return shape.Get(want.LaunchTemplateId)+shape.Get(want.LaunchTemplateName)+shape.Get(want.Version) != ""
+}
+
+// applyTemplate completes the request by its launch template.
 func (s *Service) applyTemplate(ctx context.Context, in *ec2wire.RunInstancesRequest) (slipway.TemplateRef, map[string]string, error) {
-	var ref slipway.TemplateRef
-	want := in.LaunchTemplate
-	if want == nil || shape.Get(want.LaunchTemplateId)+shape.Get(want.LaunchTemplateName)+shape.Get(want.Version) == "" {
-		return ref, nil, nil
+	if !templated(in) {
+		return slipway.TemplateRef{}, nil, nil
 	}
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
-		return ref, nil, err
+		return slipway.TemplateRef{}, nil, err
 	}
-	t, err := launchtemplates.Find(r, state.Of(ctx), want.LaunchTemplateId, want.LaunchTemplateName)
+	return completed(r, state.Of(ctx), in)
+}
+
+// completed lays a request over its launch template and says of each parameter where it came from. What excludes what is checked afterwards, on
+// the whole. The template's version is the one that the launch keeps: a version never changes, the default does.
+func completed(r store.Reader, scope state.Scope, in *ec2wire.RunInstancesRequest) (slipway.TemplateRef, map[string]string, error) {
+	var ref slipway.TemplateRef
+	if !templated(in) {
+		return ref, nil, nil
+	}
+	want := in.LaunchTemplate
+	t, err := launchtemplates.Find(r, scope, want.LaunchTemplateId, want.LaunchTemplateName)
 	if err != nil {
 		return ref, nil, err
 	}

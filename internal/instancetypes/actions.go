@@ -5,9 +5,9 @@ import "slipway/internal/action"
 // Actions are what the room serves.
 func (s *Service) Actions() action.Table {
 	return action.Table{
-		"GetInstanceTypesFromInstanceRequirements": action.Read(s.FromRequirements),
-		"DescribeInstanceTypes":                    action.Read(s.Describe).Filters(documentedFilters...),
-		"DescribeInstanceTypeOfferings":            action.Read(s.Offerings).Filters(offeringsFilters...),
+		"GetInstanceTypesFromInstanceRequirements": action.Read(s.FromRequirements).On(action.Nothing),
+		"DescribeInstanceTypes":                    action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeInstanceTypeOfferings":            action.Read(s.Offerings).Filters(offeringsFilters...).On(action.Nothing),
 	}
 }
 

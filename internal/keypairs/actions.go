@@ -1,14 +1,19 @@
 package keypairs
 
-import "slipway/internal/action"
+import (
+	"slipway/internal/action"
+	"slipway/internal/ec2wire"
+)
 
 // Actions are what the room serves.
 func (s *Service) Actions() action.Table {
 	return action.Table{
-		"CreateKeyPair":    action.Do(s.Create).Bucket(action.Mutating).Repeats(action.NoToken),
-		"ImportKeyPair":    action.Do(s.Import).Bucket(action.Mutating).Repeats(action.NoToken),
-		"DescribeKeyPairs": action.Read(s.Describe).Filters(documentedFilters...),
-		"DeleteKeyPair":    action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken),
+		"CreateKeyPair": action.Do(s.Create).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Makes(func(in *ec2wire.CreateKeyPairRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "key-pair")),
+		"ImportKeyPair": action.Do(s.Import).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Makes(func(in *ec2wire.ImportKeyPairRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "key-pair")),
+		"DescribeKeyPairs": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DeleteKeyPair":    action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(named),
 	}
 }
 

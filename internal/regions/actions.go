@@ -5,9 +5,9 @@ import "slipway/internal/action"
 // Actions are what the room serves.
 func (s *Service) Actions() action.Table {
 	return action.Table{
-		"DescribeRegions":           action.Read(s.Regions).Filters(regionsFilters...),
-		"DescribeAvailabilityZones": action.Read(s.Zones).Filters(zonesFilters...),
-		"DescribeAccountAttributes": action.Read(s.Attributes),
+		"DescribeRegions":           action.Read(s.Regions).Filters(regionsFilters...).On(action.Nothing),
+		"DescribeAvailabilityZones": action.Read(s.Zones).Filters(zonesFilters...).On(action.Nothing),
+		"DescribeAccountAttributes": action.Read(s.Attributes).On(action.Nothing),
 	}
 }
 

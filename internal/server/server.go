@@ -53,8 +53,8 @@ type Config struct {
 	Services map[string]Service // sts, iam, ssm
 	// Prepare runs before each action: it furnishes a region on its first use.
 	Prepare func(ctx context.Context) error
-	// Authorize says whether the caller may; the form has been read.
-	Authorize func(ctx context.Context, form url.Values) error
+	// Admit says whether the caller may do what a request concerns, and puts into the context what judges its transactions.
+	Admit func(ctx context.Context, rules action.Rules, of action.Request) (context.Context, error)
 	// Explain remembers a refused call for the one who asks why.
 	Explain func(ctx context.Context, err error)
 	Log     *slog.Logger
@@ -259,9 +259,6 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (called c
 	if err := s.Prepare(ctx); err != nil {
 		return ctx, nil, err
 	}
-	if err := s.Authorize(ctx, form); err != nil {
-		return ctx, nil, err
-	}
 	reader, err := ec2query.NewReader(form)
 	if err != nil {
 		return ctx, nil, err
@@ -270,7 +267,11 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (called c
 	if err != nil {
 		return ctx, nil, err
 	}
-	out, err := asked.Do(ctx)
+	judged, err := s.Admit(ctx, declared.Rules(), asked)
+	if err != nil {
+		return ctx, nil, err
+	}
+	out, err := asked.Do(judged)
 	if err == nil && call.DryRun {
 		err = slipway.Errorf(slipway.DryRunOperation, "Request would have succeeded, but DryRun flag is set.")
 	}

@@ -1,14 +1,19 @@
 package spot
 
-import "slipway/internal/action"
+import (
+	"slipway/internal/action"
+	"slipway/internal/ec2wire"
+)
 
 // Actions are what the room serves.
 func (s *Service) Actions() action.Table {
 	return action.Table{
-		"RequestSpotInstances":         action.Do(s.Request).Bucket(action.Mutating).Repeats(action.ByToken),
-		"DescribeSpotInstanceRequests": action.Read(s.Describe).Filters(documentedFilters...),
-		"CancelSpotInstanceRequests":   action.Do(s.Cancel).Bucket(action.Mutating).Repeats(action.NoToken),
-		"DescribeSpotPriceHistory":     action.Read(s.Prices).Filters(pricesFilters...),
+		"RequestSpotInstances": action.Do(s.Request).Bucket(action.Mutating).Repeats(action.ByToken).Within().On(
+			s.requested),
+		"DescribeSpotInstanceRequests": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"CancelSpotInstanceRequests": action.Do(s.Cancel).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Each("spot-instances-request", func(in *ec2wire.CancelSpotInstanceRequestsRequest) []string { return in.SpotInstanceRequestIds })),
+		"DescribeSpotPriceHistory": action.Read(s.Prices).Filters(pricesFilters...).On(action.Nothing),
 	}
 }
 

@@ -204,18 +204,65 @@ func Split(key string) (s Scope, id, kind string, ok bool) {
 	return Scope{parts[1], parts[2]}, parts[4], parts[3], true
 }
 
-// DB is the store as the rooms use it: under a dry run nothing commits.
+// DB is the store as the rooms use it: under a dry run nothing commits, and what a request does is judged on the records that it does it to.
 type DB struct{ store.Store }
+
+// Judge is asked by each transaction of a request, so that what was judged is what is done. An error of its ends the transaction.
+type Judge interface {
+	// Before is asked ahead of the work, of the records that the work will find.
+	Before(r store.Reader) error
+	// After is asked behind it: whether all that had to be judged was.
+	After() error
+	// Done hears that a transaction has committed.
+	Done()
+}
+
+type judgeKey struct{}
+
+// WithJudge puts the judge of a request into ctx.
+func WithJudge(ctx context.Context, j Judge) context.Context {
+	return context.WithValue(ctx, judgeKey{}, j)
+}
+
+// JudgeFrom is the judge of the request that ctx belongs to; nil where nothing binds the caller.
+func JudgeFrom(ctx context.Context) Judge {
+	j, _ := ctx.Value(judgeKey{}).(Judge)
+	return j
+}
 
 // Update runs fn and commits; a dry run ends with EC2's answer in place of the commit, after every check has passed.
 func (d DB) Update(ctx context.Context, fn func(store.Tx) error) error {
-	return d.Store.Update(ctx, func(tx store.Tx) error {
+	j := JudgeFrom(ctx)
+	err := d.Store.Update(ctx, func(tx store.Tx) error {
+		if j != nil {
+			if err := j.Before(tx); err != nil {
+				return err
+			}
+		}
 		if err := fn(tx); err != nil {
 			return err
+		}
+		if j != nil {
+			if err := j.After(); err != nil {
+				return err
+			}
 		}
 		if slipway.CallFrom(ctx).DryRun {
 			return slipway.Errorf(slipway.DryRunOperation, "Request would have succeeded, but DryRun flag is set.")
 		}
 		return nil
 	})
+	if err == nil && j != nil {
+		j.Done()
+	}
+	return err
+}
+
+// Snapshot is the store's, judged before anybody reads it.
+func (d DB) Snapshot(ctx context.Context) (store.Snapshot, error) {
+	r, err := d.Store.Snapshot(ctx)
+	if j := JudgeFrom(ctx); err == nil && j != nil {
+		err = j.Before(r)
+	}
+	return r, err
 }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"slipway/internal/instances"
+)
+
+// unlocked are the actions that touch nothing which is there: they make something new, are settings of the account, or are lists, which EC2 judges
+// without a resource.
+var unlocked = []string{
+	"AllocateAddress", "AllocateHosts", "CreateCapacityReservation", "CreateDefaultSubnet", "CreateDefaultVpc",
+	"CreateDhcpOptions", "CreateInternetGateway", "CreateKeyPair", "CreateLaunchTemplate", "CreateManagedPrefixList",
+	"CreatePlacementGroup", "CreateVolume", "CreateVpc", "DeleteVpcEndpoints", "DescribeAddressesAttribute",
+	"DescribeInstanceCreditSpecifications", "DescribeLaunchTemplateVersions", "DescribeSecurityGroupReferences",
+	"DescribeStaleSecurityGroups", "DisableEbsEncryptionByDefault", "DisableImageBlockPublicAccess",
+	"DisableSerialConsoleAccess", "DisableSnapshotBlockPublicAccess", "EnableEbsEncryptionByDefault",
+	"EnableImageBlockPublicAccess", "EnableSnapshotBlockPublicAccess", "GetDefaultCreditSpecification",
+	"GetEbsDefaultKmsKeyId", "GetEbsEncryptionByDefault", "GetImageBlockPublicAccessState",
+	"GetInstanceMetadataDefaults", "GetInstanceTypesFromInstanceRequirements", "GetSerialConsoleAccessStatus",
+	"GetSnapshotBlockPublicAccessState", "ImportImage", "ImportKeyPair", "ImportSnapshot",
+	"ModifyDefaultCreditSpecification", "ModifyInstanceMetadataDefaults",
+}
+
+// TestEveryActionIsJudgedByWhatItTouches: everything is tagged, and what is tagged must not be touched. No action gets to it by another name,
+// an association, an attachment, a profile or an alias.
+func TestEveryActionIsJudgedByWhatItTouches(t *testing.T) {
+	w := newWire(t)
+	o := newWorld(w)
+	params := o.dryRuns()
+	maps.Copy(params, o.networkDryRuns(w))
+	maps.Copy(params, o.fleetDryRuns(w))
+	maps.Copy(params, o.importDryRuns(w))
+	w.settled(o.running)
+	ids := map[string]bool{}
+	id := regexp.MustCompile(`\b(fleet-[0-9a-f-]{36}|sir-[0-9a-z]{8}|[a-z]{1,20}(-[a-z]+)?-[0-9a-f]{8,17})\b`)
+	for action := range w.actions() {
+		if strings.HasPrefix(action, "Describe") {
+			for _, found := range id.FindAllString(w.call(action).body, -1) {
+				ids[found] = true
+			}
+		}
+	}
+	for found := range ids {
+		w.call("CreateTags", "ResourceId.1", found, "Tag.1.Key", "locked", "Tag.1.Value", "yes") // not each has tags
+	}
+	who := w.user("u", document(`{"Effect":"Allow","Action":["ec2:*","iam:PassRole"],"Resource":"*"}`,
+		`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/locked":"yes"}}}`))
+	for action := range w.actions() {
+		p, ok := params[action]
+		if strings.HasPrefix(action, "Describe") && !ok {
+			continue
+		}
+		a := w.by(who, "ec2", action, append([]string{"DryRun", "true"}, p...)...)
+		if free := slices.Contains(unlocked, action); free == (a.code == "UnauthorizedOperation") {
+			t.Errorf("%s %v: %d %s, that it touches nothing is %v", action, p, a.status, a.code, free)
+		}
+	}
+}
+
+// TestNoOtherName: the role of an instance, its addresses, interfaces, volumes and user data are judged by what they are, whatever word
+// the request has for them.
+func TestNoOtherName(t *testing.T) {
+	w := newWire(t)
+	o := newWorld(w)
+	w.settled(o.running)
+	w.profiled("other", document(maySeeVPCs))
+	w.must("return", "CreateTags", "ResourceId.1", o.running, "ResourceId.2", o.stopped, "Tag.1.Key", "env", "Tag.1.Value", "prod")
+	free := w.launch("t3.micro")
+	w.settled(free)
+	allocation := w.must("allocationId", "AllocateAddress", "Domain", "vpc")
+	association := w.must("associationId", "AssociateAddress", "AllocationId", allocation, "InstanceId", o.running)
+	card := w.must("networkInterfaceId", "CreateNetworkInterface", "SubnetId", w.must("subnetId", "DescribeInstances", "InstanceId.1", o.running))
+	attachment := w.must("attachmentId", "AttachNetworkInterface", "NetworkInterfaceId", card, "InstanceId", o.running, "DeviceIndex", "1")
+	w.must("return", "ModifyInstanceAttribute", "InstanceId", o.stopped, "UserData.Value", "c2VjcmV0")
+
+	prod := w.user("prod", document(`{"Effect":"Allow","Action":["ec2:*","iam:PassRole"],"Resource":"*"}`,
+		`{"Effect":"Deny","Action":"*","Resource":"arn:aws:ec2:*:*:instance/*","Condition":{"StringEquals":{"aws:ResourceTag/env":"prod"}}}`))
+	roles := w.user("roles", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`, `{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::*:role/app"}`))
+	images := w.user("images", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`, `{"Effect":"Deny","Action":"*","Resource":"arn:aws:ec2:*::image/`+o.image+`"}`))
+	bare := w.user("bare", document(`{"Effect":"Allow","Action":["ec2:*","iam:PassRole"],"Resource":"*"}`,
+		`{"Effect":"Deny","Action":"ec2:RunInstances","Resource":"arn:aws:ec2:*:*:instance/*","Condition":{"ArnLike":{"ec2:InstanceProfile":"arn:aws:iam::*:instance-profile/app"}}}`))
+	types := w.user("types", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`,
+		`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"ec2:Attribute/InstanceType":"m5.large"}}}`))
+	alias := ""
+	for name := range instances.Aliases {
+		if im := instances.AliasedImage(w.dev.db.Local(), "us-east-1", name); im != nil && string(im.ID) == o.image {
+			alias = "resolve:ssm:" + name
+		}
+	}
+	run := func(more ...string) []string {
+		return append([]string{"RunInstances", "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1"}, more...)
+	}
+	for _, tt := range []struct {
+		name string
+		who  string
+		call []string
+	}{
+		{"another role by an association", "prod", []string{"ReplaceIamInstanceProfileAssociation", "AssociationId", o.profile, "IamInstanceProfile.Name", "app"}},
+		{"no role by an association", "prod", []string{"DisassociateIamInstanceProfile", "AssociationId", o.profile}},
+		{"an address by its association", "prod", []string{"DisassociateAddress", "AssociationId", association}},
+		{"an address led elsewhere", "prod", []string{"AssociateAddress", "AllocationId", allocation, "InstanceId", free}},
+		{"an interface by its attachment", "prod", []string{"DetachNetworkInterface", "AttachmentId", attachment}},
+		{"a volume by itself", "prod", []string{"DetachVolume", "VolumeId", o.idle}},
+		{"user data", "prod", []string{"DescribeInstanceAttribute", "InstanceId", o.stopped, "Attribute", "userData"}},
+		{"volumes by their instance", "prod", []string{"CreateSnapshots", "InstanceSpecification.InstanceId", o.running}},
+		{"a role that may not be handed on, by an association", "roles", []string{"ReplaceIamInstanceProfileAssociation", "AssociationId", o.profile, "IamInstanceProfile.Name", "other"}},
+		{"an image by an alias", "images", run("ImageId", alias)},
+		{"a profile by its name", "bare", run("ImageId", o.image, "IamInstanceProfile.Name", "app")},
+		{"a profile by its ARN", "bare", run("ImageId", o.image, "IamInstanceProfile.Arn", "arn:aws:iam::"+w.keys.AccountID+":instance-profile/app")},
+		{"a type by an attribute's name", "types", []string{"ModifyInstanceAttribute", "InstanceId", o.stopped, "Attribute", "instanceType", "Value", "m5.large"}},
+		{"a type by its member", "types", []string{"ModifyInstanceAttribute", "InstanceId", o.stopped, "InstanceType.Value", "m5.large"}},
+	} {
+		who := map[string]aws.Credentials{"prod": prod, "roles": roles, "images": images, "bare": bare, "types": types}[tt.who]
+		if a := w.by(who, "ec2", tt.call[0], tt.call[1:]...); a.code != "UnauthorizedOperation" {
+			t.Errorf("%s: %d %s %s", tt.name, a.status, a.code, a.message)
+		}
+	}
+	w.well(prod, "ec2", "DescribeInstanceAttribute", "InstanceId", free, "Attribute", "userData")
+	w.well(roles, "ec2", "AssociateIamInstanceProfile", "InstanceId", free, "IamInstanceProfile.Name", "app")
+	w.well(types, "ec2", "ModifyInstanceAttribute", "InstanceId", o.stopped, "Attribute", "instanceType", "Value", "t3.small")
+}
