@@ -73,6 +73,7 @@ func imageCommand(ctx context.Context, args []string) error {
 	case as != guestimage.Import{} && !importing:
 		return errors.New("image: --name, --user and --uefi are for `slipway image import`")
 	case importing && len(words) == 2:
+		as.MaxGiB = c.Imports.MaxGiB
 		b, err := guestimage.ImportFile(ctx, imageDir(c), words[1], as, progress)
 		if err != nil {
 			return fmt.Errorf("image: %w", err)

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"slipway/internal/diskimage"
 )
 
 // Config is all that an operator decides. It is read from defaults, a file, the environment and flags, in that order.
@@ -35,6 +37,7 @@ type Config struct {
 // Imports is where disk images may come from that API users name.
 type Imports struct {
 	Directory string `yaml:"directory"` // of file:// URLs; "": imports below the state directory
+	MaxGiB    int    `yaml:"max_gib"`   // of a disk; a small file can claim to be a large one
 	S3        S3     `yaml:"s3"`        // of s3:// and the endpoint's own URLs, and of buckets
 }
 
@@ -49,7 +52,7 @@ type S3 struct {
 }
 
 func defaults() Config {
-	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32, Log: "warn", Imports: Imports{S3: S3{Region: "us-east-1", PathStyle: true}}}
+	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32, Log: "warn", Imports: Imports{MaxGiB: 4096, S3: S3{Region: "us-east-1", PathStyle: true}}}
 }
 
 // readConfig also answers the arguments that are no flags.
@@ -123,7 +126,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 
 // keys are the file's, for the hint beside an unknown one.
 var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log",
-	"imports", "imports.directory", "imports.s3", "imports.s3.endpoint", "imports.s3.region", "imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style"}
+	"imports", "imports.directory", "imports.max_gib", "imports.s3", "imports.s3.endpoint", "imports.s3.region", "imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style"}
 
 func (c *Config) readFile(path string) error {
 	b, err := os.ReadFile(path)
@@ -217,6 +220,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MemoryMiB < 0 {
 		faults = append(faults, fmt.Errorf("config: memory_mib: %d is below 0", c.MemoryMiB))
+	}
+	if c.Imports.MaxGiB < 1 || c.Imports.MaxGiB > diskimage.MaxSize>>30 {
+		faults = append(faults, fmt.Errorf("config: imports.max_gib: %d is not within 1 and %d", c.Imports.MaxGiB, int64(diskimage.MaxSize)>>30))
 	}
 	faults = append(faults, c.Imports.S3.validate()...)
 	return errors.Join(faults...)

@@ -191,6 +191,7 @@ func (d *devRun) openStore(ctx context.Context) error {
 func (d *devRun) openHost(ctx context.Context) error {
 	host := slipway.Host{ID: devHost, Zones: slipway.ZoneLetters, VCPUs: runtime.NumCPU(), MemoryMiB: d.memory()}
 	limits := agent.DefaultLimits
+	limits.ImportGiB = d.cfg.Imports.MaxGiB
 	if d.cfg.Hypervisor == "simulated" {
 		d.pool = addresses.Pool{Range: simulatedPool}
 		host.VCPUs, host.MemoryMiB, host.Simulated = 1<<24, 1<<40, true

@@ -43,6 +43,7 @@ type Limits struct {
 	Terminate time.Duration // the same at a termination
 	Reboot    time.Duration // from asking for a reboot to a reset
 	Workers   int
+	ImportGiB int // the largest disk that an import takes, below what EC2 takes; 0: as EC2
 }
 
 // DefaultLimits suit guests under software emulation.

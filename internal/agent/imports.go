@@ -127,6 +127,14 @@ func (a *Agent) beginImport(want hostapi.Import) {
 	})
 }
 
+// largest is the host's bound on imports under EC2's.
+func (a *Agent) largest(most int) int {
+	if a.limits.ImportGiB > 0 {
+		return min(most, a.limits.ImportGiB)
+	}
+	return most
+}
+
 // bringIn makes all of an import's disks, one after the other.
 func (a *Agent) bringIn(ctx context.Context, want hostapi.Import, job *importing) error {
 	select {
@@ -162,7 +170,7 @@ func (a *Agent) bringDisk(ctx context.Context, want hostapi.ImportDisk, have *ho
 		return a.disks.CopySnapshot(ctx, want.From, want.Snapshot, want.FromSecret, want.Secret)
 	}
 	gib, err := a.disks.ReceiveSnapshot(ctx, blockstore.Received{
-		Format: want.Format, Secret: want.Secret, MaxGiB: want.MaxGiB, Boots: want.Boots,
+		Format: want.Format, Secret: want.Secret, MaxGiB: a.largest(want.MaxGiB), Boots: want.Boots,
 		Fetch: func(ctx context.Context, to *os.File) error {
 			err := a.sources.Fetch(ctx, want.Source, to, func(done, of int64) {
 				if of > 0 {

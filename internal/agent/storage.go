@@ -54,8 +54,14 @@ func (a *Agent) volume(ctx context.Context, id slipway.VolumeID) (time.Duration,
 
 // copying is a snapshot that is being made.
 type copying struct {
-	live bool  // of a running machine's disk
-	err  error // it has failed
+	live  bool  // of a running machine's disk
+	err   error // it has failed
+	tries int   // of which this was the last
+}
+
+// again says whether a copy that has failed is worth another try: what lacks room or its source will lack it again.
+func (c copying) again() bool {
+	return c.tries < maxStarts && !errors.Is(c.err, blockstore.ErrFull) && !errors.Is(c.err, blockstore.ErrNoSnapshot) && !errors.Is(c.err, blockstore.ErrNoVolume)
 }
 
 // snapshot makes one snapshot's file: from a running machine's disk, a file that lies still, another snapshot, or an import.
@@ -66,6 +72,13 @@ func (a *Agent) snapshot(ctx context.Context, id slipway.SnapshotID) (time.Durat
 		return 0, err
 	}
 	r := hostapi.Report{Ref: snapshotRef(id), At: a.now()}
+	over := func() (time.Duration, error) { // said, and then forgotten
+		err := a.report(ctx, r)
+		if err == nil {
+			a.forgetCopy(id)
+		}
+		return 0, err
+	}
 	now, runs := a.outcome(id)
 	switch {
 	case runs:
@@ -77,7 +90,7 @@ func (a *Agent) snapshot(ctx context.Context, id slipway.SnapshotID) (time.Durat
 			return 0, err
 		}
 		r.Phase = hostapi.PhaseRemoved
-		return 0, a.report(ctx, r)
+		return over()
 	case want.Done:
 		return 0, nil
 	}
@@ -90,10 +103,14 @@ func (a *Agent) snapshot(ctx context.Context, id slipway.SnapshotID) (time.Durat
 		return 0, err
 	}
 	// A live copy ends with its machine; the file then lies still, and holds all that the machine wrote.
-	if now.err != nil && !(now.live && !machine) {
+	switch {
+	case now.err == nil || now.live && !machine:
+	case now.again():
+		a.log.Warn("snapshot is tried again", "snapshot", id, "error", now.err, "tries", now.tries)
+	default:
 		a.log.Error("snapshot failed", "snapshot", id, "error", now.err)
 		r.Phase, r.Reason = hostapi.PhaseFailed, slipway.Reason{Code: "Server.InternalError", Message: firstLine(now.err.Error())}
-		return 0, a.report(ctx, r)
+		return over()
 	}
 	switch {
 	case want.Import != "":
@@ -124,22 +141,24 @@ func snapshotRef(id slipway.SnapshotID) hostapi.Ref {
 	return hostapi.Ref{Kind: hostapi.SnapshotKind, ID: string(id)}
 }
 
-// outcome says whether the snapshot's copy runs, and forgets one that does not.
+// outcome says whether the snapshot's copy runs, and how the last try ended.
 func (a *Agent) outcome(id slipway.SnapshotID) (c copying, runs bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c, known := a.copying[id]
-	if known && c.err == nil {
-		return c, true
-	}
+	return c, known && c.err == nil
+}
+
+func (a *Agent) forgetCopy(id slipway.SnapshotID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	delete(a.copying, id)
-	return c, false
 }
 
 func (a *Agent) begin(id slipway.SnapshotID, live bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.copying[id] = copying{live: live}
+	a.copying[id] = copying{live: live, tries: a.copying[id].tries + 1}
 }
 
 // done is a copy's end.
@@ -241,9 +260,7 @@ func (a *Agent) copyVolume(ctx context.Context, want hostapi.Snapshot) (time.Dur
 		a.done(want.ID, err)
 	})
 	if err != nil {
-		a.mu.Lock()
-		delete(a.copying, want.ID)
-		a.mu.Unlock()
+		a.forgetCopy(want.ID)
 		return 0, fmt.Errorf("copy %s: %w", want.Volume, err)
 	}
 	return 0, nil

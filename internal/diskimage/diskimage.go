@@ -84,7 +84,7 @@ func Check(f io.ReaderAt, size int64, format Format) (int64, error) {
 func GiB(disk int64, most int) (int, error) {
 	gib := int((disk + 1<<30 - 1) >> 30)
 	if gib > most {
-		return 0, refuse("The disk of %d GiB is larger than the largest that can be taken here, %d GiB", gib, most)
+		return 0, refuse("The disk of %d GiB is larger than the largest that can be taken here, %d GiB (imports.max_gib in slipway's configuration)", gib, most)
 	}
 	return gib, nil
 }

@@ -93,6 +93,10 @@ func TestImportRefuses(t *testing.T) {
 	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-b", good, "-F", "raw", overlay).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	claims := filepath.Join(t.TempDir(), "empty.qcow2")
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", claims, "60T").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	compressed := filepath.Join(t.TempDir(), "cloud.raw.xz")
 	if err := os.WriteFile(compressed, make([]byte, 4096), 0o600); err != nil {
 		t.Fatal(err)
@@ -104,10 +108,11 @@ func TestImportRefuses(t *testing.T) {
 		{"no name", good, "", "are a name"},
 		{"a name that leads elsewhere", good, "../mine", "are a name"},
 		{"the name of a recipe", good, "debian-12", "slipway makes"},
+		{"a small file that claims to be 60 TiB", claims, "mine", "imports.max_gib"},
 		{"a name that would pass for a recipe's", good, "tiny-mine", "slipway makes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := ImportFile(t.Context(), cache, tt.file, Import{Name: tt.as}, func(string) {}); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := ImportFile(t.Context(), cache, tt.file, Import{Name: tt.as, MaxGiB: 4096}, func(string) {}); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("ImportFile = %v, want %q", err, tt.want)
 			}
 		})

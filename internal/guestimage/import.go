@@ -21,6 +21,8 @@ type Import struct {
 	Name string
 	User string // who may log in; "" where the owner does not say
 	UEFI bool   // its loader wants UEFI
+	// MaxGiB is the largest disk that is taken; 0: any that a volume can hold. A file of some bytes can claim 60 TiB.
+	MaxGiB int
 }
 
 var importName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{2,59}$`)
@@ -43,7 +45,7 @@ func ImportFile(ctx context.Context, cacheDir, file string, as Import, progress 
 	if err != nil {
 		return Built{}, err
 	}
-	format, err := diskFormat(file)
+	format, err := diskFormat(file, as.MaxGiB)
 	if err != nil {
 		return Built{}, err
 	}
@@ -71,7 +73,7 @@ func ImportFile(ctx context.Context, cacheDir, file string, as Import, progress 
 }
 
 // diskFormat is qcow2 or raw. A qcow2 file that names others is refused: what it names is not the owner's to hand over.
-func diskFormat(file string) (string, error) {
+func diskFormat(file string, most int) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return "", err
@@ -87,7 +89,11 @@ func diskFormat(file string) (string, error) {
 	if diskimage.Sniff(head) == diskimage.QCOW2 {
 		format = diskimage.QCOW2
 	}
-	if _, err := diskimage.Check(f, info.Size(), format); err != nil {
+	size, err := diskimage.Check(f, info.Size(), format)
+	if err == nil && most > 0 {
+		_, err = diskimage.GiB(size, most)
+	}
+	if err != nil {
 		return "", fmt.Errorf("%s: %w", filepath.Base(file), err)
 	}
 	return strings.ToLower(string(format)), nil

@@ -224,7 +224,41 @@ func (s *Store) FinishSnapshot(_ context.Context, id slipway.SnapshotID) error {
 			return err
 		}
 	}
+	if err := s.seal(path + partial); err != nil {
+		return err
+	}
 	return s.finish(path, 0o444)
+}
+
+// seal sees to it that nobody can still write to a file: a machine that has broken out may have kept a descriptor of what it was given
+// to write. The kernel grants a read lease only where nobody has the file open for writing; else the file gives way to a copy of itself.
+func (s *Store) seal(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+		return err
+	}
+	if !errors.Is(err, unix.EAGAIN) {
+		return nil // a file system without leases, or a file that is not ours: nothing can be told, nor mended
+	}
+	s.log.Error("a snapshot is still open for writing: it is copied", "path", path)
+	out, err := os.OpenFile(path+".sealed"+partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, f)
+	if err = errors.Join(err, out.Close()); err == nil {
+		err = os.Rename(out.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(full(err), remove(out.Name()))
+	}
+	return nil
 }
 
 // finish gives a file its name once its content is on the disk.

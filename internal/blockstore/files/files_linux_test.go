@@ -222,3 +222,39 @@ func TestImportCopiesNoSealedImage(t *testing.T) {
 		})
 	}
 }
+
+// TestAFinishedSnapshotIsNobodysToWrite, although a machine that was given the file may have kept a descriptor of it.
+func TestAFinishedSnapshotIsNobodysToWrite(t *testing.T) {
+	s := open(t, t.TempDir())
+	for name, keep := range map[string]bool{"a descriptor that was closed": false, "one that was kept": true} {
+		id := slipway.NewSnapshotID()
+		path, _ := s.SnapshotPath(id)
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString("what was there at that moment"); err != nil {
+			t.Fatal(err)
+		}
+		if !keep {
+			f.Close()
+		}
+		if err := s.FinishSnapshot(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if keep {
+			if _, err := f.WriteAt([]byte("something else entirely"), 0); err != nil {
+				t.Fatal(err)
+			}
+			f.Close()
+		}
+		path, ok := s.SnapshotPath(id)
+		if b, err := os.ReadFile(path); !ok || err != nil || string(b) != "what was there at that moment" {
+			t.Errorf("%s: the snapshot holds %q, %v", name, b, err)
+		}
+	}
+	left, _ := filepath.Glob(s.path("snapshots", "*"+partial))
+	if len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -385,6 +386,12 @@ func TestAMachineSeesItsOwnFilesOnly(t *testing.T) {
 	defer d.Close()
 	other := b.machine()
 	m, pid := b.up(d)
+	await.Success(t, time.Minute, func() error { // a guest that has not booted lets go of nothing
+		if said, _ := d.Console(t.Context(), m.ID); !strings.Contains(string(said), "slipway-tiny: all ready") {
+			return errors.New("the guest is not ready")
+		}
+		return nil
+	})
 	extra := b.blank()
 	if err := d.AttachDisk(t.Context(), m.ID, extra); err != nil {
 		t.Fatal(err)
@@ -418,6 +425,12 @@ func TestAMachineSeesItsOwnFilesOnly(t *testing.T) {
 		if group := "/slipway/" + groupKey(d.cfg.Dir) + "/" + string(m.ID); !strings.Contains(string(groups), group) {
 			t.Errorf("%s: its groups are %s, want %s", controller, groups, group)
 		}
+	}
+	if err := d.DetachDisk(t.Context(), m.ID, extra.Volume); err != nil {
+		t.Fatal(err)
+	}
+	if inside(extra.Path) {
+		t.Error("it still sees a disk that was taken from it")
 	}
 }
 

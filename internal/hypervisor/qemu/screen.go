@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
@@ -29,6 +30,9 @@ func (d *Driver) Screen(ctx context.Context, id slipway.InstanceID, wake bool) (
 		}
 	}
 	shot, err := screendump(ctx, mon, map[string]any{"device": "screen", "format": "png"})
+	if err == nil {
+		err = checkPNG(shot)
+	}
 	var refusal *qmpError
 	if errors.As(err, &refusal) { // a QEMU built without libpng
 		if shot, err = screendump(ctx, mon, map[string]any{"device": "screen"}); err == nil {
@@ -67,7 +71,36 @@ func screendump(ctx context.Context, mon *monitor, args map[string]any) ([]byte,
 	if err := errors.Join(err, closed); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(f)
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if fi.Size() > screenMost {
+		return nil, fmt.Errorf("an image of %d bytes", fi.Size())
+	}
+	return io.ReadAll(io.LimitReader(f, screenMost))
+}
+
+// What a screen can be: its memory is 8 MiB. QEMU's word for it is a guest's, once the guest has broken out.
+const (
+	screenMost   = 32 << 20 // bytes of an image, packed or not
+	screenPixels = 8 << 20
+	screenSide   = 8192
+)
+
+func checkSize(width, height int) error {
+	if width < 1 || height < 1 || width > screenSide || height > screenSide || width*height > screenPixels {
+		return fmt.Errorf("an image of %d by %d", width, height)
+	}
+	return nil
+}
+
+// checkPNG looks at the header and no further: nobody here decodes what a guest has drawn.
+func checkPNG(b []byte) error {
+	if len(b) < 33 || string(b[:8]) != "\x89PNG\r\n\x1a\n" || string(b[12:16]) != "IHDR" {
+		return errors.New("no PNG")
+	}
+	return checkSize(int(binary.BigEndian.Uint32(b[16:])), int(binary.BigEndian.Uint32(b[20:])))
 }
 
 // pngOf converts the one form of PPM that QEMU writes.
@@ -77,8 +110,11 @@ func pngOf(ppm []byte) ([]byte, error) {
 	if _, err := fmt.Fscanf(in, "P6\n%d %d\n%d\n", &width, &height, &most); err != nil {
 		return nil, fmt.Errorf("ppm: %w", err)
 	}
-	if width < 1 || height < 1 || width > 16384 || height > 16384 || most != 255 {
+	if err := checkSize(width, height); err != nil || most != 255 {
 		return nil, fmt.Errorf("ppm: %d by %d, %d levels", width, height, most)
+	}
+	if rest := len(ppm) - 3*width*height; rest < 0 || rest > 64 { // before anything of that size is made
+		return nil, fmt.Errorf("ppm: %d bytes for %d by %d", len(ppm), width, height)
 	}
 	img := image.NewNRGBA(image.Rect(0, 0, width, height))
 	row := make([]byte, 3*width)
