@@ -16,7 +16,6 @@ var notProvoked = map[string]string{
 	"ServerInternal":                       "only its status is named",
 	"Unavailable":                          "only its status is named",
 	"ServiceUnavailable":                   "only its status is named",
-	"RequestLimitExceeded":                 "only its status is named: nothing throttles yet",
 }
 
 // TestEveryCodeIsProvoked: a code that source can answer is one that some test has seen.

@@ -31,7 +31,15 @@ type Config struct {
 	MemoryMiB     int      `yaml:"memory_mib"`     // for instances; 0: the host's, less a gibibyte
 	Keep          bool     `yaml:"keep"`           // guests run on when slipway stops
 	Log           string   `yaml:"log"`            // debug | info | warn | error
+	Throttle      Throttle `yaml:"throttle"`       // EC2's request throttling
 	Imports       Imports  `yaml:"imports"`        // where ImportImage and ImportSnapshot may read
+}
+
+// Throttle is EC2's request throttling: a bucket for each account, region and action.
+type Throttle struct {
+	Mode     string   `yaml:"mode"`     // off | on
+	Actions  []string `yaml:"actions"`  // Action=size/refill: other buckets than EC2's, in calls and calls per second
+	Accounts []string `yaml:"accounts"` // account=factor: by how much its buckets are larger
 }
 
 // Imports is where disk images may come from that API users name.
@@ -52,7 +60,7 @@ type S3 struct {
 }
 
 func defaults() Config {
-	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32, Log: "warn", Imports: Imports{MaxGiB: 4096, S3: S3{Region: "us-east-1", PathStyle: true}}}
+	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32, Log: "warn", Throttle: Throttle{Mode: "off"}, Imports: Imports{MaxGiB: 4096, S3: S3{Region: "us-east-1", PathStyle: true}}}
 }
 
 // readConfig also answers the arguments that are no flags.
@@ -70,6 +78,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	reach := fs.String("reach", "", "public, or private: guests reach the private ranges around the host")
 	imageDir := fs.String("images", "", "directory of built images")
 	importDir := fs.String("imports", "", "directory of disk images that the API may import")
+	throttle := fs.String("throttle", "", "off, or on: calls are throttled as EC2 throttles them")
 	level := fs.String("log", "", "debug, info, warn or error")
 	keep := fs.Bool("keep", false, "guests run on when slipway stops")
 	if extra != nil {
@@ -100,7 +109,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 		env  string
 	}{
 		{&c.State, *state, "SLIPWAY_STATE"}, {&c.Listen, *listen, "SLIPWAY_LISTEN"}, {&c.Hypervisor, *hypervisor, "SLIPWAY_HYPERVISOR"},
-		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Log, *level, "SLIPWAY_LOG"},
+		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Throttle.Mode, *throttle, "SLIPWAY_THROTTLE"}, {&c.Log, *level, "SLIPWAY_LOG"},
 		{&c.Imports.Directory, *importDir, "SLIPWAY_IMPORTS"}, {&c.Imports.S3.AccessKey, "", "SLIPWAY_S3_ACCESS_KEY"}, {&c.Imports.S3.SecretKey, "", "SLIPWAY_S3_SECRET_KEY"},
 	} {
 		if v := getenv(o.env); v != "" {
@@ -125,7 +134,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 }
 
 // keys are the file's, for the hint beside an unknown one.
-var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log",
+var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
 	"imports", "imports.directory", "imports.max_gib", "imports.s3", "imports.s3.endpoint", "imports.s3.region", "imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style"}
 
 func (c *Config) readFile(path string) error {
@@ -223,6 +232,10 @@ func (c *Config) Validate() error {
 	}
 	if c.Imports.MaxGiB < 1 || c.Imports.MaxGiB > diskimage.MaxSize>>30 {
 		faults = append(faults, fmt.Errorf("config: imports.max_gib: %d is not within 1 and %d", c.Imports.MaxGiB, int64(diskimage.MaxSize)>>30))
+	}
+	oneOf("throttle.mode", c.Throttle.Mode, "off", "on")
+	if _, err := c.Throttle.read(); err != nil {
+		faults = append(faults, err)
 	}
 	faults = append(faults, c.Imports.S3.validate()...)
 	return errors.Join(faults...)

@@ -336,8 +336,10 @@ func (d *devRun) runDemo(ctx context.Context, endpoint string, keys credentials)
 // front is the HTTP server's wiring. The error names the actions that are not wholly declared.
 func (d *devRun) front(r *rooms) (server.Config, error) {
 	actions, err := r.actions()
+	throttle, wrong := d.cfg.Throttle.read()
 	return server.Config{
-		Keys: r.accounts, Actions: actions, Prepare: r.accounts.Prepare,
+		Throttle: throttle,
+		Keys:     r.accounts, Actions: actions, Prepare: r.accounts.Prepare,
 		Admit:   r.iam.Admit,
 		Explain: r.explain,
 		Services: map[string]server.Service{
@@ -346,7 +348,7 @@ func (d *devRun) front(r *rooms) (server.Config, error) {
 			"ssm": parameters.New(d.db, r.iam.AuthorizeOther, d.log),
 		},
 		Log: d.log, Now: time.Now,
-	}, err
+	}, errors.Join(err, wrong)
 }
 
 // explain keeps why a call was refused, for the one who asks.

@@ -62,7 +62,9 @@ func newWireWith(t testing.TB, configure func(*devRun)) *wire {
 	ended := make(chan struct{})
 	go func() { defer close(ended); d.agent.Run(ctx) }()
 	go all.tick(ctx)
-	s := httptest.NewServer(server.New(wiring(t, d, all)))
+	s := httptest.NewUnstartedServer(nil)
+	s.Config = server.New(wiring(t, d, all)).HTTP()
+	s.Start()
 	t.Cleanup(func() { s.Close(); stop(); <-ended; d.vmm.Close() })
 	return &wire{t, s.URL, keys, d, all, "us-east-1"}
 }
@@ -250,4 +252,12 @@ func TestASignatureForNowhereIsRefused(t *testing.T) {
 	if a := w.do(r); a.code != "AuthFailure" || !strings.Contains(a.message, "mars-north-1") {
 		t.Errorf("a region that AWS lacks: %d %s %q", a.status, a.code, a.message)
 	}
+}
+
+// newFront serves a front until the test ends, and says where.
+func newFront(t testing.TB, h http.Handler) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
 }

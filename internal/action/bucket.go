@@ -23,3 +23,14 @@ var (
 	Launched = Bucket{1000, 2}
 	Ended    = Bucket{1000, 20}
 )
+
+// Calls says whether the bucket holds calls, and not instances.
+func (b Bucket) Calls() bool { return b != Launched && b != Ended }
+
+// Pages is what a large list draws from besides: nothing when it is filtered or comes in pages.
+func Pages(filters, most bool) (Bucket, int) {
+	if filters || most {
+		return Unpaged, 0
+	}
+	return Unpaged, 1
+}

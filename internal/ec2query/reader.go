@@ -13,11 +13,13 @@ import (
 	"slipway"
 )
 
-// Bounds of a form that somebody meant.
+// MaxParameters bounds a form that somebody meant, in parameters.
+const MaxParameters = 10000 // as many as net/url takes
+
+// Others of its bounds.
 const (
-	maxParameters = 20000
-	maxDepth      = 12
-	maxIndex      = 100000
+	maxDepth = 12
+	maxIndex = 100000
 )
 
 // Reader is a form, or a part of it below a name, as a tree: "Filter.1.Value.2" is four levels. It remembers what was asked
@@ -54,8 +56,8 @@ func NewReader(form url.Values) (*Reader, error) { return newReader(form, false)
 func NewMemberReader(form url.Values) (*Reader, error) { return newReader(form, true) }
 
 func newReader(form url.Values, members bool) (*Reader, error) {
-	if len(form) > maxParameters {
-		return nil, slipway.Errorf(slipway.MalformedQueryString, "The request has %d parameters; at most %d are accepted", len(form), maxParameters)
+	if len(form) > MaxParameters {
+		return nil, slipway.Errorf(slipway.MalformedQueryString, "The request has %d parameters; at most %d are accepted", len(form), MaxParameters)
 	}
 	root := &Reader{members: members, faults: new([]fault)}
 	for name, values := range form {

@@ -8,9 +8,13 @@ import (
 // Actions are what the room serves.
 func (s *Service) Actions() action.Table {
 	return action.Table{
-		"RunInstances":           action.Do(s.Run).Bucket(action.Launches).Repeats(action.ByToken).Within().On(s.launched),
-		"DescribeInstances":      action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
-		"DescribeInstanceStatus": action.Read(s.Status).Filters(statusFilters...).On(action.Nothing),
+		"RunInstances": action.Do(s.Run).Also(func(in *ec2wire.RunInstancesRequest) (action.Bucket, int) { return action.Launched, launching(in) }).Bucket(action.Launches).Repeats(action.ByToken).Within().On(s.launched),
+		"DescribeInstances": action.Read(s.Describe).Also(func(in *ec2wire.DescribeInstancesRequest) (action.Bucket, int) {
+			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
+		}).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeInstanceStatus": action.Read(s.Status).Also(func(in *ec2wire.DescribeInstanceStatusRequest) (action.Bucket, int) {
+			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
+		}).Filters(statusFilters...).On(action.Nothing),
 		"DescribeInstanceAttribute": action.Read(s.Attribute).On(
 			action.One("instance", func(in *ec2wire.DescribeInstanceAttributeRequest) *string { return in.InstanceId })),
 		"ModifyInstanceAttribute": action.Void(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -21,13 +25,17 @@ func (s *Service) Actions() action.Table {
 			action.Nothing),
 		"ModifyInstanceCreditSpecification": action.Do(s.ModifyCredits).Bucket(action.Mutating).Repeats(action.TokenUnread).On(
 			credited),
-		"StartInstances": action.Do(s.Start).Bucket(action.Launches).Repeats(action.NoToken).On(
+		"StartInstances": action.Do(s.Start).Also(func(in *ec2wire.StartInstancesRequest) (action.Bucket, int) {
+			return action.Launched, len(in.InstanceIds)
+		}).Bucket(action.Launches).Repeats(action.NoToken).On(
 			action.Each("instance", func(in *ec2wire.StartInstancesRequest) []string { return in.InstanceIds })),
-		"StopInstances": action.Do(s.Stop).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"StopInstances": action.Do(s.Stop).Also(func(in *ec2wire.StopInstancesRequest) (action.Bucket, int) { return action.Ended, len(in.InstanceIds) }).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Each("instance", func(in *ec2wire.StopInstancesRequest) []string { return in.InstanceIds })),
 		"RebootInstances": action.Void(s.Reboot).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Each("instance", func(in *ec2wire.RebootInstancesRequest) []string { return in.InstanceIds })),
-		"TerminateInstances": action.Do(s.Terminate).Bucket(action.Frequent).Repeats(action.NoToken).On(
+		"TerminateInstances": action.Do(s.Terminate).Also(func(in *ec2wire.TerminateInstancesRequest) (action.Bucket, int) {
+			return action.Ended, len(in.InstanceIds)
+		}).Bucket(action.Frequent).Repeats(action.NoToken).On(
 			action.Each("instance", func(in *ec2wire.TerminateInstancesRequest) []string { return in.InstanceIds })),
 		"MonitorInstances": action.Do(s.Monitor).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Each("instance", func(in *ec2wire.MonitorInstancesRequest) []string { return in.InstanceIds })),

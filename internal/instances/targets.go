@@ -22,6 +22,11 @@ func (look) Put(string, []byte) {}
 func (look) Delete(string)      {}
 func (look) Guard(string)       {}
 
+// launching is how many instances a request is for; a number that is none costs nothing, and is refused.
+func launching(in *ec2wire.RunInstancesRequest) int {
+	return int(min(max(shape.Get(in.MaxCount), 0), maxPerCall))
+}
+
 // launched is what RunInstances concerns.
 func (s *Service) launched(v action.View, in *ec2wire.RunInstancesRequest) []action.Resource {
 	return s.Targets(v, in, "ec2:RunInstances")

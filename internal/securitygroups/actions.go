@@ -14,7 +14,9 @@ func (s *Service) Actions() action.Table {
 		),
 		"DeleteSecurityGroup": action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			group(func(in *ec2wire.DeleteSecurityGroupRequest) (id, name *string) { return in.GroupId, in.GroupName })),
-		"DescribeSecurityGroups": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeSecurityGroups": action.Read(s.Describe).Also(func(in *ec2wire.DescribeSecurityGroupsRequest) (action.Bucket, int) {
+			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
+		}).Filters(documentedFilters...).On(action.Nothing),
 		"GetSecurityGroupsForVpc": action.Read(s.ForVPC).Filters(forVPCFilters...).On(
 			action.One("vpc", func(in *ec2wire.GetSecurityGroupsForVpcRequest) *string { return in.VpcId })),
 		"DescribeSecurityGroupRules": action.Read(s.DescribeRules).Filters(describeRulesFilters...).On(

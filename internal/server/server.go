@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -57,24 +56,30 @@ type Config struct {
 	Admit func(ctx context.Context, rules action.Rules, of action.Request) (context.Context, error)
 	// Explain remembers a refused call for the one who asks why.
 	Explain func(ctx context.Context, err error)
-	Log     *slog.Logger
-	Now     func() time.Time
+	// Throttle is EC2's request throttling.
+	Throttle Throttle
+	Log      *slog.Logger
+	Now      func() time.Time
 }
 
 // Server answers HTTP.
 type Server struct {
 	Config
 	verifier *sigv4.Verifier
+	load     *load
+	buckets  *buckets
 }
 
 // New makes a server. No field may be nil.
-func New(c Config) *Server { return &Server{Config: c, verifier: sigv4.New(c.Keys, c.Now)} }
+func New(c Config) *Server {
+	return &Server{Config: c, verifier: sigv4.New(c.Keys, c.Now), load: newLoad(), buckets: newBuckets(c.Throttle, c.Now)}
+}
 
 // HTTP is a server with bounds on how long a client may take.
 func (s *Server) HTTP() *http.Server {
 	return &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: maxTime + 30*time.Second,
-		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), ConnState: newCrowd(maxConnections).state,
 	}
 }
 
@@ -90,6 +95,11 @@ func NewRequestID() string {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := s.Now()
 	id := NewRequestID()
+	if !s.load.enter() {
+		s.turnAway(w, id)
+		return
+	}
+	defer s.load.leave()
 	h := w.Header()
 	h.Set("x-amzn-RequestId", id)
 	h.Set("Cache-Control", "no-cache, no-store")
@@ -101,23 +111,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(slipway.WithCall(r.Context(), call), maxTime)
 	defer cancel()
 
-	body, err := readBody(w, r)
-	if err == nil {
-		var who sigv4.Verified
-		who, err = s.verifier.Verify(r, body.signed)
-		call.Caller, call.Region = who.Caller, who.Region
-		ctx = slipway.WithCall(ctx, call)
-		if service := s.Services[cmp.Or(who.Service, scopeService(r))]; service != nil {
-			s.other(ctx, service, w, r, body, err, id)
-			return
-		}
-		if err == nil && who.Service != "ec2" {
-			err = slipway.Errorf(slipway.SignatureDoesNotMatch, "Credential should be scoped to a service that is served here: ec2, sts, iam or ssm, not '%s'.", who.Service)
-		}
+	held := &holding{l: s.load}
+	defer held.release()
+	body, who, err := s.accept(ctx, w, r, held)
+	call.Caller, call.Region = who.Caller, who.Region
+	ctx = slipway.WithCall(ctx, call)
+	if service := s.Services[cmp.Or(who.Service, scopeService(r))]; service != nil {
+		s.other(ctx, service, w, r, body, err, id)
+		return
+	}
+	if err == nil && who.Service != "ec2" {
+		err = slipway.Errorf(slipway.SignatureDoesNotMatch, "Credential should be scoped to a service that is served here: ec2, sts, iam or ssm, not '%s'.", who.Service)
 	}
 	var answer *ec2query.Writer
 	if err == nil {
-		ctx, answer, err = s.call(ctx, r, body)
+		waiting := ctx
+		if late := s.load.run(waiting, who.Caller.Account, func() { ctx, answer, err = s.call(waiting, r, body) }); late != nil {
+			err = late
+		}
 	}
 	status := http.StatusOK
 	if err != nil {
@@ -125,10 +136,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer, status = ec2query.Refusal(refusal, id), refusal.Code.Status()
 	}
 	h.Set("Content-Type", "text/xml;charset=UTF-8")
+	size := min(int64(len(answer.Bytes())), maxSent)
+	if late := acquire(ctx, s.load.sent, size); late != nil {
+		refusal := s.refusal(ctx, late)
+		answer.Free()
+		answer, status, size, err = ec2query.Refusal(refusal, id), refusal.Code.Status(), 0, late
+	}
+	http.NewResponseController(w).SetWriteDeadline(s.Now().Add(within(size))) // what cannot be bounded is bounded by the server
 	s.write(w, r, status, answer.Bytes())
+	s.load.sent.Release(size)
 	answer.Free()
 	done := slipway.CallFrom(ctx)
 	s.Log.Info("request", "action", done.Action, "status", status, "code", codeText(err), "took", s.Now().Sub(began), "account", done.Account, "request", id)
+}
+
+// turnAway answers what there is no room for, without having read it.
+func (s *Server) turnAway(w http.ResponseWriter, id string) {
+	refusal := s.refusal(context.Background(), busy())
+	answer := ec2query.Refusal(refusal, id)
+	defer answer.Free()
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.Header().Set("Connection", "close")
+	w.WriteHeader(refusal.Code.Status())
+	w.Write(answer.Bytes())
 }
 
 func codeText(err error) string {
@@ -154,11 +184,13 @@ func (s *Server) other(ctx context.Context, service Service, w http.ResponseWrit
 	defer s.catch(ctx, func() {
 		service.Refuse(w, slipway.Errorf(slipway.InternalFailure, "An internal error has occurred"), id)
 	})
+	http.NewResponseController(w).SetWriteDeadline(s.Now().Add(maxTime + within(maxBody)))
+	if err == nil {
+		err = s.load.run(ctx, slipway.CallFrom(ctx).Account, func() { service.Serve(ctx, w, r, b.plain) })
+	}
 	if err != nil {
 		service.Refuse(w, s.refusal(ctx, err), id)
-		return
 	}
-	service.Serve(ctx, w, r, b.plain)
 }
 
 func (s *Server) catch(ctx context.Context, then func()) {
@@ -171,36 +203,55 @@ func (s *Server) catch(ctx context.Context, then func()) {
 // payload is a body as it was signed and as it is meant.
 type payload struct{ signed, plain []byte }
 
-func readBody(w http.ResponseWriter, r *http.Request) (payload, error) {
+// accept reads a request and says whose it is. A stranger's body is not read, and nothing is unpacked before its signature is good.
+func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Request, held *holding) (payload, sigv4.Verified, error) {
+	var nobody sigv4.Verified
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
-		return payload{}, slipway.Errorf(slipway.InvalidRequest, "The method %s is not allowed: send GET or POST", r.Method)
+		return payload{}, nobody, slipway.Errorf(slipway.InvalidRequest, "The method %s is not allowed: send GET or POST", r.Method)
 	}
-	signed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		if _, large := errors.AsType[*http.MaxBytesError](err); large {
-			return payload{}, slipway.Errorf(slipway.RequestEntityTooLarge, "The request's body exceeds %d bytes", maxBody)
-		}
-		return payload{}, slipway.Errorf(slipway.InvalidRequest, "The request's body broke off")
+	if err := s.verifier.Foresee(r); err != nil {
+		return payload{}, nobody, err
 	}
-	if !strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
-		return payload{signed, signed}, nil
+	tooLarge := slipway.Errorf(slipway.RequestEntityTooLarge, "The request's body exceeds %d bytes", maxBody)
+	if r.ContentLength > maxBody {
+		return payload{}, nobody, tooLarge
+	}
+	http.NewResponseController(w).SetReadDeadline(s.Now().Add(within(max(r.ContentLength, 0)))) // as with writing
+	signed, over, err := held.read(ctx, r.Body, maxBody)
+	switch told, _ := errors.AsType[*slipway.Error](err); {
+	case told != nil:
+		return payload{}, nobody, told
+	case err != nil:
+		return payload{}, nobody, slipway.Errorf(slipway.InvalidRequest, "The request's body broke off")
+	case over:
+		return payload{}, nobody, tooLarge
+	}
+	who, err := s.verifier.Verify(r, signed)
+	if err != nil || !strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+		return payload{signed, signed}, who, err
 	}
 	z, err := gzip.NewReader(bytes.NewReader(signed))
 	if err != nil {
-		return payload{}, slipway.Errorf(slipway.InvalidRequest, "The request's body is not gzip, as its Content-Encoding says")
+		return payload{}, who, slipway.Errorf(slipway.InvalidRequest, "The request's body is not gzip, as its Content-Encoding says")
 	}
-	plain, err := io.ReadAll(io.LimitReader(z, maxBody+1))
-	switch {
+	plain, over, err := held.read(ctx, z, maxBody)
+	switch told, _ := errors.AsType[*slipway.Error](err); {
+	case told != nil:
+		return payload{}, who, told
 	case err != nil:
-		return payload{}, slipway.Errorf(slipway.InvalidRequest, "The request's gzip body is damaged")
-	case len(plain) > maxBody:
-		return payload{}, slipway.Errorf(slipway.RequestEntityTooLarge, "The request's body exceeds %d bytes", maxBody)
+		return payload{}, who, slipway.Errorf(slipway.InvalidRequest, "The request's gzip body is damaged")
+	case over:
+		return payload{}, who, tooLarge
 	}
-	return payload{signed, plain}, nil
+	return payload{signed, plain}, who, nil
 }
 
 // Form joins the query's and the body's parameters.
 func Form(r *http.Request, body []byte) (url.Values, error) {
+	// Counted before they are taken apart: a map of a million names is much larger than their text.
+	if n := strings.Count(r.URL.RawQuery, "&") + bytes.Count(body, []byte("&")); n >= ec2query.MaxParameters {
+		return nil, slipway.Errorf(slipway.MalformedQueryString, "The request has %d parameters; at most %d are accepted", n+1, ec2query.MaxParameters)
+	}
 	form, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, slipway.Errorf(slipway.MalformedQueryString, "The query string is not well formed")
@@ -255,6 +306,9 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (called c
 	case !versionForm.MatchString(version) || version > ec2Version:
 		return ctx, nil, slipway.Errorf(slipway.NoSuchVersion, "The requested version (%s) is not valid.", version)
 	}
+	if err := s.buckets.draw(call.Account, call.Region, call.Action, declared.Rules().Bucket, 1); err != nil {
+		return ctx, nil, err
+	}
 	defer s.catch(ctx, func() { called, err = ctx, errors.New("panic in the action") })
 	if err := s.Prepare(ctx); err != nil {
 		return ctx, nil, err
@@ -265,6 +319,10 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (called c
 	}
 	asked, err := declared.Read(reader)
 	if err != nil {
+		return ctx, nil, err
+	}
+	more, n := asked.Also()
+	if err := s.buckets.draw(call.Account, call.Region, call.Action, more, n); err != nil {
 		return ctx, nil, err
 	}
 	judged, err := s.Admit(ctx, declared.Rules(), asked)

@@ -78,25 +78,40 @@ type claim struct {
 
 func incomplete(why string) error { return slipway.Errorf(slipway.IncompleteSignature, "%s", why) }
 
+// Foresee refuses what Verify would refuse without having read the body: a claim that is none, a clock that is off, a key that nobody has.
+// Strangers' bodies are then not read.
+func (v *Verifier) Foresee(r *http.Request) error {
+	_, _, err := v.claimed(r)
+	return err
+}
+
+// claimed is what a request says of its signature, and the key that it names.
+func (v *Verifier) claimed(r *http.Request) (claim, Key, error) {
+	c, err := read(r)
+	if err != nil {
+		return c, Key{}, err
+	}
+	if err := c.timely(v.now()); err != nil {
+		return c, Key{}, err
+	}
+	key, found, err := v.keys.Key(r.Context(), c.key)
+	switch {
+	case err != nil:
+		return c, Key{}, err
+	case !found && c.service == "ec2":
+		return c, Key{}, slipway.Errorf(slipway.AuthFailure, "AWS was not able to validate the provided access credentials")
+	case !found:
+		return c, Key{}, slipway.Errorf(slipway.InvalidClientTokenID, "The security token included in the request is invalid.")
+	}
+	return c, key, nil
+}
+
 // Verify answers for a request whose body has been read. The errors are EC2's: AuthFailure (InvalidClientTokenId for other
 // services), SignatureDoesNotMatch, IncompleteSignature, MissingAuthenticationToken, RequestExpired.
 func (v *Verifier) Verify(r *http.Request, body []byte) (Verified, error) {
-	c, err := read(r)
+	c, key, err := v.claimed(r)
 	if err != nil {
 		return Verified{}, err
-	}
-	if err := c.timely(v.now()); err != nil {
-		return Verified{}, err
-	}
-	key, found, err := v.keys.Key(r.Context(), c.key)
-	if err != nil {
-		return Verified{}, err
-	}
-	if !found {
-		if c.service == "ec2" {
-			return Verified{}, slipway.Errorf(slipway.AuthFailure, "AWS was not able to validate the provided access credentials")
-		}
-		return Verified{}, slipway.Errorf(slipway.InvalidClientTokenID, "The security token included in the request is invalid.")
 	}
 	hash := hex.EncodeToString(sum(body))
 	if given := r.Header.Get("X-Amz-Content-Sha256"); given != "" && given != hash {

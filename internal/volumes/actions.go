@@ -21,7 +21,9 @@ func (s *Service) Actions() action.Table {
 		"DetachVolume": action.Do(s.Detach).Bucket(action.Mutating).Repeats(action.NoToken).On(detached),
 		"ModifyVolume": action.Do(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("volume", func(in *ec2wire.ModifyVolumeRequest) *string { return in.VolumeId })),
-		"DescribeVolumes": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeVolumes": action.Read(s.Describe).Also(func(in *ec2wire.DescribeVolumesRequest) (action.Bucket, int) {
+			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
+		}).Filters(documentedFilters...).On(action.Nothing),
 		"DescribeVolumesModifications": action.Read(s.Modifications).Filters(modificationsFilters...).On(
 			action.Nothing),
 		"DescribeVolumeStatus": action.Read(s.Status).Filters(statusFilters...).On(action.Nothing),

@@ -1,0 +1,183 @@
+package server
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"slipway"
+	"slipway/internal/action"
+)
+
+// TestBuckets draw down and fill up as EC2's, each for its account, region and action.
+func TestBuckets(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	b := newBuckets(Throttle{On: true, Actions: map[string]action.Bucket{"Own": {Size: 2, Refill: 1}}, Accounts: map[string]float64{"big": 3}}, func() time.Time { return now })
+	given := func(account, name string, bucket action.Bucket, n int) int {
+		calls := 0
+		for calls < 5000 && b.draw(account, "us-east-1", name, bucket, n) == nil {
+			calls++
+		}
+		return calls
+	}
+	for _, tt := range []struct {
+		what, account, name string
+		bucket              action.Bucket
+		n, want             int
+	}{
+		{"a full one", "a", "RunInstances", action.Launches, 1, 5},
+		{"an empty one", "a", "RunInstances", action.Launches, 1, 0},
+		{"another account's", "b", "RunInstances", action.Launches, 1, 5},
+		{"another action's", "a", "StartInstances", action.Launches, 1, 5},
+		{"instances beside calls", "a", "RunInstances", action.Launched, 400, 2},
+		{"the rest of them", "a", "RunInstances", action.Launched, 200, 1},
+		{"more than it holds", "b", "RunInstances", action.Launched, 5000, 1},
+		{"the operator's own", "a", "Own", action.Mutating, 1, 2},
+		{"a larger account's", "big", "RunInstances", action.Launches, 1, 15},
+	} {
+		if got := given(tt.account, tt.name, tt.bucket, tt.n); got != tt.want {
+			t.Errorf("%s: %d calls, want %d", tt.what, got, tt.want)
+		}
+	}
+	now = now.Add(time.Second)
+	if got := given("a", "RunInstances", action.Launches, 1); got != 2 {
+		t.Errorf("after a second: %d calls, want 2", got)
+	}
+	if err := b.draw("a", "us-east-1", "RunInstances", action.Launches, 1); slipway.CodeOf(err) != slipway.RequestLimitExceeded {
+		t.Errorf("an empty bucket: %v", err)
+	}
+	if err := newBuckets(Throttle{}, time.Now).draw("a", "us-east-1", "RunInstances", action.Bucket{}, 9); err != nil {
+		t.Errorf("switched off: %v", err)
+	}
+	now = now.Add(time.Hour)
+	for i := range maxBuckets + 5 {
+		b.draw("a", "us-east-1", strings.Repeat("x", i%7)+string(rune(i)), action.Mutating, 1)
+		now = now.Add(time.Second)
+	}
+	if n := len(b.by); n > maxBuckets {
+		t.Errorf("%d buckets are kept", n)
+	}
+}
+
+// endless yields bytes for ever.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return len(b), nil }
+
+// TestBodiesHoldWhatHasCome: a body holds no more room than it needs, and what there is no room for is told to come back.
+func TestBodiesHoldWhatHasCome(t *testing.T) {
+	l := newLoad()
+	h := &holding{l: l}
+	b, over, err := h.read(t.Context(), strings.NewReader("Action=DescribeVpcs"), maxBody)
+	if string(b) != "Action=DescribeVpcs" || over || err != nil || h.bytes > firstPiece {
+		t.Errorf("a small body: %q %v %v, holding %d", b, over, err, h.bytes)
+	}
+	h.release()
+	if _, over, err := h.read(t.Context(), endless{}, maxBody); !over || err != nil || h.bytes != maxBody+1 {
+		t.Errorf("a body without end: %v %v, holding %d", over, err, h.bytes)
+	}
+	h.release()
+	exact := bytes.Repeat([]byte("a"), maxBody)
+	if b, over, err := h.read(t.Context(), bytes.NewReader(exact), maxBody); len(b) != maxBody || over || err != nil {
+		t.Errorf("as large as it may be: %d %v %v", len(b), over, err)
+	}
+	h.release()
+	if !l.held.TryAcquire(maxHeld) {
+		t.Error("what was released is not free")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := newLoad()
+		l.held.TryAcquire(maxHeld)
+		if _, _, err := (&holding{l: l}).read(t.Context(), endless{}, maxBody); slipway.CodeOf(err) != slipway.RequestLimitExceeded {
+			t.Errorf("no room: %v", err)
+		}
+	})
+}
+
+// TestTurns: so many actions run at once and no more, and one account does not take all the turns.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLoad()
+		var running, most int
+		var mu sync.Mutex
+		late := map[string]int{}
+		var all sync.WaitGroup
+		work := func(account string) {
+			all.Go(func() {
+				err := l.run(t.Context(), account, func() {
+					mu.Lock()
+					running++
+					most = max(most, running)
+					mu.Unlock()
+					time.Sleep(time.Minute) // in the bubble
+					mu.Lock()
+					running--
+					mu.Unlock()
+				})
+				if err != nil {
+					mu.Lock()
+					late[account]++
+					mu.Unlock()
+				}
+			})
+		}
+		for range 200 {
+			work("greedy")
+		}
+		synctest.Wait()
+		work("modest")
+		all.Wait()
+		if most > maxRunning || late["greedy"] != 200-maxOfAccount || late["modest"] != 0 {
+			t.Errorf("%d at once, of the greedy %d late, of the modest %d", most, late["greedy"], late["modest"])
+		}
+		if len(l.of) != 0 || !l.running.TryAcquire(maxRunning) {
+			t.Error("something is left of the turns")
+		}
+	})
+}
+
+type conn struct {
+	net.Conn
+	closed bool
+}
+
+func (c *conn) Close() error { c.closed = true; return nil }
+
+// TestCrowd: one connection too many ends the one that has been silent longest, never one that is served.
+func TestCrowd(t *testing.T) {
+	c := newCrowd(3)
+	a, b, d, e, f := &conn{}, &conn{}, &conn{}, &conn{}, &conn{}
+	for _, x := range []*conn{a, b, d} {
+		c.state(x, http.StateNew)
+	}
+	c.state(a, http.StateActive)
+	c.state(e, http.StateNew)
+	if a.closed || !b.closed || d.closed || e.closed {
+		t.Errorf("closed: %v %v %v %v", a.closed, b.closed, d.closed, e.closed)
+	}
+	c.state(b, http.StateClosed)
+	c.state(d, http.StateActive)
+	c.state(e, http.StateActive)
+	c.state(f, http.StateNew)
+	if !f.closed {
+		t.Error("a connection beyond those that are served was kept")
+	}
+	c.state(f, http.StateClosed)
+	c.state(a, http.StateIdle)
+	g := &conn{}
+	c.state(g, http.StateNew)
+	if !a.closed || g.closed {
+		t.Error("an idle connection did not make room")
+	}
+	for _, x := range []*conn{a, d, e, g} {
+		c.state(x, http.StateClosed)
+	}
+	if len(c.open) != 0 || c.idle.Len() != 0 {
+		t.Errorf("%d connections and %d silent ones are left", len(c.open), c.idle.Len())
+	}
+}
