@@ -367,7 +367,7 @@ func (r *rooms) explain(ctx context.Context, refusal error) {
 	if c.Action != "RunInstances" {
 		return // only launches are worth a record each
 	}
-	if err := r.db.Store.Update(ctx, func(tx store.Tx) error { return state.Timelines.Put(tx, t) }); err != nil {
+	if err := r.db.UpdateAlways(ctx, func(tx store.Tx) error { return state.Timelines.Put(tx, t) }); err != nil {
 		r.log.Warn("refusal not kept", "error", err)
 	}
 }

@@ -264,7 +264,7 @@ func TestRolesAreAssumed(t *testing.T) {
 	if a := w.by(narrow, "ec2", "DescribeInstances"); a.code != "UnauthorizedOperation" {
 		t.Errorf("what the session's policy leaves out: %s", a.code)
 	}
-	if err := w.dev.db.Store.Update(t.Context(), func(tx store.Tx) error {
+	if err := w.dev.db.UpdateAlways(t.Context(), func(tx store.Tx) error {
 		return state.AccessKeys.Edit(tx, state.Global, session.AccessKeyID, func(k *slipway.AccessKey) error { k.Expires = time.Now().Add(-time.Second); return nil })
 	}); err != nil {
 		t.Fatal(err)

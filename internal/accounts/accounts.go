@@ -124,7 +124,7 @@ func (s *Service) Prepare(ctx context.Context) error {
 		return nil
 	}
 	// Straight on the store: a dry run, too, finds its region furnished.
-	err := s.db.Store.Update(ctx, func(tx store.Tx) error {
+	err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
 		if state.Regions.See(tx, scope, "-") != nil {
 			return nil
 		}

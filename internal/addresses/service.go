@@ -83,7 +83,6 @@ func room(tx store.Tx, scope state.Scope) error {
 	for range state.Addresses.All(tx, scope) {
 		n++
 	}
-	tx.Guard(state.Addresses.Prefix(scope)) // two allocations at once see each other
 	if n >= account.Quotas["addresses"] {
 		return slipway.Errorf(slipway.AddressLimitExceeded, "The maximum number of addresses has been reached.")
 	}

@@ -144,7 +144,7 @@ func (s *Service) mayAssume(call slipway.Call, role *slipway.Role, external stri
 }
 
 func (s *Service) keep(ctx context.Context, k *slipway.AccessKey) error {
-	return s.db.Store.Update(ctx, func(tx store.Tx) error { return state.AccessKeys.Put(tx, k) })
+	return s.db.UpdateAlways(ctx, func(tx store.Tx) error { return state.AccessKeys.Put(tx, k) })
 }
 
 // sessionToken gives temporary credentials with the caller's own rights.
@@ -192,7 +192,7 @@ func (s *Service) Tick(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.db.Store.Update(ctx, func(tx store.Tx) error {
+	return s.db.UpdateAlways(ctx, func(tx store.Tx) error {
 		removed := 0
 		for k := range state.AccessKeys.By(tx, state.Global, "/expires") {
 			if s.now().Sub(k.Expires) < keptAfterEnd {

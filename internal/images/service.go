@@ -80,7 +80,6 @@ func put(tx store.Tx, im *slipway.Image) error {
 			return slipway.Errorf(slipway.InvalidAMINameDuplicate, "AMI name %s is already in use by AMI %s", im.Name, other.ID)
 		}
 	}
-	tx.Guard(state.Images.Prefix(state.Shared(im.Region))) // two of one name at once see each other
 	return state.Images.Put(tx, im)
 }
 

@@ -194,8 +194,6 @@ func (l *launch) quota(r *placement.Request) error {
 			count++
 		}
 	}
-	// The quota is read from a snapshot; this makes two launches at once see each other.
-	l.tx.Guard(state.Instances.Prefix(l.scope))
 	if limitN > 0 {
 		r.Max = min(r.Max, limitN-count)
 	}
@@ -229,7 +227,6 @@ func (l *launch) volumeFault() *slipway.Reason {
 		for v := range state.Volumes.All(l.tx, l.scope) {
 			l.have[0], l.have[1] = l.have[0]+1, l.have[1]+int(v.SizeGiB)
 		}
-		l.tx.Guard(state.Volumes.Prefix(l.scope))
 	}
 	n, gib := l.have[0]+l.volumes+len(l.devices), l.have[1]+l.gib
 	for _, d := range l.devices {

@@ -29,7 +29,6 @@ func (l *launch) affords() error {
 	for range state.Instances.By(l.tx, l.scope, "spot") {
 		n++
 	}
-	l.tx.Guard(state.SpotRequests.Prefix(l.scope))
 	if n+int(l.spec.Min) > limit {
 		return slipway.Errorf(slipway.MaxSpotInstanceCountExceeded, "Max spot instance count exceeded")
 	}
@@ -146,7 +145,7 @@ func reservedStill(r store.Reader, in *slipway.Instance) bool {
 // GiveNotice gives a spot instance notice: its metadata show it at once, and the action is taken when the time has come. away is how
 // long the capacity then stays away, for requests that come back.
 func (s *Service) GiveNotice(ctx context.Context, id slipway.InstanceID, notice, away time.Duration) error {
-	return s.db.Store.Update(ctx, func(tx store.Tx) error {
+	return s.db.UpdateAlways(ctx, func(tx store.Tx) error {
 		for seen := range state.Instances.By(tx, state.Global, "/id/"+string(id)) {
 			scope := state.Scope{Account: seen.Account, Region: seen.Region}
 			in, err := state.Instances.Get(tx, scope, string(id))
@@ -189,7 +188,7 @@ func (s *Service) interrupt(ctx context.Context) error {
 		}
 	}
 	for _, seen := range due {
-		err := s.db.Store.Update(ctx, func(tx store.Tx) error {
+		err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
 			scope := state.Scope{Account: seen.Account, Region: seen.Region}
 			in, err := state.Instances.Get(tx, scope, string(seen.ID))
 			if err != nil || in.Interruption == nil {
@@ -260,7 +259,7 @@ func (s *Service) respawn(ctx context.Context) error {
 			if r.State == st && r.Status == status {
 				return nil
 			}
-			return s.db.Store.Update(ctx, func(tx store.Tx) error {
+			return s.db.UpdateAlways(ctx, func(tx store.Tx) error {
 				return state.SpotRequests.Edit(tx, scope, string(r.ID), func(r *slipway.SpotRequest) error { r.Set(st, status, s.now()); return nil })
 			})
 		}
@@ -304,7 +303,7 @@ func (s *Service) expire(ctx context.Context) error {
 		}
 	}
 	for _, seen := range due {
-		err := s.db.Store.Update(ctx, func(tx store.Tx) error {
+		err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
 			c, err := state.CapacityReservations.Get(tx, state.Scope{Account: seen.Account, Region: seen.Region}, string(seen.ID))
 			if err != nil || c.State != "active" {
 				return err

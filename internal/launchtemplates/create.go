@@ -172,7 +172,6 @@ func room(tx store.Tx, scope state.Scope) error {
 	for range state.LaunchTemplates.All(tx, scope) {
 		n++
 	}
-	tx.Guard(state.LaunchTemplates.Prefix(scope)) // two creations at once see each other
 	if n >= limit {
 		return slipway.Errorf(slipway.MaxTemplateLimitExceeded, "You have reached the limit of %d launch templates in this region.", limit)
 	}

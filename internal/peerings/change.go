@@ -79,7 +79,6 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVpcPeeringConnec
 		if err != nil {
 			return err
 		}
-		tx.Guard(state.Peerings.Prefix(state.Shared(scope.Region)))
 		for old := range state.Peerings.By(tx, state.Shared(scope.Region), "vpc/"+string(id)) {
 			status, _ := old.StatusAt(s.now())
 			if (status == "active" || status == "pending-acceptance") && (old.Requester.VPC == peer || old.Accepter.VPC == peer) {

@@ -212,8 +212,6 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteManagedPrefixLis
 		if l, err = state.PrefixLists.Must(tx, scope, id); err != nil {
 			return err
 		}
-		tx.Guard(state.SecurityGroups.Prefix(scope))
-		tx.Guard(state.RouteTables.Prefix(scope))
 		if by := users(tx, scope, id); len(by) > 0 {
 			return slipway.Errorf(slipway.DependencyViolation, "The prefix list '%s' has dependencies and cannot be deleted: %s refers to it.", id, by[0])
 		}

@@ -57,7 +57,6 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateSecurityGroupReq
 				return slipway.Errorf(slipway.InvalidGroupDuplicate, "The security group '%s' already exists for VPC '%s'", name, g.VPC)
 			}
 		}
-		tx.Guard(state.SecurityGroups.Prefix(scope))
 		g.Rules = vpcs.OpenEgress(len(v.IPv6) > 0)
 		return state.SecurityGroups.Put(tx, g)
 	})
@@ -76,7 +75,6 @@ func createClassic(tx store.Tx, g *slipway.SecurityGroup) error {
 			return slipway.Errorf(slipway.InvalidGroupDuplicate, "The security group '%s' already exists", g.Name)
 		}
 	}
-	tx.Guard(state.SecurityGroups.Prefix(scope))
 	return state.SecurityGroups.Put(tx, g)
 }
 
@@ -126,7 +124,6 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteSecurityGroupReq
 				return used
 			}
 		}
-		tx.Guard(state.Interfaces.Prefix(scope))
 		out.GroupId = shape.Text(g.ID)
 		state.SecurityGroups.Delete(tx, scope, string(g.ID))
 		return nil

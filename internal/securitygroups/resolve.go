@@ -44,7 +44,6 @@ func EnsureClassicDefault(tx store.Tx, s state.Scope) (slipway.SecurityGroupID, 
 	if g := ByName(tx, s, "", "default"); g != nil {
 		return g.ID, nil
 	}
-	tx.Guard(state.SecurityGroups.Prefix(s))
 	id := slipway.NewSecurityGroupID()
 	return id, state.SecurityGroups.Put(tx, &slipway.SecurityGroup{
 		ID: id, Account: s.Account, Region: s.Region, Name: "default", Description: "default group",

@@ -34,7 +34,6 @@ func (s *Service) block(ctx context.Context, to string) error {
 				return err
 			}
 		}
-		tx.Guard(state.Snapshots.Prefix(state.Shared(scope.Region))) // one that becomes public meanwhile is seen
 		return state.Regions.Edit(tx, scope, "-", func(r *slipway.Region) error {
 			r.Settings.BlockPublicSnapshots = to
 			if to == unblocked {

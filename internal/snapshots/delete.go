@@ -31,7 +31,6 @@ func Remove(tx store.Tx, n *slipway.Snapshot, except slipway.ImageID) error {
 	for copied := range state.Snapshots.By(tx, state.Global, "/source/"+string(n.ID)) {
 		return slipway.Errorf(slipway.InvalidSnapshotInUse, "The snapshot %s is currently in use by %s, a copy that is being made", n.ID, copied.ID)
 	}
-	tx.Guard(state.Images.Prefix(state.Shared(n.Region))) // an image that is registered meanwhile
 	n.State = "deleting"
 	return nil
 }

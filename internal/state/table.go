@@ -5,6 +5,7 @@ package state
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -88,12 +89,30 @@ func (t *Table[T]) Must(r store.Reader, s Scope, id string) (*T, error) {
 
 // All yields the scope's shared records by key.
 func (t *Table[T]) All(r store.Reader, s Scope) iter.Seq[*T] {
-	return t.each(r.Range(t.Prefix(s)))
+	return t.each(r, r.Range(t.Prefix(s)))
 }
 
 // By yields the scope's shared records under an index term.
 func (t *Table[T]) By(r store.Reader, s Scope, term string) iter.Seq[*T] {
-	return t.each(r.Indexed(t.term(s, term)))
+	t.readable(r, s, term)
+	return t.each(r, r.Indexed(t.term(s, term)))
+}
+
+// readable stops a transaction that looks for records by a term while one that may have it cannot be read: what it would
+// decide, it would decide without that record.
+func (t *Table[T]) readable(r store.Reader, s Scope, term string) {
+	if _, decides := r.(store.Tx); !decides {
+		return
+	}
+	prefix := t.Prefix(s)
+	if strings.HasPrefix(term, "/") {
+		prefix = ""
+	}
+	for it := range r.Damaged(prefix) {
+		if _, _, kind, _ := Split(it.Key); kind == t.kind {
+			panic(&Unreadable{it.Key, it.Err})
+		}
+	}
 }
 
 func (t *Table[T]) term(s Scope, term string) string {
@@ -103,10 +122,15 @@ func (t *Table[T]) term(s Scope, term string) string {
 	return t.kind + "|" + s.Account + "|" + s.Region + "|" + term
 }
 
-func (t *Table[T]) each(items iter.Seq[*store.Item]) iter.Seq[*T] {
+// each leaves out what cannot be read, unless a transaction asks.
+func (t *Table[T]) each(r store.Reader, items iter.Seq[*store.Item]) iter.Seq[*T] {
+	_, decides := r.(store.Tx)
 	return func(yield func(*T) bool) {
 		for it := range items {
-			if v := t.shared(it); v != nil && !yield(v) {
+			if it.Err != nil && !decides {
+				continue
+			}
+			if !yield(t.shared(it)) {
 				return
 			}
 		}
@@ -142,41 +166,79 @@ func (t *Table[T]) Edit(tx store.Tx, s Scope, id string, change func(*T) error) 
 func (t *Table[T]) decode(it *store.Item) (*T, error) {
 	v := new(T)
 	if err := json.Unmarshal(it.Value, v); err != nil {
-		return nil, fmt.Errorf("record %s: %w", it.Key, err)
+		return nil, &Unreadable{it.Key, err}
 	}
 	return v, nil
 }
 
+// shared panics with Unreadable: a record that cannot be read must not be taken for an absent one, and most who ask for a
+// record can hear of nothing else. DB.Update and Catch make an error of it.
 func (t *Table[T]) shared(it *store.Item) *T {
+	if it.Err != nil {
+		panic(&Unreadable{it.Key, it.Err})
+	}
 	if v, ok := it.Object.(*T); ok {
 		return v
 	}
 	v, err := t.decode(it)
 	if err != nil {
-		return nil
+		panic(err)
 	}
 	return v
 }
 
+// Unreadable is a record that is there and cannot be read.
+type Unreadable struct {
+	Key string // without the store's prefix
+	Err error
+}
+
+func (u *Unreadable) Error() string {
+	return fmt.Sprintf("the record under %s cannot be read, and nothing that depends on it is done until it is mended: %v", u.Key, u.Err)
+}
+
+func (u *Unreadable) Unwrap() error { return u.Err }
+
+// Catch makes an error of a panic with Unreadable; defer it where records are read outside of DB.Update.
+func Catch(err *error) {
+	p := recover()
+	if u, ok := p.(*Unreadable); ok {
+		*err = u
+	} else if p != nil {
+		panic(p)
+	}
+}
+
+// Whole is nil where every record can be read: only then does a record that is not found say that there is none.
+func Whole(r store.Reader) error {
+	for it := range r.Damaged("") {
+		return &Unreadable{it.Key, it.Err}
+	}
+	return nil
+}
+
 // schema is the table's part in Schema.
-func (t *Table[T]) schema(it *store.Item) (any, []string) {
+func (t *Table[T]) schema(it *store.Item) (any, []string, error) {
 	v, err := t.decode(it)
 	if err != nil {
-		return nil, nil
+		return nil, nil, errors.Unwrap(err)
+	}
+	s, id := t.key(v)
+	if own := t.Key(s, id); own != it.Key {
+		return nil, nil, fmt.Errorf("it says that it belongs under %s", own)
 	}
 	var terms []string
 	if t.terms != nil {
-		s, _ := t.key(v)
 		terms = t.terms(v)
 		for i := range terms {
 			terms[i] = t.term(s, terms[i])
 		}
 	}
-	return v, terms
+	return v, terms, nil
 }
 
 type described interface {
-	schema(*store.Item) (any, []string)
+	schema(*store.Item) (any, []string, error)
 	Kind() string
 }
 
@@ -186,13 +248,25 @@ func Schema() store.Schema {
 	for _, t := range all {
 		tables[t.Kind()] = t
 	}
-	return func(key string, value []byte) (any, []string) {
-		_, _, kind, ok := Split(key)
-		if t := tables[kind]; ok && t != nil {
-			return t.schema(&store.Item{Key: key, Value: value})
-		}
-		return nil, nil
+	return store.Schema{
+		Decode: func(key string, value []byte) (any, []string, error) {
+			_, _, kind, ok := Split(key)
+			if t := tables[kind]; ok && t != nil {
+				return t.schema(&store.Item{Key: key, Value: value})
+			}
+			return nil, nil, nil
+		},
+		Covers: covers,
 	}
+}
+
+// covers is where a term's records lie (see Table.term).
+func covers(term string) string {
+	parts := strings.SplitN(term, "|", 4)
+	if len(parts) != 4 || strings.Contains(parts[0], "/") {
+		return ""
+	}
+	return Scope{parts[1], parts[2]}.prefix(parts[0])
 }
 
 // Split takes a key apart: the scope, the id and the kind of its record.
@@ -204,7 +278,8 @@ func Split(key string) (s Scope, id, kind string, ok bool) {
 	return Scope{parts[1], parts[2]}, parts[4], parts[3], true
 }
 
-// DB is the store as the rooms use it: under a dry run nothing commits, and what a request does is judged on the records that it does it to.
+// DB is the store as the rooms use it: under a dry run nothing commits, what a request does is judged on the records that it
+// does it to, and a record that cannot be read is an error.
 type DB struct{ store.Store }
 
 // Judge is asked by each transaction of a request, so that what was judged is what is done. An error of its ends the transaction.
@@ -233,7 +308,7 @@ func JudgeFrom(ctx context.Context) Judge {
 // Update runs fn and commits; a dry run ends with EC2's answer in place of the commit, after every check has passed.
 func (d DB) Update(ctx context.Context, fn func(store.Tx) error) error {
 	j := JudgeFrom(ctx)
-	err := d.Store.Update(ctx, func(tx store.Tx) error {
+	err := d.UpdateAlways(ctx, func(tx store.Tx) error {
 		if j != nil {
 			if err := j.Before(tx); err != nil {
 				return err
@@ -265,4 +340,12 @@ func (d DB) Snapshot(ctx context.Context) (store.Snapshot, error) {
 		err = j.Before(r)
 	}
 	return r, err
+}
+
+// UpdateAlways is Update for what is kept whether or not the call is a dry run: its refusal, a region's furniture.
+func (d DB) UpdateAlways(ctx context.Context, fn func(store.Tx) error) error {
+	return d.Store.Update(ctx, func(tx store.Tx) (err error) {
+		defer Catch(&err)
+		return fn(tx)
+	})
 }

@@ -24,10 +24,40 @@ type waiter struct {
 	done chan struct{}
 }
 
+// tree is one state. Once published it is not changed; its copies share what they have in common.
 type tree struct {
-	items *btree.Map[string, *Item]
-	index *btree.Map[string, *Item] // term \x00 key
-	rev   int64
+	items     *btree.Map[string, *Item]
+	index     *btree.Map[string, *Item] // term \x00 key
+	damaged   *btree.Map[string, *Item]
+	rev       int64
+	undecided bool // some keys are staged: their next value may appear without a change of their own
+}
+
+func (t *tree) copy() *tree {
+	return &tree{items: t.items.Copy(), index: t.index.Copy(), damaged: t.damaged.Copy(), rev: t.rev, undecided: t.undecided}
+}
+
+// set puts an item in place of what its key had; nil takes it away.
+func (t *tree) set(key string, it *Item) {
+	if old, ok := t.items.Get(key); ok {
+		for _, k := range old.indexed {
+			t.index.Delete(k)
+		}
+		if old.Err != nil {
+			t.damaged.Delete(key)
+		}
+	}
+	if it == nil {
+		t.items.Delete(key)
+		return
+	}
+	t.items.Set(key, it)
+	for _, k := range it.indexed {
+		t.index.Set(k, it)
+	}
+	if it.Err != nil {
+		t.damaged.Set(key, it)
+	}
 }
 
 // Change is a key's new value, or its deletion when Value is nil.
@@ -39,44 +69,40 @@ type Change struct {
 
 // NewCache makes an empty cache at revision 0.
 func NewCache(schema Schema) *Cache {
-	return &Cache{
-		schema:   schema,
-		now:      &tree{items: new(btree.Map[string, *Item]), index: new(btree.Map[string, *Item])},
-		watchers: map[*Watcher]struct{}{},
-	}
+	now := &tree{items: new(btree.Map[string, *Item]), index: new(btree.Map[string, *Item]), damaged: new(btree.Map[string, *Item])}
+	return &Cache{schema: schema, now: now, watchers: map[*Watcher]struct{}{}}
 }
 
-// Apply brings the cache to rev. A snapshot sees all of the changes or none.
-func (c *Cache) Apply(changes []Change, rev int64) {
+// item is a value as the schema reads it.
+func (s Schema) item(ch Change) *Item {
+	if ch.Value == nil {
+		return nil
+	}
+	it := &Item{Key: ch.Key, Value: ch.Value, Rev: ch.Rev}
+	var terms []string
+	it.Object, terms, it.Err = s.Decode(ch.Key, ch.Value)
+	for i, t := range terms {
+		terms[i] = t + "\x00" + ch.Key
+	}
+	it.indexed = terms
+	return it
+}
+
+// Apply brings the cache to rev. A snapshot sees all of the changes or none. It answers the changed items that the schema
+// could not read. undecided says that staged keys may change without a change of their own.
+func (c *Cache) Apply(changes []Change, rev int64, undecided bool) (damaged []*Item) {
 	made := make([]*Item, len(changes))
 	for i, ch := range changes {
-		if ch.Value != nil {
-			made[i] = &Item{Key: ch.Key, Value: ch.Value, Rev: ch.Rev}
-			var terms []string
-			made[i].Object, terms = c.schema(ch.Key, ch.Value)
-			for j, t := range terms {
-				terms[j] = t + "\x00" + ch.Key
-			}
-			made[i].indexed = terms
+		if made[i] = c.schema.item(ch); made[i] != nil && made[i].Err != nil {
+			damaged = append(damaged, made[i])
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next := &tree{items: c.now.items.Copy(), index: c.now.index.Copy(), rev: max(rev, c.now.rev)}
+	next := c.now.copy()
+	next.rev, next.undecided = max(rev, next.rev), undecided
 	for i, ch := range changes {
-		if old, ok := next.items.Get(ch.Key); ok {
-			for _, key := range old.indexed {
-				next.index.Delete(key)
-			}
-		}
-		if made[i] == nil {
-			next.items.Delete(ch.Key)
-			continue
-		}
-		next.items.Set(ch.Key, made[i])
-		for _, key := range made[i].indexed {
-			next.index.Set(key, made[i])
-		}
+		next.set(ch.Key, made[i])
 	}
 	c.now = next
 	for w := range c.watchers {
@@ -91,6 +117,7 @@ func (c *Cache) Apply(changes []Change, rev int64) {
 		}
 	}
 	c.waiters = kept
+	return damaged
 }
 
 // Wait returns once the cache has reached rev.
@@ -118,6 +145,39 @@ func (c *Cache) Snapshot() Snapshot {
 	return c.now
 }
 
+// Branch is a state that goes on from the cache's present one by itself.
+func (c *Cache) Branch() *Branch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &Branch{tree: c.now.copy(), schema: c.schema}
+}
+
+// Branch is the cache's state with transactions that are about to be committed.
+type Branch struct {
+	*tree
+	schema Schema
+}
+
+// Ahead is the revision of an item that is only about to be committed.
+const Ahead = -2
+
+// Apply adds a transaction's writes.
+func (b *Branch) Apply(writes map[string][]byte) {
+	for k, v := range writes {
+		b.set(k, b.schema.item(Change{Key: k, Value: v, Rev: Ahead}))
+	}
+}
+
+// Undecided says whether keys are staged by a transaction that has not been decided.
+func (b *Branch) Undecided() bool { return b.undecided }
+
+// Undecided is the same of the cache's present state.
+func (c *Cache) Undecided() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now.undecided
+}
+
 // Watch adds a watcher.
 func (c *Cache) Watch(prefix string) *Watcher {
 	w := &Watcher{prefix: prefix, cache: c, keys: map[string]struct{}{}, signal: make(chan struct{}, 1)}
@@ -137,6 +197,8 @@ func (t *tree) Get(key string) *Item {
 func (t *tree) Range(prefix string) iter.Seq[*Item] { return scan(t.items, prefix) }
 
 func (t *tree) Indexed(term string) iter.Seq[*Item] { return scan(t.index, term+"\x00") }
+
+func (t *tree) Damaged(prefix string) iter.Seq[*Item] { return scan(t.damaged, prefix) }
 
 func scan(m *btree.Map[string, *Item], prefix string) iter.Seq[*Item] {
 	return func(yield func(*Item) bool) {

@@ -14,12 +14,19 @@ type Item struct {
 	Key     string
 	Value   []byte
 	Rev     int64    // the revision of its last change, for preconditions
-	Object  any      // what Schema made of Value
+	Object  any      // what Schema made of Value; nil where it could not
+	Err     error    // why Schema could not read Value: the record is there and says nothing
 	indexed []string // its keys in the index
 }
 
-// Schema decodes a value once, when it enters the cache, and names the index terms that it is found under.
-type Schema func(key string, value []byte) (object any, terms []string)
+// Schema is what the store must know of its values' meaning.
+type Schema struct {
+	// Decode reads a value once, when it enters the cache, and names the index terms that it is found under. Its error
+	// marks the item as damaged: it stays where it is, is said loudly, and is never taken for absent.
+	Decode func(key string, value []byte) (object any, terms []string, err error)
+	// Covers is the prefix that all of a term's items lie under; "" where they may lie anywhere.
+	Covers func(term string) string
+}
 
 // Reader sees one consistent state.
 type Reader interface {
@@ -29,16 +36,18 @@ type Reader interface {
 	Range(prefix string) iter.Seq[*Item]
 	// Indexed yields the items that Schema gave the term, in key order.
 	Indexed(term string) iter.Seq[*Item]
+	// Damaged yields the items under prefix that Schema could not read. They are in no index.
+	Damaged(prefix string) iter.Seq[*Item]
 }
 
-// Tx reads and writes; what it read by Get and what it wrote must be unchanged at commit, or its function runs again.
+// Tx reads and writes. Everything it read, by whichever method, holds at commit, what was absent included: nothing came,
+// went or changed under a prefix or a term that it looked at. Otherwise its function runs again. A function's error rests
+// on what it read just as a commit does.
 type Tx interface {
 	Reader
 	// Put and Delete take effect at commit, and at once for this Tx's own Get. Range and Indexed see the state before.
 	Put(key string, value []byte)
 	Delete(key string)
-	// Guard makes the commit fail, and the function run again, if any key under prefix was created or changed since.
-	Guard(prefix string)
 }
 
 // Snapshot is a Reader that says how new it is.
@@ -49,7 +58,8 @@ type Snapshot interface {
 
 // Store is a set of keys with atomic transactions of any size.
 type Store interface {
-	// Update runs fn until its reads hold at commit. fn may run several times; an error from it commits nothing.
+	// Update runs fn until its reads hold at commit. fn may run several times; an error from it commits nothing. fn must not
+	// call Update of the same store: transactions of one process take turns.
 	Update(ctx context.Context, fn func(Tx) error) error
 	// Snapshot is at least as new as every Update, of any server, that returned before this call.
 	Snapshot(ctx context.Context) (Snapshot, error)
@@ -62,3 +72,6 @@ type Store interface {
 
 // ErrConflict is what Update answers when its reads never held until ctx ended.
 var ErrConflict = errors.New("store: too many conflicting transactions")
+
+// ErrFull is what Update answers while there is no room for more. Nothing was written, and reads go on.
+var ErrFull = errors.New("store: there is no room for more")

@@ -56,7 +56,6 @@ func Quota(tx store.Tx, scope state.Scope, more int, moreGiB int32) error {
 	for v := range state.Volumes.All(tx, scope) {
 		n, gib = n+1, gib+int(v.SizeGiB)
 	}
-	tx.Guard(state.Volumes.Prefix(scope)) // two creations at once see each other
 	if limit := a.Quotas["volumes"]; limit > 0 && n > limit {
 		return slipway.Errorf(slipway.VolumeLimitExceeded, "You have exceeded your maximum number of volumes, which is %d.", limit)
 	}

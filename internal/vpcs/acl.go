@@ -58,7 +58,6 @@ func (s *Service) DeleteACL(ctx context.Context, in *ec2wire.DeleteNetworkAclReq
 			return slipway.Errorf(slipway.InvalidParameterValue, "cannot delete default network ACL %s", a.ID)
 		}
 		scope := state.Of(ctx)
-		tx.Guard(state.Subnets.Prefix(scope))
 		for sub := range state.Subnets.By(tx, scope, "vpc/"+string(a.VPC)) {
 			if sub.NetworkACL == a.ID {
 				return slipway.Errorf(slipway.DependencyViolation, "The networkAcl '%s' has dependencies and cannot be deleted.", a.ID)

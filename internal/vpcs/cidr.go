@@ -143,7 +143,6 @@ func (s *Service) DisassociateRange(ctx context.Context, in *ec2wire.Disassociat
 	out := &ec2wire.DisassociateVpcCidrBlockResult{}
 	is := func(c slipway.CIDRBlock) bool { return c.Association == id }
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		tx.Guard(state.Subnets.Prefix(scope))
 		for shared := range state.VPCs.All(tx, scope) {
 			four, six := slices.IndexFunc(shared.CIDRs, is), slices.IndexFunc(shared.IPv6, is)
 			if four < 0 && six < 0 {
@@ -222,7 +221,6 @@ func (s *Service) AssociateSubnetRange(ctx context.Context, in *ec2wire.Associat
 	scope := state.Of(ctx)
 	out := &ec2wire.AssociateSubnetCidrBlockResult{SubnetId: shape.Text(id)}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		tx.Guard(state.Subnets.Prefix(scope))
 		return state.Subnets.Edit(tx, scope, string(id), func(sub *slipway.Subnet) error {
 			if sub.IPv6.Prefix.IsValid() {
 				return slipway.Errorf(slipway.InvalidSubnetConflict, "The subnet '%s' already has an IPv6 CIDR block", id)
@@ -253,7 +251,6 @@ func (s *Service) DisassociateSubnetRange(ctx context.Context, in *ec2wire.Disas
 	scope := state.Of(ctx)
 	out := &ec2wire.DisassociateSubnetCidrBlockResult{}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		tx.Guard(state.Interfaces.Prefix(scope))
 		for shared := range state.Subnets.All(tx, scope) {
 			if shared.IPv6.Association != id {
 				continue

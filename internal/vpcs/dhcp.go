@@ -105,7 +105,6 @@ func (s *Service) AssociateDHCP(ctx context.Context, in *ec2wire.AssociateDhcpOp
 func (s *Service) DeleteDHCP(ctx context.Context, in *ec2wire.DeleteDhcpOptionsRequest) error {
 	return remove(ctx, s.db, state.DHCPOptions, in.DhcpOptionsId, "DhcpOptionsId", func(tx store.Tx, o *slipway.DHCPOptions) error {
 		scope := state.Of(ctx)
-		tx.Guard(state.VPCs.Prefix(scope))
 		for v := range state.VPCs.All(tx, scope) {
 			if v.DHCPOptions == string(o.ID) {
 				return slipway.Errorf(slipway.DependencyViolation, "The dhcpOptions '%s' has dependencies and cannot be deleted.", o.ID)

@@ -51,7 +51,6 @@ func (s *Service) AttachGateway(ctx context.Context, in *ec2wire.AttachInternetG
 		if g.VPC != "" {
 			return slipway.Errorf(slipway.ResourceAlreadyAssociated, "resource %s is already attached to network %s", g.ID, g.VPC)
 		}
-		tx.Guard(state.InternetGateways.Prefix(scope))
 		for range state.InternetGateways.By(tx, scope, "vpc/"+string(vpc)) {
 			return slipway.Errorf(slipway.InvalidParameterValue, "Network %s already has an internet gateway attached", vpc)
 		}
@@ -67,7 +66,6 @@ func (s *Service) DetachGateway(ctx context.Context, in *ec2wire.DetachInternetG
 		if g.VPC != vpc {
 			return slipway.Errorf(slipway.GatewayNotAttached, "resource %s is not attached to network %s", g.ID, vpc)
 		}
-		tx.Guard(state.Interfaces.Prefix(scope))
 		for n := range state.Interfaces.By(tx, scope, "vpc/"+string(vpc)) {
 			for _, a := range n.Addresses {
 				if a.Public.IsValid() {

@@ -87,7 +87,6 @@ func (s *Service) AssociateTable(ctx context.Context, in *ec2wire.AssociateRoute
 		if sub.VPC != t.VPC {
 			return slipway.Errorf(slipway.InvalidParameterValue, "route table %s and subnet %s belong to different networks", id, subnet)
 		}
-		tx.Guard(state.RouteTables.Prefix(scope))
 		for other := range state.RouteTables.By(tx, scope, "vpc/"+string(t.VPC)) {
 			if slices.ContainsFunc(other.Associations, func(x slipway.RouteAssociation) bool { return x.Subnet == subnet }) {
 				return slipway.Errorf(slipway.ResourceAlreadyAssociated, "the specified association for route table %s conflicts with an existing association", id)

@@ -97,10 +97,9 @@ func fresh(sub *slipway.Subnet) *ec2wire.Subnet {
 	return &w
 }
 
-// putSubnet writes a new subnet with its VPC's default ACL; two that are made at once see each other.
+// putSubnet writes a new subnet with its VPC's default ACL.
 func putSubnet(tx store.Tx, sub *slipway.Subnet) error {
 	scope := state.Scope{Account: sub.Account, Region: sub.Region}
-	tx.Guard(state.Subnets.Prefix(scope))
 	acl, err := defaultACL(tx, scope, sub.VPC)
 	if err != nil {
 		return err
@@ -195,7 +194,6 @@ func (s *Service) DeleteSubnet(ctx context.Context, in *ec2wire.DeleteSubnetRequ
 		if err != nil {
 			return err
 		}
-		tx.Guard(state.Interfaces.Prefix(scope))
 		for range state.Interfaces.By(tx, scope, "subnet/"+string(id)) {
 			return slipway.Errorf(slipway.DependencyViolation, "The subnet '%s' has dependencies and cannot be deleted.", id)
 		}

@@ -161,14 +161,8 @@ func (s *Service) DeleteVPC(ctx context.Context, in *ec2wire.DeleteVpcRequest) e
 	})
 }
 
-// inhabited says whether a VPC holds anything that did not come with it, and makes sure that nothing moves in meanwhile.
+// inhabited says whether a VPC holds anything that did not come with it.
 func inhabited(tx store.Tx, scope state.Scope, id slipway.VPCID) bool {
-	for _, prefix := range []string{
-		state.Subnets.Prefix(scope), state.Interfaces.Prefix(scope), state.InternetGateways.Prefix(scope), state.RouteTables.Prefix(scope),
-		state.NetworkACLs.Prefix(scope), state.SecurityGroups.Prefix(scope), state.EgressOnlyGateways.Prefix(scope), state.Peerings.Prefix(state.Shared(scope.Region)),
-	} {
-		tx.Guard(prefix)
-	}
 	term := "vpc/" + string(id)
 	for range state.Subnets.By(tx, scope, term) {
 		return true

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"slipway/internal/store"
@@ -31,26 +33,35 @@ type Store struct {
 	client *clientv3.Client
 	prefix string
 	limits Limits
+	schema store.Schema
 	cache  *store.Cache
 	log    *slog.Logger
 	close  func() error
+	ctx    context.Context // ends with the store
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	patience sync.Mutex // held by a transaction that has lost twice, so that a crowd on one key drains in turn
-	feed     feed
+	feed    feed
+	staging atomic.Int64 // when the feed began to have an undecided transaction, in Unix nanoseconds
+	fence   fence
+	queue   chan *turn
+	full    func() error // why nothing may be written now; nil while there is room
 }
 
 // Open loads everything below prefix and follows it from then on. closer, which may not be nil, ends what client needs.
 func Open(ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema store.Schema, log *slog.Logger, closer func() error) (*Store, error) {
-	s := &Store{client: client, prefix: prefix, limits: limits, cache: store.NewCache(schema), log: log, close: closer}
+	s := &Store{
+		client: client, prefix: prefix, limits: limits, schema: schema, cache: store.NewCache(schema), log: log, close: closer,
+		fence: newFence(), queue: make(chan *turn, maxRound), full: func() error { return nil },
+	}
 	rev, err := s.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load state: %w", err)
 	}
 	run, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
+	s.ctx, s.cancel = run, cancel
 	s.wg.Go(func() { s.follow(run, rev+1) })
+	s.wg.Go(func() { s.takeTurns(run) })
 	s.wg.Go(func() { s.janitor(run) })
 	return s, nil
 }
@@ -66,7 +77,7 @@ const pageSize = 2000
 
 // load reads all keys at one revision into an empty feed and brings the cache there.
 func (s *Store) load(ctx context.Context) (int64, error) {
-	f := feed{staged: map[string][]stagedKey{}}
+	f := newFeed(s.log)
 	var changes []store.Change
 	var rev int64
 	live := map[string]bool{}
@@ -98,44 +109,90 @@ func (s *Store) load(ctx context.Context) (int64, error) {
 		}
 	}
 	s.feed = f
-	s.cache.Apply(changes, rev)
+	s.apply(changes, rev)
 	return rev, nil
+}
+
+// apply brings the cache to rev, and says loudly what cannot be read.
+func (s *Store) apply(changes []store.Change, rev int64) {
+	undecided := s.feed.undecided()
+	if undecided && !s.cache.Undecided() {
+		s.staging.Store(time.Now().UnixNano())
+	}
+	for _, it := range s.cache.Apply(changes, rev, undecided) {
+		s.log.Error("a record cannot be read: what depends on it waits until it is mended", "key", s.prefix+it.Key, "revision", it.Rev, "error", it.Err)
+	}
 }
 
 func (s *Store) bare(kv *mvccpb.KeyValue) string { return string(kv.Key[len(s.prefix):]) }
 
 // follow applies etcd's events to the cache, revision by revision, and loads anew when the history it needs is compacted.
+// How far the cache is, only the events' own revisions and progress notices say: the header of an answer that catches up
+// carries the store's revision of now, which that answer's events have not reached.
 func (s *Store) follow(ctx context.Context, from int64) {
-	for ctx.Err() == nil {
+	for pause := minPause; ctx.Err() == nil; {
+		broke := errors.New("the stream ended")
 		watch := s.client.Watch(clientv3.WithRequireLeader(ctx), s.prefix, clientv3.WithPrefix(), clientv3.WithRev(from), clientv3.WithProgressNotify())
 		for got := range watch {
 			if err := got.Err(); err != nil {
-				s.log.Warn("state watch broke off", "error", err, "revision", from)
+				broke = err
 				break
 			}
-			var changes []store.Change
-			for _, ev := range got.Events {
-				if ev.Type == mvccpb.DELETE {
-					changes = append(changes, s.feed.delete(s.bare(ev.Kv), ev.Kv.ModRevision)...)
-				} else {
-					changes = append(changes, s.feed.put(s.bare(ev.Kv), ev.Kv.Value, ev.Kv.ModRevision)...)
-				}
+			rev := from - 1
+			if n := len(got.Events); n > 0 {
+				rev = got.Events[n-1].Kv.ModRevision
+			} else if got.IsProgressNotify() {
+				rev = got.Header.Revision
 			}
-			s.cache.Apply(changes, got.Header.Revision)
-			from = got.Header.Revision + 1
+			s.apply(s.changes(got.Events), rev)
+			from, pause = max(from, rev+1), minPause
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		select {
-		case <-ctx.Done():
+		s.log.Warn("state watch broke off: it begins again", "error", broke, "revision", from, "pause", pause)
+		if !sleep(ctx, pause) {
 			return
-		case <-time.After(200 * time.Millisecond):
 		}
-		if rev, err := s.load(ctx); err == nil {
-			from = rev + 1
+		pause = min(2*pause, maxPause)
+		if !errors.Is(broke, rpctypes.ErrCompacted) {
+			continue
+		}
+		rev, err := s.load(ctx)
+		if err != nil {
+			s.log.Warn("state not loaded anew yet", "error", err)
+			continue
+		}
+		from = rev + 1
+	}
+}
+
+// minPause and maxPause bound the pauses between tries to reach etcd.
+const minPause, maxPause = 50 * time.Millisecond, 5 * time.Second
+
+// sleep answers false when ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (s *Store) changes(events []*clientv3.Event) []store.Change {
+	var changes []store.Change
+	for _, ev := range events {
+		key := s.bare(ev.Kv)
+		switch {
+		case ev.Type == mvccpb.DELETE:
+			changes = append(changes, s.feed.delete(key, ev.Kv.ModRevision)...)
+		default:
+			s.fence.heard(key)
+			changes = append(changes, s.feed.put(key, ev.Kv.Value, ev.Kv.ModRevision)...)
 		}
 	}
+	return changes
 }
 
 // Local is the cache as it is.
@@ -169,84 +226,8 @@ func (s *Store) reach(ctx context.Context, rev int64) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := s.client.RequestProgress(clientv3.WithRequireLeader(ctx)); err != nil {
-			return err
+		if err := s.client.RequestProgress(clientv3.WithRequireLeader(ctx)); err != nil && ctx.Err() == nil {
+			s.log.Debug("etcd was not asked for its progress", "error", err) // the watch is beginning again: so does this
 		}
 	}
-}
-
-// Update runs fn on the cache and commits if what it read still holds.
-func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
-	for attempt := 0; ; attempt++ {
-		if attempt == 2 {
-			s.patience.Lock()
-			defer s.patience.Unlock()
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", store.ErrConflict, context.Cause(ctx))
-		}
-		snapshot := s.cache.Snapshot()
-		o := store.NewOverlay(snapshot)
-		if err := fn(o); err != nil {
-			// The refusal may rest on a state that another server has already changed: look again, at the newest, before saying it.
-			fresh, asked := s.Snapshot(ctx)
-			if asked != nil || fresh.Revision() == snapshot.Revision() || attempt > 0 {
-				return err
-			}
-			continue
-		}
-		if len(o.Writes) == 0 {
-			return nil
-		}
-		rev, done, err := s.commit(ctx, o)
-		if err != nil {
-			return fmt.Errorf("commit: %w", err)
-		}
-		if err := s.reach(ctx, rev); err != nil {
-			return fmt.Errorf("commit: %w", err)
-		}
-		if done {
-			return nil
-		}
-	}
-}
-
-// commit answers whether the preconditions held, and the revision that the cache must reach to see the outcome.
-func (s *Store) commit(ctx context.Context, o *store.Overlay) (int64, bool, error) {
-	guards := s.preconditions(o, nil)
-	size := 0
-	ops := make([]clientv3.Op, 0, len(o.Writes))
-	for k, v := range o.Writes {
-		size += len(k) + len(v) + 64
-		ops = append(ops, s.op(k, v))
-	}
-	if len(ops) > s.limits.Ops || len(guards) > s.limits.Ops || size > s.limits.Bytes {
-		return s.commitStaged(ctx, o)
-	}
-	got, err := s.client.Txn(ctx).If(guards...).Then(ops...).Commit()
-	if err != nil {
-		return 0, false, err
-	}
-	return got.Header.Revision, got.Succeeded, nil
-}
-
-func (s *Store) op(key string, value []byte) clientv3.Op {
-	if value == nil {
-		return clientv3.OpDelete(s.prefix + key)
-	}
-	return clientv3.OpPut(s.prefix+key, string(value))
-}
-
-// preconditions are the revisions read, less those of keys in without, and the guarded prefixes.
-func (s *Store) preconditions(o *store.Overlay, without map[string][]byte) []clientv3.Cmp {
-	cmps := make([]clientv3.Cmp, 0, len(o.Reads)+len(o.Guards))
-	for k, rev := range o.Reads {
-		if _, skip := without[k]; !skip {
-			cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(s.prefix+k), "=", rev))
-		}
-	}
-	for p := range o.Guards {
-		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(s.prefix+p), "<", o.Revision()+1).WithPrefix())
-	}
-	return cmps
 }

@@ -1,13 +1,12 @@
 package etcd
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -81,73 +80,99 @@ type commitPoint struct {
 
 // feed turns etcd's raw keys into what readers may see.
 type feed struct {
-	staged map[string][]stagedKey // by transaction, in the order they came
-	points map[string]string      // transaction to state
+	log     *slog.Logger
+	staged  map[string]map[string]stagedKey // by transaction and key: every envelope that etcd has
+	envelop map[string]string               // key to the transaction whose envelope it has
+	points  map[string]string               // transaction to state
 }
 
 type stagedKey struct {
-	key string
 	envelope
 	rev int64
+}
+
+func newFeed(log *slog.Logger) feed {
+	return feed{log: log, staged: map[string]map[string]stagedKey{}, envelop: map[string]string{}, points: map[string]string{}}
+}
+
+// undecided says whether any transaction has staged keys, or may, and is not decided.
+func (f *feed) undecided() bool {
+	for id := range f.staged {
+		if f.points[id] != committed {
+			return true
+		}
+	}
+	for _, state := range f.points {
+		if state == pending {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *feed) put(key string, value []byte, rev int64) []store.Change {
 	if id, ok := strings.CutPrefix(key, commitPoints); ok {
 		var p commitPoint
-		if json.Unmarshal(value, &p) != nil {
+		if err := json.Unmarshal(value, &p); err != nil {
+			f.log.Error("a commit point cannot be read: its transaction stays undecided until it is mended", "transaction", id, "error", err)
 			return nil
 		}
-		f.point(id, p.State)
-		if p.State != committed {
+		before := f.points[id]
+		f.points[id] = p.State
+		if p.State != committed || before == committed {
 			return nil
 		}
-		return f.reveal(id, rev)
+		return f.reveal(id)
 	}
+	if strings.HasPrefix(key, fences) {
+		return nil
+	}
+	f.forget(key)
 	e, ok := unwrap(value)
 	if !ok {
-		f.forget(key)
 		return []store.Change{{Key: key, Value: value, Rev: rev}}
 	}
+	if f.staged[e.TX] == nil {
+		f.staged[e.TX] = map[string]stagedKey{}
+	}
+	f.staged[e.TX][key], f.envelop[key] = stagedKey{e, rev}, e.TX
 	if f.points[e.TX] == committed {
 		return []store.Change{{Key: key, Value: e.New, Rev: rev}}
 	}
-	if f.staged == nil {
-		f.staged = map[string][]stagedKey{}
-	}
-	f.staged[e.TX] = append(f.staged[e.TX], stagedKey{key, e, rev})
 	return nil
 }
 
-func (f *feed) point(id, state string) {
-	if f.points == nil {
-		f.points = map[string]string{}
-	}
-	f.points[id] = state
-}
-
-func (f *feed) reveal(id string, rev int64) []store.Change {
+// reveal shows a committed transaction's new values.
+func (f *feed) reveal(id string) []store.Change {
 	changes := make([]store.Change, 0, len(f.staged[id]))
-	for _, k := range f.staged[id] {
-		changes = append(changes, store.Change{Key: k.key, Value: k.New, Rev: k.rev})
+	for key, k := range f.staged[id] {
+		changes = append(changes, store.Change{Key: key, Value: k.New, Rev: k.rev})
 	}
-	delete(f.staged, id)
 	return changes
 }
 
 func (f *feed) delete(key string, rev int64) []store.Change {
 	if id, ok := strings.CutPrefix(key, commitPoints); ok {
 		delete(f.points, id)
-		delete(f.staged, id)
+		return nil
+	}
+	if strings.HasPrefix(key, fences) {
 		return nil
 	}
 	f.forget(key)
 	return []store.Change{{Key: key, Rev: rev}}
 }
 
-// forget drops a staged value that was rolled back or unwrapped.
+// forget drops an envelope that was rolled back or unwrapped.
 func (f *feed) forget(key string) {
-	for id, keys := range f.staged {
-		f.staged[id] = slices.DeleteFunc(keys, func(k stagedKey) bool { return k.key == key })
+	id, ok := f.envelop[key]
+	if !ok {
+		return
+	}
+	delete(f.envelop, key)
+	delete(f.staged[id], key)
+	if len(f.staged[id]) == 0 {
+		delete(f.staged, id)
 	}
 }
 
@@ -156,12 +181,12 @@ func (f *feed) settle() []store.Change {
 	var changes []store.Change
 	for id, keys := range f.staged {
 		if f.points[id] == committed {
-			changes = append(changes, f.reveal(id, 0)...)
+			changes = append(changes, f.reveal(id)...)
 			continue
 		}
-		for _, k := range keys {
+		for key, k := range keys {
 			if k.Old != nil {
-				changes = append(changes, store.Change{Key: k.key, Value: k.Old, Rev: undecided})
+				changes = append(changes, store.Change{Key: key, Value: k.Old, Rev: undecided})
 			}
 		}
 	}
@@ -170,33 +195,29 @@ func (f *feed) settle() []store.Change {
 
 var errLost = errors.New("a precondition did not hold")
 
-func (s *Store) commitStaged(ctx context.Context, o *store.Overlay) (int64, bool, error) {
+// commitStaged commits one transaction that exceeds the limits. guards make up the precondition.
+func (s *Store) commitStaged(ctx context.Context, o *store.Overlay, guards []clientv3.Cmp) (int64, bool, error) {
 	id := rand.Text()
 	point := s.prefix + commitPoints + id
-	began, err := s.client.Put(ctx, point, `{"state":"`+pending+`"}`)
-	if err != nil {
-		return 0, false, err
+	// Fenced: from here on, who commits on a state from before this notices, and who commits on a later one knows that keys
+	// may be staged.
+	began, done, err := s.fenced(ctx, guards, []clientv3.Op{clientv3.OpPut(point, `{"state":"`+pending+`"}`)})
+	if err != nil || !done {
+		return began, false, err
 	}
 	rev, err := s.stage(ctx, id, o)
 	if err == nil {
-		guards := s.preconditions(o, o.Writes)
-		if len(guards) >= s.limits.Ops {
-			err = fmt.Errorf("the transaction depends on %d keys that it does not write; etcd allows %d", len(guards), s.limits.Ops-1)
-		} else {
-			guards = append(guards, clientv3.Compare(clientv3.ModRevision(point), "=", began.Header.Revision))
-			var got *clientv3.TxnResponse
-			got, err = s.client.Txn(ctx).If(guards...).Then(clientv3.OpPut(point, `{"state":"`+committed+`"}`)).Commit()
-			if err == nil && got.Succeeded {
-				// Committed, whatever happens now; the janitor unwraps what this does not come to.
-				s.wg.Go(func() { s.tidy(context.WithoutCancel(ctx), id, true) })
-				return got.Header.Revision, true, nil
-			}
-			if err == nil {
-				rev, err = got.Header.Revision, errLost
-			}
+		guards = append(guards, clientv3.Compare(clientv3.ModRevision(point), "=", began))
+		if rev, done, err = s.fenced(ctx, guards, []clientv3.Op{clientv3.OpPut(point, `{"state":"`+committed+`"}`)}); done {
+			// Committed, whatever happens now; the janitor unwraps what this does not come to.
+			s.wg.Go(func() { s.tidy(s.ctx, id, true, slices.Collect(maps.Keys(o.Writes))) })
+			return rev, true, nil
+		}
+		if err == nil {
+			err = errLost
 		}
 	}
-	s.abort(context.WithoutCancel(ctx), id)
+	s.abort(context.WithoutCancel(ctx), id, slices.Collect(maps.Keys(o.Writes)))
 	if errors.Is(err, errLost) {
 		return rev, false, nil
 	}
@@ -243,7 +264,7 @@ func (s *Store) stage(ctx context.Context, id string, o *store.Overlay) (int64, 
 }
 
 // abort decides against a transaction unless it has committed, and puts the old values back.
-func (s *Store) abort(ctx context.Context, id string) {
+func (s *Store) abort(ctx context.Context, id string, keys []string) {
 	ctx, cancel := context.WithTimeout(ctx, abandonedAfter)
 	defer cancel()
 	point := s.prefix + commitPoints + id
@@ -255,50 +276,92 @@ func (s *Store) abort(ctx context.Context, id string) {
 		s.log.Warn("staged transaction not aborted yet", "error", err)
 		return
 	}
-	s.tidy(ctx, id, !got.Succeeded)
+	s.tidy(ctx, id, !got.Succeeded, keys)
 }
 
-// tidy replaces a decided transaction's envelopes by plain values, then removes the commit point.
-func (s *Store) tidy(ctx context.Context, id string, won bool) {
+// tidy replaces a decided transaction's envelopes under keys by plain values, then removes the commit point.
+func (s *Store) tidy(ctx context.Context, id string, won bool, keys []string) {
 	ctx, cancel := context.WithTimeout(ctx, abandonedAfter)
 	defer cancel()
-	err := s.eachEnvelope(ctx, func(key string, e envelope, rev int64) error {
-		if e.TX != id {
+	for chunk := range slices.Chunk(keys, s.limits.Ops) {
+		if err := s.unwrapKeys(ctx, id, chunk, won); err != nil {
+			s.log.Warn("staged transaction not tidied yet", "error", err)
+			return
+		}
+	}
+	if _, err := s.client.Delete(ctx, s.prefix+commitPoints+id); err != nil {
+		s.log.Warn("staged transaction not tidied yet", "error", err)
+	}
+}
+
+// unwrapKeys unwraps what one transaction can read, together; where one of them has changed meanwhile, each by itself.
+func (s *Store) unwrapKeys(ctx context.Context, id string, keys []string, won bool) error {
+	reads := make([]clientv3.Op, len(keys))
+	for i, key := range keys {
+		reads[i] = clientv3.OpGet(s.prefix + key)
+	}
+	got, err := s.client.Txn(ctx).Then(reads...).Commit()
+	if err != nil {
+		return err
+	}
+	var cmps []clientv3.Cmp
+	var ops []clientv3.Op
+	size := 0
+	flush := func() error {
+		if len(ops) == 0 {
 			return nil
+		}
+		got, err := s.client.Txn(ctx).If(cmps...).Then(ops...).Commit()
+		if err == nil && !got.Succeeded && len(ops) > 1 {
+			for i := range ops {
+				if _, err = s.client.Txn(ctx).If(cmps[i]).Then(ops[i]).Commit(); err != nil {
+					break
+				}
+			}
+		}
+		cmps, ops, size = nil, nil, 0
+		return err
+	}
+	for i, r := range got.Responses {
+		kvs := r.GetResponseRange().Kvs
+		if len(kvs) == 0 {
+			continue
+		}
+		e, ok := unwrap(kvs[0].Value)
+		if !ok || e.TX != id {
+			continue
 		}
 		value := e.Old
 		if won {
 			value = e.New
 		}
-		_, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(s.prefix+key), "=", rev)).Then(s.op(key, value)).Commit()
-		return err
-	})
-	if err == nil {
-		_, err = s.client.Delete(ctx, s.prefix+commitPoints+id)
+		if size+len(value) > s.limits.Bytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		size += len(value) + len(keys[i]) + 64
+		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(s.prefix+keys[i]), "=", kvs[0].ModRevision))
+		ops = append(ops, s.op(keys[i], value))
 	}
-	if err != nil {
-		s.log.Warn("staged transaction not tidied yet", "error", err)
-	}
+	return flush()
 }
 
-func (s *Store) eachEnvelope(ctx context.Context, fn func(string, envelope, int64) error) error {
+// envelopesOf finds a transaction's envelopes among all keys: only for what a crashed process has left.
+func (s *Store) envelopesOf(ctx context.Context, id string) ([]string, error) {
+	var keys []string
 	for key, end := s.prefix, clientv3.GetPrefixRangeEnd(s.prefix); ; {
 		got, err := s.client.Get(ctx, key, clientv3.WithRange(end), clientv3.WithLimit(pageSize))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, kv := range got.Kvs {
-			if len(kv.Value) == 0 || kv.Value[0] != envelopeMark {
-				continue
-			}
-			if e, ok := unwrap(bytes.Clone(kv.Value)); ok {
-				if err := fn(s.bare(kv), e, kv.ModRevision); err != nil {
-					return err
-				}
+			if e, ok := unwrap(kv.Value); ok && e.TX == id {
+				keys = append(keys, s.bare(kv))
 			}
 		}
 		if !got.More {
-			return nil
+			return keys, nil
 		}
 		key = string(got.Kvs[len(got.Kvs)-1].Key) + "\x00"
 	}
@@ -308,14 +371,13 @@ func (s *Store) eachEnvelope(ctx context.Context, fn func(string, envelope, int6
 // been seen undecided for abandonedAfter.
 func (s *Store) janitor(ctx context.Context) {
 	seen := map[string]time.Time{}
-	tick := time.NewTicker(abandonedAfter / 4)
-	defer tick.Stop()
 	for {
 		s.sweep(ctx, seen, abandonedAfter)
-		select {
-		case <-ctx.Done():
+		if err := s.dropOldFences(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("old fences not dropped", "error", err)
+		}
+		if !sleep(ctx, abandonedAfter/4) {
 			return
-		case <-tick.C:
 		}
 	}
 }
@@ -323,6 +385,9 @@ func (s *Store) janitor(ctx context.Context) {
 func (s *Store) sweep(ctx context.Context, seen map[string]time.Time, patience time.Duration) {
 	got, err := s.client.Get(ctx, s.prefix+commitPoints, clientv3.WithPrefix())
 	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Warn("staged transactions not listed", "error", err)
+		}
 		return
 	}
 	there := map[string]bool{}
@@ -334,8 +399,11 @@ func (s *Store) sweep(ctx context.Context, seen map[string]time.Time, patience t
 			first = time.Now()
 			seen[id] = first
 		}
-		if time.Since(first) >= patience {
-			s.abort(ctx, id)
+		if time.Since(first) < patience {
+			continue
+		}
+		if keys, err := s.envelopesOf(ctx, id); err == nil {
+			s.abort(ctx, id, keys)
 		}
 	}
 	maps.DeleteFunc(seen, func(id string, _ time.Time) bool { return !there[id] })

@@ -36,7 +36,7 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 	for k, v := range o.Writes {
 		changes = append(changes, store.Change{Key: k, Value: v, Rev: s.rev})
 	}
-	s.cache.Apply(changes, s.rev)
+	s.cache.Apply(changes, s.rev, false)
 	return nil
 }
 
@@ -53,6 +53,3 @@ func (s *Store) Watch(prefix string) *store.Watcher { return s.cache.Watch(prefi
 
 // Close does nothing.
 func (s *Store) Close() error { return nil }
-
-// Serial marks that no two transactions of this store overlap.
-func (s *Store) Serial() {}

@@ -9,5 +9,8 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(testing.TB) store.Store { return memory.New(storetest.Schema) })
+	storetest.Run(t, func(testing.TB) (store.Store, store.Store) {
+		s := memory.New(storetest.Schema)
+		return s, s
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,17 +16,35 @@ import (
 	"slipway/internal/store"
 )
 
-// Schema indexes a value "colour:rest" under its colour.
-func Schema(_ string, value []byte) (any, []string) {
-	colour, _, ok := strings.Cut(string(value), ":")
-	if !ok {
-		return string(value), nil
-	}
-	return string(value), []string{colour}
+// Schema indexes a value "colour:rest" under its colour, and "eni/…" is all that has a cold one. "?" cannot be read.
+var Schema = store.Schema{
+	Decode: func(_ string, value []byte) (any, []string, error) {
+		if string(value) == "?" {
+			return nil, nil, errors.New("a question mark says nothing")
+		}
+		colour, _, ok := strings.Cut(string(value), ":")
+		if !ok {
+			return string(value), nil, nil
+		}
+		return string(value), []string{colour}, nil
+	},
+	Covers: func(term string) string {
+		if term == "blue" {
+			return "eni/"
+		}
+		return ""
+	},
 }
 
-// Run holds one implementation to the contract; open makes an empty store that the test may leave open.
-func Run(t *testing.T, open func(testing.TB) store.Store) {
+// Run holds one implementation to the contract; open makes an empty state that the test may leave open, as two servers see
+// it: the same store twice where there can be only one.
+func Run(t *testing.T, open func(testing.TB) (one, other store.Store)) {
+	alone := func(tb testing.TB) store.Store { s, _ := open(tb); return s }
+	t.Run("together", func(t *testing.T) { together(t, open) })
+	each(t, alone)
+}
+
+func each(t *testing.T, open func(testing.TB) store.Store) {
 	t.Run("commits all of a transaction or nothing", func(t *testing.T) {
 		s := open(t)
 		must(t, put(s, "a", "1", "b", "2"))
@@ -57,18 +76,11 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 	t.Run("no increment is lost", func(t *testing.T) {
 		s := open(t)
 		var wg sync.WaitGroup
-		const writers, each = 8, 20
+		const writers, times = 8, 20
 		for range writers {
 			wg.Go(func() {
-				for range each {
-					err := s.Update(t.Context(), func(tx store.Tx) error {
-						n := 0
-						if it := tx.Get("n"); it != nil {
-							n, _ = strconv.Atoi(string(it.Value))
-						}
-						tx.Put("n", strconv.AppendInt(nil, int64(n+1), 10))
-						return nil
-					})
+				for range times {
+					err := s.Update(t.Context(), increment)
 					if err != nil {
 						t.Error(err)
 					}
@@ -76,52 +88,7 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 			})
 		}
 		wg.Wait()
-		wantKeys(t, s, "", fmt.Sprint("n=", writers*each))
-	})
-	t.Run("a read that no longer holds runs the function again", func(t *testing.T) {
-		s := open(t)
-		must(t, put(s, "door", "open"))
-		runs := 0
-		must(t, s.Update(t.Context(), func(tx store.Tx) error {
-			runs++
-			if runs == 1 {
-				tx.Get("door")
-				must(t, alongside(t, s, func() error { return put(s, "door", "shut") }))
-			}
-			if string(tx.Get("door").Value) == "open" {
-				tx.Put("guest", []byte("in"))
-			}
-			return nil
-		}))
-		if k := keys(t, s, "guest"); serial(s) && len(k) == 0 {
-			return // one at a time: the first run was the only one
-		} else if !serial(s) && (len(k) != 0 || runs < 2) {
-			t.Errorf("the guest went through a shut door: %v after %d runs", k, runs)
-		}
-	})
-	t.Run("a guarded prefix must not gain a key", func(t *testing.T) {
-		s := open(t)
-		if serial(s) {
-			t.Skip("one transaction at a time: nothing can come between")
-		}
-		must(t, put(s, "subnet", "there"))
-		runs := 0
-		must(t, s.Update(t.Context(), func(tx store.Tx) error {
-			runs++
-			tx.Guard("eni/")
-			if runs == 1 {
-				must(t, put(s, "eni/1", "in subnet"))
-			}
-			for range tx.Range("eni/") {
-				return nil // in use
-			}
-			tx.Delete("subnet")
-			return nil
-		}))
-		wantKeys(t, s, "", "eni/1=in subnet", "subnet=there")
-		if runs != 2 {
-			t.Errorf("the function ran %d times, want 2", runs)
-		}
+		wantKeys(t, s, "", fmt.Sprint("n=", writers*times))
 	})
 	t.Run("a large transaction shows all of itself or nothing", func(t *testing.T) {
 		s := open(t)
@@ -209,23 +176,211 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 	})
 }
 
-// serial says whether the store runs one transaction at a time.
-func serial(s store.Store) bool {
-	_, ok := s.(interface{ Serial() })
-	return ok
+// together is what holds between two servers of one state: while one's transaction is open, the other commits.
+func together(t *testing.T, open func(testing.TB) (one, other store.Store)) {
+	enter := func(tx store.Tx) { tx.Put("guest", []byte("in")) }
+	for _, tt := range []struct {
+		name   string
+		before []string
+		decide func(store.Tx) bool // whether the guest may enter: true before the other's change, false after it
+		change []string            // key, value; "" deletes
+	}{
+		{"a key that was read has changed", []string{"door", "open"}, func(tx store.Tx) bool { return string(tx.Get("door").Value) == "open" }, []string{"door", "shut"}},
+		{"a key that was read is gone", []string{"door", "open"}, func(tx store.Tx) bool { return tx.Get("door") != nil }, []string{"door", ""}},
+		{"a key that was absent has come", nil, func(tx store.Tx) bool { return tx.Get("bouncer") == nil }, []string{"bouncer", "there"}},
+		{"a prefix that was looked through gained a key", []string{"eni/1", "x"}, func(tx store.Tx) bool { return count(tx.Range("eni/")) < 2 }, []string{"eni/2", "x"}},
+		{"a prefix that was looked through lost a key", []string{"eni/1", "x", "eni/2", "x"}, func(tx store.Tx) bool { return count(tx.Range("eni/")) == 2 }, []string{"eni/1", ""}},
+		{"a term gained a key", []string{"a", "red:1"}, func(tx store.Tx) bool { return count(tx.Indexed("red")) < 2 }, []string{"b", "red:2"}},
+		{"a term of which it is known where gained a key", []string{"eni/1", "blue:1"}, func(tx store.Tx) bool { return count(tx.Indexed("blue")) < 2 }, []string{"eni/2", "blue:2"}},
+		{"a term lost a key by its change", []string{"a", "red:1"}, func(tx store.Tx) bool { return count(tx.Indexed("red")) == 1 }, []string{"a", "green:1"}},
+		{"more was read than can be told one by one", crowd(300), func(tx store.Tx) bool { return count(tx.Range("eni/")) == 300 }, []string{"eni/299", ""}},
+	} {
+		for _, busy := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, busy %v", tt.name, busy), func(t *testing.T) {
+				one, other := open(t)
+				must(t, put(one, append([]string{"x", "x"}, tt.before...)...))
+				if busy { // the other has committed just now: reads are told one by one
+					must(t, put(other, "y", "y"))
+				}
+				runs := 0
+				err := one.Update(t.Context(), func(tx store.Tx) error {
+					runs++
+					may := tt.decide(tx)
+					if runs == 1 && one != other {
+						must(t, put(other, tt.change...))
+					}
+					if may {
+						enter(tx)
+					}
+					return nil
+				})
+				must(t, err)
+				switch in := len(keys(t, other, "guest")) > 0; {
+				case one == other && (!in || runs != 1):
+					t.Errorf("one at a time: in %v after %d runs", in, runs)
+				case one != other && (in || runs < 2):
+					t.Errorf("decided on what no longer held: in %v after %d runs", in, runs)
+				}
+			})
+		}
+	}
+	t.Run("a refusal rests on the newest state", func(t *testing.T) {
+		one, other := open(t)
+		for i := range 30 {
+			door := fmt.Sprint("door", i)
+			must(t, put(other, door, "open"))
+			refused := errors.New("shut")
+			err := one.Update(t.Context(), func(tx store.Tx) error {
+				if tx.Get(door) == nil {
+					return refused
+				}
+				return nil
+			})
+			must(t, err)
+		}
+	})
+	t.Run("write skew", func(t *testing.T) { // two doctors may not both go home
+		one, other := open(t)
+		for round := range 40 {
+			prefix := fmt.Sprintf("duty%d/", round)
+			must(t, put(one, prefix+"ann", "red:", prefix+"bob", "red:"))
+			var wg sync.WaitGroup
+			for who, s := range map[string]store.Store{"ann": one, "bob": other} {
+				wg.Go(func() {
+					err := s.Update(context.Background(), func(tx store.Tx) error {
+						if count(tx.Range(prefix)) == 2 {
+							tx.Delete(prefix + who)
+						}
+						return nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if got := keys(t, one, prefix); len(got) != 1 {
+				t.Fatalf("round %d: on duty %v, want one of two", round, got)
+			}
+		}
+	})
+	t.Run("no increment is lost between them", func(t *testing.T) {
+		one, other := open(t)
+		var wg sync.WaitGroup
+		const writers, times = 8, 20
+		for i := range writers {
+			s := one
+			if i%2 == 1 {
+				s = other
+			}
+			wg.Go(func() {
+				for range times {
+					if err := s.Update(context.Background(), increment); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		wantKeys(t, one, "", fmt.Sprint("n=", writers*times))
+	})
+	t.Run("a large transaction beside small ones of another", func(t *testing.T) {
+		one, other := open(t)
+		const n = 1000
+		write := func(value string) func(store.Tx) error {
+			return func(tx store.Tx) error {
+				for i := range n {
+					tx.Put(fmt.Sprintf("big/%04d", i), []byte(value))
+				}
+				return nil
+			}
+		}
+		must(t, one.Update(t.Context(), write("0")))
+		var wg sync.WaitGroup
+		stop := make(chan struct{})
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				err := other.Update(context.Background(), func(tx store.Tx) error { // reads one, writes one: never half of a change
+					first, last := tx.Get("big/0007"), tx.Get("big/0999")
+					if first == nil || last == nil {
+						return errors.New("not there yet")
+					}
+					if string(first.Value) != string(last.Value) {
+						t.Errorf("0007 says %s and 0999 says %s", first.Value, last.Value)
+					}
+					tx.Put("small", first.Value)
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		for i := range 2 {
+			must(t, one.Update(t.Context(), write(fmt.Sprint(i+1))))
+		}
+		close(stop)
+		wg.Wait()
+		for it := range one.Local().Range("big/") {
+			if string(it.Value) != "2" {
+				t.Fatalf("%s = %s, want 2", it.Key, it.Value)
+			}
+		}
+	})
+	t.Run("what cannot be read is there, and said", func(t *testing.T) {
+		one, other := open(t)
+		must(t, put(one, "a/1", "?", "a/2", "red:x"))
+		for _, s := range []store.Store{one, other} {
+			v, err := s.Snapshot(t.Context())
+			must(t, err)
+			if it := v.Get("a/1"); it == nil || it.Err == nil || count(v.Damaged("a/")) != 1 || count(v.Damaged("b/")) != 0 {
+				t.Errorf("the damaged record is %v", it)
+			}
+		}
+		must(t, put(one, "a/1", "red:mended"))
+		v, err := other.Snapshot(t.Context())
+		must(t, err)
+		if count(v.Damaged("")) != 0 || count(v.Indexed("red")) != 2 {
+			t.Error("a record that was mended is still damaged")
+		}
+	})
 }
 
-// alongside runs fn while another transaction is open, where the store allows that.
-func alongside(t *testing.T, s store.Store, fn func() error) error {
-	if serial(s) {
-		return nil
+func crowd(n int) (pairs []string) {
+	for i := range n {
+		pairs = append(pairs, fmt.Sprintf("eni/%03d", i), "x")
 	}
-	return fn()
+	return pairs
+}
+
+func count(items iter.Seq[*store.Item]) (n int) {
+	for range items {
+		n++
+	}
+	return n
+}
+
+func increment(tx store.Tx) error {
+	n := 0
+	if it := tx.Get("n"); it != nil {
+		n, _ = strconv.Atoi(string(it.Value))
+	}
+	tx.Put("n", strconv.AppendInt(nil, int64(n+1), 10))
+	return nil
 }
 
 func put(s store.Store, pairs ...string) error {
 	return s.Update(context.Background(), func(tx store.Tx) error {
 		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i+1] == "" {
+				tx.Delete(pairs[i])
+				continue
+			}
 			tx.Put(pairs[i], []byte(pairs[i+1]))
 		}
 		return nil
