@@ -343,8 +343,8 @@ func (d *devRun) front(r *rooms) (server.Config, error) {
 		Admit:   r.iam.Admit,
 		Explain: r.explain,
 		Services: map[string]server.Service{
-			"sts": &server.Members{Namespace: server.STS, Log: d.log, Actions: r.iam.TokenActions(), Authorize: func(context.Context, url.Values) error { return nil }}, // AssumeRole asks for itself, the others need no right
-			"iam": &server.Members{Namespace: iam.Namespace, Log: d.log, Actions: r.iam.Actions(), Authorize: r.iam.AuthorizeOwn},
+			"sts": &server.Members{Namespace: server.STS, Log: d.log, Actions: r.iam.TokenActions(), Admit: func(ctx context.Context, _ url.Values) (context.Context, error) { return ctx, nil }}, // AssumeRole asks for itself, the others need no right
+			"iam": &server.Members{Namespace: iam.Namespace, Log: d.log, Actions: r.iam.Actions(), Admit: r.iam.AdmitOwn},
 			"ssm": parameters.New(d.db, r.iam.AuthorizeOther, d.log),
 		},
 		Log: d.log, Now: time.Now,

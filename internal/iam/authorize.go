@@ -69,19 +69,43 @@ func (s *Service) judge(r store.Reader, call slipway.Call, resources []action.Re
 	return nil
 }
 
-// AuthorizeOwn is Authorize for IAM's own actions: each concerns the user, role, profile or policy that it names; a user's new name besides the
-// old one; and who puts a role into a profile hands it on.
-func (s *Service) AuthorizeOwn(ctx context.Context, form url.Values) error {
-	call, r := slipway.CallFrom(ctx), s.db.Local()
+// AdmitOwn is Admit for IAM's own actions: each concerns the user, role, profile or policy that it names; a user's new name besides the old one;
+// and who puts a role into a profile hands it on.
+func (s *Service) AdmitOwn(ctx context.Context, form url.Values) (context.Context, error) {
+	call := slipway.CallFrom(ctx)
+	j := &ownJudge{ask: func(r store.Reader) error { return s.judgeOwn(r, call, form) }}
+	return state.WithJudge(ctx, j), j.Before(s.db.Local())
+}
+
+// ownJudge judges an action of IAM in its transaction.
+type ownJudge struct {
+	ask  func(store.Reader) error
+	done bool
+}
+
+func (j *ownJudge) Before(r store.Reader) error {
+	if j.done {
+		return nil
+	}
+	return j.ask(r)
+}
+func (j *ownJudge) After() error { return nil }
+func (j *ownJudge) Done()        { j.done = true }
+
+func (s *Service) judgeOwn(r store.Reader, call slipway.Call, form url.Values) error {
 	arn, tags := s.named(r, call, form)
-	if err := s.other(ctx, "iam:"+call.Action, arn, ownContext(form, tags)); err != nil {
+	context := ownContext(form, tags)
+	if strings.HasPrefix(call.Action, "Attach") || strings.HasPrefix(call.Action, "Detach") {
+		context.put("iam:PolicyARN", form.Get("PolicyArn"))
+	}
+	if err := s.other(r, call, "iam:"+call.Action, arn, context); err != nil {
 		return err
 	}
 	switch call.Action {
 	case "UpdateUser":
 		path := strings.TrimSuffix(strings.TrimPrefix(arn, slipway.IAMARN(call.Account, "user", "", "")), form.Get("UserName"))
 		renamed := slipway.IAMARN(call.Account, "user", cmp.Or(form.Get("NewPath"), path), cmp.Or(form.Get("NewUserName"), form.Get("UserName")))
-		return s.AuthorizeOther(ctx, "iam:UpdateUser", renamed)
+		return s.other(r, call, "iam:UpdateUser", renamed, keys{})
 	case "AddRoleToInstanceProfile":
 	default:
 		return nil
@@ -90,7 +114,7 @@ func (s *Service) AuthorizeOwn(ctx context.Context, form url.Values) error {
 	if role := state.Roles.See(r, state.IAM(call.Account), form.Get("RoleName")); role != nil {
 		passed = role.ARN()
 	}
-	return s.other(ctx, "iam:PassRole", passed, passedToEC2())
+	return s.other(r, call, "iam:PassRole", passed, passedToEC2())
 }
 
 // passedToEC2 are the condition keys of handing a role to EC2, which it does for instances; a profile has no other use.
@@ -154,14 +178,13 @@ func (s *Service) named(r store.Reader, call slipway.Call, form url.Values) (str
 // ofUsers are the actions that mean their caller when they name no user.
 var ofUsers = map[string]bool{"GetUser": true, "CreateAccessKey": true, "ListAccessKeys": true, "UpdateAccessKey": true, "DeleteAccessKey": true}
 
-// AuthorizeOther is Authorize for the services whose actions are not about EC2's resources.
+// AuthorizeOther is Admit for the services whose actions are not about EC2's resources.
 func (s *Service) AuthorizeOther(ctx context.Context, action, resource string) error {
-	return s.other(ctx, action, resource, keys{})
+	return s.other(s.db.Local(), slipway.CallFrom(ctx), action, resource, keys{})
 }
 
-func (s *Service) other(ctx context.Context, action, resource string, context keys) error {
-	call := slipway.CallFrom(ctx)
-	who, err := s.rights(s.db.Local(), call)
+func (s *Service) other(r store.Reader, call slipway.Call, action, resource string, context keys) error {
+	who, err := s.rights(r, call)
 	switch {
 	case err != nil:
 		return err

@@ -135,7 +135,7 @@ func (s *Service) act(read func(*request) func(store.Tx) (xml, error)) server.Ha
 			return nil, r.err
 		}
 		var out xml
-		err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
+		err := s.db.Update(ctx, func(tx store.Tx) error {
 			var err error
 			out, err = work(tx)
 			return err

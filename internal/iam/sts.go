@@ -86,36 +86,44 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 		return nil, cmp.Or(err, r.err)
 	}
 	denied := slipway.Errorf(slipway.AccessDenied, "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", call.ARN, arn)
-	role := state.Roles.See(s.db.Local(), state.IAM(parts[1]), parts[2])
-	if role == nil || role.ARN() != arn {
-		return nil, denied
-	}
-	may, err := s.mayAssume(call, role, external)
-	switch {
-	case err != nil:
+	var k slipway.AccessKey
+	var assumed slipway.Caller
+	err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
+		role := state.Roles.See(tx, state.IAM(parts[1]), parts[2])
+		if role == nil || role.ARN() != arn {
+			return denied
+		}
+		may, err := s.mayAssume(tx, call, role, external)
+		switch {
+		case err != nil:
+			return err
+		case !may:
+			return denied
+		case span > time.Duration(role.MaxSession)*time.Second:
+			return slipway.Errorf(slipway.ValidationError, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+		}
+		k = temporary(role.Account, s.now(), span)
+		k.Role, k.Owner, k.Session, k.Policy = role.ARN(), role.ID, session, narrowed
+		assumed = accounts.Caller(tx, &k)
+		return state.AccessKeys.Put(tx, &k)
+	})
+	if err != nil {
 		return nil, err
-	case !may:
-		return nil, denied
-	case span > time.Duration(role.MaxSession)*time.Second:
-		return nil, slipway.Errorf(slipway.ValidationError, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
-	k := temporary(role.Account, s.now(), span)
-	k.Role, k.Owner, k.Session, k.Policy = role.ARN(), role.ID, session, narrowed
-	if err := s.keep(ctx, &k); err != nil {
-		return nil, err
-	}
-	assumed := accounts.Caller(s.db.Local(), &k)
 	return all(credentialsXML(&k), all(text("AssumedRoleId", assumed.UserID), text("Arn", assumed.ARN)).in("AssumedRoleUser")), nil
 }
 
 // mayAssume weighs a role's trust and the caller's own policies. Within one account a trust that names the caller itself is enough; one that names
 // only the account leaves it to the policies of who is in it, and across accounts both sides must allow. A denial outweighs, wherever it stands.
-func (s *Service) mayAssume(call slipway.Call, role *slipway.Role, external string) (bool, error) {
+func (s *Service) mayAssume(r store.Reader, call slipway.Call, role *slipway.Role, external string) (bool, error) {
 	trust, err := policy.Parse(role.Trust, policy.Trust)
-	if err != nil {
+	switch {
+	case err != nil && call.Account != role.Account:
+		return false, nil // nothing tells a stranger that there is such a role
+	case err != nil:
 		return false, fmt.Errorf("trust of %s: %w", role.ARN(), err)
 	}
-	who, err := s.rights(s.db.Local(), call)
+	who, err := s.rights(r, call)
 	if err != nil || who == nil {
 		return false, err
 	}
@@ -133,14 +141,14 @@ func (s *Service) mayAssume(call slipway.Call, role *slipway.Role, external stri
 	context.put("sts:ExternalId", external)
 	context.tagged("aws:ResourceTag/", role.Tags)
 	context.tagged("iam:ResourceTag/", role.Tags)
-	r := s.request(who, call, "sts:AssumeRole", role.ARN(), context)
+	q := s.request(who, call, "sts:AssumeRole", role.ARN(), context)
 	trusted := func(r policy.Request) bool { return policy.Evaluate([]*policy.Document{trust}, r) == policy.Allow }
-	if !trusted(r) || who.session != nil && policy.Evaluate(who.session, r) != policy.Allow {
+	if !trusted(q) || who.session != nil && policy.Evaluate(who.session, q) != policy.Allow {
 		return false, nil
 	}
-	own := policy.Evaluate(who.own, r)
-	r.Direct = true
-	return who.root || own == policy.Allow || own == policy.ImplicitDeny && call.Account == role.Account && trusted(r), nil
+	own := policy.Evaluate(who.own, q)
+	q.Direct = true
+	return who.root || own == policy.Allow || own == policy.ImplicitDeny && call.Account == role.Account && trusted(q), nil
 }
 
 func (s *Service) keep(ctx context.Context, k *slipway.AccessKey) error {

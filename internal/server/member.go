@@ -19,8 +19,8 @@ type Members struct {
 	Namespace string
 	Actions   map[string]Handler
 	Log       *slog.Logger
-	// Authorize says whether the caller may take the action with the form's parameters.
-	Authorize func(ctx context.Context, form url.Values) error
+	// Admit says whether the caller may take the action with the form's parameters, and puts into the context what judges its transactions.
+	Admit func(ctx context.Context, form url.Values) (context.Context, error)
 }
 
 // Serve answers a verified request.
@@ -48,14 +48,15 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 	if !ok {
 		return nil, slipway.Errorf(slipway.InvalidAction, "Could not find operation %s for version %s", call.Action, form.Get("Version"))
 	}
-	if err := m.Authorize(*ctx, form); err != nil {
+	judged, err := m.Admit(*ctx, form)
+	if err != nil {
 		return nil, err
 	}
 	reader, err := ec2query.NewMemberReader(form)
 	if err != nil {
 		return nil, err
 	}
-	return handler(*ctx, reader)
+	return handler(judged, reader)
 }
 
 // Refusal is what the caller of a service other than EC2 may know of an error; what was not meant for them goes to the log.
