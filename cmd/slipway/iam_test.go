@@ -192,6 +192,8 @@ func TestConditionsOfALaunch(t *testing.T) {
 			spot("LaunchSpecification.InstanceType", "t3.micro"), spot("LaunchSpecification.InstanceType", "m5.large")},
 		{"the subnet of a spot request", deny("subnet/"+subnet, `"StringEquals":{"ec2:Region":"us-east-1"}`),
 			spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.SubnetId", second), spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.SubnetId", subnet)},
+		{"a subnet that a spot request may come to lie in", deny("subnet/"+second, `"StringEquals":{"ec2:Region":"us-east-1"}`),
+			spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.Placement.AvailabilityZone", "us-east-1a"), spot("LaunchSpecification.InstanceType", "t3.micro")},
 		{"the subnet that is chosen", deny("subnet/"+subnet, `"StringEquals":{"ec2:Region":"us-east-1"}`), run("SubnetId", second), run()},
 		{"the key of a spot request", deny("key-pair/prod", `"StringEquals":{"ec2:Region":"us-east-1"}`),
 			spot("LaunchSpecification.InstanceType", "t3.micro"), spot("LaunchSpecification.InstanceType", "t3.micro", "LaunchSpecification.KeyName", "prod")},

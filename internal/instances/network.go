@@ -124,6 +124,9 @@ func (l *launch) impliedInterface(id slipway.SubnetID, why string) error {
 	if err != nil {
 		return err
 	}
+	if len(n.GroupNames) > 0 { // a launch that comes later has these, and not others of the names
+		n.GroupIDs, n.GroupNames = l.groups, nil
+	}
 	if err := l.belong(l.groups, s); err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func (l *launch) targets(right string) []action.Resource {
 	if l.spec.Template.ID != "" {
 		put("launch-template", string(l.spec.Template.ID), nil)
 	}
-	l.networkTargets(put)
+	l.networkTargets(right == "" || l.spec.Spot != nil && l.spec.Spot.Persistent, put)
 	l.volumeTargets(put)
 	if p := l.spec.Placement; l.group != nil {
 		put("placement-group", l.group.Name, nil, "Placement.GroupName", "Placement.GroupId")
@@ -208,8 +208,8 @@ func (l *launch) instanceKeys() map[string]string {
 	return keys
 }
 
-// networkTargets are the subnets, groups and interfaces.
-func (l *launch) networkTargets(put func(kind, id string, keys map[string]string, parameters ...string)) {
+// networkTargets are the subnets, groups and interfaces; later says that the subnet will be chosen again when the time has come.
+func (l *launch) networkTargets(later bool, put func(kind, id string, keys map[string]string, parameters ...string)) {
 	subnets, groups := map[slipway.SubnetID]bool{}, map[slipway.SecurityGroupID]bool{}
 	arn := func(kind, id string) string { return slipway.EC2ARN(l.scope.Region, l.scope.Account, kind, id) }
 	for _, p := range l.ports {
@@ -225,6 +225,11 @@ func (l *launch) networkTargets(put func(kind, id string, keys map[string]string
 		put("network-interface", "", map[string]string{"ec2:Subnet": arn("subnet", string(s.ID)), "ec2:Vpc": arn("vpc", string(s.VPC)), "ec2:AvailabilityZone": s.Zone}, "NetworkInterfaces")
 	}
 	n := &l.spec.Network
+	if later && l.spec.Zone == "" && n.Subnet == "" && len(n.Interfaces) == 0 && l.region != nil { // it may come to lie in each
+		for s := range state.Subnets.By(l.tx, l.scope, "vpc/"+string(l.region.DefaultVPC)) {
+			subnets[s.ID] = subnets[s.ID] || s.DefaultForZone
+		}
+	}
 	for _, g := range l.groups {
 		groups[g] = groups[g] || len(l.ports) == 0 || l.ports[0].existing == nil
 	}
