@@ -25,7 +25,8 @@ type judgement struct {
 }
 
 // Judged makes the judge of a request and asks it at once, of what this process knows: who may not learns nothing else.
-func Judged(ctx context.Context, now store.Reader, rules Rules, of Request, ask Ask) (context.Context, error) {
+func Judged(ctx context.Context, now store.Reader, rules Rules, of Request, ask Ask) (_ context.Context, err error) {
+	defer state.Catch(&err)
 	j := &judgement{ask: ask, of: of, call: slipway.CallFrom(ctx), within: rules.Within}
 	return state.WithJudge(ctx, j), j.request(now)
 }

@@ -20,7 +20,6 @@ type look struct{ store.Reader }
 
 func (look) Put(string, []byte) {}
 func (look) Delete(string)      {}
-func (look) Guard(string)       {}
 
 // launching is how many instances a request is for; a number that is none costs nothing, and is refused.
 func launching(in *ec2wire.RunInstancesRequest) int {
