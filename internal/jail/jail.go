@@ -40,7 +40,7 @@ type View struct {
 }
 
 // system is what any program needs to run: read-only, and without anything of the host's configuration.
-var system = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache"}
+var system = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/etc/ld.so.cache"}
 
 // devices are those that every program may have.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/urandom"}

@@ -94,6 +94,7 @@ func (c cgroups) open(controller, dir string) error {
 			return err
 		}
 	}
+	c.sweep(parent)
 	if err := os.MkdirAll(dir, 0o755); err != nil || !c.unified {
 		return err
 	}
@@ -103,6 +104,17 @@ func (c cgroups) open(controller, dir string) error {
 		}
 	}
 	return nil
+}
+
+// sweep removes what installations left that were killed and whose directories are gone. The kernel refuses to remove a group that
+// anything is in, and one that still needs its empty group makes it again.
+func (c cgroups) sweep(parent string) {
+	groups, _ := os.ReadDir(parent)
+	for _, g := range groups {
+		if g.IsDir() {
+			os.Remove(filepath.Join(parent, g.Name()))
+		}
+	}
 }
 
 // each goes through the installation's groups, once each.

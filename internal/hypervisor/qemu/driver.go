@@ -195,7 +195,7 @@ func (d *Driver) adoptMachine(m *machine) error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return d.salvage(m, err)
 	}
 	m.rec = rec
 	lock, err := takeLock(m.dir)
@@ -446,6 +446,9 @@ func (d *Driver) connect(ctx context.Context, m *machine) (*monitor, error) {
 	m.mu.Lock()
 	wanted := m.rec.UUID
 	m.mu.Unlock()
+	if err == nil {
+		err = m.learn(ctx, mon)
+	}
 	if err == nil && !strings.EqualFold(id.UUID, wanted) {
 		err = fmt.Errorf("QEMU's UUID is %s, the record's %s", id.UUID, wanted)
 		d.log.Error("a stranger answers on a machine's socket", "instance", m.id, "error", err)

@@ -254,7 +254,15 @@ func (b *bench) up(d *Driver) (hypervisor.Machine, int) {
 		b.Fatal(err)
 	}
 	pid := d.machine(m.ID).process().pid
-	b.Cleanup(func() { d.Kill(context.Background(), m.ID) })
+	began, err := startTime(pid)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { // whichever driver has it by then, closed or not
+		if now, err := startTime(pid); err == nil && now == began {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
 	return m, pid
 }
 
@@ -352,7 +360,6 @@ func TestMachinesOfADeletedDirectoryAreEnded(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(m.dir, "record.json"), []byte("{"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { syscall.Kill(damagedPID, syscall.SIGKILL) })
 		default:
 			if err := os.RemoveAll(m.dir); err != nil {
 				t.Fatal(err)
@@ -361,15 +368,27 @@ func TestMachinesOfADeletedDirectoryAreEnded(t *testing.T) {
 	}
 	next := b.driver()
 	defer next.Close()
-	t.Cleanup(func() { next.Kill(context.Background(), kept.ID) })
 	gone(t, orphan)
 	for name, pid := range map[string]int{"one whose directory is there": keptPID, "one whose record is damaged": damagedPID, "another installation's": strangers} {
 		if _, err := startTime(pid); err != nil {
 			t.Errorf("%s was ended: %v", name, err)
 		}
 	}
-	if list, _ := next.Running(t.Context()); len(list) != 1 || list[0].ID != kept.ID {
-		t.Errorf("Running = %+v, want the one whose record is whole", list)
+	list, _ := next.Running(t.Context())
+	if len(list) != 2 {
+		t.Errorf("Running = %+v, want the one whose record is whole and the one whose record is damaged", list)
+	}
+	await.Success(t, 30*time.Second, func() error { // it is asked what is plugged into it
+		for _, s := range list {
+			if list, _ = next.Running(t.Context()); s.ID == damaged.ID && slices.Equal(s.Disks, []slipway.VolumeID{damaged.Disks[0].Volume}) {
+				return nil
+			}
+		}
+		return fmt.Errorf("Running = %+v", list)
+	})
+	extra := b.blank()
+	if err := next.AttachDisk(t.Context(), damaged.ID, extra); err != nil {
+		t.Errorf("a disk for the one whose record was damaged: %v", err)
 	}
 	for id := range next.cgroups.members() {
 		if id != string(kept.ID) && id != string(damaged.ID) {
@@ -457,5 +476,24 @@ func TestNoDescriptorOfASnapshotIsLeft(t *testing.T) {
 	}
 	if _, err := os.Stat(fmt.Sprintf("/proc/%d/root%s", pid, target)); err == nil {
 		t.Error("the machine still sees the finished snapshot")
+	}
+}
+
+// TestAStartThatFailsLeavesNothing: no group, no socket, no process.
+func TestAStartThatFailsLeavesNothing(t *testing.T) {
+	rooted(t)
+	b := newBench(t)
+	d := b.driver()
+	defer d.Close()
+	m := b.machine()
+	m.Boot.Initrd = filepath.Join(b.dir, "absent")
+	if err := d.Start(t.Context(), m); err == nil || !strings.Contains(err.Error(), "absent") {
+		t.Fatalf("Start = %v, want one that names what is absent", err)
+	}
+	if left := d.cgroups.members(); len(left) > 0 {
+		t.Errorf("groups are left: %v", left)
+	}
+	if _, err := os.Stat(d.qmpSocket(d.machine(m.ID))); err == nil {
+		t.Error("a socket is left")
 	}
 }

@@ -38,7 +38,8 @@ type record struct {
 	Files     map[slipway.VolumeID]string `json:"files,omitempty"`   // where the disks' files lie
 	LogMark   int64                       `json:"logMark,omitempty"` // how long qemu.log was when the machine had come up
 	Began     time.Time                   `json:"began"`
-	Why       string                      `json:"why,omitempty"` // it ended
+	Unknown   bool                        `json:"unknown,omitempty"` // what is plugged in is still to be asked
+	Why       string                      `json:"why,omitempty"`     // it ended
 }
 
 func readRecord(dir string) (record, error) {

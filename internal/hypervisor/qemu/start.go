@@ -58,6 +58,7 @@ func (d *Driver) start(ctx context.Context, hm hypervisor.Machine, saved string)
 	s.files[0] = lock
 	p, err := d.exec(m, s)
 	if err != nil {
+		d.cleanUp(m)
 		return fmt.Errorf("start %s: %w", hm.ID, err)
 	}
 	if err := d.own(m, p); err != nil {

@@ -39,6 +39,7 @@ func (d *Driver) launch(cmd *exec.Cmd, dir string, v jail.View) error {
 	if err := os.Mkdir(v.Root, 0o700); err != nil && !os.IsExist(err) {
 		return err
 	}
+	defer os.Remove(v.Root) // the view has become the root of another namespace by then
 	v.Files = append(slices.Clone(v.Files), jail.File{Path: d.cfg.Binary})
 	return jail.Start(cmd, v)
 }
