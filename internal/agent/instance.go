@@ -20,6 +20,9 @@ import (
 // instance makes one instance as it is wanted.
 func (a *Agent) instance(ctx context.Context, id slipway.InstanceID) (time.Duration, error) {
 	want, found, err := a.api.Instance(ctx, a.host.ID, id)
+	if errors.Is(err, hostapi.ErrUnknown) {
+		return a.stranger(ctx, id)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -41,6 +44,28 @@ func (a *Agent) instance(ctx context.Context, id slipway.InstanceID) (time.Durat
 		return a.terminate(ctx, want, have)
 	}
 	return 0, fmt.Errorf("%s is wanted %q, which nobody can be", id, want.Wanted)
+}
+
+// strangerPause is how long until a machine without a record is looked at again.
+const strangerPause = 10 * time.Minute
+
+// stranger is an instance of which the server has no record. Nothing that is missing ends a guest: it stays as it is, and
+// somebody is told.
+func (a *Agent) stranger(ctx context.Context, id slipway.InstanceID) (time.Duration, error) {
+	have, err := a.running(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	rec, known := a.record.Get(id)
+	switch {
+	case have != nil:
+		a.log.Error("a machine runs of which there is no record: it and its network are left alone. Restore the state that has it, or end its process to be rid of it", "instance", id)
+		return strangerPause, nil
+	case known && !rec.Removed:
+		a.log.Error("there is no record of an instance that this host had: what it left is kept. Restore the state that has it, or delete its files", "instance", id)
+		return 0, nil
+	}
+	return 0, a.forget(ctx, id, false)
 }
 
 func (a *Agent) running(ctx context.Context, id slipway.InstanceID) (*hypervisor.Status, error) {
@@ -409,6 +434,9 @@ func (a *Agent) terminate(ctx context.Context, want hostapi.Assignment, have *hy
 		if err := a.disks.RemoveVolume(ctx, id); err != nil {
 			return 0, err
 		}
+	}
+	if err := a.record.Put(want.ID, Record{Boots: want.Boots, Reboots: want.Reboots, VPC: want.VPC, Removed: true}); err != nil {
+		return 0, err
 	}
 	// Reported first: once the server says terminated, nothing here is wanted any more and forget takes the rest.
 	if err := a.tell(ctx, want, hostapi.Report{Phase: hostapi.PhaseRemoved}); err != nil {

@@ -2,10 +2,14 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"sync"
 
 	"slipway"
 	"slipway/internal/dataplane"
+	"slipway/internal/hostapi"
 )
 
 // networks remembers what was last applied of each VPC, so that twenty instances that come up together cost few changes.
@@ -46,6 +50,11 @@ func (n *network) apply(ctx context.Context, a *Agent, vpc slipway.VPCID) error 
 	if err != nil {
 		return err
 	}
+	if id, err := a.strangerIn(ctx, vpc, want.Ports); err != nil {
+		return err
+	} else if id != "" {
+		return fmt.Errorf("the network of %s stays as it is: there is no record of its machine %s", vpc, id)
+	}
 	clear(n.ports)
 	if !found {
 		return a.wires.Remove(ctx, vpc)
@@ -57,6 +66,26 @@ func (n *network) apply(ctx context.Context, a *Agent, vpc slipway.VPCID) error 
 		n.ports[p.Interface] = true
 	}
 	return nil
+}
+
+// strangerIn is a machine in the VPC that runs, has none of the ports, and of which the server has no record.
+func (a *Agent) strangerIn(ctx context.Context, vpc slipway.VPCID, ports []dataplane.Port) (slipway.InstanceID, error) {
+	machines, err := a.vmm.Running(ctx)
+	if err != nil {
+		return "", fmt.Errorf("list machines: %w", err)
+	}
+	for _, m := range machines {
+		if slices.ContainsFunc(ports, func(p dataplane.Port) bool { return p.Instance == m.ID }) {
+			continue
+		}
+		if rec, known := a.record.Get(m.ID); !known || rec.VPC != vpc {
+			continue
+		}
+		if _, _, err := a.api.Instance(ctx, a.host.ID, m.ID); errors.Is(err, hostapi.ErrUnknown) {
+			return m.ID, nil
+		}
+	}
+	return "", nil
 }
 
 func (a *Agent) network(ctx context.Context, id slipway.VPCID) error {

@@ -18,6 +18,7 @@ type Record struct {
 	Boots   int // the start that was carried out
 	Reboots int // and the reboots since the launch
 	VPC     slipway.VPCID
+	Removed bool `json:",omitempty"` // the machine and its volumes are gone, whatever the server still knows of it
 }
 
 // Records keeps them.

@@ -152,13 +152,16 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-func (s *site) begin() {
+func (s *site) begin() { s.end = s.start(s.office, NoWires{}) }
+
+// start starts an agent on the world, and answers what ends it.
+func (s *site) start(api hostapi.Host, wires Wires) (end func()) {
 	d := s.machine.Driver()
-	a := New(slipway.Host{ID: "local"}, s.office, d, s.disks, NoWires{}, noSources{}, s.records, DefaultLimits, slog.New(slog.DiscardHandler), time.Now)
+	a := New(slipway.Host{ID: "local"}, api, d, s.disks, wires, noSources{}, s.records, DefaultLimits, slog.New(slog.DiscardHandler), time.Now)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); a.Run(ctx) }()
-	s.end = func() { cancel(); <-done; d.Close() }
+	return func() { cancel(); <-done; d.Close() }
 }
 
 // until waits, in the bubble's time, and exchanges the agent when it is to crash.

@@ -4,6 +4,7 @@ package hostapi
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"slipway"
@@ -29,13 +30,18 @@ type Ref struct {
 	ID   string
 }
 
+// ErrUnknown says that the server has no record of an instance. That is no order to end it: a record may be lost, or the store
+// another's. That an instance is gone, its record says for an hour after its host has ended it.
+var ErrUnknown = errors.New("there is no record of this instance")
+
 // Host is the server as one agent sees it.
 type Host interface {
 	// Join makes the host known, with what it can carry.
 	Join(ctx context.Context, h slipway.Host) error
 	// Changes reports what may have changed, beginning with everything there is, until ctx ends.
 	Changes(ctx context.Context, host slipway.HostID, report func([]Ref)) error
-	// Instance says what is wanted of an instance; found is false when this host has nothing to do with it.
+	// Instance says what is wanted of an instance; found is false when its record says that this host has nothing to do with it.
+	// Without a record it is ErrUnknown, and while records cannot be read, their error.
 	Instance(ctx context.Context, host slipway.HostID, id slipway.InstanceID) (a Assignment, found bool, err error)
 	// Network says what a VPC looks like from this host; found is false when no instance of it is here.
 	Network(ctx context.Context, host slipway.HostID, id slipway.VPCID) (n dataplane.Network, found bool, err error)

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,14 +21,22 @@ import (
 )
 
 // Instance says what is wanted of an instance.
-func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.InstanceID) (hostapi.Assignment, bool, error) {
+func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.InstanceID) (_ hostapi.Assignment, found bool, err error) {
+	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return hostapi.Assignment{}, false, err
 	}
 	in := instanceByID(r, id)
-	if in == nil || in.Host != host || in.State == slipway.Terminated {
+	if in == nil {
+		return hostapi.Assignment{}, false, cmp.Or(state.Whole(r), hostapi.ErrUnknown)
+	}
+	if in.Host != host || in.State == slipway.Terminated {
 		return hostapi.Assignment{}, false, nil
+	}
+	// Which volumes go with it, and who its neighbours are, all of the account's records say together.
+	if err := cmp.Or(state.WholeScope(r, state.Scope{Account: in.Account, Region: in.Region}), state.WholeScope(r, state.Shared(in.Region))); err != nil {
+		return hostapi.Assignment{}, false, err
 	}
 	kind := slipway.FindInstanceType(in.Type)
 	if kind == nil {
@@ -201,7 +210,8 @@ func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) 
 }
 
 // Volume says what is wanted of a volume's file.
-func (s *Service) Volume(ctx context.Context, host slipway.HostID, id slipway.VolumeID) (hostapi.Volume, bool, error) {
+func (s *Service) Volume(ctx context.Context, host slipway.HostID, id slipway.VolumeID) (_ hostapi.Volume, found bool, err error) {
+	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return hostapi.Volume{}, false, err
@@ -209,6 +219,9 @@ func (s *Service) Volume(ctx context.Context, host slipway.HostID, id slipway.Vo
 	v := volumeByID(r, string(id))
 	if v == nil || v.Host != host {
 		return hostapi.Volume{}, false, nil
+	}
+	if err := state.Whole(r); err != nil && v.State == "deleting" { // a snapshot or volume that needs the file may be among them
+		return hostapi.Volume{}, false, err
 	}
 	return volume(v), busy(r, v), nil
 }
@@ -225,7 +238,8 @@ func busy(r store.Reader, v *slipway.Volume) bool {
 }
 
 // Snapshot says what is wanted of a snapshot's file.
-func (s *Service) Snapshot(ctx context.Context, host slipway.HostID, id slipway.SnapshotID) (hostapi.Snapshot, bool, error) {
+func (s *Service) Snapshot(ctx context.Context, host slipway.HostID, id slipway.SnapshotID) (_ hostapi.Snapshot, found bool, err error) {
+	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return hostapi.Snapshot{}, false, err
@@ -233,6 +247,9 @@ func (s *Service) Snapshot(ctx context.Context, host slipway.HostID, id slipway.
 	n := snapshotByID(r, string(id))
 	if n == nil || n.Host != host {
 		return hostapi.Snapshot{}, false, nil
+	}
+	if err := state.Whole(r); err != nil && n.State == "deleting" {
+		return hostapi.Snapshot{}, false, err
 	}
 	out := hostapi.Snapshot{ID: n.ID, Volume: n.Volume, Source: n.Source, SizeGiB: int(n.SizeGiB), Done: n.State == "completed" || n.State == "error", Deleted: n.State == "deleting",
 		Secret: n.Secret}

@@ -19,14 +19,15 @@ func importByID(r store.Reader, id string) *slipway.ImportTask {
 }
 
 // Import says what is wanted of an import.
-func (s *Service) Import(ctx context.Context, host slipway.HostID, id slipway.ImportTaskID) (hostapi.Import, bool, error) {
+func (s *Service) Import(ctx context.Context, host slipway.HostID, id slipway.ImportTaskID) (_ hostapi.Import, found bool, err error) {
+	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return hostapi.Import{}, false, err
 	}
 	t := importByID(r, string(id))
 	if t == nil || t.Host != host {
-		return hostapi.Import{}, false, nil
+		return hostapi.Import{}, false, state.Whole(r)
 	}
 	out := hostapi.Import{ID: t.ID, Cancelled: t.State == "deleting"}
 	for i, d := range t.Disks {

@@ -13,7 +13,8 @@ import (
 )
 
 // Network says what a VPC looks like from a host: its ranges, routes and filters, and the interfaces of the instances there.
-func (s *Service) Network(ctx context.Context, host slipway.HostID, id slipway.VPCID) (dataplane.Network, bool, error) {
+func (s *Service) Network(ctx context.Context, host slipway.HostID, id slipway.VPCID) (_ dataplane.Network, found bool, err error) {
+	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return dataplane.Network{}, false, err
@@ -22,11 +23,18 @@ func (s *Service) Network(ctx context.Context, host slipway.HostID, id slipway.V
 		VPC: id, Revision: r.Revision(), Members: map[slipway.SecurityGroupID][]netip.Addr{}, Groups: map[slipway.SecurityGroupID][]dataplane.Rule{},
 	}
 	if region, ok := classicRegion(id); ok {
+		if err := state.Whole(r); err != nil {
+			return n, false, err
+		}
 		return classic(r, host, region, n)
 	}
 	scope, vpc := owner(r, id)
 	if vpc == nil {
-		return n, false, nil
+		return n, false, state.Whole(r)
+	}
+	// A port whose record cannot be read must not be taken from its guest: the network stays as it is meanwhile.
+	if err := state.WholeScope(r, scope); err != nil {
+		return n, false, err
 	}
 	for _, c := range vpc.CIDRs {
 		n.CIDRs = append(n.CIDRs, c.Prefix)

@@ -210,8 +210,13 @@ func Catch(err *error) {
 }
 
 // Whole is nil where every record can be read: only then does a record that is not found say that there is none.
-func Whole(r store.Reader) error {
-	for it := range r.Damaged("") {
+func Whole(r store.Reader) error { return whole(r, "") }
+
+// WholeScope is Whole of one account's records in a region.
+func WholeScope(r store.Reader, s Scope) error { return whole(r, "s/"+s.Account+"/"+s.Region+"/") }
+
+func whole(r store.Reader, prefix string) error {
+	for it := range r.Damaged(prefix) {
 		return &Unreadable{it.Key, it.Err}
 	}
 	return nil
@@ -344,8 +349,12 @@ func (d DB) Snapshot(ctx context.Context) (store.Snapshot, error) {
 
 // UpdateAlways is Update for what is kept whether or not the call is a dry run: its refusal, a region's furniture.
 func (d DB) UpdateAlways(ctx context.Context, fn func(store.Tx) error) error {
-	return d.Store.Update(ctx, func(tx store.Tx) (err error) {
+	err := d.Store.Update(ctx, func(tx store.Tx) (err error) {
 		defer Catch(&err)
 		return fn(tx)
 	})
+	if errors.Is(err, store.ErrFull) {
+		return slipway.Errorf(slipway.Unavailable, "The request was not carried out, because there is no room to record it. What is recorded can be read. Try again when the operator has made room.")
+	}
+	return err
 }
