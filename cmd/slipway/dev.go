@@ -110,6 +110,9 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	defer d.db.Close()
+	if err := identify(ctx, d.db, d.dir, d.storeName()); err != nil {
+		return err
+	}
 	if err := d.openHost(ctx); err != nil {
 		return err
 	}
@@ -174,6 +177,14 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 		}
 	}
 	return d.vmm.Close()
+}
+
+// storeName is where the records are, in words.
+func (d *devRun) storeName() string {
+	if len(d.cfg.EtcdEndpoints) > 0 {
+		return "the etcd at " + strings.Join(d.cfg.EtcdEndpoints, ", ")
+	}
+	return d.dir.join("etcd")
 }
 
 func (d *devRun) openStore(ctx context.Context) error {

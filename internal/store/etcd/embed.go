@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/sys/unix"
 
 	"slipway/internal/store"
 )
@@ -50,7 +53,7 @@ func Embed(ctx context.Context, dir, socket, prefix string, schema store.Schema,
 	cfg.MaxRequestBytes = uint(EmbeddedLimits.Bytes)
 	cfg.QuotaBackendBytes = 8 << 30
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModePeriodic, "5m"
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(lastWords{log: log}))
 	cfg.UnsafeNoFsync = false
 	e, err := embed.StartEtcd(cfg)
 	if err != nil {
@@ -68,12 +71,62 @@ func Embed(ctx context.Context, dir, socket, prefix string, schema store.Schema,
 	}
 	os.Chmod(socket, 0o600)
 	os.Chmod(peer.Path, 0o600)
-	s, err := Open(ctx, v3client.New(e.Server), prefix, EmbeddedLimits, schema, log, stop)
+	s, err := open(ctx, v3client.New(e.Server), prefix, EmbeddedLimits, schema, log, stop, func() error { return room(dir) })
 	if err != nil {
 		stop()
 	}
 	return s, err
 }
+
+// reserve is what must be free on the disk of an embedded etcd for it to take a write: the next piece of its log has 64 MiB, and
+// where that cannot be made, etcd ends its process.
+const reserve = 160 << 20
+
+// room is store.ErrFull while the disk of dir has less than the reserve.
+func room(dir string) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if free := fs.Bavail * uint64(fs.Bsize); free < reserve {
+		return fmt.Errorf("%w: %d MiB are free on the disk of %s, and %d are kept for what must be written", store.ErrFull, free>>20, dir, reserve>>20)
+	}
+	return nil
+}
+
+// lastWords passes on what etcd says of its errors, above all before it ends the process.
+type lastWords struct {
+	log    *slog.Logger
+	fields []zapcore.Field
+}
+
+func (l lastWords) Enabled(level zapcore.Level) bool { return level >= zapcore.ErrorLevel }
+
+func (l lastWords) With(fields []zapcore.Field) zapcore.Core {
+	return lastWords{l.log, append(slices.Clip(l.fields), fields...)}
+}
+
+func (l lastWords) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if l.Enabled(e.Level) {
+		return c.AddCore(e, l)
+	}
+	return c
+}
+
+func (l lastWords) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	said := zapcore.NewMapObjectEncoder()
+	for _, f := range append(slices.Clip(l.fields), fields...) {
+		f.AddTo(said)
+	}
+	text := "etcd: " + e.Message
+	if e.Level > zapcore.ErrorLevel {
+		text = "etcd ends this process: " + e.Message
+	}
+	l.log.Error(text, "details", fmt.Sprint(said.Fields))
+	return nil
+}
+
+func (l lastWords) Sync() error { return nil }
 
 func served(socket string) bool {
 	c, err := net.DialTimeout("unix", socket, time.Second)

@@ -45,14 +45,20 @@ type Store struct {
 	staging atomic.Int64 // when the feed began to have an undecided transaction, in Unix nanoseconds
 	fence   fence
 	queue   chan *turn
-	full    func() error // why nothing may be written now; nil while there is room
+	room    func() error // why nothing may be written now: store.ErrFull, or nil
+	full    bool         // room said no the last time
 }
 
 // Open loads everything below prefix and follows it from then on. closer, which may not be nil, ends what client needs.
 func Open(ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema store.Schema, log *slog.Logger, closer func() error) (*Store, error) {
+	return open(ctx, client, prefix, limits, schema, log, closer, func() error { return nil })
+}
+
+// open is Open with what says whether there is room for a write.
+func open(ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema store.Schema, log *slog.Logger, closer, room func() error) (*Store, error) {
 	s := &Store{
 		client: client, prefix: prefix, limits: limits, schema: schema, cache: store.NewCache(schema), log: log, close: closer,
-		fence: newFence(), queue: make(chan *turn, maxRound), full: func() error { return nil },
+		fence: newFence(), queue: make(chan *turn, maxRound), room: room,
 	}
 	rev, err := s.load(ctx)
 	if err != nil {

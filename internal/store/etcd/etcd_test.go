@@ -21,8 +21,8 @@ import (
 	"slipway/internal/store/storetest"
 )
 
-// open is an embedded etcd, as its own process sees it and as a command does over its socket.
-func open(tb testing.TB) (store.Store, store.Store) {
+// embedded is an embedded etcd, as its own process sees it and as a command does over its socket.
+func embedded(tb testing.TB) (store.Store, store.Store) {
 	dir, socket := tb.TempDir(), filepath.Join(shortDir(tb), "s")
 	s, err := Embed(tb.Context(), dir, socket, "/t/", storetest.Schema, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -60,7 +60,7 @@ func dial(tb testing.TB, endpoint, prefix string) *Store {
 	return s
 }
 
-func TestEmbedded(t *testing.T) { storetest.Run(t, open) }
+func TestEmbedded(t *testing.T) { storetest.Run(t, embedded) }
 
 func TestClusterWithDefaultLimits(t *testing.T) {
 	endpoint := cluster(t)

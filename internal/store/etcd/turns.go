@@ -275,7 +275,7 @@ func (s *Store) rest(ctx context.Context, base int64, resting []*turn) (again []
 
 // commit answers whether the preconditions held, and the revision that the cache must reach to see the outcome.
 func (s *Store) commit(ctx context.Context, b *batch, guards []clientv3.Cmp, large *turn) (int64, bool, error) {
-	if err := s.full(); err != nil {
+	if err := s.hasRoom(); err != nil {
 		return 0, false, err
 	}
 	if large != nil {
@@ -288,6 +288,19 @@ func (s *Store) commit(ctx context.Context, b *batch, guards []clientv3.Cmp, lar
 		ops = append(ops, s.op(k, v))
 	}
 	return s.fenced(ctx, guards, ops)
+}
+
+// hasRoom says when room ends and when it is back.
+func (s *Store) hasRoom() error {
+	err := s.room()
+	switch full := err != nil; {
+	case full && !s.full:
+		s.log.Error("no change is taken until there is room; reads go on", "error", err)
+	case !full && s.full:
+		s.log.Warn("there is room again: changes are taken")
+	}
+	s.full = err != nil
+	return err
 }
 
 // guards are the preconditions of a batch. Nobody else having committed covers all of them in two comparisons; where others do
