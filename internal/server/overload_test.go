@@ -2,8 +2,11 @@ package server
 
 import (
 	"bytes"
+	"context"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +15,7 @@ import (
 
 	"slipway"
 	"slipway/internal/action"
+	"slipway/internal/sigv4"
 )
 
 // TestBuckets draw down and fill up as EC2's, each for its account, region and action.
@@ -179,5 +183,41 @@ func TestCrowd(t *testing.T) {
 	}
 	if len(c.open) != 0 || c.idle.Len() != 0 {
 		t.Errorf("%d connections and %d silent ones are left", len(c.open), c.idle.Len())
+	}
+}
+
+// deadlines is a writer that remembers the last bound on reading.
+type deadlines struct {
+	httptest.ResponseRecorder
+	set  []time.Time
+	sent []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error  { d.set = append(d.set, at); return nil }
+func (d *deadlines) SetWriteDeadline(at time.Time) error { d.sent = append(d.sent, at); return nil }
+
+// keys has one.
+type keys struct{}
+
+func (keys) Key(_ context.Context, id string) (sigv4.Key, bool, error) {
+	return sigv4.Key{Secret: "s"}, id == "AKIA1", nil
+}
+
+// TestSlowBodiesHaveAnEnd, by their size, and that end is not the action's.
+func TestSlowBodiesHaveAnEnd(t *testing.T) {
+	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+	s := New(Config{Keys: keys{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
+	for size, want := range map[int]time.Duration{20: grace, 1 << 20: grace + 32*time.Second} {
+		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, size)))
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIA1/20260304/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=00")
+		r.Header.Set("X-Amz-Date", "20260304T120000Z")
+		w := &deadlines{ResponseRecorder: *httptest.NewRecorder()}
+		s.ServeHTTP(w, r)
+		if len(w.set) != 2 || !w.set[0].Equal(now.Add(want)) || !w.set[1].IsZero() {
+			t.Errorf("%d bytes: reading ends at %v, want %v and then never", size, w.set, want)
+		}
+		if len(w.sent) != 1 || !w.sent[0].Equal(now.Add(grace)) {
+			t.Errorf("%d bytes: writing ends at %v", size, w.sent)
+		}
 	}
 }

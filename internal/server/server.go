@@ -216,8 +216,10 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if r.ContentLength > maxBody {
 		return payload{}, nobody, tooLarge
 	}
-	http.NewResponseController(w).SetReadDeadline(s.Now().Add(within(max(r.ContentLength, 0)))) // as with writing
+	connection := http.NewResponseController(w)
+	connection.SetReadDeadline(s.Now().Add(within(max(r.ContentLength, 0)))) // as with writing
 	signed, over, err := held.read(ctx, r.Body, maxBody)
+	connection.SetReadDeadline(time.Time{}) // of the body alone: when it passes later, net/http takes it for the client's going away
 	switch told, _ := errors.AsType[*slipway.Error](err); {
 	case told != nil:
 		return payload{}, nobody, told
