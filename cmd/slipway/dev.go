@@ -348,6 +348,7 @@ func (d *devRun) runDemo(ctx context.Context, endpoint string, keys credentials)
 func (d *devRun) front(r *rooms) (server.Config, error) {
 	actions, err := r.actions()
 	throttle, wrong := d.cfg.Throttle.read()
+	own, lacking := r.iam.Actions()
 	return server.Config{
 		Throttle: throttle,
 		Keys:     r.accounts, Actions: actions, Prepare: r.accounts.Prepare,
@@ -355,11 +356,11 @@ func (d *devRun) front(r *rooms) (server.Config, error) {
 		Explain: r.explain,
 		Services: map[string]server.Service{
 			"sts": &server.Members{Namespace: server.STS, Log: d.log, Actions: r.iam.TokenActions(), Admit: func(ctx context.Context, _ url.Values) (context.Context, error) { return ctx, nil }}, // AssumeRole asks for itself, the others need no right
-			"iam": &server.Members{Namespace: iam.Namespace, Log: d.log, Actions: r.iam.Actions(), Admit: r.iam.AdmitOwn},
+			"iam": &server.Members{Namespace: iam.Namespace, Log: d.log, Actions: own, Admit: r.iam.AdmitOwn},
 			"ssm": parameters.New(d.db, r.iam.AuthorizeOther, d.log),
 		},
 		Log: d.log, Now: time.Now,
-	}, errors.Join(err, wrong)
+	}, errors.Join(err, wrong, lacking)
 }
 
 // explain keeps why a call was refused, for the one who asks.

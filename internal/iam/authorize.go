@@ -93,7 +93,11 @@ func (j *ownJudge) After() error { return nil }
 func (j *ownJudge) Done()        { j.done = true }
 
 func (s *Service) judgeOwn(r store.Reader, call slipway.Call, form url.Values) error {
-	arn, tags := s.named(r, call, form)
+	target := on[call.Action]
+	if target == nil {
+		return slipway.Errorf(slipway.InvalidAction, "Could not find operation %s", call.Action) // the front knows it not either
+	}
+	arn, tags := target(r, call, form)
 	context := ownContext(form, tags)
 	if strings.HasPrefix(call.Action, "Attach") || strings.HasPrefix(call.Action, "Detach") {
 		context.put("iam:PolicyARN", form.Get("PolicyArn"))
@@ -140,43 +144,6 @@ func ownContext(form url.Values, tags slipway.Tags) keys {
 	c.tagged("iam:ResourceTag/", tags)
 	return c
 }
-
-// named is the ARN of what an action of IAM concerns, with its tags; what is not there yet will have the path that the form gives it.
-func (s *Service) named(r store.Reader, call slipway.Call, form url.Values) (string, slipway.Tags) {
-	scope, path := state.IAM(call.Account), cmp.Or(form.Get("Path"), "/")
-	switch {
-	case form.Get("InstanceProfileName") != "":
-		if p := state.InstanceProfiles.See(r, scope, form.Get("InstanceProfileName")); p != nil {
-			return p.ARN(), p.Tags
-		}
-		return slipway.IAMARN(call.Account, "instance-profile", path, form.Get("InstanceProfileName")), nil
-	case form.Get("RoleName") != "":
-		if role := state.Roles.See(r, scope, form.Get("RoleName")); role != nil {
-			return role.ARN(), role.Tags
-		}
-		return slipway.IAMARN(call.Account, "role", path, form.Get("RoleName")), nil
-	case form.Get("UserName") != "" || ofUsers[call.Action]:
-		name := form.Get("UserName")
-		if own := state.AccessKeys.See(r, state.Global, call.AccessKey); name == "" && own != nil {
-			name = own.User
-		}
-		if u := state.Users.See(r, scope, name); u != nil {
-			return u.ARN(), u.Tags
-		}
-		return slipway.IAMARN(call.Account, "user", path, name), nil
-	case form.Get("PolicyArn") != "":
-		if p := state.ManagedPolicies.See(r, scope, form.Get("PolicyArn")); p != nil {
-			return form.Get("PolicyArn"), p.Tags
-		}
-		return form.Get("PolicyArn"), nil
-	case form.Get("PolicyName") != "":
-		return slipway.IAMARN(call.Account, "policy", path, form.Get("PolicyName")), nil
-	}
-	return "*", nil
-}
-
-// ofUsers are the actions that mean their caller when they name no user.
-var ofUsers = map[string]bool{"GetUser": true, "CreateAccessKey": true, "ListAccessKeys": true, "UpdateAccessKey": true, "DeleteAccessKey": true}
 
 // AuthorizeOther is Admit for the services whose actions are not about EC2's resources.
 func (s *Service) AuthorizeOther(ctx context.Context, action, resource string) error {

@@ -58,7 +58,11 @@ func TestJudgedIsDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Actions()["DeleteRole"](ctx, reader); slipway.CodeOf(err) != slipway.AccessDenied {
+	served, err := s.Actions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := served["DeleteRole"](ctx, reader); slipway.CodeOf(err) != slipway.AccessDenied {
 		t.Errorf("a role that was locked since: %v", err)
 	}
 	if state.Roles.See(db.Local(), state.IAM(role.Account), "r") == nil {

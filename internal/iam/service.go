@@ -147,17 +147,6 @@ func (s *Service) act(read func(*request) func(store.Tx) (xml, error)) server.Ha
 	}
 }
 
-// Actions are IAM's.
-func (s *Service) Actions() map[string]server.Handler {
-	m := map[string]server.Handler{}
-	s.users(m)
-	s.roles(m)
-	s.managed(m)
-	s.profiles(m)
-	s.tags(m)
-	return m
-}
-
 func exists(kind, name string) error {
 	return slipway.Errorf(slipway.EntityAlreadyExists, "%s with name %s already exists.", kind, name)
 }
