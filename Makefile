@@ -34,7 +34,7 @@ lint:
 	$(GO) vet ./...
 
 race:
-	$(GO) test -race ./internal/store/... ./internal/reconcile ./internal/placement ./internal/hypervisor/fake ./internal/agent ./internal/imagesource ./cmd/slipway .
+	$(GO) test -race ./internal/store/... ./internal/reconcile ./internal/placement ./internal/hypervisor/fake ./internal/agent ./internal/guard ./internal/thread ./internal/jail ./internal/dataplane ./internal/imagesource ./cmd/slipway .
 
 # Writes internal/ec2wire anew from tools/wiregen/schema.json.gz.
 generate:
@@ -56,6 +56,9 @@ fuzz:
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 20s ./internal/policy
 	$(GO) test -run '^$$' -fuzz FuzzCheck -fuzztime 20s ./internal/diskimage
 	$(GO) test -run '^$$' -fuzz FuzzDecodeQMP -fuzztime 20s ./internal/hypervisor/qemu
+	$(GO) test -run '^$$' -fuzz FuzzPNGOf -fuzztime 20s ./internal/hypervisor/qemu
+	$(GO) test -run '^$$' -fuzz 'FuzzDHCP$$' -fuzztime 20s ./internal/dataplane
+	$(GO) test -run '^$$' -fuzz FuzzDHCPv6 -fuzztime 20s ./internal/dataplane
 	$(GO) test -run '^$$' -fuzz FuzzTemplateMerge -fuzztime 20s ./internal/instances
 
 bench: deps build

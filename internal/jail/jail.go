@@ -221,7 +221,8 @@ func giveUp() error {
 	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 }
 
-// Show lets a running program see one more file. What it sees already at that path is left, if it is the same.
+// Show lets a running program see one more file. What it sees already at that path is left, if it is the same. A program without a
+// view of its own sees it anyhow.
 func Show(pidfd int, f File) error {
 	return thread.Run(func() error {
 		tree, err := grab(f)
@@ -229,7 +230,7 @@ func Show(pidfd int, f File) error {
 			return err
 		}
 		defer unix.Close(tree)
-		if err := join(pidfd); err != nil {
+		if own, err := join(pidfd); !own || err != nil {
 			return err
 		}
 		var want, have unix.Stat_t
@@ -251,7 +252,7 @@ func Show(pidfd int, f File) error {
 // Hide takes a file out of a running program's view. What the program has open stays open.
 func Hide(pidfd int, path string) error {
 	return thread.Run(func() error {
-		if err := join(pidfd); err != nil {
+		if own, err := join(pidfd); !own || err != nil {
 			return err
 		}
 		return hide(path)
@@ -262,20 +263,35 @@ func hide(path string) error {
 	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("hide %s: %w", path, err)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	// Only what the view is made of is taken away, never a file that is shown.
+	var root, left unix.Stat_t
+	if unix.Lstat(path, &left) != nil {
+		return nil
+	}
+	if err := unix.Stat("/", &root); err != nil {
 		return err
 	}
-	return nil
+	if left.Dev != root.Dev {
+		return fmt.Errorf("hide %s: it is still shown", path)
+	}
+	return os.Remove(path)
 }
 
-// join enters the view of a running program.
-func join(pidfd int) error {
+// join enters the view of a running program; own is false where that is the view of everybody else.
+func join(pidfd int) (own bool, err error) {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return err
+		return false, err
 	}
 	unix.Umask(0o022)
-	if err := unix.Setns(pidfd, unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("enter its view: %w", err)
+	var ours, its unix.Stat_t
+	if err := unix.Stat("/", &ours); err != nil {
+		return false, err
 	}
-	return nil
+	if err := unix.Setns(pidfd, unix.CLONE_NEWNS); err != nil {
+		return false, fmt.Errorf("enter its view: %w", err)
+	}
+	if err := unix.Stat("/", &its); err != nil {
+		return false, err
+	}
+	return ours.Dev != its.Dev || ours.Ino != its.Ino, nil
 }

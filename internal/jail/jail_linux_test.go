@@ -180,3 +180,27 @@ func TestARelativePathIsRefused(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+// TestAProgramWithoutAView, such as one that an earlier slipway started, is left alone: what it would be shown or denied is the host's.
+func TestAProgramWithoutAView(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("namespaces need root")
+	}
+	file := filepath.Join(t.TempDir(), "volume")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pidfd)
+	for _, err := range []error{Show(pidfd, File{Path: file, Write: true}), Hide(pidfd, file), Hide(pidfd, file)} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if b, err := os.ReadFile(file); err != nil || string(b) != "precious" {
+		t.Errorf("the host's file is gone: %q, %v", b, err)
+	}
+}
