@@ -126,3 +126,30 @@ func TestNoOtherName(t *testing.T) {
 	w.well(roles, "ec2", "AssociateIamInstanceProfile", "InstanceId", free, "IamInstanceProfile.Name", "app")
 	w.well(types, "ec2", "ModifyInstanceAttribute", "InstanceId", o.stopped, "Attribute", "instanceType", "Value", "t3.small")
 }
+
+// TestCopiesAreJudgedAtTheirSource: a tag that locks an image or a snapshot locks it for copies that are asked for in another region.
+func TestCopiesAreJudgedAtTheirSource(t *testing.T) {
+	w := newWire(t)
+	o := newWorld(w)
+	w.awaitSnapshot(o.snapshot, "completed")
+	image := o.ami
+	w.awaitImage(image, "available")
+	who := w.user("u", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`, `{"Effect":"Deny","Action":"ec2:Copy*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/locked":"yes"}}}`))
+	far := *w
+	far.region, far.keys = "eu-west-1", credentials{w.keys.AccountID, who.AccessKeyID, who.SecretAccessKey}
+	copies := map[string][]string{
+		"CopySnapshot": {"SourceSnapshotId", o.snapshot, "SourceRegion", "us-east-1", "DryRun", "true"},
+		"CopyImage":    {"SourceImageId", image, "SourceRegion", "us-east-1", "Name", "copy", "DryRun", "true"},
+	}
+	for action, params := range copies {
+		if a := far.call(action, params...); a.code != "DryRunOperation" {
+			t.Errorf("%s of what is open: %d %s %s", action, a.status, a.code, a.message)
+		}
+	}
+	w.must("return", "CreateTags", "ResourceId.1", o.snapshot, "ResourceId.2", image, "Tag.1.Key", "locked", "Tag.1.Value", "yes")
+	for action, params := range copies {
+		if a := far.call(action, params...); a.code != "UnauthorizedOperation" {
+			t.Errorf("%s of what is locked: %d %s %s", action, a.status, a.code, a.message)
+		}
+	}
+}

@@ -41,15 +41,15 @@ func (s *Service) judge(r store.Reader, call slipway.Call, resources []action.Re
 	case who.root:
 		return nil
 	}
-	scope := state.Scope{Account: call.Account, Region: call.Region}
 	for _, x := range resources {
+		scope := state.Scope{Account: call.Account, Region: cmp.Or(x.Region, call.Region)}
 		right, arn := cmp.Or(x.Right, "ec2:"+call.Action), x.ARN
 		context := keys{}
 		if strings.HasPrefix(right, "ec2:") {
 			context.put("ec2:Region", call.Region)
 		}
 		if x.Kind != "" {
-			arn = slipway.EC2ARN(call.Region, call.Account, x.Kind, x.ID)
+			arn = slipway.EC2ARN(scope.Region, call.Account, x.Kind, x.ID)
 			existing(r, scope, x, context)
 		}
 		if x.Given != nil {

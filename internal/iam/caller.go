@@ -44,11 +44,11 @@ func (s *Service) rights(r store.Reader, call slipway.Call) (*rights, error) {
 			return nil, nil
 		}
 		out.id, out.role, out.tags = role.ID, role.ARN(), role.Tags
-		if out.own, err = documents(r, k.Account, role.Policies); err != nil {
+		if out.own, err = s.documents(r, k.Account, role.Policies); err != nil {
 			return nil, fmt.Errorf("policies of %s: %w", out.role, err)
 		}
 		if k.Policy != "" {
-			d, err := policy.Parse(k.Policy, policy.Identity)
+			d, err := s.read.policy(k.Policy)
 			if err != nil {
 				return nil, fmt.Errorf("policy of the session %s: %w", call.ARN, err)
 			}
@@ -60,7 +60,7 @@ func (s *Service) rights(r store.Reader, call slipway.Call) (*rights, error) {
 			return nil, nil
 		}
 		out.id, out.user, out.tags = u.ID, u.Name, u.Tags
-		if out.own, err = documents(r, k.Account, u.Policies); err != nil {
+		if out.own, err = s.documents(r, k.Account, u.Policies); err != nil {
 			return nil, fmt.Errorf("policies of %s: %w", u.ARN(), err)
 		}
 	default:

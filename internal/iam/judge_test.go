@@ -14,7 +14,7 @@ import (
 )
 
 // world is an account with a user who may do everything, and their call.
-func world(t *testing.T) (*Service, state.DB, func(action string, form url.Values) context.Context) {
+func world(t testing.TB) (*Service, state.DB, func(action string, form url.Values) context.Context) {
 	t.Helper()
 	db := state.DB{Store: memory.New(state.Schema())}
 	s := New(db, time.Now)
@@ -34,7 +34,7 @@ func world(t *testing.T) (*Service, state.DB, func(action string, form url.Value
 	}
 }
 
-func write(t *testing.T, db state.DB, fn func(store.Tx) error) {
+func write(t testing.TB, db state.DB, fn func(store.Tx) error) {
 	t.Helper()
 	if err := db.Store.Update(t.Context(), fn); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"slipway"
 	"slipway/internal/policy"
@@ -74,10 +75,10 @@ func documentOf(r store.Reader, account, arn string) string {
 }
 
 // documents are all that a user's or role's policies say.
-func documents(r store.Reader, account string, p slipway.Policies) ([]*policy.Document, error) {
+func (s *Service) documents(r store.Reader, account string, p slipway.Policies) ([]*policy.Document, error) {
 	var out []*policy.Document
 	add := func(name, text string) error {
-		d, err := policy.Parse(text, policy.Identity)
+		d, err := s.read.policy(text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -95,6 +96,38 @@ func documents(r store.Reader, account string, p slipway.Policies) ([]*policy.Do
 		}
 	}
 	return out, nil
+}
+
+// readings keep policies as they are evaluated. Documents are not changed once they are read.
+type readings struct {
+	mu    sync.Mutex
+	by    map[string]*policy.Document
+	bytes int
+}
+
+// maxRead is how much text the readings hold, in bytes, before they begin anew.
+const maxRead = 8 << 20
+
+func (r *readings) policy(text string) (*policy.Document, error) {
+	r.mu.Lock()
+	d := r.by[text]
+	r.mu.Unlock()
+	if d != nil {
+		return d, nil
+	}
+	d, err := policy.Parse(text, policy.Identity)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by == nil || r.bytes > maxRead {
+		r.by, r.bytes = map[string]*policy.Document{}, 0
+	}
+	if r.by[text] == nil {
+		r.by[text], r.bytes = d, r.bytes+len(text)
+	}
+	return d, nil
 }
 
 func noVersion(arn, id string) error {

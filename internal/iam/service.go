@@ -21,10 +21,12 @@ import (
 type Service struct {
 	db  state.DB
 	now func() time.Time
+	// read are policies that have been read, by their text: each is asked about many times, and never changes.
+	read *readings
 }
 
 // New makes the room.
-func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
+func New(db state.DB, now func() time.Time) *Service { return &Service{db, now, &readings{}} }
 
 // Namespace is IAM's.
 const Namespace = "https://iam.amazonaws.com/doc/2010-05-08/"

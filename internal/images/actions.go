@@ -19,7 +19,7 @@ func (s *Service) Actions() action.Table {
 		),
 		"CopyImage": action.Do(s.Copy).Bucket(action.Copies).Repeats(action.ByToken).On(
 			action.Makes(func(in *ec2wire.CopyImageRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "image"),
-			action.One("image", func(in *ec2wire.CopyImageRequest) *string { return in.SourceImageId }),
+			source,
 		),
 		"DeregisterImage": action.Do(s.Deregister).Bucket(action.Frequent).Repeats(action.NoToken).On(
 			action.One("image", func(in *ec2wire.DeregisterImageRequest) *string { return in.ImageId }),

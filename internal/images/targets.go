@@ -34,3 +34,12 @@ func withSnapshots(v action.View, in *ec2wire.DeregisterImageRequest) []action.R
 	}
 	return out
 }
+
+// source is the image that is copied, where it is.
+func source(_ action.View, in *ec2wire.CopyImageRequest) []action.Resource {
+	out := action.Some("image", in.SourceImageId)
+	for i := range out {
+		out[i].Region = shape.Get(in.SourceRegion)
+	}
+	return out
+}

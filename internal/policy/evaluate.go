@@ -33,11 +33,11 @@ const (
 
 // Evaluate decides over all documents that apply to a caller.
 func Evaluate(documents []*Document, r Request) Decision {
-	out := ImplicitDeny
+	out, action := ImplicitDeny, strings.ToLower(r.Action)
 	for _, d := range documents {
 		for i := range d.Statements {
 			s := &d.Statements[i]
-			if !s.applies(r) {
+			if !s.names(action) || !s.applies(r) {
 				continue
 			}
 			if s.Deny {
@@ -61,38 +61,40 @@ func Within(own, session []*Document, r Request) Decision {
 	return ImplicitDeny
 }
 
+// names says whether the statement is about an action, which is in lower case.
+func (s *Statement) names(action string) bool {
+	is := func(t text) bool { return t.pattern.matches(action) }
+	if len(s.actions) > 0 {
+		return slices.ContainsFunc(s.actions, is)
+	}
+	return !slices.ContainsFunc(s.notActions, is)
+}
+
 func (s *Statement) applies(r Request) bool {
-	action := func(p string) bool {
-		compiled, _ := compile(strings.ToLower(p), true, true, nil)
-		return compiled.matches(strings.ToLower(r.Action))
-	}
-	if len(s.Actions) > 0 && !slices.ContainsFunc(s.Actions, action) || slices.ContainsFunc(s.NotActions, action) {
-		return false
-	}
-	if hit, _ := s.resource(s.Resources, r); len(s.Resources) > 0 && !hit {
+	if hit, _ := matchesOne(s.resources, r); len(s.resources) > 0 && !hit {
 		return false
 	}
 	// What a variable without a value would have left out nobody knows: then what allows does not apply, and what denies does.
-	if hit, known := s.resource(s.NotResources, r); hit || !known && !s.Deny {
+	if hit, known := matchesOne(s.notResources, r); hit || !known && !s.Deny {
 		return false
 	}
 	if s.Principals != nil && !named(s.Principals, r.Principals, !r.Direct) || s.NotPrincipals != nil && named(s.NotPrincipals, r.Principals, false) {
 		return false
 	}
-	for _, c := range s.Conditions {
-		if !c.holds(s, r.Context) {
+	for i := range s.Conditions {
+		if !s.Conditions[i].holds(s.Deny, r.Context) {
 			return false
 		}
 	}
 	return true
 }
 
-// resource says whether one of the patterns is the resource's, and whether all could be read.
-func (s *Statement) resource(patterns []string, r Request) (hit, known bool) {
+// matchesOne says whether one of the patterns is the resource's, and whether all could be read.
+func matchesOne(patterns []text, r Request) (hit, known bool) {
 	known = true
-	for _, p := range patterns {
-		compiled, ok := compile(p, true, s.literal, r.Context)
-		hit, known = hit || ok && compiled.matches(r.Resource), known && ok
+	for i := range patterns {
+		p, ok := patterns[i].in(r.Context)
+		hit, known = hit || ok && p.matches(r.Resource), known && ok
 	}
 	return hit, known
 }
@@ -226,8 +228,8 @@ var operators = func() map[string]*comparison {
 	return m
 }()
 
-// holds says whether the condition lets its statement apply.
-func (c Condition) holds(s *Statement, context map[string][]string) bool {
+// holds says whether the condition lets its statement, which denies or allows, apply.
+func (c *Condition) holds(denies bool, context map[string][]string) bool {
 	have := context[strings.ToLower(c.Key)]
 	there := len(have) > 0
 	if c.Operator == "Null" {
@@ -243,21 +245,21 @@ func (c Condition) holds(s *Statement, context map[string][]string) bool {
 	}
 	matches := func(v string) bool {
 		hit, known := false, true
-		for _, want := range c.Values {
-			p, ok := compile(want, op.wild, s.literal || !op.variable, context)
+		for i := range c.values {
+			p, ok := c.values[i].in(context)
 			hit, known = hit || ok && op.match(v, p), known && ok
 		}
 		switch {
 		case !op.negate:
 			return hit
 		case !known && !hit: // as with NotResource
-			return s.Deny
+			return denies
 		}
 		return !hit
 	}
 	// Without a qualifier a key has one value. Tags whose keys differ in case alone give it several: what allows must hold for each of them,
 	// and what denies for one, so that no caller picks the value that suits.
-	if c.Every || !c.Any && !s.Deny {
+	if c.Every || !c.Any && !denies {
 		return !slices.ContainsFunc(have, func(v string) bool { return !matches(v) })
 	}
 	return slices.ContainsFunc(have, matches)

@@ -44,6 +44,52 @@ func compile(text string, wild, literal bool, context map[string][]string) (p pa
 	return p, known
 }
 
+// text is a text of a policy that may be compared many times: its pattern, unless that depends on the request's variables.
+type text struct {
+	source  string
+	pattern pattern // nil where there are variables
+	wild    bool
+}
+
+// ready compiles texts.
+func ready(list []string, wild, literal bool) []text {
+	out := make([]text, len(list))
+	for i, source := range list {
+		out[i] = text{source: source, wild: wild}
+		if literal || !strings.Contains(source, "${") {
+			out[i].pattern, _ = compile(source, wild, true, nil)
+		}
+	}
+	return out
+}
+
+// in is the pattern in a request.
+func (t *text) in(context map[string][]string) (p pattern, known bool) {
+	if t.pattern != nil {
+		return t.pattern, true
+	}
+	return compile(t.source, t.wild, false, context)
+}
+
+// compile makes a statement ready to be compared.
+func (s *Statement) compile() {
+	lower := func(list []string) []string {
+		out := make([]string, len(list))
+		for i, a := range list {
+			out[i] = strings.ToLower(a)
+		}
+		return out
+	}
+	s.actions, s.notActions = ready(lower(s.Actions), true, true), ready(lower(s.NotActions), true, true)
+	s.resources, s.notResources = ready(s.Resources, true, s.literal), ready(s.NotResources, true, s.literal)
+	for i := range s.Conditions {
+		c := &s.Conditions[i]
+		if op := operators[c.Operator]; op != nil {
+			c.values = ready(c.Values, op.wild, s.literal || !op.variable)
+		}
+	}
+}
+
 // variable is what stands between ${ and }: a key, perhaps with a default in quotes, or a sign that would be a wildcard.
 func variable(name string, context map[string][]string) (string, bool) {
 	if name == "*" || name == "?" || name == "$" {

@@ -40,6 +40,8 @@ type Statement struct {
 	Conditions    []Condition
 
 	literal bool // ${ is text: documents before 2012-10-17 have no variables
+
+	actions, notActions, resources, notResources []text // compiled
 }
 
 // Condition holds when its operator finds one of the values under the key.
@@ -50,6 +52,8 @@ type Condition struct {
 	IfExists bool
 	Key      string
 	Values   []string
+
+	values []text // compiled
 }
 
 // maxDocument is how large a document may be, in bytes.
@@ -99,6 +103,7 @@ func Parse(text string, kind Kind) (*Document, error) {
 			return nil, fmt.Errorf("statement %d: %w", i+1, err)
 		}
 		ids[s.SID], s.literal = true, d.Version != newer
+		s.compile()
 		d.Statements = append(d.Statements, s)
 	}
 	return d, nil

@@ -18,7 +18,7 @@ func (s *Service) Actions() action.Table {
 		),
 		"CopySnapshot": action.Do(s.Copy).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Makes(func(in *ec2wire.CopySnapshotRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "snapshot"),
-			action.One("snapshot", func(in *ec2wire.CopySnapshotRequest) *string { return in.SourceSnapshotId }),
+			source,
 		),
 		"DeleteSnapshot": action.Void(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("snapshot", func(in *ec2wire.DeleteSnapshotRequest) *string { return in.SnapshotId })),

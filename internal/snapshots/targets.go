@@ -27,3 +27,12 @@ func ofInstance(v action.View, in *ec2wire.CreateSnapshotsRequest) []action.Reso
 	}
 	return out
 }
+
+// source is the snapshot that is copied, where it is.
+func source(_ action.View, in *ec2wire.CopySnapshotRequest) []action.Resource {
+	out := action.Some("snapshot", in.SourceSnapshotId)
+	for i := range out {
+		out[i].Region = shape.Get(in.SourceRegion)
+	}
+	return out
+}
