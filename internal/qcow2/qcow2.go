@@ -92,6 +92,9 @@ func Chain(path string) ([]Layer, error) {
 		if err != nil {
 			return nil, err
 		}
+		if h.ExternalData {
+			return nil, fmt.Errorf("%s: its data lies in another file", path)
+		}
 		chain = append(chain, Layer{Path: path, Size: h.Size, Encrypted: h.Encrypted})
 		if h.Backing == "" {
 			return chain, nil

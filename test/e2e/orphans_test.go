@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net"
@@ -211,4 +212,61 @@ func TestFiftyTimesBuiltAndDestroyed(t *testing.T) {
 		}
 	}
 	eventually(t, time.Minute, settled)
+}
+
+// TestAStateDirectoryDeletedUnderRunningGuests: after a kill -9 and the loss of its directory, the next start on the same one ends the
+// guests that nobody knows any more, and at its end the host is as it was.
+func TestAStateDirectoryDeletedUnderRunningGuests(t *testing.T) {
+	r := real(t)
+	setting := func(name string) string {
+		b, err := os.ReadFile("/proc/sys/net/ipv4/conf/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(b))
+	}
+	localnet := setting("all/route_localnet")
+	c := r.client()
+	in := must[*ec2.RunInstancesOutput](t)(c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})).Instances[0]
+	r.waitState(c, *in.InstanceId, types.InstanceStateNameRunning)
+	if now := setting("all/route_localnet"); now != localnet {
+		t.Errorf("route_localnet of all links is %s, was %s", now, localnet)
+	}
+	r.kill()
+	left := func() []string {
+		var out []string
+		for _, line := range r.traces() {
+			if strings.HasPrefix(line, "process ") || strings.HasPrefix(line, "/run/netns/") || strings.HasPrefix(line, "link ") {
+				out = append(out, line)
+			}
+		}
+		return out
+	}
+	if !slices.ContainsFunc(left(), func(s string) bool { return strings.HasPrefix(s, "process ") }) {
+		t.Fatalf("the guest did not outlive its slipway: %v", left())
+	}
+	entries, err := os.ReadDir(r.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries { // the directory itself stays for the test's end
+		if err := os.RemoveAll(filepath.Join(r.state, e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.begin()
+	eventually(t, 30*time.Second, func() error {
+		if now := left(); len(now) > 0 {
+			return fmt.Errorf("left: %v", now)
+		}
+		return nil
+	})
+	slot, _ := os.ReadFile(filepath.Join(r.state, "slot"))
+	r.stop()
+	var ledger struct{ Users []int }
+	if b, err := os.ReadFile("/run/slipway/forwarding.json"); err == nil && json.Unmarshal(b, &ledger) == nil {
+		if slices.ContainsFunc(ledger.Users, func(n int) bool { return fmt.Sprint(n) == strings.TrimSpace(string(slot)) }) {
+			t.Errorf("forwarding is still switched on for slot %s: %s", slot, b)
+		}
+	}
 }

@@ -119,6 +119,9 @@ func (s *Store) EnsureVolume(ctx context.Context, v blockstore.Volume) (string, 
 	path := s.volume(v.ID)
 	h, err := qcow2.Read(path)
 	if err == nil {
+		if err := ownBase(v, h); err != nil {
+			return "", err
+		}
 		if h.Size >= int64(v.SizeGiB)<<30 {
 			return path, nil
 		}
@@ -131,6 +134,23 @@ func (s *Store) EnsureVolume(ctx context.Context, v blockstore.Volume) (string, 
 		return "", fmt.Errorf("make %s: %w", v.ID, err)
 	}
 	return path, nil
+}
+
+// ownBase says whether a volume's file still says that it is an overlay of what it was made on. A machine that has broken out could
+// have written another name there, and be shown that file at its next start.
+func ownBase(v blockstore.Volume, h qcow2.Header) error {
+	if h.Backing != backing(v.Snapshot) {
+		return fmt.Errorf("the file of %s says that it is an overlay of %q, and it was made on %q: it is not opened", v.ID, h.Backing, backing(v.Snapshot))
+	}
+	return nil
+}
+
+// backing is what a volume's header says of the snapshot that it is an overlay of.
+func backing(id slipway.SnapshotID) string {
+	if id == "" {
+		return ""
+	}
+	return filepath.Join("..", "snapshots", string(id)+suffix)
 }
 
 func (s *Store) makeVolume(ctx context.Context, v blockstore.Volume, path string) error {
@@ -149,7 +169,7 @@ func (s *Store) makeVolume(ctx context.Context, v blockstore.Volume, path string
 			return err
 		}
 		size = max(size, h.Size)
-		args = append(args, "-b", filepath.Join("..", "snapshots", filepath.Base(base)), "-F", "qcow2")
+		args = append(args, "-b", backing(v.Snapshot), "-F", "qcow2")
 	}
 	if size == 0 {
 		return errors.New("a blank volume needs a size")
@@ -166,7 +186,11 @@ func (s *Store) makeVolume(ctx context.Context, v blockstore.Volume, path string
 // grow enlarges a volume's file.
 func (s *Store) grow(ctx context.Context, v blockstore.Volume) error {
 	keys := keyring{}
-	args := []string{"resize", "-q", "--image-opts", s.image(&keys, s.volume(v.ID), v.Secret, v.BaseSecret), strconv.Itoa(v.SizeGiB) + "G"}
+	opts, err := s.image(&keys, s.volume(v.ID), v.Secret, v.BaseSecret)
+	if err != nil {
+		return fmt.Errorf("grow %s: %w", v.ID, err)
+	}
+	args := []string{"resize", "-q", "--image-opts", opts, strconv.Itoa(v.SizeGiB) + "G"}
 	if err := s.qemuImg(ctx, keys, args...); err != nil {
 		return fmt.Errorf("grow %s: %w", v.ID, err)
 	}
@@ -225,6 +249,13 @@ func (s *Store) FinishSnapshot(_ context.Context, id slipway.SnapshotID) error {
 		}
 	}
 	if err := s.seal(path + partial); err != nil {
+		return err
+	}
+	h, err := qcow2.Read(path + partial)
+	if err == nil && (h.Backing != "" || h.ExternalData) {
+		err = fmt.Errorf("%s refers to another file: it becomes no snapshot", id)
+	}
+	if err != nil {
 		return err
 	}
 	return s.finish(path, 0o444)
@@ -311,7 +342,10 @@ func (s *Store) copy(ctx context.Context, id slipway.SnapshotID, from source, se
 	}
 	keys := keyring{}
 	args := []string{"convert", "-q", "-O", "qcow2", "--image-opts"}
-	opts := s.image(&keys, from.path, from.secret, from.base)
+	opts, err := s.image(&keys, from.path, from.secret, from.base)
+	if err != nil {
+		return err
+	}
 	args = append(args, encryption(keys.add(secret), "encrypt.")...)
 	return s.convert(ctx, id, keys, append(args, opts, s.snapshot(id)+partial)...)
 }

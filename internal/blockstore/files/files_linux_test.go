@@ -233,7 +233,11 @@ func TestAFinishedSnapshotIsNobodysToWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.WriteString("what was there at that moment"); err != nil {
+		if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", path, "1M").CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		was, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if !keep {
@@ -249,12 +253,69 @@ func TestAFinishedSnapshotIsNobodysToWrite(t *testing.T) {
 			f.Close()
 		}
 		path, ok := s.SnapshotPath(id)
-		if b, err := os.ReadFile(path); !ok || err != nil || string(b) != "what was there at that moment" {
-			t.Errorf("%s: the snapshot holds %q, %v", name, b, err)
+		if b, err := os.ReadFile(path); !ok || err != nil || !bytes.Equal(b, was) {
+			t.Errorf("%s: the snapshot has changed, %v", name, err)
 		}
 	}
 	left, _ := filepath.Glob(s.path("snapshots", "*"+partial))
 	if len(left) > 0 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// rebase writes another name into a file's header, as a machine could that has broken out.
+func rebase(t *testing.T, file, base, format string) {
+	t.Helper()
+	if out, err := exec.Command("qemu-img", "rebase", "-u", "-b", base, "-F", format, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// TestAHeaderIsAGuestsWord: what it names is not read for it, whatever is done with the volume.
+func TestAHeaderIsAGuestsWord(t *testing.T) {
+	ctx, s := t.Context(), open(t, t.TempDir())
+	base, other := slipway.NewSnapshotID(), slipway.NewSnapshotID()
+	for _, id := range []slipway.SnapshotID{base, other} {
+		if err := s.ImportSnapshot(ctx, pattern(t, "content of "+string(id)), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hidden := pattern(t, "a file of the host's")
+	for name, forge := range map[string]func(file string){
+		"a raw file of the host's": func(file string) { rebase(t, file, hidden, "raw") },
+		"another snapshot":         func(file string) { rebase(t, file, filepath.Join("..", "snapshots", string(other)+suffix), "qcow2") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := blockstore.Volume{ID: slipway.NewVolumeID(), Snapshot: base, SizeGiB: 1}
+			path, err := s.EnsureVolume(ctx, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			forge(path)
+			if _, err := s.EnsureVolume(ctx, v); err == nil {
+				t.Error("EnsureVolume hands it to a machine")
+			}
+			v.SizeGiB = 2
+			if _, err := s.EnsureVolume(ctx, v); err == nil {
+				t.Error("EnsureVolume grows it")
+			}
+			if name == "another snapshot" {
+				return // whose it is, only EnsureVolume is told, which comes first
+			}
+			if err := s.GrowVolume(ctx, v.ID, 3); err == nil {
+				t.Error("GrowVolume opens it")
+			}
+			if err := s.SnapshotVolume(ctx, v, slipway.NewSnapshotID()); err == nil {
+				t.Error("SnapshotVolume copies it")
+			}
+		})
+	}
+	id := slipway.NewSnapshotID()
+	path, _ := s.SnapshotPath(id)
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-b", hidden, "-F", "raw", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := s.FinishSnapshot(ctx, id); err == nil {
+		t.Error("a file that refers to another becomes a snapshot")
 	}
 }

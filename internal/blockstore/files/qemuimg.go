@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -36,11 +37,19 @@ func encryption(key, prefix string) []string {
 }
 
 // image describes a qcow2 file and what it is an overlay of, with the secret of each encrypted layer.
-func (s *Store) image(keys *keyring, path string, secret, base []byte) string {
+//
+// A volume's header was a machine's to write, and qemu-img would follow it anywhere: what a file is an overlay of is a snapshot of
+// this store, or the file is not opened.
+func (s *Store) image(keys *keyring, path string, secret, base []byte) (string, error) {
 	opts := []string{"driver=qcow2", "file.driver=file", "file.filename=" + escape(path)}
 	chain, err := qcow2.Chain(path)
 	if err != nil {
-		return strings.Join(opts, ",") // qemu-img says what is wrong with it
+		return "", err
+	}
+	for _, layer := range chain[1:] {
+		if filepath.Dir(layer.Path) != s.path("snapshots") {
+			return "", fmt.Errorf("%s says that it is an overlay of %s, which is no snapshot of this host's: it is not opened", path, layer.Path)
+		}
 	}
 	top, below := keys.add(secret), ""
 	if len(chain) > 1 && chain[1].Encrypted {
@@ -62,7 +71,7 @@ func (s *Store) image(keys *keyring, path string, secret, base []byte) string {
 			opts = append(opts, prefix+"encrypt.format=luks", prefix+"encrypt.key-secret="+key)
 		}
 	}
-	return strings.Join(opts, ",")
+	return strings.Join(opts, ","), nil
 }
 
 func escape(s string) string { return strings.ReplaceAll(s, ",", ",,") }
