@@ -32,7 +32,10 @@ func (l *launch) classicNetwork() error {
 		return vpcOnly("tenancy")
 	}
 	if l.zone.Name == "" {
-		l.zone, _ = slipway.FindZone(l.scope.Region, l.roomiest(func(string) bool { return true }))
+		if l.chosen = l.roomiest(func(string) bool { return true }); l.chosen == "" {
+			return errNoOtherZone
+		}
+		l.zone, _ = slipway.FindZone(l.scope.Region, l.chosen)
 		l.notes["zone why"] = "EC2-Classic: the zone with most free capacity, the first by name among equals"
 	} else {
 		l.notes["zone why"] = "the request's zone"

@@ -69,13 +69,19 @@ func (l *launch) defaultSubnet() (slipway.SubnetID, string, error) {
 		return "", "", slipway.Errorf(slipway.InvalidInput, "No default subnet for availability zone: '%s'.", zone)
 	}
 	best := l.roomiest(func(zone string) bool { return subnets[zone] != nil })
-	if best == "" {
+	switch {
+	case best == "" && len(l.passed) > 0:
+		return "", "", errNoOtherZone
+	case best == "":
 		return "", "", slipway.Errorf(slipway.MissingInput, "No subnets found for the default VPC '%s'. Please specify a subnet.", l.region.DefaultVPC)
+	}
+	if l.chosen = best; len(l.passed) > 0 {
+		return subnets[best].ID, "the default VPC's zone with most free capacity of those that have room", nil
 	}
 	return subnets[best].ID, "the default VPC's zone with most free capacity, the first by name among equals", nil
 }
 
-// roomiest is the zone with most free capacity of those that may be, the first by name among equals.
+// roomiest is the zone with most free capacity of those that may be and have not been passed over, the first by name among equals.
 func (l *launch) roomiest(may func(zone string) bool) string {
 	room := map[string]int{}
 	for _, h := range l.candidates() {
@@ -85,7 +91,7 @@ func (l *launch) roomiest(may func(zone string) bool) string {
 	}
 	best := ""
 	for _, z := range slipway.Zones(l.scope.Region) {
-		if may(z.Name) && (best == "" || room[z.Name] > room[best]) {
+		if may(z.Name) && !l.passed[z.Name] && (best == "" || room[z.Name] > room[best]) {
 			best = z.Name
 		}
 	}

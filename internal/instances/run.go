@@ -2,6 +2,7 @@ package instances
 
 import (
 	"cmp"
+	"errors"
 	"context"
 	"fmt"
 	"slices"
@@ -48,11 +49,31 @@ func (s *Service) Prepare(ctx context.Context, in *ec2wire.RunInstancesRequest) 
 	return spec, nil
 }
 
-// Launch admits a launch: every check that needs the state, the choice of hosts, and the records, in one transaction.
+// Launch admits a launch: every check that needs the state, the choice of hosts, and the records, in one transaction. A zone that
+// was chosen for the caller and turns out to lack addresses or capacity is passed over for the next best.
 func (s *Service) Launch(ctx context.Context, spec slipway.LaunchSpec) ([]*slipway.Instance, error) {
-	var made []*slipway.Instance
-	err := s.db.Update(ctx, func(tx store.Tx) error {
-		l := &launch{s: s, tx: tx, scope: state.Of(ctx), call: slipway.CallFrom(ctx), spec: spec, now: s.now(), notes: map[string]string{}}
+	var first error
+	for passed := map[string]bool{}; ; {
+		made, chosen, err := s.launchIn(ctx, spec, passed)
+		switch code := slipway.CodeOf(err); {
+		case errors.Is(err, errNoOtherZone):
+			return nil, first
+		case err == nil || chosen == "" || code != slipway.InsufficientFreeAddressesInSubnet && code != slipway.InsufficientInstanceCapacity:
+			return made, err
+		}
+		first, passed[chosen] = cmp.Or(first, err), true
+	}
+}
+
+// errNoOtherZone says that every zone that could be chosen has been passed over.
+var errNoOtherZone = errors.New("no other zone is left")
+
+// launchIn is Launch in any zone but those to pass over; chosen is the zone if it was not the caller's choice.
+func (s *Service) launchIn(ctx context.Context, spec slipway.LaunchSpec, passed map[string]bool) (made []*slipway.Instance, chosen string, err error) {
+	err = s.db.Update(ctx, func(tx store.Tx) error {
+		l := &launch{s: s, tx: tx, scope: state.Of(ctx), call: slipway.CallFrom(ctx), spec: spec, now: s.now(), notes: map[string]string{}, passed: passed}
+		made = nil
+		defer func() { chosen = l.chosen }()
 		if err := l.resolve(); err != nil {
 			return err
 		}
@@ -73,7 +94,7 @@ func (s *Service) Launch(ctx context.Context, spec slipway.LaunchSpec) ([]*slipw
 		made = l.made
 		return nil
 	})
-	return made, err
+	return made, chosen, err
 }
 
 // launch is one launch on its way through the rules.
@@ -93,6 +114,8 @@ type launch struct {
 	key     *slipway.KeyPair
 	profile *slipway.InstanceProfile
 	zone    slipway.Zone
+	chosen  string          // the zone, where nobody asked for one
+	passed  map[string]bool // zones that have been tried
 	fixed   bool // the zone was fixed by the request: the token's scope is zonal
 	vpc     *slipway.VPC
 	ports   []port // by device index; none in EC2-Classic
