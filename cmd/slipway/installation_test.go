@@ -15,7 +15,9 @@ func TestAStoreOfAnotherInstallationIsRefused(t *testing.T) {
 	dir := func() stateDir { return stateDir{path: t.TempDir(), who: person{os.Geteuid(), os.Getegid()}} }
 	first, other := dir(), dir()
 	db, foreign := memory.New(state.Schema()), memory.New(state.Schema())
-	identified := func(db store.Store, d stateDir) error { return identify(context.Background(), db, d, "the etcd at example:2379") }
+	identified := func(db store.Store, d stateDir) error {
+		return identify(context.Background(), db, d, "the etcd at example:2379")
+	}
 	for range 2 { // the first time they take one another's identity, the second time they know it
 		for _, both := range []struct {
 			db  store.Store

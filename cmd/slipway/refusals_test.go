@@ -196,7 +196,7 @@ func (w *wire) foreignGroup() string {
 	return w.must("groupId", "CreateSecurityGroup", "GroupName", "foreign", "GroupDescription", "x", "VpcId", vpc)
 }
 
-// TestTheWindowOfTerminated: an hour after its end an instance is unknown, and its token forgotten after two days.
+// TestTheWindowOfTerminated: an hour after its end an instance is unknown, and its token forgotten on the third day.
 func TestTheWindowOfTerminated(t *testing.T) {
 	w := newWire(t)
 	id := w.launch("t3.micro", "ClientToken", "old")
@@ -232,9 +232,9 @@ func TestTheWindowOfTerminated(t *testing.T) {
 	if a := w.call("RunInstances", again...); a.code != "IdempotentInstanceTerminated" {
 		t.Errorf("its token an hour after: %s", a.code)
 	}
-	age(48 * time.Hour)
+	age(72 * time.Hour)
 	if a := w.call("RunInstances", again...); a.status != 200 {
-		t.Errorf("its token two days after: %s", a.code)
+		t.Errorf("its token three days after: %s", a.code)
 	}
 }
 

@@ -118,7 +118,7 @@ func (r *rooms) tick(ctx context.Context) {
 func (r *rooms) sweep(ctx context.Context) {
 	guard.Every(ctx, time.Minute, r.log, "sweep", func(ctx context.Context) error {
 		var errs []error
-		for _, sweep := range []func(context.Context) error{r.instances.Sweep, r.nats.Sweep, r.peerings.Sweep, r.fleets.Sweep, r.imports.Sweep} {
+		for _, sweep := range []func(context.Context) error{r.instances.Sweep, r.nats.Sweep, r.peerings.Sweep, r.fleets.Sweep, r.imports.Sweep, r.iam.Sweep} {
 			errs = append(errs, guard.Call(func() error { return sweep(ctx) }))
 		}
 		return errors.Join(errs...)

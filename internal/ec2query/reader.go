@@ -4,6 +4,7 @@ package ec2query
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -176,7 +177,35 @@ func (r *Reader) String(name string) *string {
 		return nil
 	}
 	c.used = true
+	r.bound(name, c.value)
 	return &c.value
+}
+
+// What a text may have, in bytes: whatever is kept of it has an end. What has more words of its own about its length checks them.
+const (
+	maxText  = 4096
+	maxToken = 128 // EC2's longest, of ASCII characters; most actions have less
+)
+
+// bound refuses a text that no parameter of its name has.
+func (r *Reader) bound(name, value string) {
+	switch name {
+	case "ClientToken":
+		why := ""
+		if len(value) > maxToken {
+			why = fmt.Sprintf("The client token is longer than %d characters.", maxToken)
+		} else if strings.ContainsFunc(value, func(c rune) bool { return c > 0x7e || c < 0x20 }) {
+			why = "The client token may hold only ASCII characters."
+		}
+		if why != "" {
+			*r.faults = append(*r.faults, fault{r.children[name].path(), slipway.Errorf(slipway.InvalidClientToken, "%s", why)})
+		}
+	case "UserData", "UefiData", "PolicyDocument", "AssumeRolePolicyDocument", "Policy":
+	default:
+		if len(value) > maxText {
+			r.fault(name, value[:32]+"…", fmt.Sprintf("It is longer than %d characters.", maxText))
+		}
+	}
 }
 
 func scalar[T any](r *Reader, name, why string, parse func(string) (T, error)) *T {

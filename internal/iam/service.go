@@ -23,10 +23,17 @@ type Service struct {
 	now func() time.Time
 	// read are policies that have been read, by their text: each is asked about many times, and never changes.
 	read *readings
+
+	// Tick's and Sweep's, which one loop each calls.
+	changes *store.Watcher
+	looked  time.Time // when all instances with profiles were looked at
+	swept   bool
 }
 
 // New makes the room.
-func New(db state.DB, now func() time.Time) *Service { return &Service{db, now, &readings{}} }
+func New(db state.DB, now func() time.Time) *Service {
+	return &Service{db: db, now: now, read: &readings{}, changes: db.Watch("s/")}
+}
 
 // Namespace is IAM's.
 const Namespace = "https://iam.amazonaws.com/doc/2010-05-08/"

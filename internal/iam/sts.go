@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,7 +106,7 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 		k = temporary(role.Account, s.now(), span)
 		k.Role, k.Owner, k.Session, k.Policy = role.ARN(), role.ID, session, narrowed
 		assumed = accounts.Caller(tx, &k)
-		return state.AccessKeys.Put(tx, &k)
+		return issue(tx, &k)
 	})
 	if err != nil {
 		return nil, err
@@ -169,7 +170,21 @@ func (s *Service) sessionToken(ctx context.Context, form *ec2query.Reader) (ec2q
 	}
 	k := temporary(call.Account, s.now(), span)
 	k.User, k.Owner = own.User, own.Owner
-	return xml(credentialsXML(&k)), s.keep(ctx, &k)
+	return xml(credentialsXML(&k)), s.db.UpdateAlways(ctx, func(tx store.Tx) error { return issue(tx, &k) })
+}
+
+// maxSessions is how many sessions an account may have that have not ended, or not long ago: each is a record.
+const maxSessions = 5000
+
+// issue keeps a session's credentials.
+func issue(tx store.Tx, k *slipway.AccessKey) error {
+	n := 0
+	for range state.AccessKeys.By(tx, state.Global, "session/"+k.Account) {
+		if n++; n >= maxSessions {
+			return slipway.Errorf(slipway.Throttling, "Rate exceeded: the account has %d sessions; more are given when some have ended.", n)
+		}
+	}
+	return state.AccessKeys.Put(tx, k)
 }
 
 // Instance credentials are renewed well before they end, as clients expect.
@@ -179,40 +194,80 @@ const (
 	keptAfterEnd  = time.Hour
 )
 
-// Tick renews the credentials of instances with profiles, and forgets what has ended.
+// Tick renews the credentials of instances with profiles. It costs what has changed, but for a look at all of them every minute,
+// and when a role or a profile has changed.
 func (s *Service) Tick(ctx context.Context) error {
 	local := s.db.Local()
-	for in := range state.Instances.By(local, state.Global, "/profile") {
-		if !in.Alive() {
-			continue
+	changed, all := []*slipway.Instance(nil), s.now().Sub(s.looked) >= time.Minute
+	for _, key := range s.changes.Drain() {
+		switch scope, id, kind, _ := state.Split(key); kind {
+		case state.Instances.Kind():
+			if in := state.Instances.See(local, scope, id); in != nil && in.Profile != "" {
+				changed = append(changed, in)
+			}
+		case state.Roles.Kind(), state.InstanceProfiles.Kind():
+			all = true
 		}
-		role := s.roleOf(local, in)
-		if role == nil {
-			continue
-		}
-		newest := state.InstanceKey(local, in.ID)
-		if newest != nil && newest.Role == role.ARN() && newest.Of(role.ID, role.Created) && newest.Expires.Sub(s.now()) > instanceRenew {
-			continue
-		}
-		k := temporary(in.Account, s.now(), instanceLife)
-		k.Role, k.Owner, k.Session, k.Instance = role.ARN(), role.ID, string(in.ID), string(in.ID)
-		if err := s.keep(ctx, &k); err != nil {
+	}
+	if all {
+		changed = slices.Collect(state.Instances.By(local, state.Global, "/profile"))
+	}
+	for _, in := range changed {
+		if err := s.renew(ctx, local, in); err != nil {
+			s.looked = time.Time{}
 			return err
 		}
 	}
-	return s.db.UpdateAlways(ctx, func(tx store.Tx) error {
-		removed := 0
-		for k := range state.AccessKeys.By(tx, state.Global, "/expires") {
-			if s.now().Sub(k.Expires) < keptAfterEnd {
-				continue // its use still answers that it has expired
-			}
-			if removed++; removed > 200 {
-				break
-			}
-			state.AccessKeys.Delete(tx, state.Global, k.ID)
-		}
+	if all {
+		s.looked = s.now()
+	}
+	return nil
+}
+
+// renew gives an instance new credentials where those that it has end soon or are not its role's.
+func (s *Service) renew(ctx context.Context, r store.Reader, in *slipway.Instance) error {
+	if !in.Alive() {
 		return nil
-	})
+	}
+	role := s.roleOf(r, in)
+	if role == nil {
+		return nil
+	}
+	newest := state.InstanceKey(r, in.ID)
+	if newest != nil && newest.Role == role.ARN() && newest.Of(role.ID, role.Created) && newest.Expires.Sub(s.now()) > instanceRenew {
+		return nil
+	}
+	k := temporary(in.Account, s.now(), instanceLife)
+	k.Role, k.Owner, k.Session, k.Instance = role.ARN(), role.ID, string(in.ID), string(in.ID)
+	return s.keep(ctx, &k)
+}
+
+// Sweep forgets temporary credentials that ended more than an hour ago: until then their use answers that they have expired. The first
+// time it looks back as far as slipway may have been away.
+func (s *Service) Sweep(ctx context.Context) error {
+	const day = 24
+	back := 2 * day
+	if !s.swept {
+		back = 400 * day
+	}
+	var ended []*slipway.AccessKey
+	for h := range back {
+		at := s.now().Add(-keptAfterEnd - time.Duration(h+1)*time.Hour)
+		ended = slices.AppendSeq(ended, state.AccessKeys.By(s.db.Local(), state.Global, "/expires/"+state.Hour(at)))
+	}
+	for some := range slices.Chunk(ended, 500) {
+		err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
+			for _, k := range some {
+				state.AccessKeys.Delete(tx, state.Global, k.ID)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	s.swept = true
+	return nil
 }
 
 func (s *Service) roleOf(r store.Reader, in *slipway.Instance) *slipway.Role {

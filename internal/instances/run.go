@@ -2,8 +2,8 @@ package instances
 
 import (
 	"cmp"
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -116,7 +116,7 @@ type launch struct {
 	zone    slipway.Zone
 	chosen  string          // the zone, where nobody asked for one
 	passed  map[string]bool // zones that have been tried
-	fixed   bool // the zone was fixed by the request: the token's scope is zonal
+	fixed   bool            // the zone was fixed by the request: the token's scope is zonal
 	vpc     *slipway.VPC
 	ports   []port // by device index; none in EC2-Classic
 	groups  []slipway.SecurityGroupID

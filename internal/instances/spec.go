@@ -115,11 +115,6 @@ func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	if len(s.ClientToken) > maxToken {
 		return slipway.Errorf(slipway.InvalidClientToken, "The client token is longer than %d characters.", maxToken)
 	}
-	for _, r := range s.ClientToken {
-		if r > 0x7e || r < 0x20 {
-			return slipway.Errorf(slipway.InvalidClientToken, "The client token may hold only ASCII characters.")
-		}
-	}
 	var err error
 	if s.UserData, err = slipway.ParseUserData(shape.Get(in.UserData)); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -248,8 +249,9 @@ func (s *Service) comeBack(tx store.Tx, in *slipway.Instance) error {
 // respawn launches for persistent requests whose instance is gone, and ends those whose time is over.
 func (s *Service) respawn(ctx context.Context) error {
 	var open []*slipway.SpotRequest
-	for r := range state.SpotRequests.By(s.db.Local(), state.Global, "/live") {
-		if r.State == "open" || !r.Options.ValidUntil.IsZero() && s.now().After(r.Options.ValidUntil) {
+	open = slices.AppendSeq(open, state.SpotRequests.By(s.db.Local(), state.Global, "/open"))
+	for r := range state.SpotRequests.By(s.db.Local(), state.Global, "/until") {
+		if s.now().After(r.Options.ValidUntil) {
 			open = append(open, r)
 		}
 	}

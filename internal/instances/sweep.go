@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"slipway"
 	"slipway/internal/state"
@@ -14,44 +13,62 @@ import (
 // sweepAtOnce bounds one transaction.
 const sweepAtOnce = 500
 
-// tokenLife is how long a client token is remembered after its call, and after the last of its instances is gone: EC2 says a day at least.
-const tokenLife = 48 * time.Hour
+// sweepBack is how many days are looked back, in case nobody swept for a while.
+const sweepBack = 400
 
-// sweepTokens forgets client tokens that have outlived their instances.
+// sweepTokens forgets client tokens that have outlived their instances. Those whose instances live are looked at again the day after.
 func (s *Service) sweepTokens(ctx context.Context) error {
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		removed := 0
-		for t := range state.Tokens.By(tx, state.Global, "/all") {
-			alive := slices.ContainsFunc(t.Instances, func(id slipway.InstanceID) bool { return state.Instances.See(tx, t.Scope, string(id)) != nil })
-			if alive || s.now().Sub(t.Created) < tokenLife {
-				continue
+	var due []*state.Token
+	for back := range sweepBack {
+		due = slices.AppendSeq(due, state.Tokens.By(s.db.Local(), state.Global, "/due/"+state.Day(s.now().AddDate(0, 0, -back))))
+	}
+	for some := range slices.Chunk(due, sweepAtOnce) {
+		err := s.db.Update(ctx, func(tx store.Tx) error {
+			for _, seen := range some {
+				t := state.Tokens.See(tx, seen.Scope, seen.ID)
+				if t == nil || t.Due() > state.Day(s.now()) {
+					continue
+				}
+				if !slices.ContainsFunc(t.Instances, func(id slipway.InstanceID) bool { return state.Instances.See(tx, t.Scope, string(id)) != nil }) {
+					state.Tokens.Delete(tx, t.Scope, t.ID)
+					continue
+				}
+				next := *t
+				next.Keep = state.Day(s.now().AddDate(0, 0, 1))
+				if err := state.Tokens.Put(tx, &next); err != nil {
+					return err
+				}
 			}
-			if removed++; removed > sweepAtOnce {
-				break
-			}
-			state.Tokens.Delete(tx, t.Scope, t.ID)
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // trailDays is how long a call's or a reservation's trail can be explained.
 const trailDays = 7
 
-// sweepTrails forgets trails of calls and reservations; a few days beyond are looked at, in case nobody swept for a while.
+// sweepTrails forgets trails of calls and reservations.
 func (s *Service) sweepTrails(ctx context.Context) error {
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		removed := 0
-		for back := trailDays + 1; back <= trailDays+31; back++ {
-			for t := range state.Timelines.By(tx, state.Global, "/day/"+state.Day(s.now().AddDate(0, 0, -back))) {
-				if removed++; removed > sweepAtOnce {
-					return nil
-				}
+	var due []*state.Timeline
+	for back := trailDays + 1; back <= sweepBack; back++ {
+		due = slices.AppendSeq(due, state.Timelines.By(s.db.Local(), state.Global, "/day/"+state.Day(s.now().AddDate(0, 0, -back))))
+	}
+	for some := range slices.Chunk(due, sweepAtOnce) {
+		err := s.db.Update(ctx, func(tx store.Tx) error {
+			for _, t := range some {
 				state.Timelines.Delete(tx, t.Scope, t.ID)
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // Sweep removes instances that were terminated longer ago than they stay visible, and client tokens that have outlived theirs.

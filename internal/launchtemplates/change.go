@@ -17,8 +17,6 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyLaunchTemplateRe
 	switch {
 	case version == "":
 		return nil, slipway.Missing("SetDefaultVersion")
-	case len(shape.Get(in.ClientToken)) > maxToken:
-		return nil, slipway.Errorf(slipway.InvalidClientToken, "The client token is longer than %d characters.", maxToken)
 	}
 	token := state.Once{Scope: state.Of(ctx), Action: "ModifyLaunchTemplate", Token: shape.Get(in.ClientToken),
 		Hash: state.HashOf(shape.Get(in.LaunchTemplateId), shape.Get(in.LaunchTemplateName), version)}

@@ -13,7 +13,6 @@ import (
 // Bounds of what a template holds.
 const (
 	maxDescription = 255
-	maxToken       = 128
 	maxData        = 256 << 10 // a version is one record
 )
 
@@ -29,7 +28,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateLaunchTemplateRe
 	if err := slipway.CheckTemplateName(name); err != nil {
 		return nil, err
 	}
-	data, err := parameters(in.LaunchTemplateData, in.VersionDescription, in.ClientToken)
+	data, err := parameters(in.LaunchTemplateData, in.VersionDescription)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +75,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateLaunchTemplateRe
 
 // CreateVersion adds a version, made from nothing or from an earlier one.
 func (s *Service) CreateVersion(ctx context.Context, in *ec2wire.CreateLaunchTemplateVersionRequest) (*ec2wire.CreateLaunchTemplateVersionResult, error) {
-	given, err := parameters(in.LaunchTemplateData, in.VersionDescription, in.ClientToken)
+	given, err := parameters(in.LaunchTemplateData, in.VersionDescription)
 	if err != nil {
 		return nil, err
 	}
@@ -143,14 +142,12 @@ func next(t *slipway.LaunchTemplate, description string, data slipway.Parameters
 
 // parameters are the template's contents. The decoder has refused unknown names and malformed values; of the rest only the
 // user data is looked at, as clients expect.
-func parameters(in *ec2wire.RequestLaunchTemplateData, description, token *string) (slipway.Parameters, error) {
+func parameters(in *ec2wire.RequestLaunchTemplateData, description *string) (slipway.Parameters, error) {
 	switch {
 	case in == nil:
 		return nil, slipway.Missing("LaunchTemplateData")
 	case len(shape.Get(description)) > maxDescription:
 		return nil, slipway.Errorf(slipway.InvalidParameterValue, "The version description is longer than %d characters.", maxDescription)
-	case len(shape.Get(token)) > maxToken:
-		return nil, slipway.Errorf(slipway.InvalidClientToken, "The client token is longer than %d characters.", maxToken)
 	}
 	if _, err := slipway.ParseUserData(shape.Get(in.UserData)); err != nil {
 		return nil, slipway.Errorf(slipway.InvalidUserDataMalformed, "%s", message(err))

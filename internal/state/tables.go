@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -39,11 +40,14 @@ var (
 		key: func(k *slipway.AccessKey) (Scope, string) { return Global, k.ID },
 		terms: func(k *slipway.AccessKey) []string {
 			terms := []string{"user/" + k.Account + "/" + k.User}
-			if k.Instance != "" {
+			switch {
+			case k.Instance != "":
 				terms = append(terms, "/instance/"+k.Instance)
+			case k.Token != "":
+				terms = append(terms, "session/"+k.Account)
 			}
 			if !k.Expires.IsZero() {
-				terms = append(terms, "/expires")
+				terms = append(terms, "/expires/"+Hour(k.Expires))
 			}
 			return terms
 		}}
@@ -270,8 +274,11 @@ var (
 		key: func(r *slipway.SpotRequest) (Scope, string) { return Scope{r.Account, r.Region}, string(r.ID) },
 		terms: func(r *slipway.SpotRequest) []string {
 			terms := append(tagTerms(r.Tags), "state/"+r.State)
-			if r.State == "open" || r.State == "active" {
-				terms = append(terms, "/live")
+			if r.State == "open" {
+				terms = append(terms, "/open")
+			}
+			if r.State == "active" && !r.Options.ValidUntil.IsZero() {
+				terms = append(terms, "/until")
 			}
 			return terms
 		},
@@ -287,7 +294,7 @@ var (
 		}
 		return []string{"/id/" + t.ID, "/day/" + t.Day}
 	}}
-	Tokens = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }, terms: func(*Token) []string { return []string{"/all"} }}
+	Tokens = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }, terms: func(t *Token) []string { return []string{"/due/" + t.Due()} }}
 	InUse  = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
 )
 
@@ -352,7 +359,17 @@ type Token struct {
 	Result    string               // what was made: a reservation's or resource's id
 	Instances []slipway.InstanceID `json:",omitempty"`
 	Created   time.Time
+	Keep      string `json:",omitempty"` // the day through which it is kept, where that is not its creation's to say
 }
+
+// TokenLife is how long a client token is remembered after its call, and after the last of its instances is gone: EC2 says a day at least.
+const TokenLife = 48 * time.Hour
+
+// Due is the day on which nothing but a living instance keeps the token any more.
+func (t *Token) Due() string { return cmp.Or(t.Keep, Day(t.Created.Add(TokenLife+24*time.Hour))) }
+
+// Hour is a moment's hour, for index terms by which what has ended is found.
+func Hour(at time.Time) string { return at.UTC().Format("2006-01-02T15") }
 
 // Use is one address in use; that its key must be new is what keeps two launches from the same address. The id is the
 // subnet, or "public", a slash and the address.

@@ -242,17 +242,22 @@ func (w *Watcher) Next(ctx context.Context) ([]string, error) {
 			return nil, context.Cause(ctx)
 		case <-w.signal:
 		}
-		w.mu.Lock()
-		keys := make([]string, 0, len(w.keys))
-		for k := range w.keys {
-			keys = append(keys, k)
-		}
-		clear(w.keys)
-		w.mu.Unlock()
-		if len(keys) > 0 {
+		if keys := w.Drain(); len(keys) > 0 {
 			return keys, nil
 		}
 	}
+}
+
+// Drain returns the keys changed since the last call without waiting for any.
+func (w *Watcher) Drain() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	keys := make([]string, 0, len(w.keys))
+	for k := range w.keys {
+		keys = append(keys, k)
+	}
+	clear(w.keys)
+	return keys
 }
 
 // Close ends the watch.
