@@ -240,7 +240,7 @@ func (d *devRun) openReal() error {
 	if d.vmm, err = qemu.New(qemu.Config{Dir: machines, RunDir: d.dir.run, Accel: d.cfg.Accel, FirstUser: qemu.FirstUser(slot), Log: d.log}); err != nil {
 		return err
 	}
-	if d.disks, err = files.New(d.dir.join("blocks"), d.log); err != nil {
+	if d.disks, err = files.New(d.dir.join("blocks"), qemu.Importer(slot), d.log); err != nil {
 		return err
 	}
 	identity, err := imds.OpenIdentity(d.dir.path, time.Now())

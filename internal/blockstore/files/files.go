@@ -27,6 +27,9 @@ import (
 type Store struct {
 	dir string
 	log *slog.Logger
+	// importer is the user that reads images from elsewhere, and owns nothing else: should a file that refers to others get past
+	// every check, it has nothing of the host's to read.
+	importer int
 
 	// A snapshot may not go while a volume is being put on it.
 	bases sync.RWMutex
@@ -40,8 +43,8 @@ const (
 	removed = ".removed"
 )
 
-// New opens the store in dir and clears what a crash left.
-func New(dir string, log *slog.Logger) (*Store, error) {
+// New opens the store in dir and clears what a crash left. importer is a user that is nobody else's.
+func New(dir string, importer int, log *slog.Logger) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -49,7 +52,7 @@ func New(dir string, log *slog.Logger) (*Store, error) {
 	if _, err := exec.LookPath("qemu-img"); err != nil {
 		return nil, fmt.Errorf("%w (Debian: apt install qemu-utils)", err)
 	}
-	s := &Store{dir: dir, log: log}
+	s := &Store{dir: dir, importer: importer, log: log}
 	// A machine is shown its own files, one by one: nobody but us walks here.
 	for _, sub := range []string{"volumes", "snapshots", "boot"} {
 		if err := errors.Join(os.MkdirAll(s.path(sub), 0o700), os.Chmod(s.path(sub), 0o700)); err != nil {

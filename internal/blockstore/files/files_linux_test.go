@@ -21,7 +21,7 @@ func open(tb testing.TB, dir string) *Store {
 	if _, err := exec.LookPath("qemu-img"); err != nil {
 		tb.Skip("qemu-img is not installed")
 	}
-	s, err := New(dir, slog.New(slog.NewTextHandler(tb.Output(), nil)))
+	s, err := New(dir, 0x70000000-1, slog.New(slog.NewTextHandler(tb.Output(), nil)))
 	if err != nil {
 		tb.Fatal(err)
 	}

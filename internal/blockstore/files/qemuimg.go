@@ -76,6 +76,9 @@ func (s *Store) image(keys *keyring, path string, secret, base []byte) (string, 
 
 func escape(s string) string { return strings.ReplaceAll(s, ",", ",,") }
 
+// bare is qemu-img's environment: slipway's own may hold secrets, and qemu-img reads what guests and strangers wrote.
+var bare = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+
 // uncertainClock is what QEMU says when it could not measure how fast this host derives keys, which it tries at every
 // encrypted file it makes, and which fails now and then where the clock of CPU time is coarse. Another try succeeds.
 const uncertainClock = "Unable to get accurate CPU usage"
@@ -103,7 +106,7 @@ func (s *Store) try(ctx context.Context, keys keyring, args ...string) error {
 		return err
 	}
 	cmd.Args = append(cmd.Args, args[1:]...)
-	cmd.Dir, cmd.Env = s.path("volumes"), append(os.Environ(), "LC_ALL=C")
+	cmd.Dir, cmd.Env = s.path("volumes"), bare
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil

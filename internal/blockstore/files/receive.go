@@ -27,10 +27,6 @@ import (
 // reserve is how much room an import leaves on the disk, which the volumes of running machines share.
 const reserve = 1 << 30
 
-// importer is the user that reads images from elsewhere. It comes after the machines' users and owns nothing else: should a file
-// that refers to others get past every check, it has nothing of the host's to read.
-const importer = 800_001
-
 // ReceiveSnapshot fetches the image beside the snapshots, looks at its header, and has it converted by a process without rights. A
 // copy is made of a local file too: what was looked at shall be what is converted.
 func (s *Store) ReceiveSnapshot(ctx context.Context, image blockstore.Received, id slipway.SnapshotID) (int, error) {
@@ -178,14 +174,14 @@ func (c conversion) alone(ctx context.Context, to *os.File, keys keyring, args .
 		}
 	}()
 	cmd.Args = append(cmd.Args, args[1:]...)
-	cmd.Dir, cmd.Env = "/", append(os.Environ(), "LC_ALL=C")
+	cmd.Dir, cmd.Env = "/", bare
 	if os.Geteuid() == 0 {
 		for _, f := range []*os.File{c.file, to} {
-			if err := f.Chown(importer, importer); err != nil {
+			if err := f.Chown(c.s.importer, c.s.importer); err != nil {
 				return err
 			}
 		}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: importer, Gid: importer}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(c.s.importer), Gid: uint32(c.s.importer)}}
 	}
 	var said bytes.Buffer
 	cmd.Stderr = &said

@@ -179,7 +179,7 @@ func TestAFullDiskEndsAnImport(t *testing.T) {
 		t.Skipf("a small file system cannot be mounted: %v", err)
 	}
 	t.Cleanup(func() { unix.Unmount(dir, 0) })
-	s, err := New(dir, slog.New(slog.DiscardHandler))
+	s, err := New(dir, 0x70000000-1, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Skip(err)
 	}

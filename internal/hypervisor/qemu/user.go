@@ -30,6 +30,9 @@ func FirstUser(slot int) int {
 	return firstUser + slot*usersOfSlot
 }
 
+// Importer is the last user of a slot, which no machine has: for what reads images that come from elsewhere.
+func Importer(slot int) int { return FirstUser(slot) + usersOfSlot - 1 }
+
 // checkUsers says whether someone else has been given users of the driver's range.
 func checkUsers(first int, files ...string) error {
 	for _, file := range files {
@@ -44,9 +47,9 @@ func checkUsers(first int, files ...string) error {
 			}
 			from, err1 := strconv.Atoi(words[1])
 			count, err2 := strconv.Atoi(words[2])
-			if err1 == nil && err2 == nil && from <= first+users && from+count > first {
+			if err1 == nil && err2 == nil && from < first+usersOfSlot && from+count > first {
 				return fmt.Errorf("%s gives %s the users %d to %d, among which are this installation's (%d to %d): take that line out",
-					file, words[0], from, from+count-1, first, first+users)
+					file, words[0], from, from+count-1, first, first+usersOfSlot-1)
 			}
 		}
 	}

@@ -80,7 +80,7 @@ func TestEventsAreKeptInNumber(t *testing.T) {
 // TestUsersAreNobodyElses: slots have ranges of their own, and one that overlaps with what others were given is refused by name.
 func TestUsersAreNobodyElses(t *testing.T) {
 	for slot := range 32 {
-		if last := FirstUser(slot) + users; last >= FirstUser(slot+1) || last > 1<<31-2 {
+		if last := Importer(slot); last <= FirstUser(slot)+users || last >= FirstUser(slot+1) || last > 1<<31-2 {
 			t.Errorf("slot %d ends at %d", slot, last)
 		}
 	}
@@ -93,7 +93,7 @@ func TestUsersAreNobodyElses(t *testing.T) {
 		{fmt.Sprintf("me:%d:10\n", FirstUser(3)+5), true},
 		{fmt.Sprintf("me:%d:%d\n", FirstUser(3)-10, 20), true},
 		{fmt.Sprintf("me:%d:10\n", FirstUser(3)-10), false},
-		{fmt.Sprintf("me:%d:10\n", FirstUser(3)+users+1), false},
+		{fmt.Sprintf("me:%d:10\n", FirstUser(3)+usersOfSlot), false},
 		{"nonsense\nme:x:y\n", false},
 	} {
 		if err := os.WriteFile(file, []byte(tt.content), 0o600); err != nil {
