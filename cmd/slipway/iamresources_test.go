@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -150,6 +153,132 @@ func TestCopiesAreJudgedAtTheirSource(t *testing.T) {
 	for action, params := range copies {
 		if a := far.call(action, params...); a.code != "UnauthorizedOperation" {
 			t.Errorf("%s of what is locked: %d %s %s", action, a.status, a.code, a.message)
+		}
+	}
+}
+
+// idsOf are the prefixes of ids by the member that names one.
+var idsOf = map[string]string{
+	"InstanceId": "i", "InstanceIds": "i", "VolumeId": "vol", "VolumeIds": "vol", "SnapshotId": "snap", "SourceSnapshotId": "snap", "ImageId": "ami", "SourceImageId": "ami", "SubnetId": "subnet", "SubnetIds": "subnet",
+	"VpcId": "vpc", "PeerVpcId": "vpc", "GroupId": "sg", "Groups": "sg", "SecurityGroupIds": "sg", "SecurityGroupRuleIds": "sgr", "NetworkInterfaceId": "eni", "RouteTableId": "rtb", "RouteTableIds": "rtb",
+	"InternetGatewayId": "igw", "GatewayId": "igw", "NetworkAclId": "acl", "DhcpOptionsId": "dopt", "AllocationId": "eipalloc", "SecondaryAllocationIds": "eipalloc", "LaunchTemplateId": "lt",
+	"NatGatewayId": "nat", "VpcPeeringConnectionId": "pcx", "EgressOnlyInternetGatewayId": "eigw", "PrefixListId": "pl", "DestinationPrefixListId": "pl", "CapacityReservationId": "cr", "HostId": "h", "HostIds": "h",
+	"Resources": "i", "ImportTaskId": "import-ami", "ResourceIds": "vpc",
+}
+
+// unjudged are members that name what their action does not touch: lists take ids to look for, an existing placement group's id stands for its name.
+var unjudged = map[string]bool{
+	"ModifyInstancePlacement GroupId": true,
+	"CreateNatGateway VpcId":          true, // of a kind of gateway that is refused
+	// EC2 knows no resources of these.
+	"DescribeStaleSecurityGroups VpcId": true, "DescribeSecurityGroupReferences GroupId": true, "DescribeLaunchTemplateVersions LaunchTemplateId": true,
+}
+
+// TestEveryIDIsJudged: a call that names something by its id is judged by it, whichever of an action's members names it.
+func TestEveryIDIsJudged(t *testing.T) {
+	w := newWire(t)
+	who := w.user("u", document(`{"Effect":"Allow","Action":["ec2:*","iam:PassRole"],"Resource":"*"}`, `{"Effect":"Deny","Action":"*","Resource":"arn:aws:ec2:*/*-0123456789abcdef0"}`))
+	files, err := filepath.Glob("../../internal/ec2wire/shapes_*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, checked := w.actions(), 0
+	method := regexp.MustCompile(`(?s)func \(x \*(\w+)Request\) DecodeQuery\(r \*ec2query.Reader\) \{\n(.*?)\n\}`)
+	member := regexp.MustCompile(`x\.(\w+) = r\.(String|Strings)\("(\w+)"\)`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range method.FindAllStringSubmatch(string(text), -1) {
+			action := m[1]
+			if served[action] == nil {
+				continue
+			}
+			for _, f := range member.FindAllStringSubmatch(m[2], -1) {
+				prefix := idsOf[f[1]]
+				if prefix == "" || strings.HasPrefix(action, "Describe") && f[2] == "Strings" || unjudged[action+" "+f[1]] {
+					continue
+				}
+				name := f[3]
+				if f[2] == "Strings" {
+					name += ".1"
+				}
+				params := []string{"DryRun", "true", name, prefix + "-0123456789abcdef0"}
+				if action == "RunInstances" { // nothing is resolved of a launch that lacks these
+					params = append(params, "MinCount", "1", "MaxCount", "1")
+					if name != "ImageId" {
+						params = append(params, "ImageId", w.image())
+					}
+				}
+				checked++
+				if a := w.by(who, "ec2", action, params...); a.code != "UnauthorizedOperation" {
+					t.Errorf("%s %s: %d %s %s", action, name, a.status, a.code, a.message)
+				}
+			}
+		}
+	}
+	if checked < 160 {
+		t.Errorf("%d members were looked at", checked)
+	}
+}
+
+// TestLaunchesAreJudgedByAllTheyName, at whatever depth of the request, by RunInstances, spot requests and fleets, and what their templates name.
+func TestLaunchesAreJudgedByAllTheyName(t *testing.T) {
+	w := newWire(t)
+	o := newWorld(w)
+	w.awaitSnapshot(o.snapshot, "completed")
+	idle := w.must("networkInterfaceId", "CreateNetworkInterface", "SubnetId", o.subnet)
+	host := w.must("item", "AllocateHosts", "AvailabilityZone", w.must("availabilityZone", "DescribeSubnets", "SubnetId.1", o.subnet), "InstanceFamily", "m5", "Quantity", "1")
+	group := w.must("groupId", "CreateSecurityGroup", "GroupName", "named", "GroupDescription", "named")
+	w.must("groupName", "CreatePlacementGroup", "GroupName", "apart", "Strategy", "spread")
+	run := func(more ...string) []string {
+		return append([]string{"RunInstances", "DryRun", "true", "InstanceType", "m5.large", "MinCount", "1", "MaxCount", "1", "ImageId", o.image}, more...)
+	}
+	spot := func(more ...string) []string {
+		return append([]string{"RequestSpotInstances", "DryRun", "true", "LaunchSpecification.ImageId", o.image, "LaunchSpecification.InstanceType", "m5.large"}, more...)
+	}
+	templated := func(name, value string) []string {
+		id := w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "t-"+strings.ReplaceAll(name, ".", "-"), "LaunchTemplateData."+name, value)
+		return run("LaunchTemplate.LaunchTemplateId", id)
+	}
+	fleet := func(more ...string) []string {
+		id := w.must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "fleet-"+strings.ReplaceAll(more[0], ".", "-"), "LaunchTemplateData.ImageId", o.image, "LaunchTemplateData.InstanceType", "m5.large")
+		return append([]string{"CreateFleet", "DryRun", "true", "Type", "instant", "TargetCapacitySpecification.TotalTargetCapacity", "1",
+			"LaunchTemplateConfigs.1.LaunchTemplateSpecification.LaunchTemplateId", id, "LaunchTemplateConfigs.1.LaunchTemplateSpecification.Version", "1"}, more...)
+	}
+	const override = "LaunchTemplateConfigs.1.Overrides.1."
+	for i, tt := range []struct {
+		kind, id string
+		call     []string
+	}{
+		{"image", o.image, run()},
+		{"subnet", o.subnet, run("SubnetId", o.subnet)},
+		{"subnet", o.subnet, run("NetworkInterface.1.DeviceIndex", "0", "NetworkInterface.1.SubnetId", o.subnet)},
+		{"network-interface", idle, run("NetworkInterface.1.DeviceIndex", "0", "NetworkInterface.1.NetworkInterfaceId", idle)},
+		{"security-group", group, run("SecurityGroupId.1", group)},
+		{"security-group", group, run("SecurityGroup.1", "named")},
+		{"security-group", group, run("NetworkInterface.1.DeviceIndex", "0", "NetworkInterface.1.SecurityGroupId.1", group)},
+		{"key-pair", o.key, run("KeyName", o.key)},
+		{"snapshot", o.snapshot, run("BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.Ebs.SnapshotId", o.snapshot)},
+		{"placement-group", "apart", run("Placement.GroupName", "apart")},
+		{"dedicated-host", host, run("Placement.Tenancy", "host", "Placement.HostId", host)},
+		{"capacity-reservation", o.capacity, run("CapacityReservationSpecification.CapacityReservationTarget.CapacityReservationId", o.capacity)},
+		{"launch-template", o.template, run("LaunchTemplate.LaunchTemplateId", o.template)},
+		{"key-pair", o.key, templated("KeyName", o.key)},
+		{"security-group", group, templated("SecurityGroup.1", "named")},
+		{"subnet", o.subnet, spot("LaunchSpecification.SubnetId", o.subnet)},
+		{"image", o.image, spot()},
+		{"key-pair", o.key, spot("LaunchSpecification.KeyName", o.key)},
+		{"security-group", group, spot("LaunchSpecification.SecurityGroup.1", "named")},
+		{"snapshot", o.snapshot, spot("LaunchSpecification.BlockDeviceMapping.1.DeviceName", "/dev/sdf", "LaunchSpecification.BlockDeviceMapping.1.Ebs.SnapshotId", o.snapshot)},
+		{"image", o.image, fleet("ValidFrom", "")},
+		{"subnet", o.subnet, fleet(override+"SubnetId", o.subnet)},
+		{"placement-group", "apart", fleet(override+"Placement.GroupName", "apart")},
+	} {
+		keys := w.user(fmt.Sprint("u", i), document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`, `{"Effect":"Deny","Action":["ec2:RunInstances","ec2:RequestSpotInstances"],"Resource":"arn:aws:ec2:*:`+tt.kind+`/`+tt.id+`"}`))
+		if a := w.by(keys, "ec2", tt.call[0], tt.call[1:]...); a.code != "UnauthorizedOperation" || !strings.Contains(a.message, tt.kind+"/"+tt.id) {
+			t.Errorf("%v in spite of the denial of %s/%s: %d %s %s", tt.call, tt.kind, tt.id, a.status, a.code, a.message)
 		}
 	}
 }

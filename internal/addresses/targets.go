@@ -24,10 +24,10 @@ func elastic(v action.View, allocation, association, public *string) *slipway.Ad
 	return nil
 }
 
-// with is an address with the interface that it leads to and that one's instance.
-func with(v action.View, a *slipway.Address) []action.Resource {
+// with is an address with the interface that it leads to and that one's instance; what is named, where there is none.
+func with(v action.View, a *slipway.Address, named *string) []action.Resource {
 	if a == nil {
-		return []action.Resource{{Kind: "elastic-ip", ID: action.New}}
+		return []action.Resource{action.OrAny("elastic-ip", shape.Get(named))}
 	}
 	return append([]action.Resource{{Kind: "elastic-ip", ID: string(a.ID)}}, port(v, state.Interfaces.See(v, v.Scope(), string(a.Interface)))...)
 }
@@ -44,16 +44,16 @@ func port(v action.View, n *slipway.Interface) []action.Resource {
 }
 
 func released(v action.View, in *ec2wire.ReleaseAddressRequest) []action.Resource {
-	return with(v, elastic(v, in.AllocationId, nil, in.PublicIp))
+	return with(v, elastic(v, in.AllocationId, nil, in.PublicIp), in.AllocationId)
 }
 
 func parted(v action.View, in *ec2wire.DisassociateAddressRequest) []action.Resource {
-	return with(v, elastic(v, nil, in.AssociationId, in.PublicIp))
+	return with(v, elastic(v, nil, in.AssociationId, in.PublicIp), nil)
 }
 
 // joined is the address with what it leads to now, and what it shall lead to: an interface, or an instance's only one.
 func joined(v action.View, in *ec2wire.AssociateAddressRequest) []action.Resource {
-	out := with(v, elastic(v, in.AllocationId, nil, in.PublicIp))
+	out := with(v, elastic(v, in.AllocationId, nil, in.PublicIp), in.AllocationId)
 	if id := shape.Get(in.NetworkInterfaceId); id != "" {
 		if n := state.Interfaces.See(v, v.Scope(), id); n != nil {
 			return append(out, port(v, n)...)

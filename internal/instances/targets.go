@@ -239,7 +239,11 @@ func (l *launch) networkTargets(later bool, put func(kind, id string, keys map[s
 			groups[g] = true
 		}
 		for _, i := range n.Interfaces {
-			subnets[i.Subnet] = i.Existing == ""
+			if i.Existing != "" {
+				put("network-interface", string(i.Existing), nil, "NetworkInterfaces")
+			} else {
+				subnets[i.Subnet] = true
+			}
 			for _, g := range i.Groups {
 				groups[g] = true
 			}
