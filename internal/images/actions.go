@@ -42,12 +42,11 @@ func (s *Service) Actions() action.Table {
 			action.One("image", func(in *ec2wire.DisableImageDeprecationRequest) *string { return in.ImageId })),
 		"EnableImageDeregistrationProtection": action.Do(s.Protect).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("image", func(in *ec2wire.EnableImageDeregistrationProtectionRequest) *string { return in.ImageId })),
-		"DisableImageDeregistrationProtection": action.Do(s.Unprotect).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"DisableImageDeregistrationProtection": action.Do(s.Unprotect).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
 			action.One("image", func(in *ec2wire.DisableImageDeregistrationProtectionRequest) *string { return in.ImageId })),
-		"EnableImageBlockPublicAccess": action.Do(s.BlockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Nothing),
-		"DisableImageBlockPublicAccess": action.Do(s.UnblockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Nothing),
+		"EnableImageBlockPublicAccess": action.Do(s.BlockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
+		"DisableImageBlockPublicAccess": action.Do(s.UnblockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
 		"GetImageBlockPublicAccessState": action.Read(s.PublicBlock).On(action.Nothing),
 	}
 }

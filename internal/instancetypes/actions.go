@@ -6,8 +6,10 @@ import "slipway/internal/action"
 func (s *Service) Actions() action.Table {
 	return action.Table{
 		"GetInstanceTypesFromInstanceRequirements": action.Read(s.FromRequirements).On(action.Nothing),
-		"DescribeInstanceTypes":                    action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
-		"DescribeInstanceTypeOfferings":            action.Read(s.Offerings).Filters(offeringsFilters...).On(action.Nothing),
+		"DescribeInstanceTypes": action.Read(s.Describe).Filters(documentedFilters...).
+			On(action.Nothing),
+		"DescribeInstanceTypeOfferings": action.Read(s.Offerings).Filters(offeringsFilters...).
+			On(action.Nothing),
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 // Actions are what the room serves.
 func (s *Service) Actions() action.Table {
 	return action.Table{
-		"DescribeNetworkInterfaces": action.Read(s.Describe).Also(func(in *ec2wire.DescribeNetworkInterfacesRequest) (action.Bucket, int) {
-			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
-		}).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeNetworkInterfaces": action.Read(s.Describe).
+			Also(func(in *ec2wire.DescribeNetworkInterfacesRequest) (action.Bucket, int) {
+				return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
+			}).Filters(documentedFilters...).On(action.Nothing),
 		"CreateNetworkInterface": action.Do(s.CreateOne).Bucket(action.Frequent).Repeats(action.ByToken).On(
 			action.Makes(func(in *ec2wire.CreateNetworkInterfaceRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications

@@ -14,14 +14,15 @@ func (s *Service) Actions() action.Table {
 		),
 		"DeleteSecurityGroup": action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			group(func(in *ec2wire.DeleteSecurityGroupRequest) (id, name *string) { return in.GroupId, in.GroupName })),
-		"DescribeSecurityGroups": action.Read(s.Describe).Also(func(in *ec2wire.DescribeSecurityGroupsRequest) (action.Bucket, int) {
-			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
-		}).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeSecurityGroups": action.Read(s.Describe).
+			Also(func(in *ec2wire.DescribeSecurityGroupsRequest) (action.Bucket, int) {
+				return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
+			}).Filters(documentedFilters...).On(action.Nothing),
 		"GetSecurityGroupsForVpc": action.Read(s.ForVPC).Filters(forVPCFilters...).On(
 			action.One("vpc", func(in *ec2wire.GetSecurityGroupsForVpcRequest) *string { return in.VpcId })),
-		"DescribeSecurityGroupRules": action.Read(s.DescribeRules).Filters(describeRulesFilters...).On(
-			action.Nothing),
-		"AuthorizeSecurityGroupIngress": action.Do(s.AuthorizeIngress).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"DescribeSecurityGroupRules": action.Read(s.DescribeRules).Filters(describeRulesFilters...).On(action.Nothing),
+		"AuthorizeSecurityGroupIngress": action.Do(s.AuthorizeIngress).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
 			group(func(in *ec2wire.AuthorizeSecurityGroupIngressRequest) (id, name *string) {
 				return in.GroupId, in.GroupName
 			}),
@@ -45,7 +46,8 @@ func (s *Service) Actions() action.Table {
 			action.One("security-group", func(in *ec2wire.RevokeSecurityGroupEgressRequest) *string { return in.GroupId }),
 			action.Each("security-group-rule", func(in *ec2wire.RevokeSecurityGroupEgressRequest) []string { return in.SecurityGroupRuleIds }),
 		),
-		"UpdateSecurityGroupRuleDescriptionsIngress": action.Do(s.RedescribeIngress).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"UpdateSecurityGroupRuleDescriptionsIngress": action.Do(s.RedescribeIngress).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
 			group(func(in *ec2wire.UpdateSecurityGroupRuleDescriptionsIngressRequest) (id, name *string) {
 				return in.GroupId, in.GroupName
 			}),
@@ -53,7 +55,8 @@ func (s *Service) Actions() action.Table {
 				return in.SecurityGroupRuleDescriptions
 			}),
 		),
-		"UpdateSecurityGroupRuleDescriptionsEgress": action.Do(s.RedescribeEgress).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"UpdateSecurityGroupRuleDescriptionsEgress": action.Do(s.RedescribeEgress).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
 			group(func(in *ec2wire.UpdateSecurityGroupRuleDescriptionsEgressRequest) (id, name *string) {
 				return in.GroupId, in.GroupName
 			}),

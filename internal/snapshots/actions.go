@@ -22,9 +22,10 @@ func (s *Service) Actions() action.Table {
 		),
 		"DeleteSnapshot": action.Void(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("snapshot", func(in *ec2wire.DeleteSnapshotRequest) *string { return in.SnapshotId })),
-		"DescribeSnapshots": action.Read(s.Describe).Also(func(in *ec2wire.DescribeSnapshotsRequest) (action.Bucket, int) {
-			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
-		}).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeSnapshots": action.Read(s.Describe).
+			Also(func(in *ec2wire.DescribeSnapshotsRequest) (action.Bucket, int) {
+				return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
+			}).Filters(documentedFilters...).On(action.Nothing),
 		"DescribeSnapshotAttribute": action.Read(s.Attribute).On(
 			action.One("snapshot", func(in *ec2wire.DescribeSnapshotAttributeRequest) *string { return in.SnapshotId })),
 		"ModifySnapshotAttribute": action.Void(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -32,10 +33,9 @@ func (s *Service) Actions() action.Table {
 		"ResetSnapshotAttribute": action.Void(s.Reset).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("snapshot", func(in *ec2wire.ResetSnapshotAttributeRequest) *string { return in.SnapshotId })),
 		"GetSnapshotBlockPublicAccessState": action.Read(s.PublicBlock).On(action.Nothing),
-		"EnableSnapshotBlockPublicAccess": action.Do(s.BlockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Nothing),
-		"DisableSnapshotBlockPublicAccess": action.Do(s.UnblockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Nothing),
+		"EnableSnapshotBlockPublicAccess": action.Do(s.BlockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
+		"DisableSnapshotBlockPublicAccess": action.Do(s.UnblockPublic).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(action.Nothing),
 	}
 }
 

@@ -10,9 +10,10 @@ func (s *Service) Actions() action.Table {
 	return action.Table{
 		"RequestSpotInstances": action.Do(s.Request).Bucket(action.Mutating).Repeats(action.ByToken).Within().On(
 			s.requested),
-		"DescribeSpotInstanceRequests": action.Read(s.Describe).Also(func(in *ec2wire.DescribeSpotInstanceRequestsRequest) (action.Bucket, int) {
-			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
-		}).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeSpotInstanceRequests": action.Read(s.Describe).
+			Also(func(in *ec2wire.DescribeSpotInstanceRequestsRequest) (action.Bucket, int) {
+				return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
+			}).Filters(documentedFilters...).On(action.Nothing),
 		"CancelSpotInstanceRequests": action.Do(s.Cancel).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Each("spot-instances-request", func(in *ec2wire.CancelSpotInstanceRequestsRequest) []string { return in.SpotInstanceRequestIds })),
 		"DescribeSpotPriceHistory": action.Read(s.Prices).Filters(pricesFilters...).On(action.Nothing),

@@ -24,8 +24,7 @@ func (s *Service) Actions() action.Table {
 		"DescribeVolumes": action.Read(s.Describe).Also(func(in *ec2wire.DescribeVolumesRequest) (action.Bucket, int) {
 			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
 		}).Filters(documentedFilters...).On(action.Nothing),
-		"DescribeVolumesModifications": action.Read(s.Modifications).Filters(modificationsFilters...).On(
-			action.Nothing),
+		"DescribeVolumesModifications": action.Read(s.Modifications).Filters(modificationsFilters...).On(action.Nothing),
 		"DescribeVolumeStatus": action.Read(s.Status).Filters(statusFilters...).On(action.Nothing),
 		"DescribeVolumeAttribute": action.Read(s.Attribute).On(
 			action.One("volume", func(in *ec2wire.DescribeVolumeAttributeRequest) *string { return in.VolumeId })),
@@ -33,10 +32,10 @@ func (s *Service) Actions() action.Table {
 			action.One("volume", func(in *ec2wire.ModifyVolumeAttributeRequest) *string { return in.VolumeId })),
 		"EnableVolumeIO": action.Void(s.EnableIO).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("volume", func(in *ec2wire.EnableVolumeIORequest) *string { return in.VolumeId })),
-		"EnableEbsEncryptionByDefault": action.Do(s.EnableEncryption).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Nothing),
-		"DisableEbsEncryptionByDefault": action.Do(s.DisableEncryption).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Nothing),
+		"EnableEbsEncryptionByDefault": action.Do(s.EnableEncryption).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(action.Nothing),
+		"DisableEbsEncryptionByDefault": action.Do(s.DisableEncryption).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(action.Nothing),
 		"GetEbsEncryptionByDefault": action.Read(s.Encryption).On(action.Nothing),
 		"GetEbsDefaultKmsKeyId":     action.Read(s.DefaultKey).On(action.Nothing),
 	}

@@ -26,7 +26,8 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			action.One("vpc", func(in *ec2wire.AssociateVpcCidrBlockRequest) *string { return in.VpcId })),
 		"DisassociateVpcCidrBlock": action.Do(s.DisassociateRange).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			ofRange),
-		"DescribeVpcClassicLink":           action.Read(s.ClassicLink).Filters(classicLinkFilters...).On(action.Nothing),
+		"DescribeVpcClassicLink": action.Read(s.ClassicLink).Filters(classicLinkFilters...).
+			On(action.Nothing),
 		"DescribeVpcClassicLinkDnsSupport": action.Read(s.ClassicLinkDNS).On(action.Nothing),
 		"CreateSubnet": action.Do(s.CreateSubnet).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Makes(func(in *ec2wire.CreateSubnetRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "subnet"),
@@ -38,9 +39,11 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			action.MakesBare[ec2wire.CreateDefaultSubnetRequest]("subnet")),
 		"ModifySubnetAttribute": action.Void(s.ModifySubnet).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("subnet", func(in *ec2wire.ModifySubnetAttributeRequest) *string { return in.SubnetId })),
-		"AssociateSubnetCidrBlock": action.Do(s.AssociateSubnetRange).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"AssociateSubnetCidrBlock": action.Do(s.AssociateSubnetRange).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
 			action.One("subnet", func(in *ec2wire.AssociateSubnetCidrBlockRequest) *string { return in.SubnetId })),
-		"DisassociateSubnetCidrBlock": action.Do(s.DisassociateSubnetRange).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"DisassociateSubnetCidrBlock": action.Do(s.DisassociateSubnetRange).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
 			ofSubnetRange),
 		"DescribeDhcpOptions": action.Read(s.DescribeDHCP).Filters(dhcpFilters...).On(action.Nothing),
 		"CreateDhcpOptions": action.Do(s.CreateDHCP).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -63,20 +66,21 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			action.One("internet-gateway", func(in *ec2wire.DetachInternetGatewayRequest) *string { return in.InternetGatewayId }),
 			action.One("vpc", func(in *ec2wire.DetachInternetGatewayRequest) *string { return in.VpcId }),
 		),
-		"DescribeInternetGateways": action.Read(s.DescribeGateways).Filters(describeGatewaysFilters...).On(
-			action.Nothing),
-		"CreateEgressOnlyInternetGateway": action.Do(s.CreateEgressOnly).Bucket(action.Mutating).Repeats(action.ByToken).On(
+		"DescribeInternetGateways": action.Read(s.DescribeGateways).Filters(describeGatewaysFilters...).On(action.Nothing),
+		"CreateEgressOnlyInternetGateway": action.Do(s.CreateEgressOnly).Bucket(action.Mutating).
+			Repeats(action.ByToken).On(
 			action.Makes(func(in *ec2wire.CreateEgressOnlyInternetGatewayRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications
 			}, "egress-only-internet-gateway"),
 			action.One("vpc", func(in *ec2wire.CreateEgressOnlyInternetGatewayRequest) *string { return in.VpcId }),
 		),
-		"DeleteEgressOnlyInternetGateway": action.Do(s.DeleteEgressOnly).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"DeleteEgressOnlyInternetGateway": action.Do(s.DeleteEgressOnly).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
 			action.One("egress-only-internet-gateway", func(in *ec2wire.DeleteEgressOnlyInternetGatewayRequest) *string {
 				return in.EgressOnlyInternetGatewayId
 			})),
-		"DescribeEgressOnlyInternetGateways": action.Read(s.DescribeEgressOnly).Filters(describeEgressOnlyFilters...).On(
-			action.Nothing),
+		"DescribeEgressOnlyInternetGateways": action.Read(s.DescribeEgressOnly).
+			Filters(describeEgressOnlyFilters...).On(action.Nothing),
 		"CreateRouteTable": action.Do(s.CreateTable).Bucket(action.Mutating).Repeats(action.ByToken).On(
 			action.Makes(func(in *ec2wire.CreateRouteTableRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "route-table"),
 			action.One("vpc", func(in *ec2wire.CreateRouteTableRequest) *string { return in.VpcId }),
@@ -97,7 +101,8 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 		),
 		"DisassociateRouteTable": action.Void(s.DisassociateTable).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			ofTable),
-		"ReplaceRouteTableAssociation": action.Do(s.ReplaceAssociation).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"ReplaceRouteTableAssociation": action.Do(s.ReplaceAssociation).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
 			action.One("route-table", func(in *ec2wire.ReplaceRouteTableAssociationRequest) *string { return in.RouteTableId }),
 			ofOldTable,
 		),
@@ -114,7 +119,8 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			action.One("network-acl", func(in *ec2wire.ReplaceNetworkAclEntryRequest) *string { return in.NetworkAclId })),
 		"DeleteNetworkAclEntry": action.Void(s.DeleteEntry).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("network-acl", func(in *ec2wire.DeleteNetworkAclEntryRequest) *string { return in.NetworkAclId })),
-		"ReplaceNetworkAclAssociation": action.Do(s.ReplaceACLAssociation).Bucket(action.Mutating).Repeats(action.NoToken).On(
+		"ReplaceNetworkAclAssociation": action.Do(s.ReplaceACLAssociation).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
 			action.One("network-acl", func(in *ec2wire.ReplaceNetworkAclAssociationRequest) *string { return in.NetworkAclId }),
 			ofOldACL,
 		),
