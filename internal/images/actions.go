@@ -45,8 +45,8 @@ func (s *Service) Actions() action.Table {
 		"DisableImageDeregistrationProtection": action.Do(s.Unprotect).Bucket(action.Mutating).
 			Repeats(action.NoToken).On(
 			action.One("image", func(in *ec2wire.DisableImageDeregistrationProtectionRequest) *string { return in.ImageId })),
-		"EnableImageBlockPublicAccess": action.Do(s.BlockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
-		"DisableImageBlockPublicAccess": action.Do(s.UnblockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
+		"EnableImageBlockPublicAccess":   action.Do(s.BlockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
+		"DisableImageBlockPublicAccess":  action.Do(s.UnblockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
 		"GetImageBlockPublicAccessState": action.Read(s.PublicBlock).On(action.Nothing),
 	}
 }

@@ -86,7 +86,7 @@ func (s *Service) Actions() action.Table {
 		"DescribeIamInstanceProfileAssociations": action.Read(s.Associations).Filters(associationsFilters...).On(action.Nothing),
 		"GetInstanceUefiData": action.Read(s.UEFI).On(
 			action.One("instance", func(in *ec2wire.GetInstanceUefiDataRequest) *string { return in.InstanceId })),
-		"DescribeInstanceTopology": action.Read(s.Topology).Filters(topologyFilters...).On(action.Nothing),
+		"DescribeInstanceTopology":      action.Read(s.Topology).Filters(topologyFilters...).On(action.Nothing),
 		"DescribeInstanceImageMetadata": action.Read(s.ImageMetadata).Filters(documentedFilters...).On(action.Nothing),
 		"GetInstanceMetadataDefaults":   action.Read(s.MetadataDefaults).On(action.Nothing),
 		"GetDefaultCreditSpecification": action.Read(s.DefaultCredits).On(action.Nothing),

@@ -33,7 +33,7 @@ func (s *Service) Actions() action.Table {
 		"ResetSnapshotAttribute": action.Void(s.Reset).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("snapshot", func(in *ec2wire.ResetSnapshotAttributeRequest) *string { return in.SnapshotId })),
 		"GetSnapshotBlockPublicAccessState": action.Read(s.PublicBlock).On(action.Nothing),
-		"EnableSnapshotBlockPublicAccess": action.Do(s.BlockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
+		"EnableSnapshotBlockPublicAccess":   action.Do(s.BlockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
 		"DisableSnapshotBlockPublicAccess": action.Do(s.UnblockPublic).Bucket(action.Mutating).
 			Repeats(action.NoToken).On(action.Nothing),
 	}

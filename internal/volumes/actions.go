@@ -25,7 +25,7 @@ func (s *Service) Actions() action.Table {
 			return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
 		}).Filters(documentedFilters...).On(action.Nothing),
 		"DescribeVolumesModifications": action.Read(s.Modifications).Filters(modificationsFilters...).On(action.Nothing),
-		"DescribeVolumeStatus": action.Read(s.Status).Filters(statusFilters...).On(action.Nothing),
+		"DescribeVolumeStatus":         action.Read(s.Status).Filters(statusFilters...).On(action.Nothing),
 		"DescribeVolumeAttribute": action.Read(s.Attribute).On(
 			action.One("volume", func(in *ec2wire.DescribeVolumeAttributeRequest) *string { return in.VolumeId })),
 		"ModifyVolumeAttribute": action.Void(s.ModifyAttribute).Bucket(action.Mutating).Repeats(action.NoToken).On(
