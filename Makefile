@@ -34,7 +34,7 @@ lint:
 	$(GO) vet ./...
 
 race:
-	$(GO) test -race ./internal/store/... ./internal/reconcile ./internal/placement ./internal/hypervisor/fake ./internal/agent ./internal/guard ./internal/thread ./internal/jail ./internal/dataplane ./internal/imagesource ./cmd/slipway .
+	$(GO) test -race ./internal/store/... ./internal/action ./internal/iam ./internal/server ./internal/reconcile ./internal/placement ./internal/hypervisor/fake ./internal/agent ./internal/guard ./internal/thread ./internal/jail ./internal/dataplane ./internal/imagesource ./cmd/slipway .
 
 # Writes internal/ec2wire anew from tools/wiregen/schema.json.gz.
 generate:
