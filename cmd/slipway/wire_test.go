@@ -10,6 +10,7 @@ import (
 	"encoding/xml"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,10 +24,10 @@ import (
 	"slipway/internal/action"
 	"slipway/internal/server"
 	"slipway/internal/state"
-	"slipway/internal/store/memory"
+	"slipway/internal/store/adversary"
 )
 
-// wire is the whole API over a store in memory and simulated machines, behind a real socket.
+// wire is the whole API over a store that conflicts, and simulated machines, behind a real socket.
 type wire struct {
 	t    testing.TB
 	url  string
@@ -43,9 +44,15 @@ func newWire(t testing.TB) *wire { t.Helper(); return newWireWith(t, func(*devRu
 // newWireWith is newWire with another configuration.
 func newWireWith(t testing.TB, configure func(*devRun)) *wire {
 	t.Helper()
+	seed := rand.Uint64()
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the store's seed was %d", seed)
+		}
+	})
 	cfg := defaults()
 	cfg.Hypervisor, cfg.State = "simulated", t.TempDir()
-	d := &devRun{cfg: cfg, dir: stateDir{path: cfg.State}, log: slog.New(slog.DiscardHandler), db: state.DB{Store: memory.New(state.Schema())}}
+	d := &devRun{cfg: cfg, dir: stateDir{path: cfg.State}, log: slog.New(slog.DiscardHandler), db: state.DB{Store: adversary.New(state.Schema(), seed)}}
 	configure(d)
 	ctx, stop := context.WithCancel(context.Background())
 	if err := d.openHost(ctx); err != nil {
