@@ -28,7 +28,7 @@ var rank = map[string]int{
 	"slipway/internal/state": 20, "slipway/internal/hostapi": 20, "slipway/internal/shape": 20,
 	"slipway/internal/describe": 25, "slipway/internal/action": 25,
 
-	"slipway/internal/accounts": 30, "slipway/internal/addresses": 30, "slipway/internal/instancetypes": 30,
+	"slipway/internal/accounts": 30, "slipway/internal/consistency": 30, "slipway/internal/addresses": 30, "slipway/internal/instancetypes": 30,
 	"slipway/internal/keypairs": 30, "slipway/internal/regions": 30, "slipway/internal/tags": 30, "slipway/internal/volumes": 30,
 	"slipway/internal/vpcs": 30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
 	"slipway/internal/prefixlists": 30, "slipway/internal/peerings": 30,
