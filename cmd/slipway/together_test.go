@@ -33,12 +33,12 @@ type front struct {
 // party is an account over a state that several servers share.
 type party struct {
 	*testing.T
-	db      *adversary.Store
+	db      store.Store
 	account string
 	first   *front
 }
 
-func newParty(t *testing.T, db *adversary.Store) *party {
+func newParty(t *testing.T, db store.Store) *party {
 	a, k, err := accounts.New(state.DB{Store: db}, time.Now, settle).Create(t.Context(), slipway.Account{Name: "party"})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func newParty(t *testing.T, db *adversary.Store) *party {
 }
 
 // server is one more.
-func (p *party) server(db *adversary.Store, key string) *front {
+func (p *party) server(db store.Store, key string) *front {
 	d := &devRun{cfg: defaults(), db: state.DB{Store: db}, log: slog.New(slog.DiscardHandler), pool: addresses.Pool{Range: netip.MustParsePrefix("127.128.0.0/9")}}
 	served, err := d.rooms().actions()
 	if err != nil {
