@@ -24,6 +24,7 @@ const usage = `slipway: EC2's API for launching instances, with real virtual mac
   slipway image    import FILE --name NAME [--user USER] [--uefi]   a qcow2 or raw disk that boots by itself
   slipway spot     interrupt i-… [--notice 2m] [--away 1m] --state DIR      take a spot instance's capacity away, as EC2 does
   slipway explain  ID --state DIR        why and when: of an instance, a reservation or a request id
+  slipway state    check --state DIR     do the records agree with each other? beside a running server or without one
   slipway version
 `
 
@@ -53,6 +54,8 @@ func run(ctx context.Context, args []string) error {
 		return spotCommand(ctx, args[1:])
 	case "explain":
 		return explainCommand(ctx, args[1:])
+	case "state":
+		return stateCommand(ctx, args[1:], os.Stdout)
 	case "serve", "agent":
 		return fmt.Errorf("`slipway %s` is for more than one machine, which this release does not do: use `slipway dev`", args[0])
 	case "version", "--version":

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"slipway/internal/consistency"
+)
+
+// stateCommand is `slipway state check`: do the records contradict each other? It works beside a running server.
+func stateCommand(ctx context.Context, args []string, out io.Writer) error {
+	c, words, err := readConfig("state", args, os.Getenv, nil)
+	if err != nil {
+		return err
+	}
+	if len(words) != 1 || words[0] != "check" {
+		return errors.New("state: say `slipway state check --state DIR`")
+	}
+	if err := haveState(c.State); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	db, done, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	r, err := db.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	faults := consistency.Faults(r)
+	for _, f := range faults {
+		fmt.Fprintln(out, f)
+	}
+	switch n := len(faults); n {
+	case 0:
+		fmt.Fprintf(out, "the records in %s agree with each other\n", c.State)
+		return nil
+	case 1:
+		return fmt.Errorf("state: the line above contradicts the other records of %s", c.State)
+	default:
+		return fmt.Errorf("state: the %d lines above contradict other records of %s", n, c.State)
+	}
+}
+
+// haveState refuses a directory that no slipway has served: a command that only reads makes none.
+func haveState(dir string) error {
+	if _, err := os.Stat(dir + "/version"); err != nil {
+		return fmt.Errorf("there is no state in %s: name the server's directory with --state", dir)
+	}
+	return nil
+}
