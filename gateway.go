@@ -45,6 +45,11 @@ type Peering struct {
 	Tags                Tags      `json:",omitempty"`
 }
 
+// Of says whether an account has a part in the peering: who asked, and who was asked, unless that came to nothing at once.
+func (p *Peering) Of(account string) bool {
+	return p.Requester.Account == account || p.Accepter.Account == account && p.Status != "failed"
+}
+
 // Other is the side that the VPC is not.
 func (p *Peering) Other(v VPCID) PeeringSide {
 	if p.Requester.VPC == v {

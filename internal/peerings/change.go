@@ -117,7 +117,7 @@ func (s *Service) become(ctx context.Context, id *string, to, message string, fr
 		if err != nil {
 			return err
 		}
-		if p.Requester.Account != account && p.Accepter.Account != account {
+		if !p.Of(account) {
 			return state.Peerings.Absent(text)
 		}
 		if !may(p, account) {
@@ -187,7 +187,7 @@ func (s *Service) Options(ctx context.Context, in *ec2wire.ModifyVpcPeeringConne
 		if err != nil {
 			return err
 		}
-		if !mine(scope, p) {
+		if !p.Of(scope.Account) {
 			return state.Peerings.Absent(id)
 		}
 		if p.Status != "active" {

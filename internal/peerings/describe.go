@@ -13,10 +13,6 @@ import (
 	"slipway/internal/store"
 )
 
-func mine(s state.Scope, p *slipway.Peering) bool {
-	return p.Requester.Account == s.Account || p.Accepter.Account == s.Account
-}
-
 func (s *Service) wire(_ store.Reader, p *slipway.Peering) ec2wire.VpcPeeringConnection {
 	code, message := p.StatusAt(s.now())
 	w := ec2wire.VpcPeeringConnection{
@@ -86,7 +82,7 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeVpcPeeringCo
 	kind := describe.Kind[slipway.Peering, ec2wire.VpcPeeringConnection]{
 		Table: state.Peerings, Tags: func(p *slipway.Peering) slipway.Tags { return p.Tags }, Wire: s.wire, Fields: s.fields,
 		Scopes: func(own state.Scope) []state.Scope { return []state.Scope{state.Shared(own.Region)} },
-		See:    func(own state.Scope, p *slipway.Peering, _ bool) bool { return mine(own, p) },
+		See:    func(own state.Scope, p *slipway.Peering, _ bool) bool { return p.Of(own.Account) },
 	}
 	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.VpcPeeringConnectionIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeVpcPeeringConnectionsResult{VpcPeeringConnections: page, NextToken: next}, err

@@ -190,7 +190,7 @@ func byName[T any](table *state.Table[T], look func(*T) (id, name string, tags *
 func peerings() kind {
 	k := of(state.Peerings, func(v *slipway.Peering) string { return string(v.ID) }, func(v *slipway.Peering) *slipway.Tags { return &v.Tags })
 	edit, mine := k.edit, func(p *slipway.Peering, s state.Scope) bool {
-		return p != nil && (p.Requester.Account == s.Account || p.Accepter.Account == s.Account)
+		return p != nil && p.Of(s.Account)
 	}
 	k.edit = func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
 		if !mine(state.Peerings.See(tx, state.Shared(s.Region), id), s) {
