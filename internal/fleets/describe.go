@@ -104,7 +104,7 @@ func wire(r store.Reader, f *slipway.Fleet) ec2wire.FleetData {
 		c.Overrides = append(c.Overrides, overrides(&p.Override))
 	}
 	for _, e := range made.Errors {
-		w.Errors = append(w.Errors, ec2wire.DescribeFleetError{LaunchTemplateAndOverrides: e.LaunchTemplateAndOverrides, Lifecycle: e.Lifecycle, ErrorCode: e.ErrorCode, ErrorMessage: e.ErrorMessage})
+		w.Errors = append(w.Errors, ec2wire.DescribeFleetError(e))
 	}
 	for _, l := range made.Instances {
 		w.Instances = append(w.Instances, ec2wire.DescribeFleetsInstances{LaunchTemplateAndOverrides: l.LaunchTemplateAndOverrides, Lifecycle: l.Lifecycle, InstanceIds: l.InstanceIds, InstanceType: l.InstanceType, Platform: l.Platform})

@@ -229,7 +229,7 @@ func conditions(v any) ([]Condition, error) {
 			}
 			for _, v := range one.Values {
 				if c.Operator == "Null" && !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false") {
-					return nil, fmt.Errorf("Null takes true and false, not %q", v)
+					return nil, fmt.Errorf("the operator Null takes true and false, not %q", v)
 				}
 			}
 			out = append(out, one)
