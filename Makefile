@@ -56,18 +56,14 @@ schema:
 	node tools/wiregen/extract.mjs .npm/node_modules tools/wiregen/actions.txt | gzip -9 -n > tools/wiregen/schema.json.gz
 	rm -rf .npm
 
+# Every decoder of bytes that we did not write, FUZZTIME each. What it finds stays in testdata/fuzz and is run by `make test`.
+FUZZTIME ?= 20s
 fuzz:
-	$(GO) test -run '^$$' -fuzz FuzzWildcard -fuzztime 20s .
-	$(GO) test -run '^$$' -fuzz FuzzUnwrap -fuzztime 20s ./internal/store/etcd
-	$(GO) test -run '^$$' -fuzz FuzzForm -fuzztime 20s ./internal/ec2query
-	$(GO) test -run '^$$' -fuzz FuzzVerify -fuzztime 20s ./internal/sigv4
-	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 20s ./internal/policy
-	$(GO) test -run '^$$' -fuzz FuzzCheck -fuzztime 20s ./internal/diskimage
-	$(GO) test -run '^$$' -fuzz FuzzDecodeQMP -fuzztime 20s ./internal/hypervisor/qemu
-	$(GO) test -run '^$$' -fuzz FuzzPNGOf -fuzztime 20s ./internal/hypervisor/qemu
-	$(GO) test -run '^$$' -fuzz 'FuzzDHCP$$' -fuzztime 20s ./internal/dataplane
-	$(GO) test -run '^$$' -fuzz FuzzDHCPv6 -fuzztime 20s ./internal/dataplane
-	$(GO) test -run '^$$' -fuzz FuzzTemplateMerge -fuzztime 20s ./internal/instances
+	@set -e; grep -rl '^func Fuzz' --include=*_test.go . | xargs -n1 dirname | sort -u | while read -r dir; do \
+		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | cut -d' ' -f2); do \
+			echo "$$dir $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; \
+	done
 
 bench: deps build
 	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -v -count=1 -timeout 20m -run 'TestBench' ./test/e2e

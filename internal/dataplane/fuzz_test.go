@@ -7,6 +7,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv6"
+	"github.com/miekg/dns"
 )
 
 // fuzzed is what a port's services know.
@@ -42,6 +43,31 @@ func FuzzDHCPv6(f *testing.F) {
 		if ask, err := dhcpv6.MessageFromBytes(b); err == nil {
 			if reply := fuzzed().reply6(ask, duid(mac)); reply != nil {
 				reply.ToBytes()
+			}
+		}
+	})
+}
+
+func FuzzDNS(f *testing.F) {
+	for _, name := range []string{"ip-10-0-1-10.ec2.internal.", "10.1.0.10.in-addr.arpa.", "."} {
+		m := new(dns.Msg)
+		m.SetQuestion(name, dns.TypeANY)
+		if b, err := m.Pack(); err == nil {
+			f.Add(b)
+		}
+	}
+	r := &resolver{}
+	r.set(twoSubnets())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		q := new(dns.Msg)
+		if q.Unpack(b) != nil || len(q.Question) != 1 {
+			return
+		}
+		reply := new(dns.Msg)
+		reply.SetReply(q)
+		if r.zone.Load().own(q.Question[0], reply) {
+			if _, err := reply.Pack(); err != nil {
+				t.Errorf("an answer of ours cannot be sent: %v", err)
 			}
 		}
 	})
