@@ -18,9 +18,11 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"slipway"
+	"slipway/internal/accounts"
 	"slipway/internal/consistency"
 	"slipway/internal/state"
 	"slipway/internal/store"
+	"slipway/internal/store/adversary"
 	"slipway/internal/store/etcd"
 )
 
@@ -266,4 +268,30 @@ func (h *historian) capacity() (deed, func() string) {
 		}
 		return a
 	}
+}
+
+// TestARevokedKeyIsRefusedEverywhere: what one server answered, every other server's next call knows: a key that was deleted does not sign,
+// a policy that was attached permits, and what a call then looks at is no older.
+func TestARevokedKeyIsRefusedEverywhere(t *testing.T) {
+	adversary.Run(t, state.Schema(), 60, func(t *testing.T, s *adversary.Store) {
+		p := newParty(t, s)
+		there := accounts.New(state.DB{Store: s.Other()}, time.Now, settle)
+		k := accounts.NewKey(p.account, time.Now())
+		write := func(fn func(tx store.Tx) error) {
+			t.Helper()
+			if err := s.Update(t.Context(), fn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 {
+			write(func(tx store.Tx) error { return state.AccessKeys.Put(tx, &k) })
+			if _, found, err := there.Key(t.Context(), k.ID); !found || err != nil {
+				t.Fatalf("a key that was made at another server: %v %v", found, err)
+			}
+			write(func(tx store.Tx) error { state.AccessKeys.Delete(tx, state.Global, k.ID); return nil })
+			if _, found, _ := there.Key(t.Context(), k.ID); found {
+				t.Fatal("a key that another server has deleted signs")
+			}
+		}
+	})
 }

@@ -47,19 +47,16 @@ func (s *Service) Create(ctx context.Context, a slipway.Account) (slipway.Accoun
 	return a, k, err
 }
 
-// Key finds an access key for the verification of a signature.
+// Key finds an access key for the verification of a signature, on a state that is at least as new as the call: a key that another
+// server has deleted does not sign, and what the call looks at from then on (state.Fresh) is no older.
 func (s *Service) Key(ctx context.Context, id string) (sigv4.Key, bool, error) {
-	var r store.Reader = s.db.Local()
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return sigv4.Key{}, false, err
+	}
 	k := live(r, id)
 	if k == nil {
-		fresh, err := s.db.Snapshot(ctx) // perhaps made by another process a moment ago
-		if err != nil {
-			return sigv4.Key{}, false, err
-		}
-		r = fresh
-		if k = live(r, id); k == nil {
-			return sigv4.Key{}, false, nil
-		}
+		return sigv4.Key{}, false, nil
 	}
 	return sigv4.Key{Secret: k.Secret, Token: k.Token, Expires: k.Expires, Caller: Caller(r, k)}, true, nil
 }

@@ -26,6 +26,7 @@ import (
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
 	"slipway/internal/sigv4"
+	"slipway/internal/state"
 )
 
 // Bounds of one request.
@@ -115,7 +116,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer held.release()
 	body, who, err := s.accept(ctx, w, r, held)
 	call.Caller, call.Region = who.Caller, who.Region
-	ctx = slipway.WithCall(ctx, call)
+	if ctx = slipway.WithCall(ctx, call); err == nil {
+		ctx = state.Fresh(ctx)
+	}
 	if service := s.Services[cmp.Or(who.Service, scopeService(r))]; service != nil {
 		s.other(ctx, service, w, r, body, err, id)
 		return

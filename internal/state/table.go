@@ -338,9 +338,19 @@ func (d DB) Update(ctx context.Context, fn func(store.Tx) error) error {
 	return err
 }
 
+type freshKey struct{}
+
+// Fresh marks a call whose key was looked up on the newest state: since then this process knows all that was answered before the
+// call began, and need not ask again.
+func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) }
+
 // Snapshot is the store's, judged before anybody reads it.
-func (d DB) Snapshot(ctx context.Context) (store.Snapshot, error) {
-	r, err := d.Store.Snapshot(ctx)
+func (d DB) Snapshot(ctx context.Context) (r store.Snapshot, err error) {
+	if ctx.Value(freshKey{}) != nil {
+		r, err = d.Local(), context.Cause(ctx)
+	} else {
+		r, err = d.Store.Snapshot(ctx)
+	}
 	if j := JudgeFrom(ctx); err == nil && j != nil {
 		err = j.Before(r)
 	}

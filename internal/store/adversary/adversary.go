@@ -160,6 +160,9 @@ func holds(o *store.Overlay, now store.Snapshot) bool {
 // Snapshot is the newest state.
 func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	s.between()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.own = s.rev // from now on this server knows as much
 	return s.cache.Snapshot(), context.Cause(ctx)
 }
 
