@@ -56,11 +56,13 @@ func (a *Agent) stranger(ctx context.Context, id slipway.InstanceID) (time.Durat
 	if err != nil {
 		return 0, err
 	}
-	rec, known := a.record.Get(id)
+	rec, known, err := a.record.Get(id)
 	switch {
 	case have != nil:
 		a.log.Error("a machine runs of which there is no record: it and its network are left alone. Restore the state that has it, or end its process to be rid of it", "instance", id)
 		return strangerPause, nil
+	case err != nil:
+		return 0, err
 	case known && !rec.Removed:
 		a.log.Error("there is no record of an instance that this host had: what it left is kept. Restore the state that has it, or delete its files", "instance", id)
 		return 0, nil
@@ -83,7 +85,10 @@ func (a *Agent) running(ctx context.Context, id slipway.InstanceID) (*hypervisor
 
 // run starts the instance, or notices that it ended, or brings what changed to the running machine.
 func (a *Agent) run(ctx context.Context, want hostapi.Assignment, have *hypervisor.Status) (time.Duration, error) {
-	rec, known := a.record.Get(want.ID)
+	rec, known, err := a.record.Get(want.ID)
+	if err != nil && have == nil {
+		return 0, err // whether this start has been carried out is not known: a guest that ended itself must not run again
+	}
 	carriedOut := known && rec.Boots == want.Boots
 	if have == nil && carriedOut {
 		if again, rebooting := a.finishReboot(ctx, want, rec); rebooting {
@@ -453,7 +458,10 @@ func (a *Agent) forget(ctx context.Context, id slipway.InstanceID, runs bool) er
 			return err
 		}
 	}
-	rec, known := a.record.Get(id)
+	rec, known, err := a.record.Get(id)
+	if err != nil {
+		return err
+	}
 	if known {
 		a.wires.Withdraw(rec.VPC, id)
 	}

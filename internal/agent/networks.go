@@ -78,7 +78,11 @@ func (a *Agent) strangerIn(ctx context.Context, vpc slipway.VPCID, ports []datap
 		if slices.ContainsFunc(ports, func(p dataplane.Port) bool { return p.Instance == m.ID }) {
 			continue
 		}
-		if rec, known := a.record.Get(m.ID); !known || rec.VPC != vpc {
+		rec, known, err := a.record.Get(m.ID)
+		if err != nil {
+			return "", err
+		}
+		if !known || rec.VPC != vpc {
 			continue
 		}
 		if _, _, err := a.api.Instance(ctx, a.host.ID, m.ID); errors.Is(err, hostapi.ErrUnknown) {

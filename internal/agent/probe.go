@@ -35,8 +35,8 @@ func (a *Agent) probe(ctx context.Context) error {
 
 func (a *Agent) probeOne(ctx context.Context, id slipway.InstanceID, eni slipway.InterfaceID) {
 	l := a.seen(id)
-	rec, known := a.record.Get(id)
-	if !known || l.reported.phase != hostapi.PhaseRunning || l.reachable && a.now().Sub(l.probed) < probeOld {
+	rec, known, err := a.record.Get(id)
+	if err != nil || !known || l.reported.phase != hostapi.PhaseRunning || l.reachable && a.now().Sub(l.probed) < probeOld {
 		return
 	}
 	ok := a.wires.Reachable(ctx, rec.VPC, eni)

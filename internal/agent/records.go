@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,7 +24,8 @@ type Record struct {
 
 // Records keeps them.
 type Records interface {
-	Get(id slipway.InstanceID) (Record, bool)
+	// Get says whether there is one. One that cannot be read is an error, and not absent.
+	Get(id slipway.InstanceID) (r Record, known bool, err error)
 	Put(id slipway.InstanceID, r Record) error
 	Delete(id slipway.InstanceID) error
 	IDs() []slipway.InstanceID
@@ -33,10 +35,18 @@ type Records interface {
 type Files string
 
 // Get reads one.
-func (d Files) Get(id slipway.InstanceID) (Record, bool) {
-	var r Record
+func (d Files) Get(id slipway.InstanceID) (r Record, known bool, err error) {
 	b, err := os.ReadFile(d.path(id))
-	return r, err == nil && json.Unmarshal(b, &r) == nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil {
+		return r, false, fmt.Errorf("record of %s in %s: %w: mend it, or delete it if the instance shall be started again", id, d.path(id), err)
+	}
+	return r, true, nil
 }
 
 func (d Files) path(id slipway.InstanceID) string {
@@ -95,11 +105,11 @@ type Memory struct {
 func NewMemory() *Memory { return &Memory{of: map[slipway.InstanceID]Record{}} }
 
 // Get returns one.
-func (m *Memory) Get(id slipway.InstanceID) (Record, bool) {
+func (m *Memory) Get(id slipway.InstanceID) (Record, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, ok := m.of[id]
-	return r, ok
+	return r, ok, nil
 }
 
 // Put keeps one.

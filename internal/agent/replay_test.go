@@ -234,7 +234,7 @@ func (s *site) life() {
 	}, snapshotRef(theCopy))
 	of(snapshotRef(theCopy), hostapi.PhaseDone)
 	alter(func(a *hostapi.Assignment) { a.Reboots = 1 })
-	s.until("the reboot", func() bool { r, _ := s.records.Get(theInstance); return r.Reboots == 1 })
+	s.until("the reboot", func() bool { r, _, _ := s.records.Get(theInstance); return r.Reboots == 1 })
 	s.office.mu.Lock()
 	o.reports = nil // the shape of the first start comes again
 	s.office.mu.Unlock()

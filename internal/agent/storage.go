@@ -133,7 +133,10 @@ const rebootPause = 20 * time.Millisecond
 // rebootsFirst says whether the instance's guest has still to shut down and begin anew, so that nothing is left in its memory
 // that belongs on the disk.
 func (a *Agent) rebootsFirst(want hostapi.Snapshot) bool {
-	rec, _ := a.record.Get(want.Instance)
+	rec, _, err := a.record.Get(want.Instance)
+	if err != nil {
+		return true // the instance's own step writes it anew
+	}
 	return rec.Reboots < want.Reboots || want.Reboots > 0 && !a.seen(want.Instance).rebooting.IsZero()
 }
 

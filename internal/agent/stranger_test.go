@@ -2,12 +2,18 @@ package agent
 
 import (
 	"context"
+	"log/slog"
+	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"slipway"
+	blocks "slipway/internal/blockstore/fake"
 	"slipway/internal/hostapi"
+	"slipway/internal/hypervisor"
+	"slipway/internal/hypervisor/fake"
 )
 
 // amnesiac is a server that has lost its records.
@@ -62,7 +68,7 @@ func TestAMachineWithoutARecordIsLeftAlone(t *testing.T) {
 		if v, _ := s.disks.Volumes(t.Context()); len(v) != 1 {
 			t.Errorf("volumes %v, want its root", v)
 		}
-		if _, known := s.records.Get(theInstance); !known {
+		if _, known, _ := s.records.Get(theInstance); !known {
 			t.Error("the agent has forgotten it")
 		}
 
@@ -72,4 +78,42 @@ func TestAMachineWithoutARecordIsLeftAlone(t *testing.T) {
 		s.end = s.start(forgetful, wires)
 		s.until("it is gone", func() bool { _, runs := s.machine.Spec(theInstance); return !runs && len(wires.removed) > 0 })
 	})
+}
+
+// A record of the agent's own that cannot be read is not absent: a guest that may have ended itself is not started again, and nothing is
+// thrown away. One whose machine runs is written anew.
+func TestADamagedRecordOfTheAgentIsNotAnAbsentOne(t *testing.T) {
+	dir := Files(t.TempDir())
+	if err := dir.Put(theInstance, Record{Boots: 1, VPC: "vpc-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if r, known, err := dir.Get(theInstance); !known || err != nil || r.Boots != 1 {
+		t.Fatalf("a record: %v %v %v", r, known, err)
+	}
+	if err := os.WriteFile(dir.path(theInstance), []byte(`{"Boots":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, known, err := dir.Get(theInstance); known || err == nil || !strings.Contains(err.Error(), string(theInstance)) {
+		t.Errorf("a damaged record: %v, %v, want an error that names it", known, err)
+	}
+	if _, known, err := dir.Get("i-2"); known || err != nil {
+		t.Errorf("no record: %v, %v", known, err)
+	}
+
+	vmm := fake.NewHost(fake.Delays{}).Driver()
+	defer vmm.Close()
+	a := New(slipway.Host{ID: "local"}, newOffice(), vmm, blocks.New(), NoWires{}, noSources{}, dir, DefaultLimits, slog.New(slog.DiscardHandler), time.Now)
+	want := hostapi.Assignment{ID: theInstance, VPC: "vpc-1", Wanted: slipway.WantRunning, Boots: 1, Type: "t3.nano", UUID: "ec20", Cores: 1, Threads: 1, MemoryMiB: 128, Boot: slipway.Boot{Kernel: "k"}}
+	if _, err := a.run(t.Context(), want, nil); err == nil {
+		t.Error("a guest of which it is not known whether it has run is started")
+	}
+	if err := a.forget(t.Context(), theInstance, false); err == nil {
+		t.Error("what cannot be read is thrown away")
+	}
+	if _, err := a.run(t.Context(), want, &hypervisor.Status{ID: theInstance}); err != nil {
+		t.Error(err)
+	}
+	if r, known, err := dir.Get(theInstance); !known || err != nil || r.Boots != 1 {
+		t.Errorf("the record of a machine that runs is not written anew: %v %v %v", r, known, err)
+	}
 }
