@@ -265,8 +265,13 @@ func (d *devRun) openReal() error {
 func (d *devRun) tokenKey() (key [32]byte, err error) {
 	file := d.dir.join("tokens.key")
 	b, err := os.ReadFile(file)
-	if err == nil && len(b) == len(key) {
+	switch {
+	case err == nil && len(b) == len(key):
 		return [32]byte(b), nil
+	case err == nil:
+		return key, fmt.Errorf("%s is damaged: remove it, and guests fetch new metadata tokens", file)
+	case !errors.Is(err, os.ErrNotExist):
+		return key, err
 	}
 	key = imds.NewKey()
 	return key, os.WriteFile(file, key[:], 0o600)
@@ -296,7 +301,14 @@ func (d *devRun) accelerator() string {
 func (d *devRun) bootstrap(ctx context.Context) (credentials, error) {
 	var keys credentials
 	file := d.dir.join("credentials.json")
-	if b, err := os.ReadFile(file); err == nil && json.Unmarshal(b, &keys) == nil && state.AccessKeys.See(d.db.Local(), state.Global, keys.AccessKeyID) != nil {
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(b, &keys)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return keys, fmt.Errorf("%s: %w: mend it, or remove it for a new account", file, err)
+	}
+	if err == nil && state.AccessKeys.See(d.db.Local(), state.Global, keys.AccessKeyID) != nil {
 		return keys, errors.Join(d.dir.who.give(file), d.bringImages(ctx))
 	}
 	a, k, err := accounts.New(d.db, time.Now, settle).Create(ctx, slipway.Account{Name: "dev"})
@@ -304,8 +316,7 @@ func (d *devRun) bootstrap(ctx context.Context) (credentials, error) {
 		return keys, err
 	}
 	keys = credentials{a.ID, k.ID, k.Secret}
-	b, err := json.Marshal(keys)
-	if err != nil {
+	if b, err = json.Marshal(keys); err != nil {
 		return keys, err
 	}
 	if err := d.dir.who.write(file, append(b, '\n')); err != nil {

@@ -133,10 +133,15 @@ func (d *stateDir) slot() (int, error) {
 		return true
 	}
 	var had int
-	if b, err := os.ReadFile(d.join("slot")); err == nil {
-		if _, err := fmt.Sscan(string(b), &had); err == nil && try(had) {
-			return had, nil
-		}
+	b, err := os.ReadFile(d.join("slot"))
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &had)
+	}
+	switch {
+	case err == nil && try(had):
+		return had, nil
+	case err != nil && !errors.Is(err, os.ErrNotExist): // guests may have addresses of it
+		return 0, fmt.Errorf("%s is damaged: write the number in it that a file of /run/slipway has for this directory, or remove it when no guest runs", d.join("slot"))
 	}
 	for n := range dataplane.MaxSlots {
 		if try(n) {
