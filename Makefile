@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/slipway
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run dev build test test-deps deps lint race isolation generate schema fuzz bench conformance check
+.PHONY: run dev build test test-deps deps lint race isolation generate schema fuzz bench conformance torture check
 
 # Builds everything, launches one instance through the API, prints how to reach it, and keeps serving.
 run: deps build
@@ -68,6 +68,10 @@ fuzz:
 bench: deps build
 	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -v -count=1 -timeout 20m -run 'TestBench' ./test/e2e
 	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query ./internal/accounts ./cmd/slipway
+
+# Kills server, etcd and machines with -9 for as long as TORTURE says, while callers use them, and holds what is left to what was acknowledged.
+torture: deps
+	$(SUDO) env "PATH=$$PATH" TORTURE=$${TORTURE:-30m} TORTURE_ONLY=$$TORTURE_ONLY TORTURE_SEED=$$TORTURE_SEED $(GO) test -v -count=1 -timeout 0 -run 'TestTortureLong' ./test/torture
 
 # Clients as their packages have them against real virtual machines: too slow for every day. Writes docs/conformance.md.
 conformance: deps test-deps build

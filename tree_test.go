@@ -43,7 +43,7 @@ var rank = map[string]int{
 	"slipway/internal/hosts": 60, "slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60, "slipway/internal/spot": 60, "slipway/internal/fleets": 60, "slipway/internal/images": 60,
 	"slipway/internal/iam": 75, "slipway/internal/parameters": 75,
 	"slipway/internal/server": 70, "slipway/internal/agent": 70,
-	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80, "slipway/test/conformance": 80,
+	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80, "slipway/test/conformance": 80, "slipway/test/torture": 80,
 }
 
 type listed struct {

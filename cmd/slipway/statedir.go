@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -95,13 +96,20 @@ func (d *stateDir) claim() error {
 	if err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return fmt.Errorf("another slipway serves %s: stop it, or name another directory with --state", d.path)
+	// What a server had begun when it was killed has all its files open until it becomes another program: for a moment the
+	// locks of the dead are still held, the slot's and those of etcd's log as well. Whoever has this one finds those free.
+	for began := time.Now(); unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; time.Sleep(claimPause) {
+		if time.Since(began) > claimPatience {
+			f.Close()
+			return fmt.Errorf("another slipway serves %s: stop it, or name another directory with --state", d.path)
+		}
 	}
 	d.lock = f
 	return nil
 }
+
+// claimPatience is how long the lock of a server that has died may still be held, claimPause how often it is tried meanwhile.
+const claimPatience, claimPause = 5 * time.Second, 20 * time.Millisecond
 
 // slot claims a place among the installations on this machine, the one it had before if it had one.
 func (d *stateDir) slot() (int, error) {
