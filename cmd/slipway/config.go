@@ -24,15 +24,28 @@ type Config struct {
 	Hypervisor    string   `yaml:"hypervisor"`     // qemu | simulated
 	Accel         string   `yaml:"accel"`          // auto | kvm | tcg
 	EtcdEndpoints []string `yaml:"etcd_endpoints"` // none: embedded
-	PublicRange   string   `yaml:"public_range"`   // of public addresses; "": a slot of loopback
-	Reach         string   `yaml:"reach"`          // public | private: whether guests with a way out reach the LAN around the host
-	Images        string   `yaml:"images"`         // directory of built images
-	Overcommit    float64  `yaml:"overcommit"`     // vCPUs of instances on one of the host's
-	MemoryMiB     int      `yaml:"memory_mib"`     // for instances; 0: the host's, less a gibibyte
-	Keep          bool     `yaml:"keep"`           // guests run on when slipway stops
-	Log           string   `yaml:"log"`            // debug | info | warn | error
-	Throttle      Throttle `yaml:"throttle"`       // EC2's request throttling
-	Imports       Imports  `yaml:"imports"`        // where ImportImage and ImportSnapshot may read
+
+	// Of a cluster: PEM files of the authority that signs its servers, and of a certificate for us; a user and the file with its password.
+	EtcdCA           string `yaml:"etcd_ca"`
+	EtcdCert         string `yaml:"etcd_cert"`
+	EtcdKey          string `yaml:"etcd_key"`
+	EtcdUser         string `yaml:"etcd_user"`
+	EtcdPasswordFile string `yaml:"etcd_password_file"`
+
+	TLS      bool   `yaml:"tls"`      // HTTPS, under an authority of the installation's own
+	TLSCert  string `yaml:"tls_cert"` // HTTPS, with the certificate of these PEM files
+	TLSKey   string `yaml:"tls_key"`
+	Insecure bool   `yaml:"insecure"` // may listen without TLS where others can hear
+
+	PublicRange string   `yaml:"public_range"` // of public addresses; "": a slot of loopback
+	Reach       string   `yaml:"reach"`        // public | private: whether guests with a way out reach the LAN around the host
+	Images      string   `yaml:"images"`       // directory of built images
+	Overcommit  float64  `yaml:"overcommit"`   // vCPUs of instances on one of the host's
+	MemoryMiB   int      `yaml:"memory_mib"`   // for instances; 0: the host's, less a gibibyte
+	Keep        bool     `yaml:"keep"`         // guests run on when slipway stops
+	Log         string   `yaml:"log"`          // debug | info | warn | error
+	Throttle    Throttle `yaml:"throttle"`     // EC2's request throttling
+	Imports     Imports  `yaml:"imports"`      // where ImportImage and ImportSnapshot may read
 }
 
 // Throttle is EC2's request throttling: a bucket for each account, region and action.
@@ -74,6 +87,15 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	hypervisor := fs.String("hypervisor", "", "qemu or simulated")
 	accel := fs.String("accel", "", "auto, kvm or tcg")
 	etcd := fs.String("etcd-endpoints", "", "a running etcd cluster, comma-separated")
+	etcdCA := fs.String("etcd-ca", "", "PEM file of the authority that signs the cluster's servers")
+	etcdCert := fs.String("etcd-cert", "", "PEM file of the certificate that is shown to the cluster")
+	etcdKey := fs.String("etcd-key", "", "PEM file of its key")
+	etcdUser := fs.String("etcd-user", "", "user of the cluster")
+	etcdPassword := fs.String("etcd-password-file", "", "file with the user's password")
+	ownTLS := fs.Bool("tls", false, "HTTPS, under an authority of the installation's own")
+	cert := fs.String("tls-cert", "", "HTTPS, with the certificate of this PEM file, which is read again when it changes")
+	certKey := fs.String("tls-key", "", "PEM file of its key")
+	insecure := fs.Bool("insecure", false, "listen without TLS where others can hear")
 	public := fs.String("public-range", "", "range of public addresses")
 	reach := fs.String("reach", "", "public, or private: guests reach the private ranges around the host")
 	imageDir := fs.String("images", "", "directory of built images")
@@ -110,6 +132,9 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	}{
 		{&c.State, *state, "SLIPWAY_STATE"}, {&c.Listen, *listen, "SLIPWAY_LISTEN"}, {&c.Hypervisor, *hypervisor, "SLIPWAY_HYPERVISOR"},
 		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Throttle.Mode, *throttle, "SLIPWAY_THROTTLE"}, {&c.Log, *level, "SLIPWAY_LOG"},
+		{&c.EtcdCA, *etcdCA, "SLIPWAY_ETCD_CA"}, {&c.EtcdCert, *etcdCert, "SLIPWAY_ETCD_CERT"}, {&c.EtcdKey, *etcdKey, "SLIPWAY_ETCD_KEY"},
+		{&c.EtcdUser, *etcdUser, "SLIPWAY_ETCD_USER"}, {&c.EtcdPasswordFile, *etcdPassword, "SLIPWAY_ETCD_PASSWORD_FILE"},
+		{&c.TLSCert, *cert, "SLIPWAY_TLS_CERT"}, {&c.TLSKey, *certKey, "SLIPWAY_TLS_KEY"},
 		{&c.Imports.Directory, *importDir, "SLIPWAY_IMPORTS"}, {&c.Imports.S3.AccessKey, "", "SLIPWAY_S3_ACCESS_KEY"}, {&c.Imports.S3.SecretKey, "", "SLIPWAY_S3_SECRET_KEY"},
 	} {
 		if v := getenv(o.env); v != "" {
@@ -122,7 +147,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	if *etcd != "" {
 		c.EtcdEndpoints = strings.Split(*etcd, ",")
 	}
-	c.Keep = c.Keep || *keep
+	c.Keep, c.TLS, c.Insecure = c.Keep || *keep, c.TLS || *ownTLS, c.Insecure || *insecure
 	if c.State != "" {
 		abs, err := filepath.Abs(c.State)
 		if err != nil {
@@ -134,7 +159,8 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 }
 
 // keys are the file's, for the hint beside an unknown one.
-var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
+var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "etcd_ca", "etcd_cert", "etcd_key", "etcd_user", "etcd_password_file",
+	"tls", "tls_cert", "tls_key", "insecure", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
 	"imports", "imports.directory", "imports.max_gib", "imports.s3", "imports.s3.endpoint", "imports.s3.region", "imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style"}
 
 func (c *Config) readFile(path string) error {
@@ -214,6 +240,20 @@ func (c *Config) Validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		faults = append(faults, fmt.Errorf("config: listen: %q is not host:port", c.Listen))
+	}
+	together := func(a, b, first, second string) {
+		if (first == "") != (second == "") {
+			faults = append(faults, fmt.Errorf("config: %s and %s are given together, or neither is", a, b))
+		}
+	}
+	together("tls_cert", "tls_key", c.TLSCert, c.TLSKey)
+	together("etcd_cert", "etcd_key", c.EtcdCert, c.EtcdKey)
+	together("etcd_user", "etcd_password_file", c.EtcdUser, c.EtcdPasswordFile)
+	if c.TLS && c.TLSCert != "" {
+		faults = append(faults, errors.New("config: tls: the certificate is either slipway's own or that of tls_cert"))
+	}
+	if len(c.EtcdEndpoints) == 0 && (c.EtcdCA != "" || c.EtcdCert != "" || c.EtcdUser != "") {
+		faults = append(faults, errors.New("config: etcd_endpoints: a cluster's certificates and user are given, and no cluster"))
 	}
 	oneOf("hypervisor", c.Hypervisor, "qemu", "simulated")
 	oneOf("accel", c.Accel, "auto", "kvm", "tcg")

@@ -23,6 +23,8 @@ import (
 // demo is `slipway dev --demo`: a client of the public API, like any other, that launches one instance and waits for its ssh.
 type demo struct {
 	endpoint string
+	client   *http.Client
+	root     string // file of the authority that clients are to trust; "" for what they trust anyway
 	keys     credentials
 	keyFile  string
 	who      person // who is to log in
@@ -46,7 +48,7 @@ func (d *demo) call(ctx context.Context, params url.Values, answer any) error {
 	if err := v4.NewSigner().SignHTTP(ctx, who, r, hex.EncodeToString(sum[:]), "ec2", demoRegion, time.Now()); err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := d.client.Do(r)
 	if err != nil {
 		return err
 	}
@@ -120,8 +122,12 @@ func (d *demo) run(ctx context.Context) error {
 
 // explain prints what clients need. Those of Debian 12 know no AWS_ENDPOINT_URL and would go to the real Amazon.
 func (d *demo) explain() {
+	trust, bundle := "", ""
+	if d.root != "" {
+		trust, bundle = "\nexport AWS_CA_BUNDLE="+d.root+"\nexport NODE_EXTRA_CA_CERTS="+d.root, "\nca_bundle = "+d.root
+	}
 	fmt.Printf(`
-export AWS_ENDPOINT_URL=%[1]s
+export AWS_ENDPOINT_URL=%[1]s%[5]s
 export AWS_ACCESS_KEY_ID=%[2]s
 export AWS_SECRET_ACCESS_KEY=%[3]s
 export AWS_DEFAULT_REGION=%[4]s
@@ -134,9 +140,9 @@ boto3.client("ec2", endpoint_url="%[1]s"), lest they call Amazon's own endpoint.
 endpoint_url = %[1]s
 region = %[4]s
 aws_access_key_id = %[2]s
-aws_secret_access_key = %[3]s
+aws_secret_access_key = %[3]s%[6]s
 
-`, d.endpoint, d.keys.AccessKeyID, d.keys.SecretAccessKey, demoRegion)
+`, d.endpoint, d.keys.AccessKeyID, d.keys.SecretAccessKey, demoRegion, trust, bundle)
 }
 
 // letIn makes the key pair and opens port 22 of the default group, once.

@@ -91,6 +91,9 @@ func dev(ctx context.Context, args []string) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer listener.Close()
+	if !c.encrypted() && !c.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		return fmt.Errorf("whoever is on the network of %s could read what is sent there, and use it: add --tls, or --tls-cert and --tls-key, or --insecure if that is meant", c.Listen)
+	}
 	if c.Hypervisor == "qemu" {
 		if err := dataplane.Check(); err != nil {
 			return fmt.Errorf("%w: run as root after `make deps`, or try --hypervisor simulated", err)
@@ -106,6 +109,10 @@ func dev(ctx context.Context, args []string) error {
 }
 
 func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
+	secure, err := d.secure(listener.Addr().(*net.TCPAddr))
+	if err != nil {
+		return err
+	}
 	if err := d.openStore(ctx); err != nil {
 		return err
 	}
@@ -137,8 +144,8 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	guard.Group(&wg, d.log, "sweep", func() { rooms.sweep(running) })
 	guard.Group(&wg, d.log, "tick", func() { rooms.tick(running) })
 	failed := make(chan error, 1)
-	guard.Go(d.log, "the API", func() { failed <- guard.Call(func() error { return front.Serve(listener) }) })
-	endpoint := "http://" + listener.Addr().String()
+	guard.Go(d.log, "the API", func() { failed <- guard.Call(func() error { return secure.serve(front, listener) }) })
+	endpoint := secure.scheme() + "://" + listener.Addr().String()
 	if d.cfg.Hypervisor == "simulated" {
 		fmt.Println("simulated: instances are records that behave; no virtual machine is started")
 	} else {
@@ -148,10 +155,13 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	if why := d.dir.who.cannotReach(d.cfg.State); why != "" {
 		fmt.Println("note: " + why)
 	}
+	if secure.root != "" {
+		fmt.Printf("clients trust %s: export AWS_CA_BUNDLE=%s NODE_EXTRA_CA_CERTS=%s\n", secure.root, secure.root, secure.root)
+	}
 	fmt.Println("ready " + endpoint)
 	if d.demo {
 		guard.Group(&wg, d.log, "the demo", func() {
-			if err := d.runDemo(ctx, endpoint, keys); err != nil && ctx.Err() == nil {
+			if err := d.runDemo(ctx, endpoint, keys, secure); err != nil && ctx.Err() == nil {
 				fmt.Fprintln(os.Stderr, "slipway: demo: "+err.Error())
 			}
 		})
@@ -189,7 +199,7 @@ func (d *devRun) storeName() string {
 
 func (d *devRun) openStore(ctx context.Context) error {
 	if len(d.cfg.EtcdEndpoints) > 0 {
-		s, err := etcd.Dial(ctx, d.cfg.EtcdEndpoints, etcdPrefix, etcd.DefaultLimits, state.Schema(), d.log)
+		s, err := d.cfg.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, state.Schema(), d.log)
 		d.db = state.DB{Store: s}
 		return err
 	}
@@ -346,10 +356,10 @@ func (d *devRun) stopAll(ctx context.Context, rooms *rooms) {
 }
 
 // runDemo launches from the tiny image.
-func (d *devRun) runDemo(ctx context.Context, endpoint string, keys credentials) error {
+func (d *devRun) runDemo(ctx context.Context, endpoint string, keys credentials, secure secured) error {
 	for im := range state.Images.All(d.db.Local(), state.Global) {
 		if strings.HasPrefix(im.Name, "tiny") {
-			return (&demo{endpoint: endpoint, keys: keys, keyFile: d.dir.join("demo.pem"), who: d.dir.who, image: string(im.ID), user: "admin"}).run(ctx)
+			return (&demo{endpoint: endpoint, client: secure.client(), root: secure.root, keys: keys, keyFile: d.dir.join("demo.pem"), who: d.dir.who, image: string(im.ID), user: "admin"}).run(ctx)
 		}
 	}
 	return errors.New("there is no tiny image")

@@ -167,7 +167,7 @@ const etcdPrefix = "/slipway/"
 // openStore opens the directory's state for a command: the running server's, or the files themselves.
 func openStore(ctx context.Context, d stateDir, c Config, log *slog.Logger) (state.DB, error) {
 	if len(c.EtcdEndpoints) > 0 {
-		s, err := etcd.Dial(ctx, c.EtcdEndpoints, etcdPrefix, etcd.DefaultLimits, state.Schema(), log)
+		s, err := c.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, state.Schema(), log)
 		return state.DB{Store: s}, err
 	}
 	s, err := etcd.OpenDir(ctx, d.join("etcd"), d.socket(), etcdPrefix, state.Schema(), log)

@@ -2,6 +2,8 @@ package etcd
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +22,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/sys/unix"
 
+	"slipway/internal/certificates"
 	"slipway/internal/store"
 )
 
@@ -137,14 +140,88 @@ func served(socket string) bool {
 	return true
 }
 
-// Dial opens a cluster's endpoints ("127.0.0.1:2379", "https://…", "unix:///…").
+// Dial opens a cluster that asks for nothing ("127.0.0.1:2379", "unix:///…").
 func Dial(ctx context.Context, endpoints []string, prefix string, limits Limits, schema store.Schema, log *slog.Logger) (*Store, error) {
-	client, err := clientv3.New(clientv3.Config{
-		Endpoints: endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
-		MaxCallSendMsgSize: 64 << 20, MaxCallRecvMsgSize: 1 << 30,
-	})
+	return Cluster{Endpoints: endpoints}.Dial(ctx, prefix, limits, schema, log)
+}
+
+// Cluster is an etcd that somebody else runs, and what it asks for.
+type Cluster struct {
+	Endpoints    []string // "127.0.0.1:2379", "https://…", "unix:///…"
+	CA           string   // PEM file of the authority that signs its servers; "": one that the system trusts
+	Cert, Key    string   // PEM files, read again when they change; "": none is shown
+	User         string   // "": nobody logs in
+	PasswordFile string
+}
+
+// client asks for TLS where there is a certificate of any kind, or an endpoint says https.
+func (c Cluster) client(log *slog.Logger) (*clientv3.Client, error) {
+	cfg := clientv3.Config{
+		Endpoints: c.Endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
+		MaxCallSendMsgSize: 64 << 20, MaxCallRecvMsgSize: 1 << 30, Username: c.User,
+	}
+	if c.User != "" {
+		b, err := os.ReadFile(c.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("etcd's password: %w", err)
+		}
+		cfg.Password = strings.TrimRight(string(b), "\r\n")
+	}
+	if c.CA == "" && c.Cert == "" {
+		return clientv3.New(cfg)
+	}
+	for _, e := range c.Endpoints {
+		if strings.HasPrefix(e, "http://") {
+			return nil, fmt.Errorf("%s would be reached without TLS, in spite of the certificates: write https", e)
+		}
+	}
+	cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		b, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, fmt.Errorf("etcd's authority: %w", err)
+		}
+		cfg.TLS.RootCAs = x509.NewCertPool()
+		if !cfg.TLS.RootCAs.AppendCertsFromPEM(b) {
+			return nil, fmt.Errorf("etcd's authority: %s holds no certificate", c.CA)
+		}
+	}
+	if c.Cert != "" {
+		files, err := certificates.Open(c.Cert, c.Key, log)
+		if err != nil {
+			return nil, fmt.Errorf("etcd: %w", err)
+		}
+		cfg.TLS.GetClientCertificate = files.Client
+	}
+	client, err := clientv3.New(cfg)
 	if err != nil {
-		return nil, err
+		err = errors.Join(err, c.handshake(cfg.TLS))
+	}
+	return client, err
+}
+
+// handshake is what is wrong with the TLS of an endpoint: the client says only that its time is over. nil where nothing is.
+func (c Cluster) handshake(cfg *tls.Config) error {
+	for _, e := range c.Endpoints {
+		host, ok := strings.CutPrefix(e, "https://")
+		if !ok {
+			continue
+		}
+		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Second}, "tcp", strings.TrimSuffix(host, "/"), cfg)
+		if err != nil {
+			return err
+		}
+		conn.Close()
+	}
+	return nil
+}
+
+// Dial opens the cluster.
+func (c Cluster) Dial(ctx context.Context, prefix string, limits Limits, schema store.Schema, log *slog.Logger) (*Store, error) {
+	endpoints := c.Endpoints
+	client, err := c.client(log)
+	if err != nil {
+		return nil, fmt.Errorf("etcd at %s: %w", strings.Join(endpoints, ", "), err)
 	}
 	// The client would try for ever; an operator who mistyped an endpoint wants to hear of it.
 	first, cancel := context.WithTimeout(ctx, firstAnswer)
