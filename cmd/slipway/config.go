@@ -32,6 +32,8 @@ type Config struct {
 	EtcdUser         string `yaml:"etcd_user"`
 	EtcdPasswordFile string `yaml:"etcd_password_file"`
 
+	Audit string `yaml:"audit"` // on | off: a line of every call, below the state directory
+
 	TLS      bool   `yaml:"tls"`      // HTTPS, under an authority of the installation's own
 	TLSCert  string `yaml:"tls_cert"` // HTTPS, with the certificate of these PEM files
 	TLSKey   string `yaml:"tls_key"`
@@ -73,7 +75,7 @@ type S3 struct {
 }
 
 func defaults() Config {
-	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32, Log: "warn", Throttle: Throttle{Mode: "off"}, Imports: Imports{MaxGiB: 4096, S3: S3{Region: "us-east-1", PathStyle: true}}}
+	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32, Log: "warn", Audit: "on", Throttle: Throttle{Mode: "off"}, Imports: Imports{MaxGiB: 4096, S3: S3{Region: "us-east-1", PathStyle: true}}}
 }
 
 // readConfig also answers the arguments that are no flags.
@@ -101,6 +103,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	imageDir := fs.String("images", "", "directory of built images")
 	importDir := fs.String("imports", "", "directory of disk images that the API may import")
 	throttle := fs.String("throttle", "", "off, or on: calls are throttled as EC2 throttles them")
+	auditing := fs.String("audit", "", "on, or off: no line of every call is kept")
 	level := fs.String("log", "", "debug, info, warn or error")
 	keep := fs.Bool("keep", false, "guests run on when slipway stops")
 	if extra != nil {
@@ -131,7 +134,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 		env  string
 	}{
 		{&c.State, *state, "SLIPWAY_STATE"}, {&c.Listen, *listen, "SLIPWAY_LISTEN"}, {&c.Hypervisor, *hypervisor, "SLIPWAY_HYPERVISOR"},
-		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Throttle.Mode, *throttle, "SLIPWAY_THROTTLE"}, {&c.Log, *level, "SLIPWAY_LOG"},
+		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Throttle.Mode, *throttle, "SLIPWAY_THROTTLE"}, {&c.Log, *level, "SLIPWAY_LOG"}, {&c.Audit, *auditing, "SLIPWAY_AUDIT"},
 		{&c.EtcdCA, *etcdCA, "SLIPWAY_ETCD_CA"}, {&c.EtcdCert, *etcdCert, "SLIPWAY_ETCD_CERT"}, {&c.EtcdKey, *etcdKey, "SLIPWAY_ETCD_KEY"},
 		{&c.EtcdUser, *etcdUser, "SLIPWAY_ETCD_USER"}, {&c.EtcdPasswordFile, *etcdPassword, "SLIPWAY_ETCD_PASSWORD_FILE"},
 		{&c.TLSCert, *cert, "SLIPWAY_TLS_CERT"}, {&c.TLSKey, *certKey, "SLIPWAY_TLS_KEY"},
@@ -160,7 +163,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 
 // keys are the file's, for the hint beside an unknown one.
 var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "etcd_ca", "etcd_cert", "etcd_key", "etcd_user", "etcd_password_file",
-	"tls", "tls_cert", "tls_key", "insecure", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
+	"audit", "tls", "tls_cert", "tls_key", "insecure", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
 	"imports", "imports.directory", "imports.max_gib", "imports.s3", "imports.s3.endpoint", "imports.s3.region", "imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style"}
 
 func (c *Config) readFile(path string) error {
@@ -258,6 +261,7 @@ func (c *Config) Validate() error {
 	oneOf("hypervisor", c.Hypervisor, "qemu", "simulated")
 	oneOf("accel", c.Accel, "auto", "kvm", "tcg")
 	oneOf("reach", c.Reach, "public", "private")
+	oneOf("audit", c.Audit, "on", "off")
 	oneOf("log", c.Log, "debug", "info", "warn", "error")
 	if c.PublicRange != "" {
 		if p, err := netip.ParsePrefix(c.PublicRange); err != nil || !p.Addr().Is4() || p.Bits() > 28 {

@@ -23,6 +23,7 @@ import (
 	"slipway/internal/accounts"
 	"slipway/internal/addresses"
 	"slipway/internal/agent"
+	"slipway/internal/audit"
 	"slipway/internal/blockstore"
 	blocksfake "slipway/internal/blockstore/fake"
 	"slipway/internal/blockstore/files"
@@ -64,6 +65,7 @@ type devRun struct {
 	wires   agent.Wires
 	sources *imagesource.Sources
 	plane   *dataplane.Plane
+	audit   func(audit.Record)
 	record  agent.Records
 	agent   *agent.Agent
 	hosts   *hosts.Service
@@ -130,6 +132,13 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	rooms := d.rooms()
 	if err := d.agent.Join(ctx); err != nil {
 		return fmt.Errorf("this host: %w", err)
+	}
+	if d.cfg.Audit == "on" {
+		var close func()
+		if d.audit, close, err = openAudit(d.dir.join("audit"), audit.DefaultLimits, d.log); err != nil {
+			return err
+		}
+		defer close()
 	}
 	wiring, err := d.front(rooms)
 	if err != nil {
@@ -380,8 +389,28 @@ func (d *devRun) front(r *rooms) (server.Config, error) {
 			"iam": &server.Members{Namespace: iam.Namespace, Log: d.log, Actions: own, Admit: r.iam.AdmitOwn},
 			"ssm": parameters.New(d.db, r.iam.AuthorizeOther, d.log),
 		},
-		Log: d.log, Now: time.Now,
+		Audit: d.audit, Log: d.log, Now: time.Now,
 	}, errors.Join(err, wrong, lacking)
+}
+
+// openAudit is where the front's records go. What nobody signed has a trail of its own, lest strangers crowd out what was done.
+func openAudit(dir string, limits audit.Limits, log *slog.Logger) (func(audit.Record), func(), error) {
+	calls, err := audit.Open(dir, "calls", limits, log, time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	strangers, err := audit.Open(dir, "strangers", limits, log, time.Now)
+	if err != nil {
+		return nil, nil, errors.Join(err, calls.Close())
+	}
+	write := func(r audit.Record) {
+		if r.UserIdentity.AccountID == "" {
+			strangers.Write(r)
+		} else {
+			calls.Write(r)
+		}
+	}
+	return write, func() { calls.Close(); strangers.Close() }, nil
 }
 
 // explain keeps why a call was refused, for the one who asks.

@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // version is set when a release is built.
@@ -28,10 +30,19 @@ const usage = `slipway: EC2's API for launching instances, with real virtual mac
   slipway version
 `
 
+// keepMemory leaves no image of this process's memory, where keys and passphrases are, when it ends by a fault: at 1 byte, because a limit of 0
+// still lets the kernel hand the image to a program that collects them. Whoever may not have more has less already.
+func keepMemory() error {
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}); err != nil && !errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("limit of core dumps: %w", err)
+	}
+	return nil
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := errors.Join(keepMemory(), run(ctx, os.Args[1:])); err != nil {
 		// One line, whatever happened: what is wrong and how to mend it.
 		fmt.Fprintln(os.Stderr, "slipway: "+strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 		os.Exit(1)

@@ -23,6 +23,7 @@ import (
 
 	"slipway"
 	"slipway/internal/action"
+	"slipway/internal/audit"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
 	"slipway/internal/sigv4"
@@ -57,6 +58,8 @@ type Config struct {
 	Admit func(ctx context.Context, rules action.Rules, of action.Request) (context.Context, error)
 	// Explain remembers a refused call for the one who asks why.
 	Explain func(ctx context.Context, err error)
+	// Audit hears of every call that was read, refused ones too; nil: nobody does.
+	Audit func(audit.Record)
 	// Throttle is EC2's request throttling.
 	Throttle Throttle
 	Log      *slog.Logger
@@ -71,7 +74,7 @@ type Server struct {
 	buckets  *buckets
 }
 
-// New makes a server. No field may be nil.
+// New makes a server. No field but Audit may be nil.
 func New(c Config) *Server {
 	return &Server{Config: c, verifier: sigv4.New(c.Keys, c.Now), load: newLoad(), buckets: newBuckets(c.Throttle, c.Now)}
 }
@@ -119,8 +122,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if ctx = slipway.WithCall(ctx, call); err == nil {
 		ctx = state.Fresh(ctx)
 	}
-	if service := s.Services[cmp.Or(who.Service, scopeService(r))]; service != nil {
-		s.other(ctx, service, w, r, body, err, id)
+	name := cmp.Or(who.Service, scopeService(r))
+	if service := s.Services[name]; service != nil {
+		seen := &witness{ResponseWriter: w, status: http.StatusOK}
+		s.other(ctx, service, seen, r, body, err, id)
+		s.record(call, name, r, body.plain, seen.status, seen.body, began)
 		return
 	}
 	if err == nil && who.Service != "ec2" {
@@ -148,6 +154,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.NewResponseController(w).SetWriteDeadline(s.Now().Add(within(size))) // what cannot be bounded is bounded by the server
 	s.write(w, r, status, answer.Bytes())
 	s.load.sent.Release(size)
+	s.record(call, "ec2", r, body.plain, status, answer.Bytes(), began)
 	answer.Free()
 	done := slipway.CallFrom(ctx)
 	s.Log.Info("request", "action", done.Action, "status", status, "code", codeText(err), "took", s.Now().Sub(began), "account", done.Account, "request", id)
@@ -173,11 +180,7 @@ func codeText(err error) string {
 
 // scopeService is the service that a request means, though its signature may be bad.
 func scopeService(r *http.Request) string {
-	credential := r.URL.Query().Get("X-Amz-Credential")
-	if _, after, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
-		credential, _, _ = strings.Cut(after, ",")
-	}
-	if parts := strings.Split(credential, "/"); len(parts) == 5 {
+	if parts := strings.Split(scope(r), "/"); len(parts) == 5 {
 		return parts[3]
 	}
 	return ""

@@ -212,13 +212,13 @@ func (m *machine) allow(size int64) error {
 }
 
 // bound sets the limits that belong to a process, not to its group: how large its files may become, and that it leaves no image of
-// its memory, where passphrases are.
+// its memory, where passphrases are: at 1 byte, because one of 0 still lets the kernel hand the image to a program that collects them.
 func bound(pid int, r room) error {
 	if !confines() {
 		return nil
 	}
 	size := unix.Rlimit{Cur: uint64(r.fileBytes), Max: uint64(r.fileBytes)}
-	return errors.Join(setLimit(pid, unix.RLIMIT_FSIZE, &size, nil), setLimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil))
+	return errors.Join(setLimit(pid, unix.RLIMIT_FSIZE, &size, nil), setLimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}, nil))
 }
 
 // setLimit is prlimit, without a fault where root may not do that (in a container without CAP_SYS_RESOURCE): nothing is limited
