@@ -76,7 +76,11 @@ func open(ctx context.Context, client *clientv3.Client, prefix string, limits Li
 func (s *Store) Close() error {
 	s.cancel()
 	s.wg.Wait()
-	return errors.Join(s.client.Close(), s.close())
+	err := s.client.Close()
+	if errors.Is(err, context.Canceled) { // its own context, which it ends: an in-process client always says so
+		err = nil
+	}
+	return errors.Join(err, s.close())
 }
 
 const pageSize = 2000
