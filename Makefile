@@ -38,7 +38,7 @@ lint:
 	if [ $$code -ne 0 ] && echo "$$said" | grep -q "fetching vulnerabilities"; then echo "govulncheck: NOT CHECKED, its database cannot be reached from here"; else exit $$code; fi
 
 race:
-	$(GO) test -race ./internal/store/... ./internal/action ./internal/iam ./internal/server ./internal/reconcile ./internal/placement ./internal/hypervisor/fake ./internal/agent ./internal/guard ./internal/thread ./internal/jail ./internal/dataplane ./internal/imagesource ./cmd/slipway .
+	$(GO) test -race ./internal/store/... ./internal/audit ./internal/certificates ./internal/action ./internal/iam ./internal/server ./internal/reconcile ./internal/placement ./internal/hypervisor/fake ./internal/agent ./internal/guard ./internal/thread ./internal/jail ./internal/dataplane ./internal/imagesource ./cmd/slipway .
 
 # Every parameter and filter of every action with another account's ids of every kind: minutes. The test has a short form.
 isolation:

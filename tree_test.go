@@ -167,7 +167,7 @@ func TestDocumentsNameTestsThatExist(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range regexp.MustCompile("\\b(?:Test|Benchmark|Fuzz)[A-Z]\\w+…?").FindAllString(string(b), -1) {
+		for _, name := range regexp.MustCompile(`\b(?:Test|Benchmark|Fuzz)[A-Z]\w+…?`).FindAllString(string(b), -1) {
 			begins, open := strings.CutSuffix(name, "…")
 			if !there[name] && !(open && slices.ContainsFunc(slices.Collect(maps.Keys(there)), func(n string) bool { return strings.HasPrefix(n, begins) })) {
 				t.Errorf("%s names %s, which is nowhere", file, name)

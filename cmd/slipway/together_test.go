@@ -107,7 +107,7 @@ func (f *front) must(element, name string, form ...string) string {
 }
 
 // made are the things that a match's calls may name.
-type made struct{ image, vpc, subnet, group, other, one, two, volume, eip, table, snapshot string }
+type made struct{ image, vpc, subnet, group, other, one, two, volume, eip, table string }
 
 func (p *party) furnish() made {
 	f := p.first
