@@ -31,7 +31,10 @@ const backupForm = 1
 
 // backedUp are the entries of a state directory that a backup has besides the records: files, and directories of files. What is
 // not among them is the volumes' and the machines', or made anew.
-var backedUp = []string{"installation", "credentials.json", "demo.pem", "identity.key", "identity.crt", "tokens.key", "slot", "network", "agent"}
+var backedUp = []string{"installation", "credentials.json", "demo.pem", "identity.key", "identity.crt", "tokens.key", "slot", "network", "agent", "tls"}
+
+// notBackedUp are the others: what has its own copies, what the machines write, and what a new directory gets by itself.
+var notBackedUp = []string{"version", "etcd", "blocks", "audit", "imports", "machines"}
 
 // manifest is a backup's first entry.
 type manifest struct {
@@ -295,7 +298,7 @@ func (b *backup) restore(ctx context.Context, dir stateDir, c Config) error {
 		}
 	}
 	if len(c.EtcdEndpoints) > 0 {
-		db, err := etcd.Dial(ctx, c.EtcdEndpoints, etcdPrefix, etcd.DefaultLimits, state.Schema(), slog.New(slog.DiscardHandler))
+		db, err := c.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, state.Schema(), slog.New(slog.DiscardHandler))
 		if err != nil {
 			return err
 		}

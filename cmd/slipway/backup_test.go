@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 
 	"slipway"
 	"slipway/internal/accounts"
+	"slipway/internal/state"
+	"slipway/internal/store/etcd"
 )
 
 // shortDir is a directory whose name is short enough for sockets in it.
@@ -205,6 +208,87 @@ func TestADamagedBackupChangesNothing(t *testing.T) {
 		}
 		if _, err := os.Stat(into); err == nil {
 			t.Errorf("%s: the directory was made", name)
+		}
+	}
+}
+
+// TestABackupComesBackIntoACluster: from an embedded etcd, and back out of the cluster.
+func TestABackupComesBackIntoACluster(t *testing.T) {
+	dir := furnished(t)
+	want := recordsOf(t, dir)
+	file, again := filepath.Join(shortDir(t), "b"), filepath.Join(shortDir(t), "b")
+	var out strings.Builder
+	if err := backupCommand(t.Context(), []string{"--state", dir, file}, &out); err != nil {
+		t.Fatal(err)
+	}
+	cluster := shortDir(t)
+	s, err := etcd.Embed(t.Context(), filepath.Join(cluster, "etcd"), filepath.Join(cluster, "s"), "/others/", state.Schema(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	endpoint := "unix://" + filepath.Join(cluster, "s")
+	into := filepath.Join(shortDir(t), "new")
+	restore := func() error {
+		return restoreCommand(t.Context(), []string{"--state", into, "--etcd-endpoints", endpoint, file}, &out)
+	}
+	if err := restore(); err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(); err == nil || !strings.Contains(err.Error(), "nothing is written over them") {
+		t.Errorf("over a cluster that has records: %v", err)
+	}
+	if err := backupCommand(t.Context(), []string{"--state", into, "--etcd-endpoints", endpoint, again}, &out); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := readBackup(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range b.records {
+		if want[r.Key] != string(r.Value) {
+			t.Errorf("the record %s is %q, was %q", r.Key, r.Value, want[r.Key])
+		}
+	}
+	if len(b.records) != len(want) {
+		t.Errorf("%d records, want %d", len(b.records), len(want))
+	}
+}
+
+// TestNoEntryOfTheStateDirectoryIsForgotten: of each, somebody has decided whether a backup has it.
+func TestNoEntryOfTheStateDirectoryIsForgotten(t *testing.T) {
+	text, err := os.ReadFile("../../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, ok := strings.Cut(string(text), "## The state directory\n")
+	if !ok {
+		t.Fatal("docs/architecture.md does not show the state directory")
+	}
+	table, _, _ = strings.Cut(table, "\n## ")
+	var entries []string
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 {
+			continue
+		}
+		for i, name := range strings.Split(cells[1], "`") {
+			if i%2 == 1 {
+				entries = append(entries, strings.TrimSuffix(name, "/"))
+			}
+		}
+	}
+	if len(entries) < 10 {
+		t.Fatalf("%d entries are listed: the test looks at the wrong place", len(entries))
+	}
+	for _, e := range entries {
+		if slices.Contains(backedUp, e) == slices.Contains(notBackedUp, e) {
+			t.Errorf("%s is in both of backedUp and notBackedUp, or in none", e)
 		}
 	}
 }

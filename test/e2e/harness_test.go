@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"slipway/internal/await"
 	"strings"
 	"sync"
@@ -59,6 +60,7 @@ type run struct {
 	t        *testing.T
 	state    string
 	flags    []string
+	under    []string // a program, with its words, that runs slipway
 	cmd      *exec.Cmd
 	endpoint string
 	keys     struct{ AccountID, AccessKeyID, SecretAccessKey string }
@@ -79,13 +81,16 @@ func needReal(t *testing.T) {
 }
 
 // start runs slipway over a fresh state directory until the test ends.
-func start(t *testing.T, flags ...string) *run {
+func start(t *testing.T, flags ...string) *run { t.Helper(); return startUnder(t, nil, flags...) }
+
+// startUnder is start by another program.
+func startUnder(t *testing.T, under []string, flags ...string) *run {
 	t.Helper()
 	dir, err := os.MkdirTemp("/var/tmp", "sw")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{t: t, state: dir, flags: flags, log: &bytes.Buffer{}}
+	r := &run{t: t, state: dir, flags: flags, under: under, log: &bytes.Buffer{}}
 	t.Cleanup(func() {
 		r.stop()
 		if t.Failed() {
@@ -108,8 +113,9 @@ func (r *run) begin() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	args := append([]string{"dev", "--state", r.state, "--listen", "127.0.0.1:0", "--log", "info"}, r.flags...)
-	r.cmd = exec.Command(bin, args...)
+	args := append(slices.Clone(r.under), bin, "dev", "--state", r.state, "--listen", "127.0.0.1:0", "--log", "info")
+	args = append(args, r.flags...)
+	r.cmd = exec.Command(args[0], args[1:]...)
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
 		r.t.Fatal(err)

@@ -45,7 +45,7 @@ func diskRack(t *testing.T, seed uint64) *rack {
 		if err := os.Remove(filler); err != nil {
 			t.Error(err)
 		}
-		return "disks filled", 1
+		return filled, 1
 	}
 	return r
 }
