@@ -47,7 +47,7 @@ func furnished(t *testing.T) string {
 	if _, _, err := accounts.New(db, time.Now, settle).Create(t.Context(), slipway.Account{Name: "dev"}); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{"tokens.key": "key", "slot": "3\n", "agent/i-1.json": "{}"} {
+	for name, content := range map[string]string{"tokens.key": "key", "slot": "3\n", "agent/i-1.json": "{}", "tls/ca.key": "key"} {
 		if err := os.MkdirAll(filepath.Dir(d.join(name)), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestABackupBringsAllRecordsAndFilesBack(t *testing.T) {
 		if len(got) != len(want) {
 			t.Errorf("%d records, want %d", len(got), len(want))
 		}
-		for _, name := range []string{"tokens.key", "slot", "installation"} {
+		for _, name := range []string{"tokens.key", "slot", "installation", "tls/ca.key"} {
 			if _, err := os.Stat(filepath.Join(into, name)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

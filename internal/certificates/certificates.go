@@ -122,7 +122,7 @@ func Own(dir string, names []string, now func() time.Time) (*Authority, error) {
 		}
 		a.root, a.key = pair.Leaf, own
 		if a.root.NotAfter.Sub(now()) > 2*serverFor {
-			return a, nil
+			return a, errors.Join(os.Chmod(dir, 0o755), os.Chmod(Root(dir), 0o644)) // clients read it, and a backup keeps no modes
 		}
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("own authority: %w", err)
