@@ -71,15 +71,11 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err := haveState(c.State); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	db, done, err := open(ctx, c)
+	r, done, err := look(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer done()
-	r, err := db.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
 	b, err := takeBackup(r, c.State)
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)

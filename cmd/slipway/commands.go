@@ -41,6 +41,19 @@ func open(ctx context.Context, c Config) (state.DB, func(), error) {
 	return db, func() { db.Close() }, nil
 }
 
+// look is open for a command that reads one state; done closes it.
+func look(ctx context.Context, c Config) (r store.Snapshot, done func(), err error) {
+	db, done, err := open(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, err = db.Snapshot(ctx); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return r, done, nil
+}
+
 // credentials are an account's, as scripts read them.
 type credentials struct {
 	AccountID       string `json:"accountId"`
@@ -93,15 +106,11 @@ func imageCommand(ctx context.Context, args []string) error {
 	default:
 		return errors.New("image: say `slipway image list`, `slipway image build tiny`, `slipway image build debian-12` or `slipway image import FILE --name NAME`")
 	}
-	db, done, err := open(ctx, c)
+	r, done, err := look(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer done()
-	r, err := db.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
 	list := []listedImage{}
 	for im := range state.Images.All(r, state.Global) {
 		list = append(list, listedImage{string(im.ID), im.Name, im.State, im.Tags[slipway.UserTag]})

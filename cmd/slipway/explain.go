@@ -40,15 +40,11 @@ func explainCommand(ctx context.Context, args []string) error {
 	if len(words) != 1 {
 		return errors.New("explain: name one instance (i-…), reservation (r-…) or request id")
 	}
-	db, done, err := open(ctx, c)
+	r, done, err := look(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer done()
-	r, err := db.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
 	e := explain(r, words[0])
 	if e.Instance == nil && len(e.Trails) == 0 {
 		return fmt.Errorf("explain: nothing is known of %q in %s", words[0], c.State)

@@ -22,15 +22,11 @@ func stateCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err := haveState(c.State); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	db, done, err := open(ctx, c)
+	r, done, err := look(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer done()
-	r, err := db.Snapshot(ctx)
-	if err != nil {
-		return err
-	}
 	faults := consistency.Faults(r)
 	for _, f := range faults {
 		fmt.Fprintln(out, f)
