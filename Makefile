@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/slipway
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: run dev build test test-deps deps lint race isolation generate schema fuzz bench conformance torture check
+.PHONY: race-quick run dev build test test-deps deps lint race isolation generate schema fuzz bench conformance torture check
 
 # Builds everything, launches one instance through the API, prints how to reach it, and keeps serving.
 run: deps build
@@ -37,8 +37,12 @@ lint:
 	@said=$$($(GO) tool -modfile=tools/go.mod govulncheck ./... 2>&1); code=$$?; echo "$$said" | tail -40; \
 	if [ $$code -ne 0 ] && echo "$$said" | grep -q "fetching vulnerabilities"; then echo "govulncheck: NOT CHECKED, its database cannot be reached from here"; else exit $$code; fi
 
-race:
-	$(GO) test -race ./internal/store/... ./internal/audit ./internal/certificates ./internal/action ./internal/iam ./internal/server ./internal/reconcile ./internal/placement ./internal/hypervisor/fake ./internal/agent ./internal/guard ./internal/thread ./internal/jail ./internal/dataplane ./internal/imagesource ./cmd/slipway .
+# The race detector, where goroutines meet; CI runs the quick half.
+race: race-quick
+	$(GO) test -race ./internal/placement ./internal/hypervisor/fake ./internal/jail ./internal/dataplane ./internal/imagesource ./cmd/slipway .
+
+race-quick:
+	$(GO) test -race ./internal/store/... ./internal/action ./internal/iam ./internal/server ./internal/agent ./internal/reconcile ./internal/guard ./internal/thread ./internal/audit
 
 # Every parameter and filter of every action with another account's ids of every kind: minutes. The test has a short form.
 isolation:

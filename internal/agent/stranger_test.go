@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,11 +33,20 @@ func (o *amnesiac) Instance(ctx context.Context, host slipway.HostID, id slipway
 // lasting is a data plane that remembers what was taken away.
 type lasting struct {
 	NoWires
+	mu      sync.Mutex
 	removed []slipway.VPCID
+}
+
+func (l *lasting) gone() []slipway.VPCID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.removed
 }
 
 func (l *lasting) Networks() ([]slipway.VPCID, error) { return []slipway.VPCID{"vpc-1"}, nil }
 func (l *lasting) Remove(_ context.Context, id slipway.VPCID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.removed = append(l.removed, id)
 	return nil
 }
@@ -62,8 +72,8 @@ func TestAMachineWithoutARecordIsLeftAlone(t *testing.T) {
 		if _, runs := s.machine.Spec(theInstance); !runs {
 			t.Error("the machine was ended because its record was missing")
 		}
-		if len(wires.removed) > 0 {
-			t.Errorf("its network was taken away: %v", wires.removed)
+		if gone := wires.gone(); len(gone) > 0 {
+			t.Errorf("its network was taken away: %v", gone)
 		}
 		if v, _ := s.disks.Volumes(t.Context()); len(v) != 1 {
 			t.Errorf("volumes %v, want its root", v)
@@ -76,7 +86,7 @@ func TestAMachineWithoutARecordIsLeftAlone(t *testing.T) {
 		forgetful.lost = false
 		s.office.change(func() { delete(s.office.instances, theInstance) })
 		s.end = s.start(forgetful, wires)
-		s.until("it is gone", func() bool { _, runs := s.machine.Spec(theInstance); return !runs && len(wires.removed) > 0 })
+		s.until("it is gone", func() bool { _, runs := s.machine.Spec(theInstance); return !runs && len(wires.gone()) > 0 })
 	})
 }
 
