@@ -121,11 +121,11 @@ func (l lastWords) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	for _, f := range append(slices.Clip(l.fields), fields...) {
 		f.AddTo(said)
 	}
-	text := "etcd: " + e.Message
 	if e.Level > zapcore.ErrorLevel {
-		text = "etcd ends this process: " + e.Message
+		l.log.Error("etcd ends this process: "+e.Message, "details", fmt.Sprint(said.Fields))
+		return nil
 	}
-	l.log.Error(text, "details", fmt.Sprint(said.Fields))
+	l.log.Info("etcd: "+e.Message, "details", fmt.Sprint(said.Fields)) // it goes on; some come with every new state
 	return nil
 }
 
