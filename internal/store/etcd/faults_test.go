@@ -52,19 +52,38 @@ func (t *faultyTxn) Commit() (*clientv3.TxnResponse, error) {
 	return t.Txn.Commit()
 }
 
-// unreliable makes a store's connection faulty.
-func unreliable(s *Store, seed uint64) *faulty {
-	f := &faulty{KV: s.client.KV, dice: rand.New(rand.NewPCG(seed, 0))}
+// unreliable is a store with a faulty connection.
+func unreliable(t *testing.T, endpoint string, seed uint64) (*Store, *faulty) {
+	client := connect(t, endpoint)
+	f := &faulty{KV: client.KV, dice: rand.New(rand.NewPCG(seed, 0))}
 	f.fail.Store(true)
-	s.client.KV = f
-	return f
+	client.KV = f
+	return over(t, client), f
+}
+
+func connect(t *testing.T, endpoint string) *clientv3.Client {
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// over is a store over a client whose parts a test has exchanged.
+func over(t *testing.T, client *clientv3.Client) *Store {
+	s, err := Open(t.Context(), client, "/t/", DefaultLimits, storetest.Schema, slog.New(slog.DiscardHandler), func() error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }
 
 func TestALostAnswerIsNeitherALostCommitNorASecondOne(t *testing.T) {
 	endpoint := cluster(t)
-	a, b := dial(t, endpoint, "/t/"), dial(t, endpoint, "/t/")
 	seed := rand.Uint64()
-	fa, fb := unreliable(a, seed), unreliable(b, seed+1)
+	a, fa := unreliable(t, endpoint, seed)
+	b, fb := unreliable(t, endpoint, seed+1)
 	var wg sync.WaitGroup
 	var acknowledged atomic.Int64
 	for i := range 8 {
@@ -117,17 +136,10 @@ func (l late) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) 
 func TestAServerThatCatchesUpIsNotStale(t *testing.T) {
 	endpoint := cluster(t)
 	writer := dial(t, endpoint, "/t/")
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := connect(t, endpoint)
 	gate := late{client.Watcher, make(chan struct{})}
 	client.Watcher = gate
-	behind, err := Open(t.Context(), client, "/t/", DefaultLimits, storetest.Schema, slog.New(slog.DiscardHandler), func() error { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer behind.Close()
+	behind := over(t, client)
 	const revisions, writers = 6000, 32 // etcd sends 1,000 revisions at a time to a watch that is behind
 	var wg sync.WaitGroup
 	for w := range writers {
