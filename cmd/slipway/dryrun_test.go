@@ -181,15 +181,22 @@ func (o world) dryRuns() map[string][]string {
 // testPublicKey is base64 of an OpenSSH line; its private half is nobody's.
 const testPublicKey = "c3NoLWVkMjU1MTkgQUFBQUMzTnphQzFsWkRJMU5URTVBQUFBSUJjRVhLbEkzWFM5U3NCcHA5S3cyQnFGNG5pWjFNZ2tiOXEzS0RSVm1wR3AgdGVzdAo="
 
-// TestDryRunOnEveryAction: each answers DryRunOperation where it would succeed, and nothing changes.
-func TestDryRunOnEveryAction(t *testing.T) {
-	w := newWire(t)
+// worldAtRest makes a world in which nothing happens by itself any more, and answers parameters with which each action would succeed there.
+func worldAtRest(w *wire) map[string][]string {
+	w.t.Helper()
 	o := newWorld(w)
 	params := o.dryRuns()
 	maps.Copy(params, o.networkDryRuns(w))
 	maps.Copy(params, o.fleetDryRuns(w))
 	maps.Copy(params, o.importDryRuns(w))
 	w.settled(o.running)
+	return params
+}
+
+// TestDryRunOnEveryAction: each answers DryRunOperation where it would succeed, and nothing changes.
+func TestDryRunOnEveryAction(t *testing.T) {
+	w := newWire(t)
+	params := worldAtRest(w)
 	w.dryRun(params)
 	// A host may report something of its own meanwhile; a dry run that changes something does so each time.
 	changed := []string{"?"}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,12 +34,7 @@ var unlocked = []string{
 // an association, an attachment, a profile or an alias.
 func TestEveryActionIsJudgedByWhatItTouches(t *testing.T) {
 	w := newWire(t)
-	o := newWorld(w)
-	params := o.dryRuns()
-	maps.Copy(params, o.networkDryRuns(w))
-	maps.Copy(params, o.fleetDryRuns(w))
-	maps.Copy(params, o.importDryRuns(w))
-	w.settled(o.running)
+	params := worldAtRest(w)
 	ids := map[string]bool{}
 	id := regexp.MustCompile(`\b(fleet-[0-9a-f-]{36}|sir-[0-9a-z]{8}|[a-z]{1,20}(-[a-z]+)?-[0-9a-f]{8,17})\b`)
 	for action := range w.actions() {

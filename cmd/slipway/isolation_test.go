@@ -317,17 +317,8 @@ func TestAccountsAreIsolated(t *testing.T) {
 	w := newWire(t)
 	m := &isolation{t: t, first: w, second: w.as(slipway.Account{Name: "second"}), ids: map[string][2]string{},
 		volatile: regexp.MustCompile(`\b20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z?`)}
-	furnish := func(w *wire) map[string][]string {
-		o := newWorld(w)
-		params := o.dryRuns()
-		maps.Copy(params, o.networkDryRuns(w))
-		maps.Copy(params, o.fleetDryRuns(w))
-		maps.Copy(params, o.importDryRuns(w))
-		w.settled(o.running)
-		return params
-	}
-	furnish(m.first)
-	base := furnish(m.second)
+	worldAtRest(m.first)
+	base := worldAtRest(m.second)
 	m.collect()
 	m.arm()
 	before, saw := m.records(), m.shown()
