@@ -36,11 +36,12 @@ var rank = map[string]int{
 	"slipway/internal/accounts": 30, "slipway/internal/consistency": 30, "slipway/internal/addresses": 30, "slipway/internal/instancetypes": 30,
 	"slipway/internal/keypairs": 30, "slipway/internal/regions": 30, "slipway/internal/tags": 30, "slipway/internal/volumes": 30,
 	"slipway/internal/vpcs": 30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
-	"slipway/internal/prefixlists": 30, "slipway/internal/peerings": 30,
+	"slipway/internal/prefixlists": 30, "slipway/internal/timelines": 30, "slipway/internal/peerings": 30,
 
 	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 45, "slipway/internal/snapshots": 40,
 	"slipway/internal/imports": 50, "slipway/internal/instances": 50, "slipway/internal/natgateways": 50,
 	"slipway/internal/hosts": 60, "slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60, "slipway/internal/spot": 60, "slipway/internal/fleets": 60, "slipway/internal/images": 60,
+	"slipway/internal/computehost": 76, "slipway/internal/controlplane": 76,
 	"slipway/internal/iam": 75, "slipway/internal/parameters": 75,
 	"slipway/internal/server": 70, "slipway/internal/agent": 70,
 	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80, "slipway/test/conformance": 80, "slipway/test/torture": 80,
@@ -94,7 +95,7 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 
 // guarded are the packages that serve foreign input or work in the background: a panic or a lost stream there must not end the process,
 // nor anything else but itself, so each goroutine of theirs begins with internal/guard (or internal/thread, which is built on it).
-var guarded = []string{"internal/agent", "internal/dataplane", "internal/imds", "internal/hypervisor/qemu", "internal/reconcile", "internal/blockstore/files", "internal/imagesource", "cmd/slipway"}
+var guarded = []string{"internal/agent", "internal/dataplane", "internal/imds", "internal/hypervisor/qemu", "internal/reconcile", "internal/blockstore/files", "internal/imagesource", "internal/computehost", "internal/controlplane", "cmd/slipway"}
 
 func TestGoroutinesAreGuarded(t *testing.T) {
 	starts := 0

@@ -16,6 +16,7 @@ import (
 	"slipway/internal/accounts"
 	"slipway/internal/state"
 	"slipway/internal/store"
+	"slipway/internal/vpcs"
 )
 
 const accountUsage = "account: say `slipway account create`, `list`, `quota ACCOUNT NAME=N`, `subscribe ACCOUNT CODE`, `unsubscribe ACCOUNT CODE` or `classic ACCOUNT on|off`"
@@ -57,7 +58,7 @@ func accountCommand(ctx context.Context, args []string) error {
 	if words[0] == "list" {
 		return listAccounts(ctx, db, asJSON)
 	}
-	a, k, err := accounts.New(db, time.Now, settle).Create(ctx, slipway.Account{Name: name, Classic: classic})
+	a, k, err := accounts.New(db, time.Now, vpcs.Settle).Create(ctx, slipway.Account{Name: name, Classic: classic})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -19,14 +20,12 @@ import (
 func audited(t *testing.T) (*wire, func(trail string) (records []audit.Record, text string)) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "audit")
-	w := newWireWith(t, func(d *devRun) {
-		write, closeAll, err := openAudit(dir, audit.DefaultLimits, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(closeAll)
-		d.audit = write
-	})
+	write, done, err := audit.OpenTrails(dir, audit.DefaultLimits, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { done() })
+	w := newWireWith(t, options{Audit: write})
 	return w, func(trail string) (records []audit.Record, text string) {
 		t.Helper()
 		b, err := os.ReadFile(filepath.Join(dir, trail+".jsonl"))
@@ -69,9 +68,9 @@ func TestCallsAreRecorded(t *testing.T) {
 		t.Errorf("no record of %s with %q in\n%s", name, code, text)
 		return audit.Record{}
 	}
-	account := w.keys.AccountID
+	account := w.keys.Account
 	if r := find("RunInstances", ""); r.ResponseElements["instanceId"] != id || r.RequestParameters["ImageId"] == "" || r.ReadOnly || r.EventSource != "ec2.amazonaws.com" || r.Region != "us-east-1" ||
-		r.UserIdentity.Type != "Root" || r.UserIdentity.AccountID != account || r.UserIdentity.AccessKeyID != w.keys.AccessKeyID || r.SourceIP != "127.0.0.1" || r.RequestID == "" || r.EventID == r.RequestID || r.UserAgent == "" {
+		r.UserIdentity.Type != "Root" || r.UserIdentity.AccountID != account || r.UserIdentity.AccessKeyID != w.keys.ID || r.SourceIP != "127.0.0.1" || r.RequestID == "" || r.EventID == r.RequestID || r.UserAgent == "" {
 		t.Errorf("a launch: %+v", r)
 	}
 	if r := find("TerminateInstances", "InvalidInstanceID.NotFound"); r.RequestParameters["InstanceId.1"] != "i-0123456789abcdef0" || !strings.Contains(r.ErrorMessage, "i-0123456789abcdef0") ||
@@ -111,7 +110,7 @@ func TestNoSecretIsRecorded(t *testing.T) {
 	w.by(session, "ec2", "DescribeVpcs")
 	w.by(session, "ec2", "DescribeVpcs", "NextToken", "token-of-a-page")
 	w.by(w.root(), "iam", "CreateLoginProfile", "UserName", "ann", "Password", "Tr0ub4dor&3")
-	w.by(w.root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.keys.AccountID+":role/none", "RoleSessionName", "s", "ExternalId", "shared-between-two")
+	w.by(w.root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.keys.Account+":role/none", "RoleSessionName", "s", "ExternalId", "shared-between-two")
 	w.by(aws.Credentials{AccessKeyID: ann.AccessKeyID, SecretAccessKey: ann.SecretAccessKey, SessionToken: "a-token-that-is-wrong"}, "ec2", "DescribeVpcs")
 	_, calls := read("calls")
 	_, strangers := read("strangers")
@@ -119,7 +118,7 @@ func TestNoSecretIsRecorded(t *testing.T) {
 		t.Fatalf("%d records; the session %v", n, session.AccessKeyID)
 	}
 	for name, secret := range map[string]string{
-		"the root's key": w.keys.SecretAccessKey, "a user's key": ann.SecretAccessKey, "a session's key": session.SecretAccessKey, "a session's token": session.SessionToken, "user data": data,
+		"the root's key": w.keys.Secret, "a user's key": ann.SecretAccessKey, "a session's key": session.SecretAccessKey, "a session's token": session.SessionToken, "user data": data,
 		"user data in plain": "correct-horse", "user data that is refused": "but-secret", "a type that is none": "secret-in-a-type", "a private key": pair[40:80], "a page's token": "token-of-a-page",
 		"a password": "Tr0ub4dor", "an external id": "shared-between-two", "a wrong token": "a-token-that-is-wrong",
 	} {

@@ -17,6 +17,7 @@ import (
 	"slipway/internal/accounts"
 	"slipway/internal/state"
 	"slipway/internal/store/etcd"
+	"slipway/internal/vpcs"
 )
 
 // shortDir is a directory whose name is short enough for sockets in it.
@@ -44,7 +45,7 @@ func furnished(t *testing.T) string {
 	if err := identify(t.Context(), db, d, "etcd"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := accounts.New(db, time.Now, settle).Create(t.Context(), slipway.Account{Name: "dev"}); err != nil {
+	if _, _, err := accounts.New(db, time.Now, vpcs.Settle).Create(t.Context(), slipway.Account{Name: "dev"}); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{"tokens.key": "key", "slot": "3\n", "agent/i-1.json": "{}", "tls/ca.key": "key"} {

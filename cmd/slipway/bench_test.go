@@ -34,7 +34,7 @@ func benchRun(b *testing.B, query string) {
 	}
 	answer := sampleAnswer(w, form)
 	run := w.actions()["RunInstances"]
-	call := slipway.Call{Caller: slipway.Caller{Account: w.keys.AccountID}, Region: "us-east-1", RequestID: "bench", Action: "RunInstances", DryRun: true}
+	call := slipway.Call{Caller: slipway.Caller{Account: w.keys.Account}, Region: "us-east-1", RequestID: "bench", Action: "RunInstances", DryRun: true}
 	ctx := slipway.WithCall(context.Background(), call)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -61,8 +61,8 @@ func sampleAnswer(w *wire, form url.Values) ec2query.Encoder {
 	}
 	in := new(ec2wire.RunInstancesRequest)
 	in.DecodeQuery(r)
-	call := slipway.Call{Caller: slipway.Caller{Account: w.keys.AccountID}, Region: "us-east-1", RequestID: "sample", Action: "RunInstances"}
-	out, err := w.all.instances.Run(slipway.WithCall(context.Background(), call), in)
+	call := slipway.Call{Caller: slipway.Caller{Account: w.keys.Account}, Region: "us-east-1", RequestID: "sample", Action: "RunInstances"}
+	out, err := w.api.Instances.Run(slipway.WithCall(context.Background(), call), in)
 	if err != nil {
 		w.t.Fatal(err)
 	}

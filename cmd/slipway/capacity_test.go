@@ -12,7 +12,7 @@ import (
 
 // ledger is what the one host has promised, in instances, vCPUs and MiB.
 func (w *wire) ledger() [3]int {
-	b := state.Ledgers.See(w.dev.db.Local(), state.Global, string(devHost))
+	b := state.Ledgers.See(w.db.Local(), state.Global, string(hostID))
 	if b == nil {
 		return [3]int{}
 	}
@@ -208,10 +208,10 @@ func TestSpot(t *testing.T) {
 	}
 
 	t.Run("an interruption is noticed, then comes", func(t *testing.T) {
-		if err := w.all.instances.GiveNotice(t.Context(), slipway.InstanceID(id), time.Second, 0); err != nil {
+		if err := w.api.Instances.GiveNotice(t.Context(), slipway.InstanceID(id), time.Second, 0); err != nil {
 			t.Fatal(err)
 		}
-		a, _, err := w.dev.hosts.Instance(t.Context(), devHost, slipway.InstanceID(id))
+		a, _, err := w.hosts.Instance(t.Context(), hostID, slipway.InstanceID(id))
 		if err != nil || a.Metadata.Interruption == nil || a.Metadata.Interruption.Action != "terminate" {
 			t.Errorf("the metadata show %+v (%v)", a.Metadata.Interruption, err)
 		}
@@ -227,7 +227,7 @@ func TestSpot(t *testing.T) {
 	t.Run("a persistent one comes back", func(t *testing.T) {
 		id := w.launch("t3.micro", append(spot, "InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent", "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "stop")...)
 		w.await(id, "running")
-		if err := w.all.instances.GiveNotice(t.Context(), slipway.InstanceID(id), 0, 1500*time.Millisecond); err != nil {
+		if err := w.api.Instances.GiveNotice(t.Context(), slipway.InstanceID(id), 0, 1500*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		w.await(id, "stopped")
@@ -368,7 +368,7 @@ func TestR9ProductCodes(t *testing.T) {
 // change edits a system image, as only its owner may.
 func (w *wire) change(image string, edit func(*slipway.Image)) {
 	w.t.Helper()
-	err := w.dev.db.Update(w.t.Context(), func(tx store.Tx) error {
+	err := w.db.Update(w.t.Context(), func(tx store.Tx) error {
 		return state.Images.Edit(tx, state.Global, image, func(im *slipway.Image) error { edit(im); return nil })
 	})
 	if err != nil {

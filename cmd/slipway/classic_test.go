@@ -18,7 +18,7 @@ func (w *wire) edit(verb string, words ...string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	err = w.dev.db.Update(w.t.Context(), func(tx store.Tx) error { return state.Accounts.Edit(tx, state.Global, w.keys.AccountID, change) })
+	err = w.db.Update(w.t.Context(), func(tx store.Tx) error { return state.Accounts.Edit(tx, state.Global, w.keys.Account, change) })
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -27,12 +27,12 @@ func (w *wire) edit(verb string, words ...string) {
 // as is the same wire for another account.
 func (w *wire) as(a slipway.Account) *wire {
 	w.t.Helper()
-	made, key, err := w.all.accounts.Create(w.t.Context(), a)
+	_, key, err := w.api.Accounts.Create(w.t.Context(), a)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	other := *w
-	other.keys = credentials{made.ID, key.ID, key.Secret}
+	other.keys = key
 	return &other
 }
 
@@ -108,7 +108,7 @@ func TestR4Classic(t *testing.T) {
 	w.must("instanceId", "TerminateInstances", "InstanceId.1", id, "InstanceId.2", second)
 	w.await(id, "terminated")
 	w.await(second, "terminated")
-	for u := range state.InUse.All(w.dev.db.Local(), state.Global) {
+	for u := range state.InUse.All(w.db.Local(), state.Global) {
 		t.Errorf("the address %s is still taken by %s", u.ID, u.By)
 	}
 	w.must("groupId", "DeleteSecurityGroup", "GroupId", group)
@@ -118,8 +118,8 @@ func TestR4Classic(t *testing.T) {
 func TestR3NoDefaultVPC(t *testing.T) {
 	w := newWire(t)
 	image := w.image()
-	if err := w.dev.db.Update(t.Context(), func(tx store.Tx) error {
-		return state.Regions.Edit(tx, state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}, "-", func(r *slipway.Region) error { r.DefaultVPC = ""; return nil })
+	if err := w.db.Update(t.Context(), func(tx store.Tx) error {
+		return state.Regions.Edit(tx, state.Scope{Account: w.keys.Account, Region: "us-east-1"}, "-", func(r *slipway.Region) error { r.DefaultVPC = ""; return nil })
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -137,8 +137,8 @@ func TestAccountCommand(t *testing.T) {
 	w.edit("quota", "vcpus=4", "volumes=3")
 	w.edit("subscribe", "abc", "def")
 	w.edit("unsubscribe", "abc")
-	r := w.dev.db.Local()
-	a := state.Accounts.See(r, state.Global, w.keys.AccountID)
+	r := w.db.Local()
+	a := state.Accounts.See(r, state.Global, w.keys.Account)
 	if a.Quotas["vcpus"] != 4 || a.Quotas["volumes"] != 3 || len(a.Subscriptions) != 1 || a.Subscriptions[0] != "def" {
 		t.Errorf("the account is %+v", a)
 	}

@@ -13,20 +13,7 @@ import (
 	"slipway/internal/guestimage"
 	"slipway/internal/state"
 	"slipway/internal/store"
-	"slipway/internal/vpcs"
 )
-
-// settle furnishes a region for an account: a default VPC, unless the account has EC2-Classic instead.
-func settle(tx store.Tx, s state.Scope) (slipway.VPCID, error) {
-	if a := state.Accounts.See(tx, state.Global, s.Account); a != nil && a.Classic {
-		return "", nil
-	}
-	v, err := vpcs.CreateDefault(tx, s)
-	if err != nil {
-		return "", err
-	}
-	return v.ID, nil
-}
 
 // open is what every command but dev begins with.
 func open(ctx context.Context, c Config) (state.DB, func(), error) {

@@ -46,7 +46,7 @@ func TestProtection(t *testing.T) {
 		t.Errorf("stop protection changed disableApiTermination to %s", got)
 	}
 	w.must("return", "RebootInstances", "InstanceId.1", still)
-	if err := w.dev.vmm.PowerButton(t.Context(), slipway.InstanceID(still)); err != nil {
+	if err := w.host.VMM.PowerButton(t.Context(), slipway.InstanceID(still)); err != nil {
 		t.Fatal(err)
 	}
 	w.await(still, "stopped")
@@ -89,7 +89,7 @@ func TestShutdownBehavior(t *testing.T) {
 	for behavior, want := range map[string]string{"": "stopped", "stop": "stopped", "terminate": "terminated"} {
 		id := w.launch("t3.micro", "InstanceInitiatedShutdownBehavior", behavior, "DisableApiTermination", "true")
 		w.await(id, "running")
-		if err := w.dev.vmm.PowerButton(t.Context(), slipway.InstanceID(id)); err != nil {
+		if err := w.host.VMM.PowerButton(t.Context(), slipway.InstanceID(id)); err != nil {
 			t.Fatal(err)
 		}
 		w.await(id, want)
@@ -103,7 +103,7 @@ func TestShutdownBehavior(t *testing.T) {
 func TestInstanceStores(t *testing.T) {
 	w := newWire(t)
 	stores := func(id string) []string {
-		a, ok, err := w.dev.hosts.Instance(t.Context(), devHost, slipway.InstanceID(id))
+		a, ok, err := w.hosts.Instance(t.Context(), hostID, slipway.InstanceID(id))
 		if err != nil || !ok {
 			t.Fatalf("%s: %v %v", id, ok, err)
 		}
@@ -126,7 +126,7 @@ func TestInstanceStores(t *testing.T) {
 			t.Errorf("%s: stores %v, want %d", tt.name, got, tt.want)
 		}
 	}
-	if a, _, _ := w.dev.hosts.Instance(t.Context(), devHost, slipway.InstanceID(mapped)); a.Metadata.Devices["ephemeral0"] != "sdb" {
+	if a, _, _ := w.hosts.Instance(t.Context(), hostID, slipway.InstanceID(mapped)); a.Metadata.Devices["ephemeral0"] != "sdb" {
 		t.Errorf("its metadata name devices %v", a.Metadata.Devices)
 	}
 	if got := w.call("DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", nvme).body; strings.Count(got, "<volumeId>") != strings.Count(got, "<attachmentSet>")+1 && strings.Count(got, "<item><volumeId>") > 1 {
@@ -231,7 +231,7 @@ func TestR1ImagePermissions(t *testing.T) {
 	if a := run(w); a.code != "InvalidAMIID.NotFound" || a.message != "The image id '["+image+"]' does not exist" {
 		t.Errorf("a private image: %s %q", a.code, a.message)
 	}
-	w.change(image, func(im *slipway.Image) { im.LaunchableBy = []string{other.keys.AccountID} })
+	w.change(image, func(im *slipway.Image) { im.LaunchableBy = []string{other.keys.Account} })
 	if a := run(other); a.status != 200 {
 		t.Errorf("an image shared with the account: %s", a.code)
 	}
@@ -252,9 +252,9 @@ func TestR2DefaultSubnetAndZone(t *testing.T) {
 	if first(body, "availabilityZone") != "us-east-1a" || first(body, "vpcId") != w.must("vpcId", "DescribeVpcs", "Filter.1.Name", "is-default", "Filter.1.Value.1", "true") {
 		t.Errorf("it is in %s of %s", first(body, "availabilityZone"), first(body, "vpcId"))
 	}
-	scope := state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}
+	scope := state.Scope{Account: w.keys.Account, Region: "us-east-1"}
 	drop := func(zones ...string) {
-		err := w.dev.db.Update(t.Context(), func(tx store.Tx) error {
+		err := w.db.Update(t.Context(), func(tx store.Tx) error {
 			for s := range state.Subnets.All(tx, scope) {
 				for _, z := range zones {
 					if s.Zone == z {

@@ -182,14 +182,14 @@ func (w *wire) names(o world) *strings.Replacer {
 	ids["$PREFIX6"] = netip.PrefixFrom(netip.AddrFrom16(base), 80).String()
 	ids["$PREFIX"], ids["$IP"] = "172.31.64.240/28", "172.31.73.9"
 	ids["$ENI"] = w.must("networkInterfaceId", "CreateNetworkInterface", "SubnetId", ids["$SUBNET"], "SecurityGroupId.1", o.group)
-	for im := range state.Images.All(w.dev.db.Local(), state.Global) {
+	for im := range state.Images.All(w.db.Local(), state.Global) {
 		ids["$SNAP"] = string(im.Devices[0].Snapshot)
 	}
 	w.must("groupId", "CreatePlacementGroup", "GroupName", "parts", "Strategy", "partition", "PartitionCount", "3")
 	_, own, _ := strings.Cut(w.call("DescribePlacementGroups", "GroupName.1", "together").body, "<groupId>")
 	ids["$PG"], _, _ = strings.Cut(own, "</groupId>")
 	ids["$IMAGE"], ids["$KEY"], ids["$GROUP"], ids["$TEMPLATE"], ids["$HOST"], ids["$CR"] = o.image, o.key, o.group, o.template, o.host, o.capacity
-	ids["$PROFILE"] = "arn:aws:iam::" + w.keys.AccountID + ":instance-profile/app"
+	ids["$PROFILE"] = "arn:aws:iam::" + w.keys.Account + ":instance-profile/app"
 	var pairs []string
 	for _, k := range slices.SortedFunc(maps.Keys(ids), func(a, b string) int { return len(b) - len(a) }) {
 		pairs = append(pairs, k, ids[k])
@@ -245,7 +245,7 @@ func TestCoverageDocumentIsFresh(t *testing.T) {
 		t.Errorf("limits.tsv speaks of %s, which is not served", name)
 	}
 	fmt.Fprintf(&b, "\nOf other services, on the same listener:")
-	front := wiring(t, w.dev, w.all)
+	front := w.wiring()
 	for _, service := range slices.Sorted(maps.Keys(front.Services)) {
 		fmt.Fprintf(&b, " %s", service)
 	}

@@ -20,10 +20,10 @@ func crowd(w *wire, n int) (ids []string) {
 	w.t.Helper()
 	id := w.launch("t3.micro")
 	w.await(id, "running")
-	scope := state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}
-	like := state.Instances.See(w.dev.db.Local(), scope, id)
+	scope := state.Scope{Account: w.keys.Account, Region: "us-east-1"}
+	like := state.Instances.See(w.db.Local(), scope, id)
 	for len(ids) < n {
-		err := w.dev.db.Update(w.t.Context(), func(tx store.Tx) error {
+		err := w.db.Update(w.t.Context(), func(tx store.Tx) error {
 			for range min(1000, n-len(ids)) {
 				in := *like
 				in.ID, in.Reservation, in.Host, in.State = slipway.NewInstanceID(), slipway.NewReservationID(), "elsewhere", slipway.Running

@@ -201,7 +201,7 @@ func TestDryRunOnEveryAction(t *testing.T) {
 	// A host may report something of its own meanwhile; a dry run that changes something does so each time.
 	changed := []string{"?"}
 	for tries := 0; len(changed) > 0 && tries < 4; tries++ {
-		watch := w.dev.db.Watch("")
+		watch := w.db.Watch("")
 		w.dryRun(params)
 		changed = watch.Drain()
 		watch.Close()

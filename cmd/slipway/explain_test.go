@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slipway/internal/timelines"
 	"strings"
 	"testing"
 )
@@ -14,7 +15,7 @@ func TestExplain(t *testing.T) {
 	w.await(id, "running")
 	text := func(id string) string {
 		var b strings.Builder
-		explain(w.dev.db.Local(), id).print(&b)
+		timelines.Explain(w.db.Local(), id).Print(&b)
 		return b.String()
 	}
 	got := text(id)

@@ -23,7 +23,7 @@ func (w *wire) bootingBy(snapshot, mode string) string {
 func (w *wire) firmware(id string) (mode, current string, machine bool) {
 	w.t.Helper()
 	body := w.call("DescribeInstances", "InstanceId.1", id).body
-	a, found, err := w.dev.hosts.Instance(w.t.Context(), devHost, slipway.InstanceID(id))
+	a, found, err := w.hosts.Instance(w.t.Context(), hostID, slipway.InstanceID(id))
 	if err != nil || !found {
 		w.t.Fatalf("%s on its host: %v %v", id, found, err)
 	}
@@ -74,7 +74,7 @@ func TestBootModes(t *testing.T) {
 // TestAnImportedDiskThatWantsUEFI is none for what boots by BIOS only.
 func TestAnImportedDiskThatWantsUEFI(t *testing.T) {
 	w := newWire(t)
-	err := w.dev.register(t.Context(), guestimage.Built{Name: "theirs", Digest: "1", Architecture: "x86_64", RootDevice: "/dev/xvda", SizeGiB: 1, UEFI: true})
+	err := w.api.Images.Provide(t.Context(), w.host.Disks, hostID, guestimage.Built{Name: "theirs", Digest: "1", Architecture: "x86_64", RootDevice: "/dev/xvda", SizeGiB: 1, UEFI: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestAHostWithoutUEFI(t *testing.T) {
 	w.await(id, "stopped")
 	w.must("capacityReservationId", "CreateCapacityReservation", "InstanceType", "t3.micro", "InstancePlatform", "Linux/UNIX", "InstanceCount", "1", "AvailabilityZone", "us-east-1a")
 
-	host := w.dev.vmm.(*fake.Driver)
+	host := w.host.VMM.(*fake.Driver)
 	host.WithoutUEFI(errors.New("the firmware is not installed"))
 	w.eventually("a launch is refused", func() bool { return w.call("RunInstances", launch(image, "DryRun", "true")...).code == "Unsupported" })
 	w.refuses(t, []refusal{
@@ -110,14 +110,14 @@ func TestAHostWithoutUEFI(t *testing.T) {
 	w.refuses(t, []refusal{{"the store of one that has none", "UnsupportedOperation", "legacy-bios", "GetInstanceUefiData", []string{"InstanceId", other}}})
 
 	const second slipway.HostID = "second"
-	err := w.dev.db.Update(t.Context(), func(tx store.Tx) error {
+	err := w.db.Update(t.Context(), func(tx store.Tx) error {
 		return state.Hosts.Put(tx, &slipway.Host{ID: second, Zones: []string{"a"}, VCPUs: 4, MemoryMiB: 4096})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	elsewhere := w.must("instanceId", "RunInstances", launch(image)...)
-	in := state.Instances.See(w.dev.db.Local(), state.Scope{Account: w.keys.AccountID, Region: w.region}, elsewhere)
+	in := state.Instances.See(w.db.Local(), state.Scope{Account: w.keys.Account, Region: w.region}, elsewhere)
 	if in.Host != second {
 		t.Errorf("with another host that has it, the instance is on %s", in.Host)
 	}

@@ -188,8 +188,8 @@ func TestKarpentersFleet(t *testing.T) {
 	if again := w.call("CreateFleet", params...); strings.Join(ids(again.body), " ") != strings.Join(nodes, " ") || first(again.body, "fleetId") != fleet {
 		t.Errorf("a retry: %s", again.body)
 	}
-	scope := state.Scope{Account: w.keys.AccountID, Region: w.region}
-	err := w.dev.db.Update(t.Context(), func(tx store.Tx) error {
+	scope := state.Scope{Account: w.keys.Account, Region: w.region}
+	err := w.db.Update(t.Context(), func(tx store.Tx) error {
 		return state.Fleets.Edit(tx, scope, fleet, func(f *slipway.Fleet) error { f.Done, f.Launched = false, nil; return nil })
 	})
 	if again := w.call("CreateFleet", params...); err != nil || strings.Join(ids(again.body), " ") != strings.Join(nodes, " ") {
@@ -223,7 +223,7 @@ func TestKarpentersFleet(t *testing.T) {
 	shows(t, w.call("DescribeFleets", "FleetId.1", fleet).body, "fleetState", "deleted")
 	shows(t, w.call("DeleteFleets", "FleetId.1", fleet, "TerminateInstances", "true").body, "code", "fleetNotInDeletableState")
 	for _, after := range []time.Duration{47 * time.Hour, 49 * time.Hour} {
-		later := fleets.New(w.dev.db, w.all.instances, func() time.Time { return time.Now().Add(after) })
+		later := fleets.New(w.db, w.api.Instances, func() time.Time { return time.Now().Add(after) })
 		if err := later.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +236,7 @@ func TestKarpentersFleet(t *testing.T) {
 // smallHosts leaves 8 GiB to each host.
 func (w *wire) smallHosts() {
 	w.t.Helper()
-	err := w.dev.db.Update(w.t.Context(), func(tx store.Tx) error {
+	err := w.db.Update(w.t.Context(), func(tx store.Tx) error {
 		for h := range state.Hosts.All(tx, state.Global) {
 			if err := state.Hosts.Edit(tx, state.Global, string(h.ID), func(h *slipway.Host) error { h.MemoryMiB = 8192; return nil }); err != nil {
 				return err

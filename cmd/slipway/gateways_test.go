@@ -71,7 +71,7 @@ func TestNATGateways(t *testing.T) {
 func TestPeerings(t *testing.T) {
 	w := newWire(t)
 	one, two, three := newNetwork(w, "11"), newNetwork(w, "12"), newNetwork(w, "13")
-	a := w.call("CreateVpcPeeringConnection", "VpcId", one.vpc, "PeerVpcId", two.vpc, "PeerOwnerId", w.keys.AccountID)
+	a := w.call("CreateVpcPeeringConnection", "VpcId", one.vpc, "PeerVpcId", two.vpc, "PeerOwnerId", w.keys.Account)
 	id := first(a.body, "vpcPeeringConnectionId")
 	shows(t, a.body, "code", "initiating-request")
 	status := func(id string) string {

@@ -40,15 +40,15 @@ func TestTextsHaveLimits(t *testing.T) {
 
 func TestWhatHasEndedGoesHoweverMuchItIs(t *testing.T) {
 	w := newWire(t)
-	scope := state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}
+	scope := state.Scope{Account: w.keys.Account, Region: "us-east-1"}
 	now := time.Now()
 	const many = 2300
-	err := w.dev.db.Update(t.Context(), func(tx store.Tx) error {
+	err := w.db.Update(t.Context(), func(tx store.Tx) error {
 		for i := range many {
 			for _, v := range []error{
 				state.Tokens.Put(tx, &state.Token{Scope: scope, ID: fmt.Sprintf("old/%d", i), Created: now.AddDate(0, 0, -4-i%300)}),
 				state.Timelines.Put(tx, &state.Timeline{Scope: scope, ID: fmt.Sprintf("r-%d", i), Day: state.Day(now.AddDate(0, 0, -9-i%300))}),
-				state.AccessKeys.Put(tx, &slipway.AccessKey{ID: fmt.Sprintf("ASIAOLD%d", i), Account: w.keys.AccountID, Token: "x", Expires: now.AddDate(0, 0, -1-i%300)}),
+				state.AccessKeys.Put(tx, &slipway.AccessKey{ID: fmt.Sprintf("ASIAOLD%d", i), Account: w.keys.Account, Token: "x", Expires: now.AddDate(0, 0, -1-i%300)}),
 			} {
 				if v != nil {
 					return v
@@ -62,25 +62,22 @@ func TestWhatHasEndedGoesHoweverMuchItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var living slipway.InstanceID
-	for in := range state.Instances.All(w.dev.db.Local(), scope) {
+	for in := range state.Instances.All(w.db.Local(), scope) {
 		living = in.ID
 	}
 	put := func(tok *state.Token) {
 		t.Helper()
-		if err := w.dev.db.Update(t.Context(), func(tx store.Tx) error { return state.Tokens.Put(tx, tok) }); err != nil {
+		if err := w.db.Update(t.Context(), func(tx store.Tx) error { return state.Tokens.Put(tx, tok) }); err != nil {
 			t.Fatal(err)
 		}
 	}
 	put(&state.Token{Scope: scope, ID: "young", Created: now.Add(-47 * time.Hour)})
 	put(&state.Token{Scope: scope, ID: "living", Created: now.AddDate(0, 0, -20), Instances: []slipway.InstanceID{living}})
 	for range 2 { // a second time, the living one's is not due
-		if err := w.all.instances.Sweep(t.Context()); err != nil {
+		if err := w.api.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.all.iam.Sweep(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		r := w.dev.db.Local()
+		r := w.db.Local()
 		var left []string
 		for tok := range state.Tokens.All(r, scope) {
 			left = append(left, tok.ID)
@@ -97,16 +94,16 @@ func TestWhatHasEndedGoesHoweverMuchItIs(t *testing.T) {
 			t.Fatalf("%d are left, want a young token and a living instance's: %.200v", len(left), left)
 		}
 	}
-	if got := state.Tokens.See(w.dev.db.Local(), scope, "living").Due(); got <= state.Day(now) {
+	if got := state.Tokens.See(w.db.Local(), scope, "living").Due(); got <= state.Day(now) {
 		t.Errorf("a living instance's token is looked at again on %s, and would be every minute", got)
 	}
 }
 
 func TestSessionsHaveAnEnd(t *testing.T) {
 	w := newWire(t)
-	err := w.dev.db.Update(t.Context(), func(tx store.Tx) error {
+	err := w.db.Update(t.Context(), func(tx store.Tx) error {
 		for i := range 5000 {
-			if err := state.AccessKeys.Put(tx, &slipway.AccessKey{ID: fmt.Sprintf("ASIA%d", i), Account: w.keys.AccountID, Token: "x", Expires: time.Now().Add(time.Hour)}); err != nil {
+			if err := state.AccessKeys.Put(tx, &slipway.AccessKey{ID: fmt.Sprintf("ASIA%d", i), Account: w.keys.Account, Token: "x", Expires: time.Now().Add(time.Hour)}); err != nil {
 				return err
 			}
 		}
@@ -115,7 +112,7 @@ func TestSessionsHaveAnEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := w.by(aws.Credentials{AccessKeyID: w.keys.AccessKeyID, SecretAccessKey: w.keys.SecretAccessKey}, "sts", "GetSessionToken"); a.code != "Throttling" {
+	if a := w.by(aws.Credentials{AccessKeyID: w.keys.ID, SecretAccessKey: w.keys.Secret}, "sts", "GetSessionToken"); a.code != "Throttling" {
 		t.Errorf("one session too many: %d %q", a.status, a.code)
 	}
 }

@@ -21,7 +21,7 @@ func TestHundredsOfKeptConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	var opened atomic.Int32
-	front := server.New(wiring(t, w.dev, w.all)).HTTP()
+	front := server.New(w.wiring()).HTTP()
 	front.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
 			opened.Add(1)

@@ -24,6 +24,7 @@ import (
 	"slipway/internal/store"
 	"slipway/internal/store/adversary"
 	"slipway/internal/store/etcd"
+	"slipway/internal/vpcs"
 )
 
 // deed is one call of a history: what it is about, what it wants, and what came of it.
@@ -134,7 +135,7 @@ func history(t *testing.T, socket string, number int, seed uint64) (calls int) {
 	p := newParty(t, servers[0])
 	m := p.furnish()
 	err := servers[0].Update(t.Context(), func(tx store.Tx) error { // what is there, and room for three more
-		return state.Hosts.Edit(tx, state.Global, string(devHost), func(h *slipway.Host) error {
+		return state.Hosts.Edit(tx, state.Global, string(hostID), func(h *slipway.Host) error {
 			if number%2 == 1 {
 				h.MemoryMiB = (2 + roomFor) * 512
 			}
@@ -275,7 +276,7 @@ func (h *historian) capacity() (deed, func() string) {
 func TestARevokedKeyIsRefusedEverywhere(t *testing.T) {
 	adversary.Run(t, state.Schema(), 60, func(t *testing.T, s *adversary.Store) {
 		p := newParty(t, s)
-		there := accounts.New(state.DB{Store: s.Other()}, time.Now, settle)
+		there := accounts.New(state.DB{Store: s.Other()}, time.Now, vpcs.Settle)
 		k := accounts.NewKey(p.account, time.Now())
 		write := func(fn func(tx store.Tx) error) {
 			t.Helper()

@@ -43,7 +43,7 @@ func (w *wire) signed(who aws.Credentials, service, body string, header http.Hea
 
 // root are the account's own keys.
 func (w *wire) root() aws.Credentials {
-	return aws.Credentials{AccessKeyID: w.keys.AccessKeyID, SecretAccessKey: w.keys.SecretAccessKey}
+	return aws.Credentials{AccessKeyID: w.keys.ID, SecretAccessKey: w.keys.Secret}
 }
 
 // by sends an action of a service in somebody's name.
@@ -156,7 +156,7 @@ func TestPoliciesBindUsers(t *testing.T) {
 	if a := w.by(dev, "ec2", "RunInstances", launch("InstanceType", "t3.micro", "DryRun", "true")...); a.code != "UnauthorizedOperation" {
 		t.Errorf("after the policy went: %s", a.code)
 	}
-	if a := w.by(dev, "sts", "GetCallerIdentity"); first(a.body, "Arn") != "arn:aws:iam::"+w.keys.AccountID+":user/dev" {
+	if a := w.by(dev, "sts", "GetCallerIdentity"); first(a.body, "Arn") != "arn:aws:iam::"+w.keys.Account+":user/dev" {
 		t.Errorf("a user is %s", a.body)
 	}
 }
@@ -225,7 +225,7 @@ func TestConditionsOfALaunch(t *testing.T) {
 // TestRolesAreAssumed by whom their trust names, for as long as was asked, with no more than the session's policy leaves.
 func TestRolesAreAssumed(t *testing.T) {
 	w := newWire(t)
-	account := w.keys.AccountID
+	account := w.keys.Account
 	alice := w.user("alice", document(`{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`))
 	mallory := w.user("mallory", document(`{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}`))
 	trust := document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account + `:user/alice"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"x1"}}}`)
@@ -266,7 +266,7 @@ func TestRolesAreAssumed(t *testing.T) {
 	if a := w.by(narrow, "ec2", "DescribeInstances"); a.code != "UnauthorizedOperation" {
 		t.Errorf("what the session's policy leaves out: %s", a.code)
 	}
-	if err := w.dev.db.UpdateAlways(t.Context(), func(tx store.Tx) error {
+	if err := w.db.UpdateAlways(t.Context(), func(tx store.Tx) error {
 		return state.AccessKeys.Edit(tx, state.Global, session.AccessKeyID, func(k *slipway.AccessKey) error { k.Expires = time.Now().Add(-time.Second); return nil })
 	}); err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func TestWhoMayAssumeARole(t *testing.T) {
 	callers := map[string]aws.Credentials{
 		"root": w.root(), "silent": w.user("silent", ""), "allowed": w.user("allowed", document(allow)), "denied": w.user("denied", document(allow, deny)),
 	}
-	iam := "arn:aws:iam::" + w.keys.AccountID
+	iam := "arn:aws:iam::" + w.keys.Account
 	trusting := func(principal string, effect ...string) string {
 		statements := []string{}
 		for _, e := range append([]string{"Allow"}, effect...) {
@@ -296,7 +296,7 @@ func TestWhoMayAssumeARole(t *testing.T) {
 	callers["session"] = keysIn(w.well(callers["silent"], "sts", "AssumeRole", "RoleArn", iam+":role/ops/base", "RoleSessionName", "s1").body)
 	callers["narrowed"] = keysIn(w.well(callers["silent"], "sts", "AssumeRole", "RoleArn", iam+":role/ops/base", "RoleSessionName", "s2",
 		"Policy", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`)).body)
-	other, key, err := w.all.accounts.Create(t.Context(), slipway.Account{Name: "other"})
+	other, key, err := w.api.Accounts.Create(t.Context(), slipway.Account{Name: "other"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,9 +313,9 @@ func TestWhoMayAssumeARole(t *testing.T) {
 		{"a user is named", trusting(`["` + iam + `:user/silent","` + iam + `:user/denied"]`), []string{"silent"}},
 		{"a user is named and denied", trusting(`["`+iam+`:user/silent"]`, "Deny"), nil},
 		{"the account is named", trusting(`"` + iam + `:root"`), []string{"allowed", "root"}},
-		{"the account is named by its number", trusting(`"` + w.keys.AccountID + `"`), []string{"allowed", "root"}},
+		{"the account is named by its number", trusting(`"` + w.keys.Account + `"`), []string{"allowed", "root"}},
 		{"a role is named", trusting(`"` + iam + `:role/ops/base"`), []string{"session"}},
-		{"a session is named", trusting(`"arn:aws:sts::` + w.keys.AccountID + `:assumed-role/base/s1"`), []string{"session"}},
+		{"a session is named", trusting(`"arn:aws:sts::` + w.keys.Account + `:assumed-role/base/s1"`), []string{"session"}},
 		{"everybody is named", trusting(`"*"`), []string{"allowed", "root", "session", "silent", "stranger"}},
 		{"another account's user is named, whose own account is silent", trusting(`"arn:aws:iam::` + other.ID + `:user/guest"`), nil},
 		{"another account is named", trusting(`"` + other.ID + `"`), []string{"stranger"}},
@@ -367,7 +367,7 @@ func TestAProfileGivesItsInstanceARole(t *testing.T) {
 		t.Helper()
 		var k *slipway.AccessKey
 		w.eventually(id+" has credentials of "+role, func() bool {
-			k = state.InstanceKey(w.dev.db.Local(), slipway.InstanceID(id))
+			k = state.InstanceKey(w.db.Local(), slipway.InstanceID(id))
 			return k != nil && strings.HasSuffix(k.Role, "/"+role)
 		})
 		return aws.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret, SessionToken: k.Token}
@@ -397,7 +397,7 @@ func TestAProfileGivesItsInstanceARole(t *testing.T) {
 	if got := w.must("iamInstanceProfile", "DescribeInstances", "InstanceId.1", id); got != "" {
 		t.Errorf("the instance still shows %s", got)
 	}
-	w.must("associationId", "AssociateIamInstanceProfile", "InstanceId", id, "IamInstanceProfile.Arn", "arn:aws:iam::"+w.keys.AccountID+":instance-profile/app")
+	w.must("associationId", "AssociateIamInstanceProfile", "InstanceId", id, "IamInstanceProfile.Arn", "arn:aws:iam::"+w.keys.Account+":instance-profile/app")
 }
 
 // TestIAMKeepsItsRules: the refusals that clients wait for or tell apart.
@@ -522,7 +522,7 @@ func TestIAMIsNoLadder(t *testing.T) {
 		action string
 	}{
 		{"a key of somebody else", self, "CreateAccessKey UserName admin"},
-		{"the root's key", self, "DeleteAccessKey UserName admin AccessKeyId " + w.keys.AccessKeyID},
+		{"the root's key", self, "DeleteAccessKey UserName admin AccessKeyId " + w.keys.ID},
 		{"a policy for oneself", self, "PutUserPolicy UserName self PolicyName p PolicyDocument {}"},
 		{"what an explicit deny holds back", almost, "CreateAccessKey UserName admin"},
 		{"handing on a role", almost, "AddRoleToInstanceProfile InstanceProfileName p RoleName boss"},
@@ -532,7 +532,7 @@ func TestIAMIsNoLadder(t *testing.T) {
 			t.Errorf("%s: %d %s %s", tt.name, a.status, a.code, a.message)
 		}
 	}
-	if a := w.by(self, "iam", "DeleteAccessKey", "AccessKeyId", w.keys.AccessKeyID); a.code != "NoSuchEntity" {
+	if a := w.by(self, "iam", "DeleteAccessKey", "AccessKeyId", w.keys.ID); a.code != "NoSuchEntity" {
 		t.Errorf("the root's key as if it were one's own: %s %s", a.code, a.message)
 	}
 	w.well(almost, "iam", "CreateUser", "UserName", "new")

@@ -18,7 +18,7 @@ const maySeeVPCs = `{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*"
 // before are not theirs, nor are their rights those keys'.
 func TestRightsEndWithTheirOwner(t *testing.T) {
 	w := newWire(t)
-	root, account := w.root(), w.keys.AccountID
+	root, account := w.root(), w.keys.Account
 	dead := func(what string, who aws.Credentials) {
 		t.Helper()
 		if a := w.by(who, "ec2", "DescribeVpcs"); a.code != "AuthFailure" {
@@ -73,7 +73,7 @@ func TestRightsEndWithTheirOwner(t *testing.T) {
 	w.profiled("app", document(maySeeVPCs))
 	id := w.launch("t3.micro", "IamInstanceProfile.Name", "app")
 	w.await(id, "running")
-	given := func() *slipway.AccessKey { return state.InstanceKey(w.dev.db.Local(), slipway.InstanceID(id)) }
+	given := func() *slipway.AccessKey { return state.InstanceKey(w.db.Local(), slipway.InstanceID(id)) }
 	w.eventually("the instance has credentials", func() bool { return given() != nil })
 	k := given()
 	inside := aws.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret, SessionToken: k.Token}
@@ -84,7 +84,7 @@ func TestRightsEndWithTheirOwner(t *testing.T) {
 	w.well(root, "iam", "DeleteRole", "RoleName", "app")
 	w.profiled("app", document(`{"Effect":"Allow","Action":"*","Resource":"*"}`))
 	dead("an instance's credentials of a deleted role", inside)
-	if err := w.all.iam.Tick(t.Context()); err != nil {
+	if err := w.api.IAM.Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if now := given(); now.ID != k.ID {
@@ -99,7 +99,7 @@ func TestAssumeRoleTellsNobody(t *testing.T) {
 	stranger := w.as(slipway.Account{}).root()
 	for _, tt := range []struct{ name, seconds string }{{"a session that no role allows", "43201"}, {"one that the role does not allow", "7200"}, {"a good one", "900"}, {"no number", "x"}} {
 		ask := func(role string) answer {
-			a := w.by(stranger, "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.keys.AccountID+":role/"+role, "RoleSessionName", "s1", "DurationSeconds", tt.seconds)
+			a := w.by(stranger, "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.keys.Account+":role/"+role, "RoleSessionName", "s1", "DurationSeconds", tt.seconds)
 			a.message = strings.ReplaceAll(a.message, role, "ROLE")
 			return a
 		}
@@ -109,7 +109,7 @@ func TestAssumeRoleTellsNobody(t *testing.T) {
 		}
 	}
 	w.well(w.root(), "iam", "CreateRole", "RoleName", "mine", "AssumeRolePolicyDocument", document(`{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}`))
-	if a := w.by(w.root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.keys.AccountID+":role/mine", "RoleSessionName", "s1", "DurationSeconds", "7200"); a.code != "ValidationError" {
+	if a := w.by(w.root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.keys.Account+":role/mine", "RoleSessionName", "s1", "DurationSeconds", "7200"); a.code != "ValidationError" {
 		t.Errorf("longer than the role allows, by who may: %d %s", a.status, a.code)
 	}
 }
@@ -121,7 +121,7 @@ func TestPendingPeeringsKeepRanges(t *testing.T) {
 	mine := w.must("vpcId", "CreateVpc", "CidrBlock", "10.1.0.0/16")
 	theirs := other.must("vpcId", "CreateVpc", "CidrBlock", "10.77.0.0/16", "AmazonProvidedIpv6CidrBlock", "true")
 	ask := func() answer {
-		return w.call("CreateVpcPeeringConnection", "VpcId", mine, "PeerVpcId", theirs, "PeerOwnerId", other.keys.AccountID)
+		return w.call("CreateVpcPeeringConnection", "VpcId", mine, "PeerVpcId", theirs, "PeerOwnerId", other.keys.Account)
 	}
 	made := ask()
 	id := first(made.body, "vpcPeeringConnectionId")
@@ -154,7 +154,7 @@ func TestPendingPeeringsKeepRanges(t *testing.T) {
 func TestAProfileThatIsNoneIsRefused(t *testing.T) {
 	w := newWire(t)
 	w.profiled("app", document(maySeeVPCs))
-	arn := "arn:aws:iam::" + w.keys.AccountID + ":instance-profile/"
+	arn := "arn:aws:iam::" + w.keys.Account + ":instance-profile/"
 	idle := w.launch("t3.micro")
 	w.await(idle, "running")
 	for _, bad := range []string{arn, arn + "app/", arn + "/", arn + "ops/app", arn + "//app"} {
@@ -178,7 +178,7 @@ func TestConditionsOfEveryRequest(t *testing.T) {
 	w.well(w.root(), "iam", "TagUser", "UserName", "user", "Tags.member.1.Key", "Team", "Tags.member.1.Value", "red")
 	w.well(w.root(), "iam", "CreateRole", "RoleName", "role", "AssumeRolePolicyDocument", document(`{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}`),
 		"Tags.member.1.Key", "team", "Tags.member.1.Value", "blue")
-	role := keysIn(w.well(w.root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.keys.AccountID+":role/role", "RoleSessionName", "s1").body)
+	role := keysIn(w.well(w.root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.keys.Account+":role/role", "RoleSessionName", "s1").body)
 	id := first(w.well(w.root(), "iam", "GetUser", "UserName", "user").body, "UserId")
 	for _, tt := range []struct {
 		condition  string
@@ -199,7 +199,7 @@ func TestConditionsOfEveryRequest(t *testing.T) {
 		{`"StringLike":{"aws:userid":"AROA*:s1"}`, false, true},
 		{`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/user"}`, true, false},
 		{`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/role"}`, false, true},
-		{`"StringEquals":{"aws:PrincipalAccount":"` + w.keys.AccountID + `"}`, true, true},
+		{`"StringEquals":{"aws:PrincipalAccount":"` + w.keys.Account + `"}`, true, true},
 		{`"StringEquals":{"aws:PrincipalTag/team":"red"}`, true, false},
 		{`"StringEquals":{"aws:PrincipalTag/TEAM":"blue"}`, false, true},
 		{`"StringEquals":{"aws:RequestedRegion":"us-east-1"}`, true, true},
@@ -245,10 +245,10 @@ func TestAnUnreadablePolicyClosesTheDoor(t *testing.T) {
 	w := newWire(t)
 	who := w.user("user", document(`{"Effect":"Allow","Action":"*","Resource":"*"}`))
 	w.well(who, "ec2", "DescribeVpcs")
-	u := state.Users.See(w.dev.db.Local(), state.IAM(w.keys.AccountID), "user")
+	u := state.Users.See(w.db.Local(), state.IAM(w.keys.Account), "user")
 	changed := *u
 	changed.Policies.Inline = map[string]string{"p": u.Policies.Inline["p"], "old": `{"Statement":{"Effect":"Deny","Action":"*"}}`}
-	if err := w.dev.db.Store.Update(t.Context(), putUser(&changed)); err != nil {
+	if err := w.db.Store.Update(t.Context(), putUser(&changed)); err != nil {
 		t.Fatal(err)
 	}
 	for service, action := range map[string]string{"ec2": "DescribeVpcs", "iam": "GetUser"} {

@@ -56,7 +56,7 @@ func TestJudgedIsLaunched(t *testing.T) {
 	close(done)
 	flips.Wait()
 	stolen := 0
-	for in := range state.Instances.All(w.dev.db.Local(), state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}) {
+	for in := range state.Instances.All(w.db.Local(), state.Scope{Account: w.keys.Account, Region: "us-east-1"}) {
 		if in.Profile != "" {
 			stolen++
 		}

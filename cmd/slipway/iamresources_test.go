@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"slipway"
 	"strings"
 	"testing"
 
@@ -87,7 +88,7 @@ func TestNoOtherName(t *testing.T) {
 		`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"ec2:Attribute/InstanceType":"m5.large"}}}`))
 	alias := ""
 	for name := range instances.Aliases {
-		if im := instances.AliasedImage(w.dev.db.Local(), "us-east-1", name); im != nil && string(im.ID) == o.image {
+		if im := instances.AliasedImage(w.db.Local(), "us-east-1", name); im != nil && string(im.ID) == o.image {
 			alias = "resolve:ssm:" + name
 		}
 	}
@@ -110,7 +111,7 @@ func TestNoOtherName(t *testing.T) {
 		{"a role that may not be handed on, by an association", "roles", []string{"ReplaceIamInstanceProfileAssociation", "AssociationId", o.profile, "IamInstanceProfile.Name", "other"}},
 		{"an image by an alias", "images", run("ImageId", alias)},
 		{"a profile by its name", "bare", run("ImageId", o.image, "IamInstanceProfile.Name", "app")},
-		{"a profile by its ARN", "bare", run("ImageId", o.image, "IamInstanceProfile.Arn", "arn:aws:iam::"+w.keys.AccountID+":instance-profile/app")},
+		{"a profile by its ARN", "bare", run("ImageId", o.image, "IamInstanceProfile.Arn", "arn:aws:iam::"+w.keys.Account+":instance-profile/app")},
 		{"a type by an attribute's name", "types", []string{"ModifyInstanceAttribute", "InstanceId", o.stopped, "Attribute", "instanceType", "Value", "m5.large"}},
 		{"a type by its member", "types", []string{"ModifyInstanceAttribute", "InstanceId", o.stopped, "InstanceType.Value", "m5.large"}},
 	} {
@@ -133,7 +134,7 @@ func TestCopiesAreJudgedAtTheirSource(t *testing.T) {
 	w.awaitImage(image, "available")
 	who := w.user("u", document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`, `{"Effect":"Deny","Action":"ec2:Copy*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/locked":"yes"}}}`))
 	far := *w
-	far.region, far.keys = "eu-west-1", credentials{w.keys.AccountID, who.AccessKeyID, who.SecretAccessKey}
+	far.region, far.keys = "eu-west-1", slipway.AccessKey{Account: w.keys.Account, ID: who.AccessKeyID, Secret: who.SecretAccessKey}
 	copies := map[string][]string{
 		"CopySnapshot": {"SourceSnapshotId", o.snapshot, "SourceRegion", "us-east-1", "DryRun", "true"},
 		"CopyImage":    {"SourceImageId", image, "SourceRegion", "us-east-1", "Name", "copy", "DryRun", "true"},

@@ -64,7 +64,7 @@ func TestPackersBuild(t *testing.T) {
 	at := time.Now().Add(48 * time.Hour).UTC().Truncate(time.Minute)
 	w.must("return", "EnableImageDeprecation", "ImageId", image, "DeprecateAt", at.Format(time.RFC3339))
 	body := w.call("DescribeImages", "ImageId.1", image).body
-	for element, want := range map[string]string{"isPublic": "true", "description": "by packer", "deprecationTime": at.Format("2006-01-02T15:04:05.000Z"), "rootDeviceType": "ebs", "imageOwnerId": w.keys.AccountID, "rootDeviceName": "/dev/xvda"} {
+	for element, want := range map[string]string{"isPublic": "true", "description": "by packer", "deprecationTime": at.Format("2006-01-02T15:04:05.000Z"), "rootDeviceType": "ebs", "imageOwnerId": w.keys.Account, "rootDeviceName": "/dev/xvda"} {
 		if got := first(body, element); got != want {
 			t.Errorf("%s = %q, want %q", element, got, want)
 		}
@@ -113,7 +113,7 @@ func TestImagesOfAnInstanceAndOfASnapshot(t *testing.T) {
 			t.Errorf("registered: %s = %q, want %q", element, got, want)
 		}
 	}
-	own, of := state.FindImage(w.dev.db.Local(), "us-east-1", image).Boot, state.FindImage(w.dev.db.Local(), "us-east-1", registered).Boot
+	own, of := state.FindImage(w.db.Local(), "us-east-1", image).Boot, state.FindImage(w.db.Local(), "us-east-1", registered).Boot
 	if own != of {
 		t.Errorf("registered of its snapshot it boots by %+v, the image by %+v", of, own)
 	}
@@ -204,7 +204,7 @@ func TestSharedImages(t *testing.T) {
 	see := func(more ...string) bool {
 		return strings.Contains(other.call("DescribeImages", more...).body, o.ami)
 	}
-	them := other.keys.AccountID
+	them := other.keys.Account
 	for _, tt := range []struct {
 		name              string
 		send              []string
@@ -255,7 +255,7 @@ func TestSharedImages(t *testing.T) {
 	}
 	w.must("return", "ModifyImageAttribute", "ImageId", o.ami, "LaunchPermission.Add.1.Group", "all")
 	w.must("return", "EnableImageDeprecation", "ImageId", o.ami, "DeprecateAt", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
-	err := w.dev.db.Update(t.Context(), func(tx store.Tx) error {
+	err := w.db.Update(t.Context(), func(tx store.Tx) error {
 		return state.Images.Edit(tx, state.Shared("us-east-1"), o.ami, func(im *slipway.Image) error {
 			im.Deprecated = im.Deprecated.Add(-2 * time.Hour)
 			return nil

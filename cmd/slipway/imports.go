@@ -36,23 +36,22 @@ func (s S3) validate() (faults []error) {
 	return faults
 }
 
-// openImports opens what API users may import from. The directory is made if it is slipway's own: who may put files there lets
-// them be read by every account.
-func (d *devRun) openImports() error {
-	c := d.cfg.Imports
+// open is what API users may import from. The directory is made if it is slipway's own: who may put files there lets them be read by
+// every account.
+func (c Imports) open(dir stateDir) (*imagesource.Sources, error) {
 	from := imagesource.Config{Directory: c.Directory}
 	if c.Directory == "" {
-		from.Directory = d.dir.join("imports")
+		from.Directory = dir.join("imports")
 		if err := os.MkdirAll(from.Directory, 0o700); err != nil {
-			return fmt.Errorf("imports: %w", err)
+			return nil, fmt.Errorf("imports: %w", err)
 		}
-		if err := d.dir.who.give(from.Directory); err != nil {
-			return fmt.Errorf("imports: %w", err)
+		if err := dir.who.give(from.Directory); err != nil {
+			return nil, fmt.Errorf("imports: %w", err)
 		}
 	}
 	abs, err := filepath.Abs(from.Directory)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	from.Directory = abs
 	if c.S3.Endpoint != "" {
@@ -60,18 +59,17 @@ func (d *devRun) openImports() error {
 		if c.S3.SecretKeyFile != "" {
 			b, err := os.ReadFile(c.S3.SecretKeyFile)
 			if err != nil {
-				return fmt.Errorf("config: imports.s3.secret_key_file: %w", err)
+				return nil, fmt.Errorf("config: imports.s3.secret_key_file: %w", err)
 			}
 			if secret = strings.TrimSpace(string(b)); secret == "" {
-				return errors.New("config: imports.s3.secret_key_file: the file is empty")
+				return nil, errors.New("config: imports.s3.secret_key_file: the file is empty")
 			}
 		}
 		u, err := url.Parse(c.S3.Endpoint)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		from.S3 = &imagesource.S3{Endpoint: u, Region: c.S3.Region, AccessKey: c.S3.AccessKey, SecretKey: secret, VirtualHosts: !c.S3.PathStyle}
 	}
-	d.sources = imagesource.New(from)
-	return nil
+	return imagesource.New(from), nil
 }

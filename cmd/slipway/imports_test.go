@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/imagesource"
 	"slipway/internal/sigv4"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -32,7 +34,7 @@ func disk(mib int) []byte {
 // put lays an image where files may be imported from, and answers its URL.
 func (w *wire) put(name string, content []byte) string {
 	w.t.Helper()
-	path := filepath.Join(w.dev.sources.Directory, name)
+	path := filepath.Join(w.sources.Directory, name)
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
@@ -107,9 +109,11 @@ func newWireWithBucket(t *testing.T, b *bucket) *wire {
 	t.Helper()
 	s := httptest.NewServer(b)
 	t.Cleanup(s.Close)
-	return newWireWith(t, func(d *devRun) {
-		d.cfg.Imports.S3 = S3{Endpoint: s.URL, Region: "us-east-1", AccessKey: "AKIAREADER", SecretKey: "reader's secret", PathStyle: true}
-	})
+	at, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWireWith(t, options{S3: &imagesource.S3{Endpoint: at, Region: "us-east-1", AccessKey: "AKIAREADER", SecretKey: "reader's secret"}})
 }
 
 // TestAnImageIsImported with two disks, is its owner's, and launches.
@@ -161,7 +165,7 @@ func TestAnImageIsImported(t *testing.T) {
 	if body := w.call("DescribeImages", "ImageId.1", uefi).body; first(body, "bootMode") != "uefi" || first(body, "rootDeviceName") != "/dev/xvda" {
 		t.Errorf("with UEFI: %s", body)
 	}
-	if !state.FindImage(w.dev.db.Local(), "us-east-1", uefi).Boot.UEFI {
+	if !state.FindImage(w.db.Local(), "us-east-1", uefi).Boot.UEFI {
 		t.Error("it would not boot by UEFI")
 	}
 }
@@ -169,7 +173,7 @@ func TestAnImageIsImported(t *testing.T) {
 // TestASnapshotIsImported out of a bucket, in each way that names it.
 func TestASnapshotIsImported(t *testing.T) {
 	w := newWireWithBucket(t, &bucket{objects: map[string][]byte{"vms/disk.raw": disk(2)}})
-	endpoint := w.dev.cfg.Imports.S3.Endpoint
+	endpoint := w.sources.S3.Endpoint.String()
 	for name, where := range map[string][]string{
 		"by bucket and key":     {"DiskContainer.UserBucket.S3Bucket", "images", "DiskContainer.UserBucket.S3Key", "vms/disk.raw"},
 		"by an s3 URL":          {"DiskContainer.Url", "s3://images/vms/disk.raw"},
@@ -206,7 +210,7 @@ func TestImportsAreEncrypted(t *testing.T) {
 	run := func(more ...string) *slipway.Snapshot {
 		id := w.must("importTaskId", "ImportSnapshot", append([]string{"DiskContainer.Format", "RAW", "DiskContainer.Url", url}, more...)...)
 		snap := first(w.ended(id, "completed"), "snapshotId")
-		return state.FindSnapshot(w.dev.db.Local(), "us-east-1", snap)
+		return state.FindSnapshot(w.db.Local(), "us-east-1", snap)
 	}
 	if n := run(); n.Encrypted || n.Secret != nil {
 		t.Error("it is encrypted unasked")
@@ -232,9 +236,9 @@ func TestAnImageOfASnapshot(t *testing.T) {
 	w.await(w.must("instanceId", "RunInstances", "ImageId", image, "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1"), "running")
 
 	// The tiny image's disk has no loader of its own, and comes with its kernel.
-	tiny := state.FindImage(w.dev.db.Local(), "us-east-1", w.image())
+	tiny := state.FindImage(w.db.Local(), "us-east-1", w.image())
 	own := first(w.ended(w.must("importTaskId", "ImportImage", "DiskContainer.1.SnapshotId", string(tiny.Devices[0].Snapshot)), "completed"), "imageId")
-	if got := state.FindImage(w.dev.db.Local(), "us-east-1", own).Boot; got.Kernel != tiny.Boot.Kernel {
+	if got := state.FindImage(w.db.Local(), "us-east-1", own).Boot; got.Kernel != tiny.Boot.Kernel {
 		t.Errorf("it boots by %+v, its source by %+v", got, tiny.Boot)
 	}
 }
@@ -246,7 +250,7 @@ func TestImportsThatCannotBe(t *testing.T) {
 	if err := os.WriteFile(secret, disk(1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(secret, filepath.Join(w.dev.sources.Directory, "link.raw")); err != nil {
+	if err := os.Symlink(secret, filepath.Join(w.sources.Directory, "link.raw")); err != nil {
 		t.Fatal(err)
 	}
 	overlay := make([]byte, 64<<10)
@@ -269,8 +273,8 @@ func TestImportsThatCannotBe(t *testing.T) {
 		{"a header that refers to a descriptor", "VMDK", w.put("hollow.vmdk", hollow), "no capacity"},
 		{"another format than is said", "VHDX", w.put("disk.vhdx", disk(1)), "Unsupported VHDX File Format"},
 		{"a qcow2 called raw", "RAW", w.put("not.raw", external), "QCOW2"},
-		{"a link out of the directory", "RAW", "file://" + filepath.Join(w.dev.sources.Directory, "link.raw"), "cannot be opened"},
-		{"a file that is not there", "RAW", "file://" + filepath.Join(w.dev.sources.Directory, "none.raw"), "no file"},
+		{"a link out of the directory", "RAW", "file://" + filepath.Join(w.sources.Directory, "link.raw"), "cannot be opened"},
+		{"a file that is not there", "RAW", "file://" + filepath.Join(w.sources.Directory, "none.raw"), "no file"},
 		{"an object that is not there", "RAW", "s3://images/none", "404"},
 		{"a redirection", "RAW", "s3://images/moved", "redirection"},
 	} {
@@ -407,13 +411,13 @@ func TestEndedImportsAreForgotten(t *testing.T) {
 		ago  time.Duration
 		left bool
 	}{{6 * 24 * time.Hour, true}, {8 * 24 * time.Hour, false}} {
-		err := w.dev.db.Update(t.Context(), func(tx store.Tx) error {
-			return state.ImportTasks.Edit(tx, state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}, id, func(task *slipway.ImportTask) error {
+		err := w.db.Update(t.Context(), func(tx store.Tx) error {
+			return state.ImportTasks.Edit(tx, state.Scope{Account: w.keys.Account, Region: "us-east-1"}, id, func(task *slipway.ImportTask) error {
 				task.Ended = time.Now().Add(-tt.ago)
 				return nil
 			})
 		})
-		if err := errors.Join(err, w.all.imports.Sweep(t.Context())); err != nil {
+		if err := errors.Join(err, w.api.Imports.Sweep(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		if left := strings.Contains(w.call("DescribeImportSnapshotTasks").body, id); left != tt.left {
@@ -482,7 +486,7 @@ func TestImportRefusals(t *testing.T) {
 		{"a device twice", "ImportImage", "InvalidParameterValue", "Two disks", image("DiskContainer.1.DeviceName", "/dev/sdf", "DiskContainer.2.DeviceName", "/dev/sdf", "DiskContainer.2.Format", "RAW", "DiskContainer.2.Url", url)},
 
 		{"a file elsewhere", "ImportSnapshot", "UnsupportedOperation", "imports.directory", at("file:///etc/passwd")},
-		{"a file above", "ImportSnapshot", "UnsupportedOperation", "imports.directory", at("file://" + w.dev.sources.Directory + "/../credentials.json")},
+		{"a file above", "ImportSnapshot", "UnsupportedOperation", "imports.directory", at("file://" + w.sources.Directory + "/../credentials.json")},
 		{"the metadata of this host's own cloud", "ImportSnapshot", "UnsupportedOperation", "imports.s3.endpoint", at("http://169.254.169.254/latest/meta-data/iam/security-credentials/")},
 		{"another service of this host", "ImportSnapshot", "UnsupportedOperation", "imports.s3.endpoint", at("http://127.0.0.1:1/images/disk")},
 		{"another scheme", "ImportSnapshot", "InvalidParameterValue", "scheme", at("gopher://127.0.0.1/")},

@@ -55,7 +55,7 @@ func TestElasticAddresses(t *testing.T) {
 		t.Errorf("the same association twice: %s, then %s", association, again)
 	}
 	seen := w.call("DescribeAddresses", "Filter.1.Name", "association-id", "Filter.1.Value.1", association, "Filter.2.Name", "tag:Name", "Filter.2.Value.1", "mine").body
-	for element, want := range map[string]string{"publicIp": ip, "instanceId": one, "domain": "vpc", "allocationId": allocation, "networkInterfaceOwnerId": w.keys.AccountID} {
+	for element, want := range map[string]string{"publicIp": ip, "instanceId": one, "domain": "vpc", "allocationId": allocation, "networkInterfaceOwnerId": w.keys.Account} {
 		shows(t, seen, element, want)
 	}
 	if got := w.must("ipAddress", "DescribeInstances", "InstanceId.1", one); got != ip {

@@ -157,7 +157,7 @@ func (m *isolation) collect() {
 	for id := range isolatedIDs(w) {
 		w.call("CreateTags", "ResourceId.1", id, "Tag.1.Key", "isolation-key-of-first", "Tag.1.Value", "isolation-value-of-first") // not each has tags
 	}
-	account := w.keys.AccountID
+	account := w.keys.Account
 	m.ids["account"] = [2]string{account, nobodys(account)}
 	profile := "arn:aws:iam::" + account + ":instance-profile/"
 	m.ids["arn"] = [2]string{profile + "app", profile + "bpp"}
@@ -170,7 +170,7 @@ func (m *isolation) collect() {
 
 func isolatedIDs(w *wire) map[string]bool {
 	ids := map[string]bool{}
-	for it := range w.dev.db.Local().Range("s/" + w.keys.AccountID + "/") {
+	for it := range w.db.Local().Range("s/" + w.keys.Account + "/") {
 		_, id, _, _ := state.Split(it.Key)
 		ids[id] = true
 	}
@@ -179,11 +179,11 @@ func isolatedIDs(w *wire) map[string]bool {
 
 // records are the first account's, by key: what lies in its scopes, and what says elsewhere that it is its.
 func (m *isolation) records() map[string]string {
-	out, account := map[string]string{}, m.first.keys.AccountID
+	out, account := map[string]string{}, m.first.keys.Account
 	says := func(it *store.Item, member string) bool {
 		return bytes.Contains(it.Value, []byte(`"`+member+`":"`+account+`"`))
 	}
-	for it := range m.first.dev.db.Local().Range("s/") {
+	for it := range m.first.db.Local().Range("s/") {
 		s, _, kind, _ := state.Split(it.Key)
 		its := kind != "ledger" && (says(it, "Account") || says(it, "Owner"))
 		if kind == "pcx" { // what somebody asks of it before it has said yes is not its own
@@ -229,7 +229,7 @@ func (m *isolation) words(own bool) map[string]bool {
 			}
 		}
 	}
-	for it := range m.first.dev.db.Local().Range("s/") {
+	for it := range m.first.db.Local().Range("s/") {
 		if _, its := records[it.Key]; its == own {
 			var v any
 			if json.Unmarshal(it.Value, &v) == nil {
@@ -246,7 +246,7 @@ func (m *isolation) arm() {
 		if ip, err := netip.ParseAddr(word); err == nil && ip.IsPrivate() {
 			continue // the second account's networks have the same ranges
 		}
-		if len(word) >= 8 && !others[word] && !m.volatile.MatchString(word) && word != m.first.keys.AccountID {
+		if len(word) >= 8 && !others[word] && !m.volatile.MatchString(word) && word != m.first.keys.Account {
 			m.secrets = append(m.secrets, []byte(word))
 		}
 	}

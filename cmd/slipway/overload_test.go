@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"slipway/internal/action"
 	"slipway/internal/await"
 	"slipway/internal/server"
 )
@@ -181,7 +182,7 @@ func TestOverload(t *testing.T) {
 	for range 100 {
 		dial("")                                       // says nothing
 		dial("POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ") // does not end its headers
-		dial("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 Credential=" + w.keys.AccessKeyID + "/" + time.Now().UTC().Format("20060102") +
+		dial("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 Credential=" + w.keys.ID + "/" + time.Now().UTC().Format("20060102") +
 			"/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=00\r\nX-Amz-Date: " + time.Now().UTC().Format("20060102T150405Z") + "\r\nContent-Length: 4000000\r\n\r\nAction=") // does not end its body
 	}
 	for range 100 { // more than are let in with the rest
@@ -260,10 +261,8 @@ func TestThrottlingIsAsked(t *testing.T) {
 		t.Errorf("switched off: %d calls", n)
 	}
 	still := time.Now()
-	on := newWireWith(t, func(d *devRun) {
-		d.cfg.Throttle = Throttle{Mode: "on", Actions: []string{"DescribeRegions=2/1"}}
-	})
-	front := wiring(t, on.dev, on.all)
+	on := newWireWith(t, options{Throttle: server.Throttle{On: true, Actions: map[string]action.Bucket{"DescribeRegions": {Size: 2, Refill: 1}}}})
+	front := on.wiring()
 	front.Now = func() time.Time { return still } // buckets do not fill while the test is slow
 	s := newFront(t, server.New(front))
 	on.url = s

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -169,7 +170,7 @@ func TestTheCatalogueOfRefusals(t *testing.T) {
 		}
 	})
 	t.Run("no public addresses left", func(t *testing.T) {
-		full := newWireWith(t, func(d *devRun) { d.cfg.PublicRange = "127.200.1.0/28" })
+		full := newWireWith(t, options{Public: netip.MustParsePrefix("127.200.1.0/28")})
 		var last answer
 		for range 17 {
 			last = full.call("RunInstances", launch("ImageId", full.image())...)
@@ -203,8 +204,8 @@ func TestTheWindowOfTerminated(t *testing.T) {
 	w.await(id, "running")
 	w.terminate(id)
 	age := func(by time.Duration) {
-		err := w.dev.db.Update(t.Context(), func(tx store.Tx) error {
-			scope := state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}
+		err := w.db.Update(t.Context(), func(tx store.Tx) error {
+			scope := state.Scope{Account: w.keys.Account, Region: "us-east-1"}
 			for tok := range state.Tokens.All(tx, scope) {
 				if err := state.Tokens.Edit(tx, scope, tok.ID, func(t *state.Token) error { t.Created = t.Created.Add(-by); return nil }); err != nil {
 					return err
@@ -218,7 +219,7 @@ func TestTheWindowOfTerminated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.all.instances.Sweep(t.Context()); err != nil {
+		if err := w.api.Instances.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -241,10 +242,10 @@ func TestTheWindowOfTerminated(t *testing.T) {
 // TestTheRestOfTheCodes provokes what takes a state that no client can bring about quickly, or that no other test needs.
 func TestTheRestOfTheCodes(t *testing.T) {
 	w := newWire(t)
-	scope := state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}
+	scope := state.Scope{Account: w.keys.Account, Region: "us-east-1"}
 	change := func(f func(tx store.Tx) error) {
 		t.Helper()
-		if err := w.dev.db.Update(t.Context(), f); err != nil {
+		if err := w.db.Update(t.Context(), f); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -300,7 +301,7 @@ func TestTheRestOfTheCodes(t *testing.T) {
 // TestAnInternalErrorKeepsItsCause: the caller learns that it was not their fault, and nothing of ours.
 func TestAnInternalErrorKeepsItsCause(t *testing.T) {
 	w := newWire(t)
-	front := wiring(t, w.dev, w.all)
+	front := w.wiring()
 	front.Actions["DescribeVpcs"] = action.Read(func(context.Context, *ec2wire.DescribeVpcsRequest) (*ec2wire.DescribeVpcsResult, error) {
 		return nil, errors.New("the secret file is gone")
 	})

@@ -16,7 +16,7 @@ func (w *wire) awaitSnapshot(id, status string) {
 
 // kept are the snapshots whose files the host has.
 func (w *wire) kept() []slipway.SnapshotID {
-	all, err := w.dev.disks.Snapshots(w.t.Context())
+	all, err := w.host.Disks.Snapshots(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestASnapshotsLife(t *testing.T) {
 		a := w.call("CreateSnapshot", "VolumeId", volume, "Description", "nightly", "TagSpecification.1.ResourceType", "snapshot",
 			"TagSpecification.1.Tag.1.Key", "CSIVolumeSnapshotName", "TagSpecification.1.Tag.1.Value", name)
 		id := first(a.body, "snapshotId")
-		for element, want := range map[string]string{"status": "pending", "progress": "0%", "volumeId": volume, "ownerId": w.keys.AccountID, "description": "nightly", "encrypted": "false"} {
+		for element, want := range map[string]string{"status": "pending", "progress": "0%", "volumeId": volume, "ownerId": w.keys.Account, "description": "nightly", "encrypted": "false"} {
 			if got := first(a.body, element); got != want {
 				t.Errorf("%s: %s = %q, want %q", name, element, got, want)
 			}
@@ -159,10 +159,10 @@ func TestSharedSnapshots(t *testing.T) {
 		send         []string
 		sees, public bool
 	}{
-		{"shared with it", []string{"Attribute", "createVolumePermission", "CreateVolumePermission.Add.1.UserId", other.keys.AccountID}, true, false},
-		{"no longer", []string{"CreateVolumePermission.Remove.1.UserId", other.keys.AccountID}, false, false},
-		{"by the older form", []string{"Attribute", "createVolumePermission", "OperationType", "add", "UserId.1", other.keys.AccountID}, true, false},
-		{"no longer, by the older form", []string{"OperationType", "remove", "UserId.1", other.keys.AccountID}, false, false},
+		{"shared with it", []string{"Attribute", "createVolumePermission", "CreateVolumePermission.Add.1.UserId", other.keys.Account}, true, false},
+		{"no longer", []string{"CreateVolumePermission.Remove.1.UserId", other.keys.Account}, false, false},
+		{"by the older form", []string{"Attribute", "createVolumePermission", "OperationType", "add", "UserId.1", other.keys.Account}, true, false},
+		{"no longer, by the older form", []string{"OperationType", "remove", "UserId.1", other.keys.Account}, false, false},
 		{"with all", []string{"OperationType", "add", "UserGroup.1", "all"}, true, true},
 	} {
 		w.must("return", "ModifySnapshotAttribute", append([]string{"SnapshotId", o.snapshot}, tt.send...)...)

@@ -36,7 +36,7 @@ func spotCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	defer done()
-	s := instances.New(db, addresses.Pool{}, eyes{}, instances.Config{}, slog.New(slog.DiscardHandler), time.Now)
+	s := instances.New(db, addresses.Pool{}, nil, instances.Config{}, slog.New(slog.DiscardHandler), time.Now)
 	if err := s.GiveNotice(ctx, id, notice, away); err != nil {
 		return fmt.Errorf("spot: %w", err)
 	}

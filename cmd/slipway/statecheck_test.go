@@ -11,6 +11,7 @@ import (
 	"slipway/internal/accounts"
 	"slipway/internal/state"
 	"slipway/internal/store"
+	"slipway/internal/vpcs"
 )
 
 // TestStateCheck: contradictions are printed and end the command with an error, a directory without a state is not made one.
@@ -47,7 +48,7 @@ func TestStateCheck(t *testing.T) {
 	}
 	var account string
 	change(func(db state.DB) error {
-		a, _, err := accounts.New(db, time.Now, settle).Create(t.Context(), slipway.Account{Name: "dev"})
+		a, _, err := accounts.New(db, time.Now, vpcs.Settle).Create(t.Context(), slipway.Account{Name: "dev"})
 		if err == nil {
 			account = a.ID
 		}

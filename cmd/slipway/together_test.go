@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,12 +14,17 @@ import (
 	"slipway/internal/action"
 	"slipway/internal/addresses"
 	blocks "slipway/internal/blockstore/fake"
+	"slipway/internal/computehost"
 	"slipway/internal/consistency"
+	"slipway/internal/controlplane"
 	"slipway/internal/ec2query"
+	"slipway/internal/guestimage"
 	"slipway/internal/hosts"
+	"slipway/internal/images"
 	"slipway/internal/state"
 	"slipway/internal/store"
 	"slipway/internal/store/adversary"
+	"slipway/internal/vpcs"
 )
 
 // front is one server of several, without its listener: calls by their forms, answers by their XML.
@@ -39,21 +43,21 @@ type party struct {
 }
 
 func newParty(t *testing.T, db store.Store) *party {
-	a, k, err := accounts.New(state.DB{Store: db}, time.Now, settle).Create(t.Context(), slipway.Account{Name: "party"})
+	a, k, err := accounts.New(state.DB{Store: db}, time.Now, vpcs.Settle).Create(t.Context(), slipway.Account{Name: "party"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &party{T: t, db: db, account: a.ID}
-	d := &devRun{cfg: Config{Hypervisor: "simulated"}, db: state.DB{Store: db}, disks: blocks.New(), log: slog.New(slog.DiscardHandler)}
-	host := slipway.Host{ID: devHost, Zones: slipway.ZoneLetters, VCPUs: 1 << 16, MemoryMiB: 1 << 24, Simulated: true}
-	if err := hosts.New(d.db, addresses.Pool{Range: simulatedPool}, d.log, time.Now).Join(t.Context(), host); err != nil {
+	over, log := state.DB{Store: db}, slog.New(slog.DiscardHandler)
+	host := slipway.Host{ID: hostID, Zones: slipway.ZoneLetters, VCPUs: 1 << 16, MemoryMiB: 1 << 24, Simulated: true}
+	if err := hosts.New(over, addresses.Pool{Range: computehost.SimulatedPool}, log, time.Now).Join(t.Context(), host); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.bringImages(t.Context()); err != nil {
+	if err := images.New(over, time.Now).Provide(t.Context(), blocks.New(), hostID, guestimage.Simulated()); err != nil {
 		t.Fatal(err)
 	}
 	p.first = p.server(db, k.ID)
-	if err := accounts.New(d.db, time.Now, settle).Prepare(p.first.ctx); err != nil {
+	if err := accounts.New(over, time.Now, vpcs.Settle).Prepare(p.first.ctx); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -61,8 +65,9 @@ func newParty(t *testing.T, db store.Store) *party {
 
 // server is one more.
 func (p *party) server(db store.Store, key string) *front {
-	d := &devRun{cfg: defaults(), db: state.DB{Store: db}, log: slog.New(slog.DiscardHandler), pool: addresses.Pool{Range: netip.MustParsePrefix("127.128.0.0/9")}}
-	served, err := d.rooms().actions()
+	served, err := controlplane.New(state.DB{Store: db}, controlplane.Config{
+		Pool: addresses.Pool{Range: computehost.SimulatedPool}, Overcommit: 32, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	}).Actions()
 	if err != nil {
 		p.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func (w *wire) zoneOf(id string) string {
 
 // files are the names of the volumes that the host has.
 func (w *wire) files() []slipway.VolumeID {
-	all, err := w.dev.disks.Volumes(w.t.Context())
+	all, err := w.host.Disks.Volumes(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}

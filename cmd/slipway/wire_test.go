@@ -13,8 +13,11 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
+	"slipway"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,27 +25,49 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"slipway/internal/action"
+	"slipway/internal/addresses"
+	"slipway/internal/audit"
+	"slipway/internal/computehost"
+	"slipway/internal/controlplane"
+	"slipway/internal/guestimage"
+	"slipway/internal/hosts"
+	"slipway/internal/imagesource"
 	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store/adversary"
 )
 
+// hostID is the one host of a wire.
+const hostID slipway.HostID = "local"
+
+// options are what a test has otherwise than everybody.
+type options struct {
+	Public   netip.Prefix // of public addresses; the zero one: a wide range
+	S3       *imagesource.S3
+	Throttle server.Throttle
+	Audit    func(audit.Record)
+}
+
 // wire is the whole API over a store that conflicts, and simulated machines, behind a real socket.
 type wire struct {
 	t    testing.TB
 	url  string
-	keys credentials
-	dev  *devRun
-	all  *rooms
+	keys slipway.AccessKey // of the account's root user
+
+	db      state.DB
+	api     *controlplane.ControlPlane
+	host    *computehost.Host
+	hosts   *hosts.Service
+	sources *imagesource.Sources
 
 	region string
 }
 
 // newWire serves until the test ends.
-func newWire(t testing.TB) *wire { t.Helper(); return newWireWith(t, func(*devRun) {}) }
+func newWire(t testing.TB) *wire { t.Helper(); return newWireWith(t, options{}) }
 
 // newWireWith is newWire with another configuration.
-func newWireWith(t testing.TB, configure func(*devRun)) *wire {
+func newWireWith(t testing.TB, o options) *wire {
 	t.Helper()
 	seed := rand.Uint64()
 	t.Cleanup(func() {
@@ -50,36 +75,43 @@ func newWireWith(t testing.TB, configure func(*devRun)) *wire {
 			t.Logf("the store's seed was %d", seed)
 		}
 	})
-	cfg := defaults()
-	cfg.Hypervisor, cfg.State = "simulated", t.TempDir()
-	d := &devRun{cfg: cfg, dir: stateDir{path: cfg.State}, log: slog.New(slog.DiscardHandler), db: state.DB{Store: adversary.New(state.Schema(), seed)}}
-	configure(d)
-	ctx, stop := context.WithCancel(context.Background())
-	if err := d.openHost(ctx); err != nil {
-		t.Fatal(err)
+	w := &wire{t: t, db: state.DB{Store: adversary.New(state.Schema(), seed)}, region: "us-east-1"}
+	w.sources = imagesource.New(imagesource.Config{Directory: t.TempDir(), S3: o.S3})
+	if !o.Public.IsValid() {
+		o.Public = computehost.SimulatedPool
 	}
-	keys, err := d.bootstrap(ctx)
+	pool, log := addresses.Pool{Range: o.Public}, slog.New(slog.DiscardHandler)
+	w.hosts = hosts.New(w.db, pool, log, time.Now)
+	w.host = computehost.Simulated(computehost.Config{ID: hostID, Log: log, Now: time.Now}, w.hosts, w.sources)
+	w.api = controlplane.New(w.db, controlplane.Config{
+		Pool: pool, Machines: w.host, Sources: w.sources, Overcommit: 32, Throttle: o.Throttle, Audit: o.Audit, Log: log, Now: time.Now,
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	_, key, err := w.api.Accounts.Create(ctx, slipway.Account{Name: "dev"})
+	if err == nil {
+		w.keys, err = key, w.api.Images.Provide(ctx, w.host.Disks, hostID, guestimage.Simulated())
+	}
+	if err == nil {
+		err = w.host.Agent.Join(ctx)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := d.rooms()
-	if err := d.agent.Join(ctx); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { defer close(ended); d.agent.Run(ctx) }()
-	go all.tick(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { w.host.Agent.Run(ctx) })
+	running.Go(func() { w.api.Tick(ctx) })
 	s := httptest.NewUnstartedServer(nil)
-	s.Config = server.New(wiring(t, d, all)).HTTP()
+	s.Config = server.New(w.wiring()).HTTP()
 	s.Start()
-	t.Cleanup(func() { s.Close(); stop(); <-ended; d.vmm.Close() })
-	return &wire{t, s.URL, keys, d, all, "us-east-1"}
+	w.url = s.URL
+	t.Cleanup(func() { s.Close(); stop(); running.Wait(); w.host.Close(context.Background(), false) })
+	return w
 }
 
 // actions are those that are served.
 func (w *wire) actions() action.Table {
 	w.t.Helper()
-	served, err := w.all.actions()
+	served, err := w.api.Actions()
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -87,11 +119,11 @@ func (w *wire) actions() action.Table {
 }
 
 // wiring is the front's.
-func wiring(t testing.TB, d *devRun, all *rooms) server.Config {
-	t.Helper()
-	front, err := d.front(all)
+func (w *wire) wiring() server.Config {
+	w.t.Helper()
+	front, err := w.api.Front()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	return front
 }
@@ -112,7 +144,7 @@ func (w *wire) request(method, body string, header http.Header) *http.Request {
 		r.Header[k] = v
 	}
 	sum := sha256.Sum256([]byte(body))
-	who := aws.Credentials{AccessKeyID: w.keys.AccessKeyID, SecretAccessKey: w.keys.SecretAccessKey}
+	who := aws.Credentials{AccessKeyID: w.keys.ID, SecretAccessKey: w.keys.Secret}
 	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), "ec2", w.region, time.Now()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -252,7 +284,7 @@ func TestASignatureForNowhereIsRefused(t *testing.T) {
 	r := w.request(http.MethodPost, "Action=DescribeVpcs&Version=2016-11-15", nil)
 	r.Header.Del("X-Amz-Date")
 	sum := sha256.Sum256([]byte("Action=DescribeVpcs&Version=2016-11-15"))
-	who := aws.Credentials{AccessKeyID: w.keys.AccessKeyID, SecretAccessKey: w.keys.SecretAccessKey}
+	who := aws.Credentials{AccessKeyID: w.keys.ID, SecretAccessKey: w.keys.Secret}
 	if err := v4.NewSigner().SignHTTP(t.Context(), who, r, hex.EncodeToString(sum[:]), "ec2", "mars-north-1", time.Now()); err != nil {
 		t.Fatal(err)
 	}

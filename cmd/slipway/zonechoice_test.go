@@ -20,8 +20,8 @@ func TestADefaultSubnetIsChosenThatHasRoom(t *testing.T) {
 	}
 	fill := func(zone string, leave int) {
 		t.Helper()
-		err := w.dev.db.Store.Update(t.Context(), func(tx store.Tx) error {
-			for s := range state.Subnets.All(tx, state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}) {
+		err := w.db.Store.Update(t.Context(), func(tx store.Tx) error {
+			for s := range state.Subnets.All(tx, state.Scope{Account: w.keys.Account, Region: "us-east-1"}) {
 				if s.Zone != zone || !s.DefaultForZone {
 					continue
 				}
@@ -61,7 +61,7 @@ func TestADefaultSubnetIsChosenThatHasRoom(t *testing.T) {
 }
 
 func countInstances(w *wire) (n int) {
-	for range state.Instances.All(w.dev.db.Local(), state.Scope{Account: w.keys.AccountID, Region: "us-east-1"}) {
+	for range state.Instances.All(w.db.Local(), state.Scope{Account: w.keys.Account, Region: "us-east-1"}) {
 		n++
 	}
 	return n

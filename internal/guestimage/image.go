@@ -50,6 +50,14 @@ const (
 	manifest     = "image.json"
 )
 
+// Simulated stands for an image where nothing boots.
+func Simulated() Built {
+	return Built{
+		Name: "tiny", Description: "simulated", Digest: "simulated", Architecture: "x86_64", RootDevice: "/dev/xvda", SizeGiB: 1, User: "root",
+		Created: time.Unix(0, 0),
+	}
+}
+
 // DefaultCacheDir is where images are kept unless the owner says otherwise. Root's lies outside of its home directory,
 // which machines' users cannot enter.
 func DefaultCacheDir() string {

@@ -44,7 +44,7 @@ func (s *Service) Console(ctx context.Context, in *ec2wire.GetConsoleOutputReque
 		return nil, err
 	}
 	out := &ec2wire.GetConsoleOutputResult{InstanceId: shape.Text(i.ID), Timestamp: shape.Of(s.now())}
-	text, err := s.eyes.Console(ctx, i)
+	text, err := s.machines.Console(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (s *Service) Screenshot(ctx context.Context, in *ec2wire.GetConsoleScreensh
 	if err := dry(ctx); err != nil {
 		return nil, err
 	}
-	raw, err := s.eyes.Screen(ctx, i, shape.Get(in.WakeUp))
+	raw, err := s.machines.Screen(ctx, i, shape.Get(in.WakeUp))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (s *Service) Interrupt(ctx context.Context, in *ec2wire.SendDiagnosticInter
 	if err := dry(ctx); err != nil {
 		return err
 	}
-	return s.eyes.Interrupt(ctx, i)
+	return s.machines.Interrupt(ctx, i)
 }
 
 // Password answers GetPasswordData: there is none for what is not Windows.

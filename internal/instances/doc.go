@@ -12,8 +12,8 @@ import (
 	"slipway/internal/state"
 )
 
-// Eyes look at running machines for the actions that show one: console and screen.
-type Eyes interface {
+// Machines are the running machines, wherever their hosts are, for the actions that look into one: its console, its screen, an interrupt.
+type Machines interface {
 	Console(ctx context.Context, in *slipway.Instance) ([]byte, error)
 	Screen(ctx context.Context, in *slipway.Instance, wake bool) ([]byte, error)
 	Interrupt(ctx context.Context, in *slipway.Instance) error
@@ -33,15 +33,15 @@ type Config struct {
 
 // Service answers the instance actions.
 type Service struct {
-	db   state.DB
-	pool addresses.Pool
-	eyes Eyes
-	cfg  Config
-	log  *slog.Logger
-	now  func() time.Time
+	db       state.DB
+	pool     addresses.Pool
+	machines Machines
+	cfg      Config
+	log      *slog.Logger
+	now      func() time.Time
 }
 
 // New makes the room.
-func New(db state.DB, pool addresses.Pool, eyes Eyes, cfg Config, log *slog.Logger, now func() time.Time) *Service {
-	return &Service{db, pool, eyes, cfg, log, now}
+func New(db state.DB, pool addresses.Pool, machines Machines, cfg Config, log *slog.Logger, now func() time.Time) *Service {
+	return &Service{db, pool, machines, cfg, log, now}
 }

@@ -46,11 +46,11 @@ func (l *launch) place() error {
 	if len(l.hosts)+len(choice.Hosts) < int(l.spec.Min) {
 		l.s.log.Info("no capacity", "type", l.kind.Name, "zone", l.zone.Name, "wanted", l.spec.Min, "fits", len(l.hosts)+len(choice.Hosts), "hosts", fmt.Sprint(l.notes))
 		if l.spec.Spot != nil {
-			return &Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity, "There is no Spot capacity available that matches your request."), Notes: l.notes}
+			return &Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity, "There is no Spot capacity available that matches your request."), Hosts: l.notes}
 		}
 		return &Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity,
 			"We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). Our system will be working on provisioning additional capacity. You can currently get %s capacity by not specifying an Availability Zone in your request or choosing %s.",
-			l.kind.Name, l.zone.Name, l.kind.Name, strings.Join(otherZones(l.zone), ", ")), Notes: l.notes}
+			l.kind.Name, l.zone.Name, l.kind.Name, strings.Join(otherZones(l.zone), ", ")), Hosts: l.notes}
 	}
 	l.hosts, l.partitions = append(l.hosts, choice.Hosts...), choice.Partitions
 	return nil
@@ -59,10 +59,13 @@ func (l *launch) place() error {
 // Shortage is a refusal for want of capacity with what each host was short of: the call's explanation shows it.
 type Shortage struct {
 	Err   *slipway.Error
-	Notes map[string]string
+	Hosts map[string]string
 }
 
 func (s *Shortage) Error() string { return s.Err.Error() }
+
+// Notes are what the refusal's timeline keeps.
+func (s *Shortage) Notes() map[string]string { return s.Hosts }
 
 // Unwrap gives the caller's words.
 func (s *Shortage) Unwrap() error { return s.Err }

@@ -2,7 +2,6 @@ package instances
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"slipway"
@@ -48,32 +47,9 @@ func (s *Service) sweepTokens(ctx context.Context) error {
 	return nil
 }
 
-// trailDays is how long a call's or a reservation's trail can be explained.
-const trailDays = 7
-
-// sweepTrails forgets trails of calls and reservations.
-func (s *Service) sweepTrails(ctx context.Context) error {
-	var due []*state.Timeline
-	for back := trailDays + 1; back <= sweepBack; back++ {
-		due = slices.AppendSeq(due, state.Timelines.By(s.db.Local(), state.Global, "/day/"+state.Day(s.now().AddDate(0, 0, -back))))
-	}
-	for some := range slices.Chunk(due, sweepAtOnce) {
-		err := s.db.Update(ctx, func(tx store.Tx) error {
-			for _, t := range some {
-				state.Timelines.Delete(tx, t.Scope, t.ID)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Sweep removes instances that were terminated longer ago than they stay visible, and client tokens that have outlived theirs.
 func (s *Service) Sweep(ctx context.Context) error {
-	if err := errors.Join(s.sweepTokens(ctx), s.sweepTrails(ctx)); err != nil {
+	if err := s.sweepTokens(ctx); err != nil {
 		return err
 	}
 	for {
@@ -99,8 +75,33 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 }
 
-// StopAll wants every running instance of a host stopped, and every pending one: the host is about to go.
-func (s *Service) StopAll(ctx context.Context, host slipway.HostID) error {
+// Drain stops every instance of a host that is about to go, and waits until they have or ctx ends; they are found stopped when it is back.
+func (s *Service) Drain(ctx context.Context, host slipway.HostID) error {
+	changes := s.db.Watch("")
+	defer changes.Close()
+	if err := s.stopAll(ctx, host); err != nil {
+		return err
+	}
+	for s.moving(host) {
+		if _, err := changes.Next(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moving says whether any of a host's instances is on its way to an end.
+func (s *Service) moving(host slipway.HostID) bool {
+	for in := range state.Instances.By(s.db.Local(), state.Global, "/host/"+string(host)) {
+		if in.State == slipway.Stopping || in.State == slipway.ShuttingDown {
+			return true
+		}
+	}
+	return false
+}
+
+// stopAll wants every running instance of a host stopped, and every pending one.
+func (s *Service) stopAll(ctx context.Context, host slipway.HostID) error {
 	return s.db.Update(ctx, func(tx store.Tx) error {
 		for seen := range state.Instances.By(tx, state.Global, "/host/"+string(host)) {
 			if seen.State != slipway.Running && seen.State != slipway.Pending {

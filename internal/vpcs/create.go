@@ -83,6 +83,18 @@ func NewCIDR(p netip.Prefix) slipway.CIDRBlock {
 	return slipway.CIDRBlock{Association: slipway.NewID("vpc-cidr-assoc"), Prefix: p}
 }
 
+// Settle furnishes a region for an account at its first use: with a default VPC, unless the account has EC2-Classic instead.
+func Settle(tx store.Tx, s state.Scope) (slipway.VPCID, error) {
+	if a := state.Accounts.See(tx, state.Global, s.Account); a != nil && a.Classic {
+		return "", nil
+	}
+	v, err := CreateDefault(tx, s)
+	if err != nil {
+		return "", err
+	}
+	return v.ID, nil
+}
+
 // CreateDefault makes the default VPC of an account's region: one /20 subnet per zone, an internet gateway, a route to it,
 // and the account's DHCP options (operations reference, section 6). The caller has checked that there is none.
 func CreateDefault(tx store.Tx, s state.Scope) (*slipway.VPC, error) {
