@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -12,10 +13,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
@@ -61,24 +65,46 @@ type caller struct {
 	real  bool // machines cost something
 	ec2   *ec2.Client
 	iam   *iam.Client
+	sts   *sts.Client
 	calls *tally
 	made  int // things named so far
 
-	instances, volumes, snapshots, addresses, users []string
+	session *ststypes.Credentials // nil: none has begun
+
+	instances, volumes, snapshots, addresses, users, reservations []string
 }
 
 // tally counts answers.
 type tally struct {
 	done, refused, lost atomic.Int64
-	wrong               chan string // what a caller found wrong by itself
+	ended               atomic.Int64 // sessions whose time was over
+	wrong               chan string  // what a caller found wrong by itself
 }
 
-func clients(s *site) (*ec2.Client, *iam.Client) {
-	cfg := aws.Config{
+func clients(s *site) (*ec2.Client, *iam.Client, *sts.Client) {
+	cfg := s.config(aws.Credentials{AccessKeyID: s.keys.AccessKeyID, SecretAccessKey: s.keys.SecretAccessKey})
+	signer := &signer{s, v4.NewSigner()}
+	return ec2.NewFromConfig(cfg, func(o *ec2.Options) { o.HTTPSignerV4 = signer }),
+		iam.NewFromConfig(cfg, func(o *iam.Options) { o.HTTPSignerV4 = signer }),
+		sts.NewFromConfig(cfg, func(o *sts.Options) { o.HTTPSignerV4 = signer })
+}
+
+func (s *site) config(who aws.Credentials) aws.Config {
+	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: &s.endpoint, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(s.keys.AccessKeyID, s.keys.SecretAccessKey, ""),
+		Credentials: credentials.NewStaticCredentialsProvider(who.AccessKeyID, who.SecretAccessKey, who.SessionToken),
 	}
-	return ec2.NewFromConfig(cfg), iam.NewFromConfig(cfg)
+}
+
+// signer signs by the server's clock, as one does whose clock is set by the same time server.
+type signer struct {
+	site *site
+	*v4.Signer
+}
+
+func (s *signer) SignHTTP(ctx context.Context, who aws.Credentials, r *http.Request, hash, service, region string, _ time.Time, options ...func(*v4.SignerOptions)) error {
+	now, _ := s.site.now()
+	return s.Signer.SignHTTP(ctx, who, r, hash, service, region, now, options...)
 }
 
 func (c *caller) fault(format string, args ...any) {
@@ -116,7 +142,10 @@ func (c *caller) ask(ctx context.Context, call func(context.Context) error) outc
 // untilSure repeats a call that may be repeated until somebody says what became of it.
 func (c *caller) untilSure(ctx context.Context, call func(context.Context) error) outcome {
 	for {
-		if o := c.ask(ctx, call); o != lost || ctx.Err() != nil {
+		_, before := c.site.now()
+		o := c.ask(ctx, call)
+		_, after := c.site.now()
+		if o == done || o == refused && before == after || ctx.Err() != nil { // a clock that is set makes a signature one of another time
 			return o
 		}
 	}
@@ -167,8 +196,12 @@ func (c *caller) step(ctx context.Context) {
 		c.address(ctx)
 	case n < 88:
 		c.identity(ctx)
-	case n < 92:
+	case n < 91:
 		c.shared(ctx)
+	case n < 93:
+		c.temporary(ctx)
+	case n < 95:
+		c.reserve(ctx)
 	default:
 		c.terminate(ctx)
 	}
@@ -551,6 +584,85 @@ func (c *caller) shared(ctx context.Context) {
 	c.ask(ctx, calls[c.rand.IntN(len(calls))])
 }
 
+// nearly is within how much of a moment nothing is said of what has its time then: the server's clock and the test's are read one after the other.
+const nearly = time.Minute
+
+// temporary begins a session, or uses the one that there is: it is good until its time is over, by the server's clock, and never after.
+func (c *caller) temporary(ctx context.Context) {
+	if c.session == nil {
+		c.ask(ctx, func(ctx context.Context) error {
+			out, err := c.sts.GetSessionToken(ctx, &sts.GetSessionTokenInput{DurationSeconds: aws.Int32(3600)})
+			if err == nil {
+				c.session = out.Credentials
+			}
+			return err
+		})
+		return
+	}
+	of := c.session
+	own := c.site.config(aws.Credentials{AccessKeyID: *of.AccessKeyId, SecretAccessKey: *of.SecretAccessKey, SessionToken: *of.SessionToken})
+	client := sts.NewFromConfig(own, func(o *sts.Options) { o.HTTPSignerV4 = &signer{c.site, v4.NewSigner()} })
+	before, jumps := c.site.now()
+	code := ""
+	o := c.ask(ctx, func(ctx context.Context) error {
+		_, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		code = codeOf(err)
+		return err
+	})
+	_, again := c.site.now()
+	switch ends := *of.Expiration; {
+	case o == lost || jumps != again:
+	case o == refused && c.site.latest().Before(ends.Add(-nearly)):
+		c.fault("a session that ends at %v was refused at %v: %s", ends, before, code)
+	case o == done && before.After(ends.Add(nearly)):
+		c.fault("a session that ended at %v was good at %v", ends, before)
+	case o == refused:
+		c.calls.ended.Add(1)
+		c.session = nil
+	}
+}
+
+// reserve promises capacity until a time, at which the server ends it by itself, or gives it up.
+func (c *caller) reserve(ctx context.Context) {
+	if id, ok := c.pick(c.reservations); ok && len(c.reservations) > 2 {
+		c.settle(fact{"reservation", id, "state"}, "cancelled", c.ask(ctx, func(ctx context.Context) error {
+			_, err := c.ec2.CancelCapacityReservation(ctx, &ec2.CancelCapacityReservationInput{CapacityReservationId: &id})
+			return err
+		}))
+		c.reservations = slices.DeleteFunc(c.reservations, func(r string) bool { return r == id })
+		return
+	}
+	token, id := c.next("reservation"), ""
+	now, _ := c.site.now()
+	ends := now.Add(time.Duration(1+c.rand.IntN(12)) * time.Hour)
+	o := c.ask(ctx, func(ctx context.Context) error {
+		out, err := c.ec2.CreateCapacityReservation(ctx, &ec2.CreateCapacityReservationInput{
+			AvailabilityZone: aws.String("us-east-1b"), InstanceType: aws.String("t3.nano"), InstancePlatform: types.CapacityReservationInstancePlatformLinuxUnix,
+			InstanceCount: aws.Int32(1), EndDateType: types.EndDateTypeLimited, EndDate: &ends, TagSpecifications: named(types.ResourceTypeCapacityReservation, token),
+		})
+		if err == nil {
+			id = *out.CapacityReservation.CapacityReservationId
+		}
+		return err
+	})
+	if o == lost {
+		id, _ = c.found(ctx, token, func(ctx context.Context) (ids []string, err error) {
+			out, err := c.ec2.DescribeCapacityReservations(ctx, &ec2.DescribeCapacityReservationsInput{Filters: byName(token)})
+			if err == nil {
+				for _, r := range out.CapacityReservations {
+					ids = append(ids, *r.CapacityReservationId)
+				}
+			}
+			return ids, err
+		})
+	}
+	if id != "" {
+		c.model.sure(fact{"reservation", id, "state"}, "active")
+		c.model.ending(id, ends)
+		c.reservations = append(c.reservations, id)
+	}
+}
+
 func (c *caller) terminate(ctx context.Context) {
 	if id, ok := c.pick(c.instances); ok {
 		c.end(ctx, []string{id})
@@ -559,10 +671,15 @@ func (c *caller) terminate(ctx context.Context) {
 
 // end terminates instances: what was attached to them is free then.
 func (c *caller) end(ctx context.Context, ids []string) {
+	code := ""
 	o := c.untilSure(ctx, func(ctx context.Context) error {
 		_, err := c.ec2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: ids})
+		code = codeOf(err)
 		return err
 	})
+	if o == refused && code == "InvalidInstanceID.NotFound" && c.site.clock != nil {
+		o = done // the answer was lost, and an hour went by in a moment
+	}
 	if o == refused && ctx.Err() == nil {
 		c.fault("the termination of %v was refused", ids)
 		return

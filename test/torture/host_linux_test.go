@@ -29,7 +29,7 @@ func diskRack(t *testing.T, seed uint64) *rack {
 		t.Skipf("a disk to fill is missing: tmpfs is not mounted (%v): run as root", err)
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	r := newRack(t, newSite(t, filepath.Join(dir, "s"), []string{"--hypervisor", "simulated"}, false), seed, 4, false)
+	r := newRack(t, newSite(t, siteOf{state: filepath.Join(dir, "s"), flags: []string{"--hypervisor", "simulated"}}), seed, 4, false)
 	filler := filepath.Join(dir, "filler")
 	r.harm = func() (string, int) {
 		f, err := os.Create(filler)
@@ -60,7 +60,7 @@ func realRack(t *testing.T, seed uint64) *rack {
 			t.Skipf("real instances need %s: `make deps` installs it", p)
 		}
 	}
-	s := newSite(t, shortDir(t), []string{"--accel", "tcg"}, false)
+	s := newSite(t, siteOf{state: shortDir(t), flags: []string{"--accel", "tcg"}})
 	r := newRack(t, s, seed, 3, true)
 	h := &host{t: t, state: s.state}
 	t.Cleanup(func() { // also of a test that failed: no guest outlives it
@@ -94,8 +94,8 @@ func realRack(t *testing.T, seed uint64) *rack {
 		return "QEMU", 1
 	}
 	r.end = func() {
-		e, i := clients(s)
-		sight, err := look(t.Context(), e, i)
+		e, _, _ := clients(s)
+		sight, err := look(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}

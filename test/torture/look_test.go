@@ -37,7 +37,9 @@ func tagOf(tags []types.Tag, key string) string {
 }
 
 // look reads the API as its callers do.
-func look(ctx context.Context, e *ec2.Client, i *iam.Client) (*sight, error) {
+func look(ctx context.Context, at *site) (*sight, error) {
+	e, i, _ := clients(at)
+	now, _ := at.now()
 	s := &sight{facts: map[fact]string{}}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
@@ -146,6 +148,16 @@ func look(ctx context.Context, e *ec2.Client, i *iam.Client) (*sight, error) {
 	for _, a := range addresses.Addresses {
 		s.facts[fact{"address", *a.AllocationId, "exists"}] = "yes"
 		s.facts[fact{"address", *a.AllocationId, "instance"}] = aws.ToString(a.InstanceId)
+	}
+	promised, err := e.DescribeCapacityReservations(ctx, &ec2.DescribeCapacityReservationsInput{})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range promised.CapacityReservations {
+		s.facts[fact{"reservation", *r.CapacityReservationId, "state"}] = string(r.State)
+		if r.State == types.CapacityReservationStateActive && aws.ToTime(r.EndDate).Before(now) {
+			s.moving = append(s.moving, fmt.Sprintf("%s should have ended at %v, and it is %v", *r.CapacityReservationId, *r.EndDate, now))
+		}
 	}
 	for users := iam.NewListUsersPaginator(i, &iam.ListUsersInput{}); users.HasMorePages(); {
 		page, err := users.NextPage(ctx)

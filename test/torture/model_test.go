@@ -3,7 +3,9 @@ package torture
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
 // fact names something that the API says: an attribute of a thing.
@@ -16,9 +18,29 @@ func (f fact) String() string { return f.kind + " " + f.id + " " + f.name }
 type model struct {
 	mu    sync.Mutex
 	facts map[fact][]string
+	ends  map[string]time.Time // of reservations
 }
 
-func newModel() *model { return &model{facts: map[fact][]string{}} }
+func newModel() *model { return &model{facts: map[fact][]string{}, ends: map[string]time.Time{}} }
+
+// ending says when a reservation has its time.
+func (m *model) ending(id string, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ends[id] = at
+}
+
+// timely takes over which reservations have expired: those may whose time had come by the latest that the clock has shown.
+func (m *model) timely(found map[fact]string, latest time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, at := range m.ends {
+		f := fact{"reservation", id, "state"}
+		if found[f] == "expired" && latest.After(at) && slices.Contains(m.facts[f], "active") {
+			m.facts[f] = []string{"expired"}
+		}
+	}
+}
 
 // sure says that a fact has this value now.
 func (m *model) sure(f fact, value string) {
@@ -53,6 +75,35 @@ func (m *model) freed(f fact, from string, o outcome) {
 		may = append(may, "")
 	}
 	m.facts[f] = may
+}
+
+// tidied forgets instances that have ended and are not found: an hour after its end nobody is told of an instance, and a clock that is
+// set makes an hour of a moment.
+func (m *model) tidied(found map[fact]string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	gone := map[string]bool{}
+	for f, may := range m.facts {
+		if f.kind == "instance" && f.name == "state" && found[f] == "" && slices.Contains(may, "terminated") {
+			gone[f.id] = true
+		}
+	}
+	for f, may := range m.facts {
+		switch {
+		case f.kind == "instance" && gone[f.id]:
+			delete(m.facts, f)
+		case f.kind == "launch":
+			for i, ids := range may {
+				may[i] = strings.Join(slices.DeleteFunc(strings.Fields(ids), func(id string) bool { return gone[id] }), " ")
+			}
+		case f.name == "instance":
+			for i, id := range may {
+				if gone[id] {
+					may[i] = ""
+				}
+			}
+		}
+	}
 }
 
 // may answers the values that a fact may have.

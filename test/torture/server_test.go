@@ -95,6 +95,7 @@ type process struct {
 	t     testing.TB
 	what  string
 	start func() *exec.Cmd
+	clock *clock // nil: the machine's
 	said  *lastLines
 
 	mu  sync.Mutex
@@ -119,7 +120,11 @@ func (p *process) begin() (ready <-chan error) {
 	cmd := p.start()
 	cmd.Stderr = p.said
 	out, err := cmd.StdoutPipe()
-	if err == nil {
+	switch {
+	case err != nil:
+	case p.clock != nil:
+		err = p.clock.begin(cmd)
+	default:
 		err = cmd.Start()
 	}
 	if err != nil {
@@ -153,6 +158,9 @@ func (p *process) take() *exec.Cmd {
 	defer p.mu.Unlock()
 	cmd := p.cmd
 	p.cmd = nil
+	if p.clock != nil {
+		p.clock.gone()
+	}
 	select {
 	case <-p.up:
 		p.up = make(chan struct{})
@@ -228,21 +236,31 @@ type site struct {
 	state       string
 	endpoint    string
 	server      *process
+	clock       *clock   // the server's; nil: the machine's
 	etcd        *process // nil: embedded in the server
 	etcdAddress string
+	link        *link // the server's to etcd
 	keys        struct{ AccountID, AccessKeyID, SecretAccessKey string }
 }
 
-func newSite(t testing.TB, state string, flags []string, ownEtcd bool) *site {
+// siteOf is what a site is made of.
+type siteOf struct {
+	state string
+	flags []string
+	etcd  bool   // one of its own, and a link to it
+	clock *clock // nil: the machine's
+}
+
+func newSite(t testing.TB, of siteOf) *site {
 	t.Helper()
 	bin, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	listen := freeAddress(t)
-	s := &site{t: t, state: state, endpoint: "http://" + listen}
-	args := append([]string{"dev", "--state", state, "--listen", listen, "--log", "warn"}, flags...)
-	if ownEtcd {
+	s := &site{t: t, state: of.state, endpoint: "http://" + listen, clock: of.clock}
+	args := append([]string{"dev", "--state", of.state, "--listen", listen, "--log", "warn"}, of.flags...)
+	if of.etcd {
 		self, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)
@@ -257,14 +275,15 @@ func newSite(t testing.TB, state string, flags []string, ownEtcd bool) *site {
 		if err := <-s.etcd.begin(); err != nil {
 			t.Fatal(err)
 		}
-		s.etcdAddress = client
-		args = append(args, "--etcd-endpoints", client)
+		s.etcdAddress, s.link = client, newLink(t, client)
+		args = append(args, "--etcd-endpoints", s.link.l.Addr().String())
 	}
 	s.server = newProcess(t, "slipway", func() *exec.Cmd { return exec.Command(bin, args...) })
+	s.server.clock = of.clock
 	if err := s.begin(); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(filepath.Join(state, "credentials.json"))
+	b, err := os.ReadFile(filepath.Join(of.state, "credentials.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,6 +304,22 @@ func (s *site) begin() error {
 	case <-time.After(startLimit):
 		return errors.New("slipway is not ready in time")
 	}
+}
+
+// now is the server's time, and how often its clock has been set.
+func (s *site) now() (time.Time, int) {
+	if s.clock == nil {
+		return time.Now(), 0
+	}
+	return s.clock.now()
+}
+
+// latest is the latest time that the server's clock has shown.
+func (s *site) latest() time.Time {
+	if s.clock == nil {
+		return time.Now()
+	}
+	return s.clock.latest()
 }
 
 // command runs slipway for one answer.

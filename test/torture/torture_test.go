@@ -59,7 +59,7 @@ func newRack(t testing.TB, s *site, seed uint64, callers int, real bool) *rack {
 		t: t, site: s, rand: rand.New(rand.NewPCG(seed, 0)), model: newModel(), calls: &tally{wrong: make(chan string, 100)}, kills: map[string]int{},
 		harm: func() (string, int) { return "", 0 }, host: func(*sight) []string { return nil }, end: func() {},
 	}
-	e, i := clients(s)
+	e, i, tokens := clients(s)
 	out, err := e.DescribeImages(t.Context(), &ec2.DescribeImagesInput{Owners: []string{"amazon"}, Filters: []types.Filter{{Name: aws.String("name"), Values: []string{"tiny-*"}}}})
 	if err != nil || len(out.Images) != 1 {
 		t.Fatalf("the tiny image: %v", err)
@@ -67,7 +67,7 @@ func newRack(t testing.TB, s *site, seed uint64, callers int, real bool) *rack {
 	for n := range callers {
 		r.callers = append(r.callers, &caller{
 			t: t, site: s, model: r.model, name: fmt.Sprintf("c%d", n), rand: rand.New(rand.NewPCG(seed, uint64(n)+1)), image: *out.Images[0].ImageId,
-			real: real, ec2: e, iam: i, calls: r.calls,
+			real: real, ec2: e, iam: i, sts: tokens, calls: r.calls,
 		})
 	}
 	return r
@@ -131,11 +131,10 @@ const settleLimit = 2 * time.Minute
 func (r *rack) check() {
 	r.gate.Lock() // the server is up: every caller comes to the end of its step
 	defer r.gate.Unlock()
-	e, i := clients(r.site)
 	var s *sight
 	await.Success(r.t, settleLimit, func() error {
 		var err error
-		if s, err = look(r.t.Context(), e, i); err != nil {
+		if s, err = look(r.t.Context(), r.site); err != nil {
 			return err
 		}
 		if len(s.moving) > 0 {
@@ -146,6 +145,10 @@ func (r *rack) check() {
 		}
 		return nil
 	})
+	if r.site.clock != nil {
+		r.model.tidied(s.facts)
+	}
+	r.model.timely(s.facts, r.site.latest())
 	wrong := append(s.wrong, r.model.compare(s.facts)...)
 	out, err := r.site.command(r.checkCommand()...)
 	if err != nil {
@@ -176,8 +179,11 @@ func (r *rack) checkCommand() []string {
 	return words
 }
 
-// filled counts, among what was done, what is no kill.
+// filled counts, among what was done, the times that a disk was full.
 const filled = "disks filled"
+
+// kinder is what is done besides killing.
+var kinder = []string{filled, jumped, string(cut), string(held), string(deaf)}
 
 // finish takes everything away, and reports how many kills were survived.
 func (r *rack) finish() int {
@@ -186,11 +192,12 @@ func (r *rack) finish() int {
 	}
 	total := 0
 	for what, n := range r.kills {
-		if what != filled {
+		if !slices.Contains(kinder, what) {
 			total += n
 		}
 	}
-	r.t.Logf("%d kills survived (%v); calls: %d answered, %d refused, %d whose answer was lost", total, r.kills, r.calls.done.Load(), r.calls.refused.Load(), r.calls.lost.Load())
+	r.t.Logf("%d kills survived (%v); calls: %d answered, %d refused, %d whose answer was lost; %d sessions ended", total, r.kills,
+		r.calls.done.Load(), r.calls.refused.Load(), r.calls.lost.Load(), r.calls.ended.Load())
 	return total
 }
 
@@ -214,21 +221,27 @@ var variants = []struct {
 	kills int
 	rack  func(*testing.T, uint64) *rack
 }{
-	{"simulated", 15, func(t *testing.T, seed uint64) *rack {
-		return newRack(t, newSite(t, shortDir(t), []string{"--hypervisor", "simulated"}, false), seed, 6, false)
+	{"simulated", 8, func(t *testing.T, seed uint64) *rack {
+		return newRack(t, newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}}), seed, 6, false)
 	}},
-	{"etcd", 10, func(t *testing.T, seed uint64) *rack {
-		r := newRack(t, newSite(t, shortDir(t), []string{"--hypervisor", "simulated"}, true), seed, 6, false)
+	{"clock", 8, clockRack},
+	{"etcd", 12, func(t *testing.T, seed uint64) *rack {
+		s := newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}, etcd: true})
+		r := newRack(t, s, seed, 6, false)
 		r.harm = func() (string, int) {
-			if r.rand.IntN(2) == 0 {
+			switch r.rand.IntN(4) {
+			case 0:
 				return "", 0
+			case 1:
+				s.etcd.kill()
+				r.await(time.Duration(r.rand.IntN(300)) * time.Millisecond)
+				if err := <-s.etcd.begin(); err != nil {
+					t.Errorf("etcd: %v", err)
+				}
+				return "etcd", 1
+			default:
+				return s.link.harm(r.rand, r.await)
 			}
-			r.site.etcd.kill()
-			r.await(time.Duration(r.rand.IntN(300)) * time.Millisecond)
-			if err := <-r.site.etcd.begin(); err != nil {
-				t.Errorf("etcd: %v", err)
-			}
-			return "etcd", 1
 		}
 		return r
 	}},
