@@ -143,6 +143,32 @@ func TestGoroutinesAreGuarded(t *testing.T) {
 	}
 }
 
+// TestSpansAreOfAClockThatNobodySets: a time that is kept as a number has lost the monotonic clock's reading, so a span from it to now is
+// hours when somebody sets the clock. Numbers are for what leaves the process.
+func TestSpansAreOfAClockThatNobodySets(t *testing.T) {
+	number := regexp.MustCompile(`time\.Now\(\)\.Unix`)
+	looked := 0
+	for _, root := range []string{"internal", "cmd"} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			looked += strings.Count(string(b), "time.Now()")
+			if number.Match(b) {
+				t.Errorf("%s keeps the present time as a number: keep the time.Time", path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if looked < 10 {
+		t.Errorf("the present time is asked for %d times: the test looks at the wrong places", looked)
+	}
+}
+
 // TestDocumentsNameTestsThatExist: what a document promises is promised by a test.
 func TestDocumentsNameTestsThatExist(t *testing.T) {
 	there := map[string]bool{}

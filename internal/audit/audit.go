@@ -105,19 +105,32 @@ func (t *Trail) append(line []byte) error {
 	return err
 }
 
-// turn puts the full file aside under its time, and removes the oldest.
+// asideForm is the time in the name of a file that is full: names sort as times do.
+const asideForm = "20060102T150405.000000000Z"
+
+// turn puts the full file aside under its time, and removes the oldest. A file's time comes after those of the files before it, also
+// where the clock says otherwise.
 func (t *Trail) turn() error {
 	err := t.file.Close()
 	t.file = nil
-	aside := filepath.Join(t.dir, t.name+"-"+t.now().UTC().Format("20060102T150405.000000000Z")+".jsonl")
-	if err := errors.Join(err, os.Rename(t.path(), aside)); err != nil {
-		return err
-	}
-	full, err := filepath.Glob(filepath.Join(t.dir, t.name+"-*.jsonl"))
-	if err != nil {
+	prefix := filepath.Join(t.dir, t.name+"-")
+	full, globbing := filepath.Glob(prefix + "*.jsonl")
+	if err := errors.Join(err, globbing); err != nil {
 		return err
 	}
 	slices.Sort(full)
+	at := t.now().UTC()
+	if n := len(full); n > 0 {
+		last, err := time.Parse(asideForm, strings.TrimSuffix(strings.TrimPrefix(full[n-1], prefix), ".jsonl"))
+		if err == nil && !at.After(last) {
+			at = last.Add(1)
+		}
+	}
+	aside := prefix + at.Format(asideForm) + ".jsonl"
+	if err := os.Rename(t.path(), aside); err != nil {
+		return err
+	}
+	full = append(full, aside)
 	for _, old := range full[:max(len(full)-t.limits.Files, 0)] {
 		if err := os.Remove(old); err != nil {
 			return err

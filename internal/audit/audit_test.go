@@ -102,3 +102,36 @@ func TestIdentities(t *testing.T) {
 		t.Errorf("nobody: %+v", id)
 	}
 }
+
+// TestTheNewestRecordsStayWhenTheClockIsSetBack: files that are full are put aside in the order in which they were written.
+func TestTheNewestRecordsStayWhenTheClockIsSetBack(t *testing.T) {
+	dir, now := filepath.Join(t.TempDir(), "audit"), time.Unix(1700000000, 0)
+	tr, err := Open(dir, "calls", Limits{Bytes: 400, Files: 3}, slog.New(slog.DiscardHandler), func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 { // each record fills a file
+		now = now.Add(-10 * time.Hour)
+		tr.Write(Record{EventName: strings.Repeat("x", 300), RequestID: fmt.Sprint("r", i)})
+	}
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) != 4 {
+		t.Fatalf("%v %v, want the present file and three", files, err)
+	}
+	var all []byte
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, b...)
+	}
+	for i := 16; i < 20; i++ {
+		if !bytes.Contains(all, fmt.Appendf(nil, `"r%d"`, i)) {
+			t.Errorf("record %d of 20 is gone, of which the last four are kept", i)
+		}
+	}
+}

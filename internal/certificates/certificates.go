@@ -25,8 +25,10 @@ import (
 const (
 	authorityFor = 10 * 365 * 24 * time.Hour
 	serverFor    = 90 * 24 * time.Hour
-	early        = time.Hour // before now, for clocks that are behind
 )
+
+// since is when they begin to be good: before any clock that is behind, or was ahead when they were made and is set right since.
+var since = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Files is a certificate and its key in PEM files, which are read again when they have changed.
 type Files struct {
@@ -169,7 +171,7 @@ func (a *Authority) sign(c *x509.Certificate, lasts time.Duration, parent *x509.
 	if err != nil {
 		return nil, err
 	}
-	c.SerialNumber, c.NotBefore, c.NotAfter = serial, a.now().Add(-early), a.now().Add(lasts)
+	c.SerialNumber, c.NotBefore, c.NotAfter = serial, since, a.now().Add(lasts)
 	if parent == nil {
 		parent = c
 	}

@@ -154,3 +154,18 @@ func TestFilesAreReadAnew(t *testing.T) {
 		t.Errorf("files that are not there: %v", err)
 	}
 }
+
+// TestCertificatesAreGoodWhenTheClockIsSetBack: what was made while it was ahead, of the authority and of the server.
+func TestCertificatesAreGoodWhenTheClockIsSetBack(t *testing.T) {
+	dir, now := filepath.Join(t.TempDir(), "tls"), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	a, err := Own(dir, []string{"localhost"}, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []time.Duration{0, -20 * 24 * time.Hour, -400 * 24 * time.Hour} {
+		now = now.Add(by)
+		if _, err := served(t, a.Server).Verify(x509.VerifyOptions{DNSName: "localhost", Roots: roots(t, dir), CurrentTime: now}); err != nil {
+			t.Errorf("set back by %v: %v", by, err)
+		}
+	}
+}

@@ -76,7 +76,7 @@ func (s *Service) observe(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 	case hostapi.PhasePowerOff:
 		return s.ended(tx, in, slipway.ReasonInstanceShutdown)
 	case hostapi.PhaseDied:
-		if in.State == slipway.Running && in.AutoRecovery != "disabled" && s.now().Sub(in.Recovered) > recoveryPause {
+		if in.State == slipway.Running && in.AutoRecovery != "disabled" && !s.lately(in.Recovered) {
 			s.log.Warn("machine died: its instance is recovered", "instance", in.ID, "why", r.Reason.Message)
 			in.Boots, in.Recovered, in.Reachable = in.Boots+1, s.now(), ""
 			return nil
@@ -106,6 +106,12 @@ func (s *Service) observe(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 
 // recoveryPause is how long a recovered machine must live for the next death to be recovered too.
 const recoveryPause = 5 * time.Minute
+
+// lately says whether a machine was recovered within the pause; not where the clock was ahead then, and nobody knows when it was.
+func (s *Service) lately(recovered time.Time) bool {
+	ago := s.now().Sub(recovered)
+	return ago >= 0 && ago <= recoveryPause
+}
 
 func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) error {
 	// A report of before the last change says nothing of it.

@@ -27,7 +27,6 @@ type Service struct {
 	// Tick's and Sweep's, which one loop each calls.
 	changes *store.Watcher
 	looked  time.Time // when all instances with profiles were looked at
-	swept   bool
 }
 
 // New makes the room.

@@ -242,16 +242,13 @@ func (s *Service) renew(ctx context.Context, r store.Reader, in *slipway.Instanc
 	return s.keep(ctx, &k)
 }
 
-// Sweep forgets temporary credentials that ended more than an hour ago: until then their use answers that they have expired. The first
-// time it looks back as far as slipway may have been away.
+// sweepBack is how many hours are looked back: as far as slipway may have been away, or a clock may have jumped since the last time.
+const sweepBack = 400 * 24
+
+// Sweep forgets temporary credentials that ended more than an hour ago: until then their use answers that they have expired.
 func (s *Service) Sweep(ctx context.Context) error {
-	const day = 24
-	back := 2 * day
-	if !s.swept {
-		back = 400 * day
-	}
 	var ended []*slipway.AccessKey
-	for h := range back {
+	for h := range sweepBack {
 		at := s.now().Add(-keptAfterEnd - time.Duration(h+1)*time.Hour)
 		ended = slices.AppendSeq(ended, state.AccessKeys.By(s.db.Local(), state.Global, "/expires/"+state.Hour(at)))
 	}
@@ -266,7 +263,6 @@ func (s *Service) Sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	s.swept = true
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -42,7 +41,7 @@ type Store struct {
 	wg     sync.WaitGroup
 
 	feed    feed
-	staging atomic.Int64 // when the feed began to have an undecided transaction, in Unix nanoseconds
+	staging moment // when the feed began to have an undecided transaction
 	fence   fence
 	queue   chan *turn
 	room    func() error // why nothing may be written now: store.ErrFull, or nil
@@ -127,7 +126,7 @@ func (s *Store) load(ctx context.Context) (int64, error) {
 func (s *Store) apply(changes []store.Change, rev int64) {
 	undecided := s.feed.undecided()
 	if undecided && !s.cache.Undecided() {
-		s.staging.Store(time.Now().UnixNano())
+		s.staging.set()
 	}
 	for _, it := range s.cache.Apply(changes, rev, undecided) {
 		s.log.Error("a record cannot be read: what depends on it waits until it is mended", "key", s.prefix+it.Key, "revision", it.Rev, "error", it.Err)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,7 @@ const aloneAfter = time.Second
 type fence struct {
 	key    string // without the store's prefix
 	rev    int64  // of its last renewal; 0: not there
-	others atomic.Int64
+	others moment // when another process committed
 }
 
 func newFence() fence { return fence{key: fences + rand.Text()} }
@@ -36,12 +37,27 @@ func newFence() fence { return fence{key: fences + rand.Text()} }
 // heard notes that a key was written.
 func (f *fence) heard(key string) {
 	if strings.HasPrefix(key, fences) && key != f.key {
-		f.others.Store(time.Now().UnixNano())
+		f.others.set()
 	}
 }
 
 // alone says whether no other process has committed lately.
-func (f *fence) alone() bool { return time.Since(time.Unix(0, f.others.Load())) > aloneAfter }
+func (f *fence) alone() bool { return f.others.ago() > aloneAfter }
+
+// moment is a time that goroutines share, by the clock that nobody sets. The zero moment is long ago.
+type moment struct{ at atomic.Pointer[time.Time] }
+
+func (m *moment) set() {
+	now := time.Now()
+	m.at.Store(&now)
+}
+
+func (m *moment) ago() time.Duration {
+	if at := m.at.Load(); at != nil {
+		return time.Since(*at)
+	}
+	return math.MaxInt64
+}
 
 // stamp is a fence's value.
 type stamp struct {

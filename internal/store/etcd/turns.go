@@ -129,7 +129,7 @@ const givenWay = 3 * time.Second
 // giveWay waits while another process stages a transaction, which small ones would otherwise overtake for ever. It answers
 // false when ctx ended.
 func (s *Store) giveWay(ctx context.Context) bool {
-	for s.cache.Undecided() && time.Since(time.Unix(0, s.staging.Load())) < givenWay {
+	for s.cache.Undecided() && s.staging.ago() < givenWay {
 		if !sleep(ctx, 2*time.Millisecond) {
 			return false
 		}
