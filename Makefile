@@ -39,19 +39,19 @@ lint:
 
 # The race detector, where goroutines meet; CI runs the quick half.
 race: race-quick
-	$(GO) test -race ./internal/placement ./internal/hypervisor/fake ./internal/jail ./internal/dataplane ./internal/imagesource ./cmd/slipway .
+	$(GO) test -race ./internal/placement ./internal/hypervisor/fake ./internal/jail ./internal/dataplane ./internal/imagesource ./internal/controlplane ./internal/instances ./cmd/slipway .
 
 race-quick:
 	$(GO) test -race ./internal/store/... ./internal/action ./internal/iam ./internal/server ./internal/agent ./internal/reconcile ./internal/guard ./internal/thread ./internal/audit
 
 # Every parameter and filter of every action with another account's ids of every kind: minutes. The test has a short form.
 isolation:
-	SLIPWAY_ISOLATION=all $(GO) test -v -count=1 -timeout 30m -run TestAccountsAreIsolated ./cmd/slipway
+	SLIPWAY_ISOLATION=all $(GO) test -v -count=1 -timeout 30m -run TestAccountsAreIsolated ./internal/controlplane
 
 # Writes internal/ec2wire anew from tools/wiregen/schema.json.gz.
 generate:
 	cd tools && $(GO) run ./wiregen
-	$(GO) test ./cmd/slipway -run CoverageDocument -update
+	$(GO) test ./internal/instances -run CoverageDocument -update
 
 # Takes the schema anew out of npm's @aws-sdk/client-ec2; needs node and npm.
 SDK := 3.1169.0
@@ -71,7 +71,7 @@ fuzz:
 
 bench: deps build
 	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -v -count=1 -timeout 20m -run 'TestBench' ./test/e2e
-	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query ./internal/accounts ./cmd/slipway
+	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query ./internal/accounts ./internal/controlplane
 
 # Kills server, etcd and machines with -9 for as long as TORTURE says, while callers use them, and holds what is left to what was acknowledged.
 torture: deps

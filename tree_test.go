@@ -41,7 +41,7 @@ var rank = map[string]int{
 	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 45, "slipway/internal/snapshots": 40,
 	"slipway/internal/imports": 50, "slipway/internal/instances": 50, "slipway/internal/natgateways": 50,
 	"slipway/internal/hosts": 60, "slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60, "slipway/internal/spot": 60, "slipway/internal/fleets": 60, "slipway/internal/images": 60,
-	"slipway/internal/computehost": 76, "slipway/internal/controlplane": 76,
+	"slipway/internal/computehost": 76, "slipway/internal/controlplane": 76, "slipway/internal/apitest": 78,
 	"slipway/internal/iam": 75, "slipway/internal/parameters": 75,
 	"slipway/internal/server": 70, "slipway/internal/agent": 70,
 	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80, "slipway/test/conformance": 80, "slipway/test/torture": 80,

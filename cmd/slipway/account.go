@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,8 +35,8 @@ func accountCommand(ctx context.Context, args []string) error {
 	switch {
 	case len(words) == 1 && (words[0] == "create" || words[0] == "list"):
 	case len(words) >= 3:
-		if change, err = accountChange(words[0], words[2:]); err != nil {
-			return err
+		if change, err = accounts.Change(words[0], words[2:]); err != nil {
+			return accountFault(err)
 		}
 	default:
 		return errors.New(accountUsage)
@@ -96,42 +95,10 @@ func listAccounts(ctx context.Context, db state.DB, asJSON bool) error {
 	return nil
 }
 
-// accountChange is what an operator may change of an account.
-func accountChange(verb string, words []string) (func(*slipway.Account) error, error) {
-	switch verb {
-	case "quota":
-		quotas := map[string]int{}
-		for _, w := range words {
-			name, value, _ := strings.Cut(w, "=")
-			n, err := strconv.Atoi(value)
-			if !slices.Contains(slipway.QuotaNames(), name) || err != nil || n < 0 {
-				return nil, fmt.Errorf("account: quota: %q is not NAME=N with a name of %s", w, strings.Join(slipway.QuotaNames(), ", "))
-			}
-			quotas[name] = n
-		}
-		return func(a *slipway.Account) error {
-			if a.Quotas == nil {
-				a.Quotas = map[string]int{}
-			}
-			for k, n := range quotas {
-				a.Quotas[k] = n
-			}
-			return nil
-		}, nil
-	case "subscribe", "unsubscribe":
-		return func(a *slipway.Account) error {
-			for _, code := range words {
-				a.Subscriptions = slices.DeleteFunc(a.Subscriptions, func(c string) bool { return c == code })
-				if verb == "subscribe" {
-					a.Subscriptions = append(a.Subscriptions, code)
-				}
-			}
-			return nil
-		}, nil
-	case "classic":
-		if len(words) == 1 && (words[0] == "on" || words[0] == "off") {
-			return func(a *slipway.Account) error { a.Classic = words[0] == "on"; return nil }, nil
-		}
+// accountFault says how to mend a change that is none.
+func accountFault(err error) error {
+	if errors.Is(err, accounts.ErrNoChange) {
+		return errors.New(accountUsage)
 	}
-	return nil, errors.New(accountUsage)
+	return fmt.Errorf("account: %w", err)
 }
