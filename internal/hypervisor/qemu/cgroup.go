@@ -20,7 +20,8 @@ import (
 
 // A machine's control group is NAME/INSTALLATION/MACHINE, in the one hierarchy of version 2 or in each that is needed of version 1.
 // The installation is told by the directory of its machines, so that whoever finds a process in a group knows whose it is, even
-// after that directory is gone.
+// after that directory is gone. A driver holds a shared lock on its installation's groups for as long as it lives: groups that nobody
+// holds are of an installation that has ended or was killed, and whatever of them no process is in, any driver may remove.
 
 // controllers are what machines are limited in. Where one is missing, the others work.
 var controllers = []string{"cpu", "memory", "pids"}
@@ -28,7 +29,8 @@ var controllers = []string{"cpu", "memory", "pids"}
 // cgroups is where machines' control groups are made. With none, machines still run, but share the driver's group, where
 // a service manager that stops the driver may end them too, and no limit has an effect.
 type cgroups struct {
-	dirs    map[string]string // controller -> the installation's group; one directory for all with version 2
+	dirs    map[string]string   // controller -> the installation's group; one directory for all with version 2
+	held    map[string]*os.File // the installation's groups, locked
 	unified bool
 }
 
@@ -60,7 +62,7 @@ func groupKey(dir string) string {
 }
 
 func findCgroups(mount, name, installation string, log *slog.Logger) cgroups {
-	c := cgroups{dirs: map[string]string{}}
+	c := cgroups{dirs: map[string]string{}, held: map[string]*os.File{}}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(mount, &fs); err != nil {
 		log.Warn("no control groups: machines are not limited in CPU time, memory and processes", "error", err)
@@ -79,7 +81,7 @@ func findCgroups(mount, name, installation string, log *slog.Logger) cgroups {
 		c.dirs[controller] = dir
 	}
 	if c.unified && len(c.dirs) == 0 { // no controller is to be had, but groups are
-		if dir := filepath.Join(mount, name, groupKey(installation)); os.MkdirAll(dir, 0o755) == nil {
+		if dir := filepath.Join(mount, name, groupKey(installation)); c.hold(dir) == nil {
 			c.dirs[""] = dir
 		}
 	}
@@ -94,8 +96,8 @@ func (c cgroups) open(controller, dir string) error {
 			return err
 		}
 	}
-	c.sweep(parent)
-	if err := os.MkdirAll(dir, 0o755); err != nil || !c.unified {
+	sweep(parent)
+	if err := c.hold(dir); err != nil || !c.unified {
 		return err
 	}
 	for _, d := range []string{filepath.Dir(parent), parent, dir} {
@@ -106,15 +108,62 @@ func (c cgroups) open(controller, dir string) error {
 	return nil
 }
 
-// sweep removes what installations left that were killed and whose directories are gone. The kernel refuses to remove a group that
-// anything is in, and one that still needs its empty group makes it again.
-func (c cgroups) sweep(parent string) {
+// hold makes the installation's group and locks it. One that somebody removes meanwhile is made again.
+func (c cgroups) hold(dir string) error {
+	for c.held[dir] == nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		f, err := os.Open(dir)
+		if absent(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_SH); err != nil { // who has it alone removes it, which is quick
+			f.Close()
+			return fmt.Errorf("lock %s: %w", dir, err)
+		}
+		locked, err := f.Stat()
+		there, gone := os.Stat(dir)
+		if err == nil && gone == nil && os.SameFile(locked, there) {
+			c.held[dir] = f
+			continue
+		}
+		f.Close()
+	}
+	return nil
+}
+
+// sweep removes what installations left that were killed, or have ended while machines ran on that have ended since.
+func sweep(parent string) {
 	groups, _ := os.ReadDir(parent)
 	for _, g := range groups {
 		if g.IsDir() {
-			os.Remove(filepath.Join(parent, g.Name()))
+			clearGroup(filepath.Join(parent, g.Name()))
 		}
 	}
+}
+
+// clearGroup removes an installation's group, and those of its machines, unless a driver holds it. The kernel refuses to remove a group that
+// a process is in.
+func clearGroup(dir string) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		return
+	}
+	machines, _ := f.ReadDir(-1)
+	for _, m := range machines {
+		if m.IsDir() {
+			os.Remove(filepath.Join(dir, m.Name()))
+		}
+	}
+	os.Remove(dir)
 }
 
 // each goes through the installation's groups, once each.
@@ -130,13 +179,13 @@ func (c cgroups) each(do func(controller, dir string) error) error {
 	return errors.Join(errs...)
 }
 
-// close removes what open made, unless machines are in it: the kernel refuses that.
+// close removes what open made, unless machines are in it.
 func (c cgroups) close() {
-	c.each(func(_, dir string) error {
-		os.Remove(dir)
-		os.Remove(filepath.Dir(dir))
-		return nil
-	})
+	for _, f := range c.held { // of those too that could be made and not be used
+		f.Close()
+		clearGroup(f.Name())
+		os.Remove(filepath.Dir(f.Name()))
+	}
 }
 
 // enter makes a machine's groups and arranges for a process to be born in them.
@@ -144,13 +193,7 @@ func (c cgroups) enter(name string, r room, attr *syscall.SysProcAttr) (leave fu
 	leave = func() {}
 	for controller, dir := range c.dirs {
 		group := filepath.Join(dir, name)
-		err := os.Mkdir(group, 0o755)
-		if absent(err) { // another driver's close took the empty parent along
-			if err = c.open(controller, dir); err == nil {
-				err = os.Mkdir(group, 0o755)
-			}
-		}
-		if err != nil && !os.IsExist(err) {
+		if err := os.Mkdir(group, 0o755); err != nil && !os.IsExist(err) {
 			return leave, err
 		}
 		if err := c.limit(controller, group, r); err != nil {

@@ -213,6 +213,25 @@ func TestTheMachinesParentGroups(t *testing.T) {
 			is(there, group, when)
 		}
 	}
+	leftover := func(installation string) { // as of one that was killed: its machines have ended, its directory may be gone
+		t.Helper()
+		for _, group := range one.cgroups.dirs {
+			if err := os.MkdirAll(filepath.Join(filepath.Dir(group), installation, "i-0123456789abcdef0"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	leftover("dead")
+	leftover(filepath.Base(two.cgroups.dirs["cpu"])) // it lives, and is about to start a machine
+	three := driver("three")
+	for _, group := range one.cgroups.dirs {
+		is(false, filepath.Join(filepath.Dir(group), "dead"), "of a dead installation, when another starts")
+	}
+	for _, group := range two.cgroups.dirs {
+		is(true, filepath.Join(group, "i-0123456789abcdef0"), "of one that lives, when another starts")
+	}
+	three.Close()
+	each(three, false, "without a machine")
 	one.Close()
 	each(one, false, "without a machine")
 	m := b.machine()
@@ -233,6 +252,7 @@ func TestTheMachinesParentGroups(t *testing.T) {
 	if err := next.Kill(t.Context(), m.ID); err != nil {
 		t.Fatal(err)
 	}
+	leftover(filepath.Base(next.cgroups.dirs["cpu"]))
 	next.Close()
 	each(next, false, "after it")
 	is(false, filepath.Dir(next.cgroups.dirs["cpu"]), "after the last")
