@@ -44,7 +44,7 @@ var rank = map[string]int{
 	"slipway/internal/computehost": 76, "slipway/internal/controlplane": 76, "slipway/internal/apitest": 78,
 	"slipway/internal/iam": 75, "slipway/internal/parameters": 75,
 	"slipway/internal/server": 70, "slipway/internal/agent": 70,
-	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80, "slipway/test/conformance": 80, "slipway/test/torture": 80,
+	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80, "slipway/test/conformance": 80, "slipway/test/torture": 80, "slipway/test/traces": 5,
 }
 
 type listed struct {

@@ -105,6 +105,17 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	if err := d.open(heard); err != nil {
 		return err
 	}
+	err = d.attend(ctx, listener, secure)
+	closing, cancel := context.WithTimeout(context.Background(), hostPatience)
+	defer cancel()
+	return errors.Join(err, d.host.Close(closing, err == nil && !d.cfg.Keep))
+}
+
+// How long the end may take: of the guests and the calls that run, and then of what the host has for them.
+const guestPatience, hostPatience = 40 * time.Second, 20 * time.Second
+
+// attend does what is to be done until ctx ends, and lets the guests end with it, unless they are to be kept.
+func (d *devRun) attend(ctx context.Context, listener net.Listener, secure secured) error {
 	keys, err := d.firstAccount(ctx)
 	if err != nil {
 		return err
@@ -155,7 +166,7 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 		return err
 	case <-ctx.Done():
 	}
-	closing, cancel := context.WithTimeout(context.Background(), 40*time.Second)
+	closing, cancel := context.WithTimeout(context.Background(), guestPatience)
 	defer cancel()
 	front.Shutdown(closing)
 	if !d.cfg.Keep {
@@ -165,7 +176,7 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	}
 	stop()
 	wg.Wait()
-	return d.host.Close(closing, !d.cfg.Keep)
+	return nil
 }
 
 // storeName is where the records are, in words.

@@ -80,6 +80,12 @@ func Open(c Config, api hostapi.Host, sources agent.Sources) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	ok := false
+	defer func() {
+		if !ok {
+			h.VMM.Close()
+		}
+	}()
 	if h.Disks, err = files.New(in("blocks"), qemu.Importer(c.Site.Slot), c.Log); err != nil {
 		return nil, err
 	}
@@ -100,6 +106,7 @@ func Open(c Config, api hostapi.Host, sources agent.Sources) (*Host, error) {
 	host := slipway.Host{ID: c.ID, Zones: slipway.ZoneLetters, VCPUs: runtime.NumCPU(), MemoryMiB: c.memory()}
 	wires := agent.Plane{Plane: h.plane, Metadata: metadata}
 	h.Agent = agent.New(host, api, h.VMM, h.Disks, wires, sources, agent.Files(in("agent")), c.limits(), c.Log, c.Now)
+	ok = true
 	return h, nil
 }
 

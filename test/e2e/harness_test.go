@@ -28,13 +28,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 	"golang.org/x/crypto/ssh"
+
+	"slipway/test/traces"
 )
 
 // built is where the binary under test lies; it goes when the tests end.
 var built string
 
+// book has every slipway of these tests.
+var book traces.Book
+
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if left := book.Left(); len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "when all tests have ended, there is on the host still\n%s\n", strings.Join(left, "\n"))
+		code = 1
+	}
 	if built != "" {
 		os.RemoveAll(built)
 	}
@@ -143,6 +152,7 @@ func (r *run) begin() {
 	case <-time.After(5 * time.Minute): // the first build of an image is slow
 		r.t.Fatalf("slipway is not ready:\n%s", r.log)
 	}
+	book.Note(r.state, r.t.Name())
 	b, err := os.ReadFile(filepath.Join(r.state, "credentials.json"))
 	if err != nil {
 		r.t.Fatal(err)

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"slipway/test/traces"
 )
 
 // traces are what this slipway has on the host: files, processes, control groups, namespaces, links and rules.
@@ -33,44 +33,11 @@ func (r *run) traces() []string {
 		}
 		return nil
 	})
-	slot, err := os.ReadFile(filepath.Join(r.state, "slot"))
+	beside, err := traces.Of(r.state, traces.Slot(r.state))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	var n int
-	if _, err := fmt.Sscan(string(slot), &n); err != nil {
-		r.t.Fatalf("slot %q: %v", slot, err)
-	}
-	prefix := fmt.Sprintf("sw%02d-", n)
-	spaces, _ := filepath.Glob("/run/netns/" + prefix + "*")
-	out = append(out, spaces...)
-	links, err := net.Interfaces()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, l := range links {
-		if strings.HasPrefix(l.Name, prefix) {
-			out = append(out, "link "+l.Name)
-		}
-	}
-	rules, err := exec.Command("nft", "list", "ruleset").Output()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, table := range strings.Split(string(rules), "\ntable ") {
-		if strings.Contains(table, prefix) {
-			for line := range strings.Lines(table) {
-				out = append(out, "rule "+strings.TrimSpace(line))
-			}
-		}
-	}
-	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, p := range processes {
-		b, err := os.ReadFile(p)
-		if words := strings.Split(string(b), "\x00"); err == nil && strings.Contains(words[0], "qemu") && strings.Contains(string(b), r.state) {
-			out = append(out, "process "+strings.Join(words[:min(3, len(words))], " "))
-		}
-	}
+	out = append(out, beside...)
 	slices.Sort(out)
 	return out
 }

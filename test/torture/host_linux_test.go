@@ -1,13 +1,10 @@
 package torture
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +17,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"golang.org/x/sys/unix"
+
+	"slipway/test/traces"
 )
 
 // diskRack has its state on a small disk, which is full from time to time.
@@ -120,7 +119,11 @@ func realRack(t *testing.T, seed uint64) *rack {
 			}
 		}
 		r.site.server.stop()
-		if left := h.traces(); len(left) > 0 {
+		left, err := traces.Of(s.state, traces.Slot(s.state))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) > 0 {
 			t.Errorf("when all has ended, there is on the host still\n%s", strings.Join(left, "\n"))
 		}
 	}
@@ -210,49 +213,4 @@ func (h *host) compare(s *sight) (wrong []string) {
 	wrong = append(wrong, differences("the file of", s.volumes, volumes)...)
 	snapshots = slices.DeleteFunc(snapshots, func(id string) bool { return slices.Contains(removed, id) })
 	return append(wrong, differences("the file of", append(s.snapshots, s.images...), snapshots)...)
-}
-
-// traces are what is on the host beside files: namespaces, links, rules, control groups and processes.
-func (h *host) traces() (out []string) {
-	h.t.Helper()
-	b, err := os.ReadFile(filepath.Join(h.state, "slot"))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	prefix := fmt.Sprintf("sw%02d-", n)
-	out, _ = filepath.Glob("/run/netns/" + prefix + "*")
-	links, err := net.Interfaces()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	for _, l := range links {
-		if strings.HasPrefix(l.Name, prefix) {
-			out = append(out, "link "+l.Name)
-		}
-	}
-	rules, err := exec.Command("nft", "list", "ruleset").Output()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	for _, table := range strings.Split(string(rules), "\ntable ") {
-		if strings.Contains(table, prefix) {
-			for line := range strings.Lines(table) {
-				out = append(out, "rule "+strings.TrimSpace(line))
-			}
-		}
-	}
-	sum := sha256.Sum256([]byte(filepath.Join(h.state, "machines")))
-	key := hex.EncodeToString(sum[:6]) // of the installation's control groups
-	filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && instanceID.MatchString(filepath.Base(path)) && strings.Contains(path, key) {
-			out = append(out, "control group "+path)
-		}
-		return nil
-	})
-	slices.Sort(out)
-	return out
 }

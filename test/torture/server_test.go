@@ -21,6 +21,8 @@ import (
 
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
+
+	"slipway/test/traces"
 )
 
 // etcdVariable makes this test's own program an etcd: "DIR CLIENT-ADDRESS PEER-ADDRESS".
@@ -29,12 +31,19 @@ const etcdVariable = "SLIPWAY_TORTURE_ETCD"
 // built is where the binary under test lies; it goes when the tests end.
 var built string
 
+// book has every slipway of these tests.
+var book traces.Book
+
 func TestMain(m *testing.M) {
 	if as := os.Getenv(etcdVariable); as != "" {
 		fmt.Fprintln(os.Stderr, serveEtcd(strings.Fields(as)))
 		os.Exit(1)
 	}
 	code := m.Run()
+	if left := book.Left(); len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "when all tests have ended, there is on the host still\n%s\n", strings.Join(left, "\n"))
+		code = 1
+	}
 	if built != "" {
 		os.RemoveAll(built)
 	}
@@ -283,6 +292,7 @@ func newSite(t testing.TB, of siteOf) *site {
 	if err := s.begin(); err != nil {
 		t.Fatal(err)
 	}
+	book.Note(of.state, t.Name())
 	b, err := os.ReadFile(filepath.Join(of.state, "credentials.json"))
 	if err != nil {
 		t.Fatal(err)
