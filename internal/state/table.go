@@ -164,6 +164,9 @@ func (t *Table[T]) Edit(tx store.Tx, s Scope, id string, change func(*T) error) 
 }
 
 func (t *Table[T]) decode(it *store.Item) (*T, error) {
+	if it.Err != nil {
+		return nil, &Unreadable{it.Key, it.Err}
+	}
 	v := new(T)
 	if err := json.Unmarshal(it.Value, v); err != nil {
 		return nil, &Unreadable{it.Key, err}
@@ -174,9 +177,6 @@ func (t *Table[T]) decode(it *store.Item) (*T, error) {
 // shared panics with Unreadable: a record that cannot be read must not be taken for an absent one, and most who ask for a
 // record can hear of nothing else. DB.Update and Catch make an error of it.
 func (t *Table[T]) shared(it *store.Item) *T {
-	if it.Err != nil {
-		panic(&Unreadable{it.Key, it.Err})
-	}
 	if v, ok := it.Object.(*T); ok {
 		return v
 	}
