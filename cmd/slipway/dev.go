@@ -91,7 +91,7 @@ func (d *devRun) serve(ctx context.Context, listener net.Listener) error {
 	}
 	defer d.db.Close()
 	if err := identify(ctx, d.db, d.dir, d.storeName()); err != nil {
-		return err
+		return d.inWords(err)
 	}
 	heard := func(audit.Record) {}
 	if d.cfg.Audit == "on" {
@@ -118,12 +118,14 @@ const guestPatience, hostPatience = 40 * time.Second, 20 * time.Second
 func (d *devRun) attend(ctx context.Context, listener net.Listener, secure secured) error {
 	keys, err := d.firstAccount(ctx)
 	if err != nil {
-		return err
+		return d.inWords(err)
 	}
-	if err := d.bringImages(ctx); err != nil {
-		return err
+	images := d.bringImages(ctx)
+	if images != nil && !full(images) {
+		return images
 	}
-	if err := d.host.Agent.Join(ctx); err != nil {
+	// The agent says it again until it is heard.
+	if err := d.host.Agent.Join(ctx); err != nil && !full(err) {
 		return fmt.Errorf("this host: %w", err)
 	}
 	wiring, err := d.api.Front()
@@ -137,6 +139,9 @@ func (d *devRun) attend(ctx context.Context, listener net.Listener, secure secur
 	var wg sync.WaitGroup
 	guard.Group(&wg, d.log, "the agent", func() { d.host.Agent.Run(running) })
 	guard.Group(&wg, d.log, "the control plane", func() { d.api.Run(running) })
+	if images != nil {
+		guard.Group(&wg, d.log, "images", func() { d.bringLater(running) })
+	}
 	failed := make(chan error, 1)
 	guard.Go(d.log, "the API", func() { failed <- guard.Call(func() error { return secure.serve(front, listener) }) })
 	endpoint := secure.scheme() + "://" + listener.Addr().String()
@@ -179,6 +184,32 @@ func (d *devRun) attend(ctx context.Context, listener net.Listener, secure secur
 	return nil
 }
 
+// full says whether there was no room to record something. What is recorded is served all the same.
+func full(err error) bool { return err != nil && slipway.CodeOf(err) == slipway.Unavailable }
+
+// inWords is an error in an operator's words, where those that a caller reads would say that there is no room.
+func (d *devRun) inWords(err error) error {
+	if full(err) {
+		return fmt.Errorf("there is no room for the records of a new installation in %s: make room, or name another directory with --state", d.storeName())
+	}
+	return err
+}
+
+// imagesAgain is how long after there was no room for the images' records they are tried again.
+const imagesAgain = 5 * time.Second
+
+func (d *devRun) bringLater(ctx context.Context) {
+	for guard.Sleep(ctx, imagesAgain) {
+		err := d.bringImages(ctx)
+		if err == nil {
+			return
+		}
+		if !full(err) {
+			d.log.Error("images not brought in", "error", err)
+		}
+	}
+}
+
 // storeName is where the records are, in words.
 func (d *devRun) storeName() string {
 	if len(d.cfg.EtcdEndpoints) > 0 {
@@ -191,6 +222,9 @@ func (d *devRun) openStore(ctx context.Context) error {
 	if len(d.cfg.EtcdEndpoints) > 0 {
 		s, err := d.cfg.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, state.Schema(), d.log)
 		d.db = state.DB{Store: s}
+		return err
+	}
+	if err := d.dir.mayBegin(); err != nil {
 		return err
 	}
 	s, err := etcd.Embed(ctx, d.dir.join("etcd"), d.dir.socket(), etcdPrefix, state.Schema(), d.log)

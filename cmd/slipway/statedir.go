@@ -22,8 +22,9 @@ import (
 // layout is the version of the state directory's form.
 const layout = "1"
 
-// minFree is how much room a state directory needs to be opened at all.
-const minFree = 64 << 20
+// newFree is how much room a state directory needs for an etcd to begin in it: for its log, and for what is kept free while it runs. One
+// that has its records needs none to be read.
+const newFree = 320 << 20
 
 // stateDir is an opened state directory.
 type stateDir struct {
@@ -59,10 +60,6 @@ func openState(path string, who person) (stateDir, error) {
 	case strings.TrimSpace(string(b)) != layout:
 		return d, fmt.Errorf("state directory %s has version %s, and this slipway reads version %s: use the slipway that made it, or another directory", path, strings.TrimSpace(string(b)), layout)
 	}
-	var fs unix.Statfs_t
-	if err := unix.Statfs(path, &fs); err == nil && fs.Bavail*uint64(fs.Bsize) < minFree {
-		return d, fmt.Errorf("the disk of %s is full: %d MiB are free, %d are needed", path, fs.Bavail*uint64(fs.Bsize)>>20, minFree>>20)
-	}
 	d.run = d.join("run")
 	if len(d.run) > 60 { // a socket's path has at most 107 bytes
 		sum := sha256.Sum256([]byte(path))
@@ -76,6 +73,18 @@ func openState(path string, who person) (stateDir, error) {
 		return d, fmt.Errorf("state directory: %w", err)
 	}
 	return d, nil
+}
+
+// mayBegin says whether there is room for an etcd to begin in the directory, if none has.
+func (d stateDir) mayBegin() error {
+	if _, err := os.Stat(d.join("etcd")); err == nil {
+		return nil
+	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(d.path, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) >= newFree {
+		return nil
+	}
+	return fmt.Errorf("the disk of %s has %d MiB free, and %d are needed to begin there: make room, or name another directory with --state", d.path, fs.Bavail*uint64(fs.Bsize)>>20, newFree>>20)
 }
 
 func onlyOurs(entries []os.DirEntry) bool {
@@ -169,6 +178,9 @@ func openStore(ctx context.Context, d stateDir, c Config, log *slog.Logger) (sta
 	if len(c.EtcdEndpoints) > 0 {
 		s, err := c.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, state.Schema(), log)
 		return state.DB{Store: s}, err
+	}
+	if err := d.mayBegin(); err != nil {
+		return state.DB{}, err
 	}
 	s, err := etcd.OpenDir(ctx, d.join("etcd"), d.socket(), etcdPrefix, state.Schema(), log)
 	return state.DB{Store: s}, err

@@ -64,6 +64,7 @@ type Agent struct {
 	limits  Limits
 	log     *slog.Logger
 	now     func() time.Time
+	joined  bool // the host is known; before Run and by its probe only
 
 	queue    *reconcile.Queue[hostapi.Ref]
 	networks networks
@@ -119,10 +120,12 @@ func New(host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks block
 	return a
 }
 
-// Join makes the host known, so that launches find it. It comes before Run.
+// Join makes the host known, so that launches find it. It comes before Run, which does it again if there was no success.
 func (a *Agent) Join(ctx context.Context) error {
 	a.host.NoUEFI = a.lacksUEFI()
-	return a.api.Join(ctx, a.host)
+	err := a.api.Join(ctx, a.host)
+	a.joined = err == nil
+	return err
 }
 
 func (a *Agent) lacksUEFI() string {

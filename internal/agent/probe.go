@@ -17,7 +17,7 @@ const (
 
 func (a *Agent) probe(ctx context.Context) error {
 	guard.Every(ctx, probeYoung, a.log, "status checks", func(ctx context.Context) error {
-		if a.lacksUEFI() != a.host.NoUEFI { // the operator has installed it, or removed it
+		if !a.joined || a.lacksUEFI() != a.host.NoUEFI { // the operator has installed it, or removed it
 			if err := a.Join(ctx); err != nil {
 				a.log.Warn("host not announced", "error", err)
 			}

@@ -108,11 +108,82 @@ func TestAFullDiskIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=200m"); err != nil {
 		t.Skipf("no small disk to be had: %v", err)
 	}
 	t.Cleanup(func() { syscall.Unmount(dir, 0) })
-	fails(t, exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "s"), "--listen", "127.0.0.1:0"), "is full")
+	fails(t, exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "s"), "--listen", "127.0.0.1:0"), "320 are needed")
+}
+
+// TestAStartOnAFullDiskServesReads: what is recorded is told, changes are refused, and all goes on by itself when there is room.
+func TestAStartOnAFullDiskServesReads(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a small disk needs root")
+	}
+	dir, err := os.MkdirTemp("/var/tmp", "sw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=400m"); err != nil {
+		t.Skipf("no small disk to be had: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	r := &run{t: t, state: filepath.Join(dir, "s"), flags: []string{"--hypervisor", "simulated"}, log: &bytes.Buffer{}}
+	t.Cleanup(func() {
+		r.stop()
+		if t.Failed() {
+			t.Logf("slipway said:\n%s", r.log)
+		}
+	})
+	r.begin()
+	image, c := r.image(), r.client()
+	launch := func() error {
+		_, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: &image, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), InstanceType: types.InstanceTypeT3Nano})
+		return err
+	}
+	if err := launch(); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	for _, left := range []uint64{120 << 20, 70 << 20, 0} {
+		filler := filepath.Join(dir, "filler")
+		fill(t, filler, left)
+		r.begin()
+		c = r.client()
+		out := must[*ec2.DescribeInstancesOutput](t)(c.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{}))
+		if len(out.Reservations) == 0 {
+			t.Errorf("with %d MiB free: nothing is told", left>>20)
+		}
+		if err := launch(); codeOf(err) != "Unavailable" {
+			t.Errorf("with %d MiB free: a launch: %v, want Unavailable", left>>20, err)
+		}
+		if err := os.Remove(filler); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 30*time.Second, launch)
+		r.stop()
+	}
+}
+
+// fill leaves so many bytes of a disk free.
+func fill(t *testing.T, file string, left uint64) {
+	t.Helper()
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(filepath.Dir(file), &fs); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := syscall.Fallocate(int(f.Fd()), 0, 0, int64(fs.Bavail*uint64(fs.Bsize)-left)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestMissingRightsAreNamed runs slipway as nobody.

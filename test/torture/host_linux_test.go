@@ -86,6 +86,24 @@ func realRack(t *testing.T, seed uint64) *rack {
 		}
 		slices.Sort(ids)
 		id := ids[r.rand.IntN(len(ids))]
+		if r.rand.IntN(3) == 0 { // the way to it is held: who speaks to it, or begins to, waits
+			if unix.Kill(machines[id], unix.SIGSTOP) != nil {
+				return "", 0
+			}
+			thaw := func() { unix.Kill(machines[id], unix.SIGCONT) }
+			defer thaw()
+			r.await(time.Duration(r.rand.IntN(1500)) * time.Millisecond)
+			if r.rand.IntN(2) == 0 {
+				r.site.server.kill()
+				r.kills["slipway"]++
+				thawing := time.AfterFunc(time.Duration(r.rand.IntN(3000))*time.Millisecond, thaw)
+				defer thawing.Stop()
+				if err := r.site.begin(); err != nil {
+					r.t.Errorf("while a machine is frozen: %v", err)
+				}
+			}
+			return frozen, 1
+		}
 		if unix.Kill(machines[id], unix.SIGKILL) != nil {
 			return "", 0
 		}

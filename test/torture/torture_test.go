@@ -182,8 +182,11 @@ func (r *rack) checkCommand() []string {
 // filled counts, among what was done, the times that a disk was full.
 const filled = "disks filled"
 
+// frozen counts the machines that were stopped for a moment, and went on.
+const frozen = "QEMU frozen"
+
 // kinder is what is done besides killing.
-var kinder = []string{filled, jumped, string(cut), string(held), string(deaf)}
+var kinder = []string{filled, jumped, frozen, string(cut), string(held), string(deaf)}
 
 // finish takes everything away, and reports how many kills were survived.
 func (r *rack) finish() int {
