@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/accounts"
 	"slipway/internal/addresses"
 	"slipway/internal/audit"
 	"slipway/internal/computehost"
@@ -273,7 +274,8 @@ func (d *devRun) open(audit func(audit.Record)) error {
 	return nil
 }
 
-// firstAccount makes the account that the machine's owner begins with, or reads whose keys are in the state directory.
+// firstAccount makes the account that the machine's owner begins with, or reads whose keys are in the state directory. The keys are
+// written before there is an account of them: a start that ends in between is gone on with by the next one, with the same keys.
 func (d *devRun) firstAccount(ctx context.Context) (credentials, error) {
 	var keys credentials
 	file := d.dir.join("credentials.json")
@@ -287,18 +289,24 @@ func (d *devRun) firstAccount(ctx context.Context) (credentials, error) {
 	if err == nil && state.AccessKeys.See(d.db.Local(), state.Global, keys.AccessKeyID) != nil {
 		return keys, d.dir.who.give(file)
 	}
-	a, k, err := d.api.Accounts.Create(ctx, slipway.Account{Name: "dev"})
-	if err != nil {
-		return keys, err
+	for {
+		a, k := d.api.Accounts.Draft(slipway.Account{Name: "dev"})
+		if keys.AccountID != "" && state.Accounts.See(d.db.Local(), state.Global, keys.AccountID) == nil {
+			a.ID, k.ID, k.Secret, k.Account = keys.AccountID, keys.AccessKeyID, keys.SecretAccessKey, keys.AccountID
+		} else { // none is written, or it has been deleted: its account has others
+			keys = credentials{a.ID, k.ID, k.Secret}
+			if b, err = json.Marshal(keys); err != nil {
+				return keys, err
+			}
+			if err := d.dir.who.write(file, append(b, '\n')); err != nil {
+				return keys, fmt.Errorf("state directory: %w", err)
+			}
+		}
+		if err := d.api.Accounts.Make(ctx, a, k); !errors.Is(err, accounts.ErrTaken) {
+			return keys, err
+		}
+		keys = credentials{}
 	}
-	keys = credentials{a.ID, k.ID, k.Secret}
-	if b, err = json.Marshal(keys); err != nil {
-		return keys, err
-	}
-	if err := d.dir.who.write(file, append(b, '\n')); err != nil {
-		return keys, fmt.Errorf("state directory: %w", err)
-	}
-	return keys, nil
 }
 
 // runDemo launches from the tiny image.

@@ -92,7 +92,7 @@ func (p person) write(path string, content []byte) error {
 		return err
 	}
 	_, err = f.Write(content)
-	if err = errors.Join(err, p.give(f.Name()), f.Close()); err == nil {
+	if err = errors.Join(err, f.Sync(), p.give(f.Name()), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {

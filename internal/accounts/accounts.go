@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -30,21 +31,37 @@ func New(db state.DB, now func() time.Time, settle func(store.Tx, state.Scope) (
 	return &Service{db, now, settle}
 }
 
-// Create makes an account with a root access key, like a in all but its id and age.
-func (s *Service) Create(ctx context.Context, a slipway.Account) (slipway.Account, slipway.AccessKey, error) {
+// Draft chooses an account's id and its root access key; in all else it is like a. Nothing is made yet: who keeps both before Make has
+// the keys of what is made, whatever comes between.
+func (s *Service) Draft(a slipway.Account) (slipway.Account, slipway.AccessKey) {
 	a.ID, a.Created = newAccountID(), s.now()
-	k := NewKey(a.ID, s.now())
-	err := s.db.Update(ctx, func(tx store.Tx) error {
+	return a, NewKey(a.ID, a.Created)
+}
+
+// ErrTaken says that there is an account of a draft's id, and that nothing was made.
+var ErrTaken = errors.New("the account's id is taken")
+
+// Make makes an account with its root access key.
+func (s *Service) Make(ctx context.Context, a slipway.Account, k slipway.AccessKey) error {
+	return s.db.Update(ctx, func(tx store.Tx) error {
 		if tx.Get(state.Accounts.Key(state.Global, a.ID)) != nil {
-			a.ID = newAccountID()
-			k.Account = a.ID
+			return ErrTaken
 		}
 		if err := state.Accounts.Put(tx, &a); err != nil {
 			return err
 		}
 		return state.AccessKeys.Put(tx, &k)
 	})
-	return a, k, err
+}
+
+// Create makes an account with a root access key, like a in all but its id and age.
+func (s *Service) Create(ctx context.Context, a slipway.Account) (slipway.Account, slipway.AccessKey, error) {
+	for {
+		a, k := s.Draft(a)
+		if err := s.Make(ctx, a, k); !errors.Is(err, ErrTaken) {
+			return a, k, err
+		}
+	}
 }
 
 // Key finds an access key for the verification of a signature, on a state that is at least as new as the call: a key that another
