@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -289,8 +290,16 @@ func newSite(t testing.TB, of siteOf) *site {
 	}
 	s.server = newProcess(t, "slipway", func() *exec.Cmd { return exec.Command(bin, args...) })
 	s.server.clock = of.clock
+	for range 3 { // the first start has things to do that no later one has
+		s.server.begin()
+		<-time.After(time.Duration(rand.IntN(250)) * time.Millisecond)
+		s.server.kill()
+	}
 	if err := s.begin(); err != nil {
 		t.Fatal(err)
+	}
+	if out, err := s.command(s.words("account", "list")...); err != nil || strings.Count(out, "\n") != 1 {
+		t.Errorf("a first start that was killed left other accounts than one: %v\n%s", err, out)
 	}
 	book.Note(of.state, t.Name())
 	b, err := os.ReadFile(filepath.Join(of.state, "credentials.json"))
@@ -330,6 +339,15 @@ func (s *site) latest() time.Time {
 		return time.Now()
 	}
 	return s.clock.latest()
+}
+
+// words are a command's on this slipway's state.
+func (s *site) words(command ...string) []string {
+	command = append(command, "--state", s.state)
+	if s.etcd != nil {
+		command = append(command, "--etcd-endpoints", s.etcdAddress)
+	}
+	return command
 }
 
 // command runs slipway for one answer.

@@ -150,7 +150,7 @@ func (r *rack) check() {
 	}
 	r.model.timely(s.facts, r.site.latest())
 	wrong := append(s.wrong, r.model.compare(s.facts)...)
-	out, err := r.site.command(r.checkCommand()...)
+	out, err := r.site.command(r.site.words("state", "check")...)
 	if err != nil {
 		wrong = append(wrong, out)
 	}
@@ -169,14 +169,6 @@ func (r *rack) check() {
 	if len(wrong) > 0 {
 		r.t.Errorf("after the kills %v:\n%s", r.kills, strings.Join(wrong, "\n"))
 	}
-}
-
-func (r *rack) checkCommand() []string {
-	words := []string{"state", "check", "--state", r.site.state}
-	if r.site.etcd != nil {
-		words = append(words, "--etcd-endpoints", r.site.etcdAddress)
-	}
-	return words
 }
 
 // filled counts, among what was done, the times that a disk was full.
@@ -224,11 +216,11 @@ var variants = []struct {
 	kills int
 	rack  func(*testing.T, uint64) *rack
 }{
-	{"simulated", 8, func(t *testing.T, seed uint64) *rack {
+	{"simulated", 6, func(t *testing.T, seed uint64) *rack {
 		return newRack(t, newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}}), seed, 6, false)
 	}},
-	{"clock", 8, clockRack},
-	{"etcd", 12, func(t *testing.T, seed uint64) *rack {
+	{"clock", 6, clockRack},
+	{"etcd", 10, func(t *testing.T, seed uint64) *rack {
 		s := newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}, etcd: true})
 		r := newRack(t, s, seed, 6, false)
 		r.harm = func() (string, int) {
@@ -249,7 +241,7 @@ var variants = []struct {
 		return r
 	}},
 	{"disk", 4, diskRack},
-	{"real", 5, realRack},
+	{"real", 3, realRack},
 }
 
 // shortDir is a directory whose name is short enough for sockets in it.
@@ -291,7 +283,7 @@ func TestTortureLong(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s-%d", v.name, round), func(t *testing.T) {
 				r := v.rack(t, seedOf(t))
-				r.run(func(kills int) bool { return kills >= 12*v.kills || time.Now().After(until) }, checkEvery)
+				r.run(func(kills int) bool { return kills >= 16*v.kills || time.Now().After(until) }, checkEvery)
 				total += r.finish()
 			})
 		}
