@@ -42,6 +42,8 @@ type Table[T any] struct {
 	key    func(*T) (Scope, string)
 	terms  func(*T) []string // index terms within the scope; those that begin with "/" are global
 	absent func(id string) error
+	// secret says that its records hold, or may hold, what whoever has the store's files must not read: keys, passphrases, user data.
+	secret bool
 }
 
 // Kind names the table in keys.
@@ -242,12 +244,15 @@ func (t *Table[T]) schema(it *store.Item) (any, []string, error) {
 	return v, terms, nil
 }
 
+func (t *Table[T]) isSecret() bool { return t.secret }
+
 type described interface {
 	schema(*store.Item) (any, []string, error)
 	Kind() string
+	isSecret() bool
 }
 
-// Schema decodes every table's records for the store's cache.
+// Schema decodes every table's records for the store's cache, and says which are secret. A store that outlives its process wants it Sealed.
 func Schema() store.Schema {
 	tables := map[string]described{}
 	for _, t := range all {
@@ -262,6 +267,11 @@ func Schema() store.Schema {
 			return nil, nil, nil
 		},
 		Covers: covers,
+		Secret: func(key string) bool {
+			_, _, kind, ok := Split(key)
+			t := tables[kind]
+			return ok && t != nil && t.isSecret()
+		},
 	}
 }
 

@@ -36,7 +36,7 @@ func TagTerm(key, value string) string { return "tag\x01" + key + "\x01" + value
 // The tables. Their refusals are EC2's words, said once.
 var (
 	Accounts   = &Table[slipway.Account]{kind: "account", key: func(a *slipway.Account) (Scope, string) { return Global, a.ID }}
-	AccessKeys = &Table[slipway.AccessKey]{kind: "accesskey",
+	AccessKeys = &Table[slipway.AccessKey]{kind: "accesskey", secret: true,
 		key: func(k *slipway.AccessKey) (Scope, string) { return Global, k.ID },
 		terms: func(k *slipway.AccessKey) []string {
 			terms := []string{"user/" + k.Account + "/" + k.User}
@@ -55,7 +55,7 @@ var (
 	Hosts   = &Table[slipway.Host]{kind: "host", key: func(h *slipway.Host) (Scope, string) { return Global, string(h.ID) }}
 	Ledgers = &Table[slipway.Ledger]{kind: "ledger", key: func(l *slipway.Ledger) (Scope, string) { return Global, string(l.Host) }}
 
-	Instances = &Table[slipway.Instance]{kind: "instance",
+	Instances = &Table[slipway.Instance]{kind: "instance", secret: true,
 		key: func(in *slipway.Instance) (Scope, string) { return Scope{in.Account, in.Region}, string(in.ID) },
 		terms: func(in *slipway.Instance) []string {
 			terms := append(tagTerms(in.Tags), "/id/"+string(in.ID), "reservation/"+string(in.Reservation), "state/"+string(in.State), "type/"+in.Type)
@@ -90,7 +90,7 @@ var (
 		},
 		terms:  func(im *slipway.Image) []string { return tagTerms(im.Tags) },
 		absent: notFound(slipway.InvalidAMIIDNotFound, "The image id '[%s]' does not exist")}
-	Snapshots = &Table[slipway.Snapshot]{kind: "snapshot",
+	Snapshots = &Table[slipway.Snapshot]{kind: "snapshot", secret: true,
 		key: func(s *slipway.Snapshot) (Scope, string) {
 			if s.Region == "" {
 				return Global, string(s.ID)
@@ -108,7 +108,7 @@ var (
 			return terms
 		},
 		absent: notFound(slipway.InvalidSnapshotNotFound, "The snapshot '%s' does not exist.")}
-	ImportTasks = &Table[slipway.ImportTask]{kind: "import",
+	ImportTasks = &Table[slipway.ImportTask]{kind: "import", secret: true,
 		key: func(t *slipway.ImportTask) (Scope, string) { return Scope{t.Account, t.Region}, string(t.ID) },
 		terms: func(t *slipway.ImportTask) []string {
 			if t.State == "active" || t.State == "deleting" {
@@ -218,7 +218,7 @@ var (
 			return append(tagTerms(a.Tags), "ip/"+a.IP.String(), "association/"+string(a.Association))
 		},
 		absent: notFound(slipway.InvalidAllocationIDNotFound, "The allocation ID '%s' does not exist")}
-	Volumes = &Table[slipway.Volume]{kind: "volume",
+	Volumes = &Table[slipway.Volume]{kind: "volume", secret: true,
 		key: func(v *slipway.Volume) (Scope, string) { return Scope{v.Account, v.Region}, string(v.ID) },
 		terms: func(v *slipway.Volume) []string {
 			terms := append(tagTerms(v.Tags), "state/"+v.State, "/host/"+string(v.Host), "/id/"+string(v.ID))
@@ -242,7 +242,7 @@ var (
 		key:    func(t *slipway.LaunchTemplate) (Scope, string) { return Scope{t.Account, t.Region}, t.Name },
 		terms:  func(t *slipway.LaunchTemplate) []string { return append(tagTerms(t.Tags), "id/"+string(t.ID)) },
 		absent: notFound(slipway.InvalidLaunchTemplateNameNotFoundException, "The specified launch template, with template name %s, does not exist.")}
-	LaunchTemplateVersions = &Table[slipway.LaunchTemplateVersion]{kind: "ltversion",
+	LaunchTemplateVersions = &Table[slipway.LaunchTemplateVersion]{kind: "ltversion", secret: true,
 		key: func(v *slipway.LaunchTemplateVersion) (Scope, string) {
 			return Scope{v.Account, v.Region}, VersionKey(v.Template, v.Number)
 		},
@@ -270,7 +270,7 @@ var (
 		key:    func(h *slipway.DedicatedHost) (Scope, string) { return Scope{h.Account, h.Region}, string(h.ID) },
 		terms:  func(h *slipway.DedicatedHost) []string { return tagTerms(h.Tags) },
 		absent: notFound(slipway.InvalidHostIDNotFound, "The host ID '%s' does not exist")}
-	SpotRequests = &Table[slipway.SpotRequest]{kind: "spot",
+	SpotRequests = &Table[slipway.SpotRequest]{kind: "spot", secret: true,
 		key: func(r *slipway.SpotRequest) (Scope, string) { return Scope{r.Account, r.Region}, string(r.ID) },
 		terms: func(r *slipway.SpotRequest) []string {
 			terms := append(tagTerms(r.Tags), "state/"+r.State)

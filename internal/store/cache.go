@@ -65,6 +65,7 @@ type Change struct {
 	Key   string
 	Value []byte
 	Rev   int64
+	Err   error // why Value is not what was put: it is sealed and cannot be opened
 }
 
 // NewCache makes an empty cache at revision 0.
@@ -78,7 +79,10 @@ func (s Schema) item(ch Change) *Item {
 	if ch.Value == nil {
 		return nil
 	}
-	it := &Item{Key: ch.Key, Value: ch.Value, Rev: ch.Rev}
+	it := &Item{Key: ch.Key, Value: ch.Value, Rev: ch.Rev, Err: ch.Err}
+	if it.Err != nil {
+		return it
+	}
 	var terms []string
 	it.Object, terms, it.Err = s.Decode(ch.Key, ch.Value)
 	for i, t := range terms {

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+
+	"slipway/internal/seal"
 )
 
 // Item is one key's value at one revision. Items are shared between readers and must not be changed.
@@ -26,6 +28,16 @@ type Schema struct {
 	Decode func(key string, value []byte) (object any, terms []string, err error)
 	// Covers is the prefix that all of a term's items lie under; "" where they may lie anywhere.
 	Covers func(term string) string
+	// Secret says whether what lies under key must be sealed wherever it is kept. nil: nothing is.
+	Secret func(key string) bool
+	// Keys are what is sealed by. A store that keeps secrets outside of its process refuses to open without.
+	Keys *seal.Ring
+}
+
+// Sealed is the schema with the keys that secrets are sealed by.
+func (s Schema) Sealed(by *seal.Ring) Schema {
+	s.Keys = by
+	return s
 }
 
 // Reader sees one consistent state.

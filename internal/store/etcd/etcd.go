@@ -41,6 +41,7 @@ type Store struct {
 	wg     sync.WaitGroup
 
 	feed    feed
+	sealing sealing
 	staging moment // when the feed began to have an undecided transaction
 	fence   fence
 	queue   chan *turn
@@ -62,6 +63,9 @@ func open(ctx context.Context, client *clientv3.Client, prefix string, limits Li
 	rev, err := s.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("load state: %w", err)
+	}
+	if err := s.mayUnseal(); err != nil {
+		return nil, err
 	}
 	run, cancel := context.WithCancel(context.Background())
 	s.ctx, s.cancel = run, cancel
@@ -117,18 +121,24 @@ func (s *Store) load(ctx context.Context) (int64, error) {
 			changes = append(changes, store.Change{Key: it.Key})
 		}
 	}
-	s.feed = f
+	s.feed, s.sealing.locked = f, map[string]store.Change{}
 	s.apply(changes, rev)
 	return rev, nil
 }
 
 // apply brings the cache to rev, and says loudly what cannot be read.
 func (s *Store) apply(changes []store.Change, rev int64) {
+	under := s.feed.sealing
+	s.sealing.under.Store(&under)
+	s.unseal(changes)
 	undecided := s.feed.undecided()
 	if undecided && !s.cache.Undecided() {
 		s.staging.set()
 	}
 	for _, it := range s.cache.Apply(changes, rev, undecided) {
+		if _, said := s.sealing.locked[it.Key]; said {
+			continue
+		}
 		s.log.Error("a record cannot be read: what depends on it waits until it is mended", "key", s.prefix+it.Key, "revision", it.Rev, "error", it.Err)
 	}
 }
@@ -142,7 +152,11 @@ func (s *Store) follow(ctx context.Context, from int64) {
 	for pause := minPause; ctx.Err() == nil; {
 		broke := errors.New("the stream ended")
 		watch := s.client.Watch(clientv3.WithRequireLeader(ctx), s.prefix, clientv3.WithPrefix(), clientv3.WithRev(from), clientv3.WithProgressNotify())
-		for got := range watch {
+		for {
+			got, ok := s.next(watch)
+			if !ok {
+				break
+			}
 			if err := got.Err(); err != nil {
 				broke = err
 				break

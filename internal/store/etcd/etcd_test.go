@@ -17,6 +17,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 
+	"slipway/internal/seal"
 	"slipway/internal/store"
 	"slipway/internal/store/storetest"
 )
@@ -24,7 +25,7 @@ import (
 // embedded is an embedded etcd, as its own process sees it and as a command does over its socket.
 func embedded(tb testing.TB) (store.Store, store.Store) {
 	dir, socket := tb.TempDir(), filepath.Join(shortDir(tb), "s")
-	s, err := Embed(tb.Context(), dir, socket, "/t/", storetest.Schema, slog.New(slog.DiscardHandler))
+	s, err := Embed(tb.Context(), dir, socket, "/t/", secretive(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -52,11 +53,26 @@ func cluster(tb testing.TB) string {
 }
 
 func dial(tb testing.TB, endpoint, prefix string) *Store {
-	s, err := Dial(tb.Context(), []string{endpoint}, prefix, DefaultLimits, storetest.Schema, slog.New(slog.DiscardHandler))
+	s, err := Dial(tb.Context(), []string{endpoint}, prefix, DefaultLimits, secretive(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { s.Close() })
+	return s
+}
+
+// secretive is a schema to which everything is secret, under a key that all of the tests' stores know.
+func secretive() store.Schema {
+	keys, err := seal.Parse([]byte("31bb6c0f37015eff AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"))
+	if err != nil {
+		panic(err)
+	}
+	return veiled(keys)
+}
+
+func veiled(keys *seal.Ring) store.Schema {
+	s := storetest.Schema.Sealed(keys)
+	s.Secret = func(string) bool { return true }
 	return s
 }
 
@@ -138,7 +154,9 @@ func TestCrashInTheMiddleOfALargeTransactionLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := slices.DeleteFunc(got.Kvs, func(kv *mvccpb.KeyValue) bool { return strings.HasPrefix(string(kv.Key), "/t/"+fences) })
+	left := slices.DeleteFunc(got.Kvs, func(kv *mvccpb.KeyValue) bool {
+		return strings.HasPrefix(string(kv.Key), "/t/"+fences) || string(kv.Key) == "/t/"+sealingKey
+	})
 	if len(left) != 1 {
 		t.Errorf("%d keys left in etcd, want 1", len(left))
 	}

@@ -14,7 +14,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"slipway/internal/store"
-	"slipway/internal/store/storetest"
 )
 
 // faulty is a connection that fails some transactions before they come and loses the answers of others.
@@ -71,7 +70,7 @@ func connect(t *testing.T, endpoint string) *clientv3.Client {
 
 // over is a store over a client whose parts a test has exchanged.
 func over(t *testing.T, client *clientv3.Client) *Store {
-	s, err := Open(t.Context(), client, "/t/", DefaultLimits, storetest.Schema, slog.New(slog.DiscardHandler), func() error { return nil })
+	s, err := Open(t.Context(), client, "/t/", DefaultLimits, secretive(), slog.New(slog.DiscardHandler), func() error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"slipway/internal/seal"
 	"slipway/internal/store"
 )
 
@@ -84,6 +85,7 @@ type feed struct {
 	staged  map[string]map[string]stagedKey // by transaction and key: every envelope that etcd has
 	envelop map[string]string               // key to the transaction whose envelope it has
 	points  map[string]string               // transaction to state
+	sealing seal.ID                         // the key that secrets are sealed under now; "": none is yet
 }
 
 type stagedKey struct {
@@ -124,6 +126,10 @@ func (f *feed) put(key string, value []byte, rev int64) []store.Change {
 		}
 		return f.reveal(id)
 	}
+	if key == sealingKey {
+		f.sealing = seal.ID(value)
+		return nil
+	}
 	if strings.HasPrefix(key, fences) {
 		return nil
 	}
@@ -154,6 +160,10 @@ func (f *feed) reveal(id string) []store.Change {
 func (f *feed) delete(key string, rev int64) []store.Change {
 	if id, ok := strings.CutPrefix(key, commitPoints); ok {
 		delete(f.points, id)
+		return nil
+	}
+	if key == sealingKey {
+		f.sealing = ""
 		return nil
 	}
 	if strings.HasPrefix(key, fences) {
@@ -230,11 +240,12 @@ func (s *Store) stage(ctx context.Context, id string, o *store.Overlay) (int64, 
 	var ops []clientv3.Op
 	var size int
 	var rev int64
+	sealer := s.newSealer(ctx)
 	flush := func() error {
 		if len(ops) == 0 {
 			return nil
 		}
-		got, err := s.client.Txn(ctx).If(cmps...).Then(ops...).Commit()
+		got, err := s.client.Txn(ctx).If(append(cmps, sealer.guard()...)...).Then(ops...).Commit()
 		if err != nil {
 			return err
 		}
@@ -246,17 +257,23 @@ func (s *Store) stage(ctx context.Context, id string, o *store.Overlay) (int64, 
 		return nil
 	}
 	for _, key := range slices.Sorted(maps.Keys(o.Writes)) {
-		e := envelope{TX: id, New: o.Writes[key]}
+		e := envelope{TX: id}
+		var err error
 		if it := o.Snapshot.Get(key); it != nil {
-			e.Old = it.Value
+			if e.Old, err = sealer.value(key, it.Value); err != nil {
+				return rev, err
+			}
+		}
+		if e.New, err = sealer.value(key, o.Writes[key]); err != nil {
+			return rev, err
 		}
 		value := e.wrap()
-		if len(ops) >= s.limits.Ops || size+len(value)+len(key) > s.limits.Bytes {
+		if len(ops)+1 >= s.limits.Ops || size+len(value)+len(key) > s.limits.Bytes {
 			if err := flush(); err != nil {
 				return rev, err
 			}
 		}
-		size += len(value) + len(key) + 64
+		size += len(value) + len(key) + perWrite
 		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(s.prefix+key), "=", o.Reads[key]))
 		ops = append(ops, clientv3.OpPut(s.prefix+key, string(value)))
 	}
@@ -340,7 +357,7 @@ func (s *Store) unwrapKeys(ctx context.Context, id string, keys []string, won bo
 				return err
 			}
 		}
-		size += len(value) + len(keys[i]) + 64
+		size += len(value) + len(keys[i]) + perWrite
 		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(s.prefix+keys[i]), "=", kvs[0].ModRevision))
 		ops = append(ops, s.op(keys[i], value))
 	}

@@ -9,6 +9,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"slipway/internal/seal"
 	"slipway/internal/store"
 )
 
@@ -147,14 +148,14 @@ type batch struct {
 	size   int
 }
 
-// fits says whether a transaction may join within the limits: the fence takes one operation, and guards take three
-// comparisons besides one for each write.
+// fits says whether a transaction may join within the limits: the fence takes one operation, and guards and the sealing take
+// four comparisons besides one for each write.
 func (b *batch) fits(o *store.Overlay, limits Limits) bool {
 	size := b.size
 	for k, v := range o.Writes {
-		size += len(k) + len(v) + 64
+		size += len(k) + len(v) + perWrite
 	}
-	return len(b.writes)+len(o.Writes) <= limits.Ops-3 && size <= limits.Bytes
+	return len(b.writes)+len(o.Writes) <= limits.Ops-4 && size <= limits.Bytes
 }
 
 func (b *batch) add(o *store.Overlay, schema store.Schema) {
@@ -174,9 +175,12 @@ func (b *batch) add(o *store.Overlay, schema store.Schema) {
 	b.all = b.all || o.All
 	for k, v := range o.Writes {
 		b.writes[k] = v
-		b.size += len(k) + len(v) + 64
+		b.size += len(k) + len(v) + perWrite
 	}
 }
+
+// perWrite is what a write takes of a request besides key and value, in bytes.
+const perWrite = 64 + seal.Overhead
 
 // round runs those that wait in turn, commits, and tells each what came of it. It returns those whose turn comes again, and
 // whether the commit was not lost to another process.
@@ -284,10 +288,15 @@ func (s *Store) commit(ctx context.Context, b *batch, guards []clientv3.Cmp, lar
 		return s.commitStaged(brief, large.o, guards)
 	}
 	ops := make([]clientv3.Op, 0, len(b.writes)+1)
+	sealer := s.newSealer(ctx)
 	for k, v := range b.writes {
+		v, err := sealer.value(k, v)
+		if err != nil {
+			return 0, false, err
+		}
 		ops = append(ops, s.op(k, v))
 	}
-	return s.fenced(ctx, guards, ops)
+	return s.fenced(ctx, append(guards, sealer.guard()...), ops)
 }
 
 // hasRoom says when room ends and when it is back.
@@ -311,7 +320,7 @@ func (s *Store) guards(b *batch, undecided bool, large *turn) (cmps []clientv3.C
 	read := func(k string) {
 		cmps = append(cmps, clientv3.Compare(clientv3.ModRevision(s.prefix+k), "=", b.reads[k]))
 	}
-	unchanged = b.all || undecided || s.fence.alone() || len(b.reads)+len(b.ranges)+1 >= s.limits.Ops
+	unchanged = b.all || undecided || s.fence.alone() || len(b.reads)+len(b.ranges)+2 >= s.limits.Ops
 	if large != nil { // its envelopes are put under their own conditions, and may lie in what it looked through
 		return s.unchanged(b.base), true
 	}
