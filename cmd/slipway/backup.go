@@ -21,17 +21,17 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"slipway/internal/state"
+	"slipway/internal/seal"
 	"slipway/internal/store"
 	"slipway/internal/store/etcd"
 )
 
 // backupForm is the version of a backup's form.
-const backupForm = 1
+const backupForm = 2 // 1 had its records in plain text
 
 // backedUp are the entries of a state directory that a backup has besides the records: files, and directories of files. What is
 // not among them is the volumes' and the machines', or made anew.
-var backedUp = []string{"installation", "credentials.json", "demo.pem", "identity.key", "identity.crt", "tokens.key", "slot", "network", "agent", "tls"}
+var backedUp = []string{"installation", "credentials.json", "demo.pem", "identity.key", "identity.crt", "tokens.key", "secrets.key", "slot", "network", "agent", "tls"}
 
 // notBackedUp are the others: what has its own copies, what the machines write, and what a new directory gets by itself.
 var notBackedUp = []string{"version", "etcd", "blocks", "audit", "imports", "machines"}
@@ -43,6 +43,7 @@ type manifest struct {
 	Slipway      string    `json:"slipway"` // the version that made it
 	Layout       string    `json:"layout"`  // of the state directory
 	At           time.Time `json:"at"`
+	SealedUnder  seal.ID   `json:"sealedUnder,omitempty"` // the key of what is secret among the records
 	Records      int       `json:"records"`
 	Files        int       `json:"files"`
 }
@@ -76,7 +77,11 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer done()
-	b, err := takeBackup(r, c.State)
+	schema, err := c.schema(stateDir{path: c.State})
+	if err != nil {
+		return err
+	}
+	b, err := takeBackup(r, schema, c.State)
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
@@ -84,17 +89,33 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("backup: %w", err)
 	}
 	fmt.Fprintf(out, "%d records and %d files of %s are in %s; volumes are not\n", b.Records, b.Files, c.State, words[0])
+	if _, has := b.files[secretsFile]; !has && b.SealedUnder != "" {
+		fmt.Fprintf(out, "what is secret in it is sealed under the key %s of %s, which is not in it: keep a copy of that elsewhere\n", b.SealedUnder, schema.Keys.File())
+	}
 	return nil
 }
 
-// takeBackup reads the records of one moment, and the files beside them.
-func takeBackup(r store.Reader, dir string) (*backup, error) {
+// takeBackup reads the records of one moment, seals what is secret among them, and reads the files beside them.
+func takeBackup(r store.Reader, schema store.Schema, dir string) (*backup, error) {
 	b := &backup{manifest: manifest{Form: backupForm, Slipway: version, Layout: layout, At: time.Now().UTC()}, files: map[string][]byte{}}
 	for it := range r.Range("") {
 		if it.Key == installationKey {
 			b.Installation = string(it.Value)
 		}
-		b.records = append(b.records, record{it.Key, it.Value})
+		value := it.Value
+		if _, already := seal.Sealed(value); schema.Secret(it.Key) && !already {
+			var err error
+			if b.SealedUnder == "" {
+				b.SealedUnder, err = schema.Keys.First()
+			}
+			if err == nil {
+				value, err = schema.Keys.Seal(b.SealedUnder, it.Key, value)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		b.records = append(b.records, record{it.Key, value})
 	}
 	if b.Installation == "" {
 		return nil, fmt.Errorf("the records of %s name no installation: no server has been ready there yet", dir)
@@ -115,6 +136,9 @@ func takeBackup(r store.Reader, dir string) (*backup, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not there yet, or an instance has just ended
 			return nil, err
 		}
+	}
+	if _, has := b.files[secretsFile]; has { // the keys as they were when they were used: a rotation may have dropped one since
+		b.files[secretsFile] = schema.Keys.Content()
 	}
 	b.Records, b.Files = len(b.records), len(b.files)
 	return b, nil
@@ -218,7 +242,7 @@ func readBackup(from io.Reader) (*backup, error) {
 		return nil, fmt.Errorf("it is damaged: %w", err)
 	}
 	switch {
-	case b.Form != backupForm || b.Layout != layout:
+	case b.Form < 1 || b.Form > backupForm || b.Layout != layout:
 		return nil, fmt.Errorf("it is of form %d, for state directories of version %q, and this slipway reads form %d and version %s: use the slipway that made it (%s)", b.Form, b.Layout, backupForm, layout, b.Slipway)
 	case len(b.records) != b.Records || len(b.files) != b.Files:
 		return nil, fmt.Errorf("it is damaged: %d records and %d files are there of %d and %d", len(b.records), len(b.files), b.Records, b.Files)
@@ -277,6 +301,13 @@ func (b *backup) restore(ctx context.Context, dir stateDir, c Config) error {
 			return fmt.Errorf("%s has records, and nothing is written over them: if they are lost, put them aside with `mv %s %s`", dir.path, dir.join("etcd"), dir.join("etcd.lost"))
 		}
 	}
+	schema, err := c.schema(dir)
+	if err != nil {
+		return err
+	}
+	if err := b.unseal(schema.Keys); err != nil {
+		return err
+	}
 	for name, content := range b.files {
 		file := dir.join(filepath.FromSlash(name))
 		if _, err := os.Stat(file); err == nil {
@@ -294,7 +325,7 @@ func (b *backup) restore(ctx context.Context, dir stateDir, c Config) error {
 		}
 	}
 	if len(c.EtcdEndpoints) > 0 {
-		db, err := c.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, state.Schema(), slog.New(slog.DiscardHandler))
+		db, err := c.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, schema, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return err
 		}
@@ -304,7 +335,7 @@ func (b *backup) restore(ctx context.Context, dir stateDir, c Config) error {
 	if err := os.RemoveAll(next); err != nil { // of a restore that broke off
 		return err
 	}
-	db, err := etcd.Embed(ctx, next, dir.socket(), etcdPrefix, state.Schema(), slog.New(slog.DiscardHandler))
+	db, err := etcd.Embed(ctx, next, dir.socket(), etcdPrefix, schema, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -315,6 +346,34 @@ func (b *backup) restore(ctx context.Context, dir stateDir, c Config) error {
 		return err
 	}
 	return syncDir(dir.path)
+}
+
+// unseal opens what is sealed among the records, by the keys that came with them or by the installation's. What cannot be read
+// for another reason stays as it is: it could not be read when it was backed up.
+func (b *backup) unseal(own *seal.Ring) error {
+	rings := []*seal.Ring{own}
+	if content, has := b.files[secretsFile]; has {
+		theirs, err := seal.Parse(content)
+		if err != nil {
+			return fmt.Errorf("it is damaged: %s: %w", secretsFile, err)
+		}
+		rings = append(rings, theirs)
+	}
+	known := func(id seal.ID) bool {
+		return slices.ContainsFunc(rings, func(r *seal.Ring) bool { return r.Has(id) == nil })
+	}
+	if b.SealedUnder != "" && !known(b.SealedUnder) {
+		return fmt.Errorf("what is secret in it is sealed under the key %s, which is neither in it nor in %s: name the file that has it with --secrets-key", b.SealedUnder, own.File())
+	}
+	for i, r := range b.records {
+		for _, ring := range rings {
+			if value, err := ring.Unseal(r.Key, r.Value); err == nil {
+				b.records[i].Value = value
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // fill writes all records into a store that has none.

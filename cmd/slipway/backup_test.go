@@ -15,6 +15,7 @@ import (
 
 	"slipway"
 	"slipway/internal/accounts"
+	"slipway/internal/seal"
 	"slipway/internal/state"
 	"slipway/internal/store/etcd"
 	"slipway/internal/vpcs"
@@ -124,7 +125,7 @@ func TestABackupBringsAllRecordsAndFilesBack(t *testing.T) {
 		if len(got) != len(want) {
 			t.Errorf("%d records, want %d", len(got), len(want))
 		}
-		for _, name := range []string{"tokens.key", "slot", "installation", "tls/ca.key"} {
+		for _, name := range []string{"tokens.key", "secrets.key", "slot", "installation", "tls/ca.key"} {
 			if _, err := os.Stat(filepath.Join(into, name)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -223,7 +224,11 @@ func TestABackupComesBackIntoACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	cluster := shortDir(t)
-	s, err := etcd.Embed(t.Context(), filepath.Join(cluster, "etcd"), filepath.Join(cluster, "s"), "/others/", state.Schema(), slog.New(slog.DiscardHandler))
+	keys, err := seal.Load(filepath.Join(cluster, "secrets.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := etcd.Embed(t.Context(), filepath.Join(cluster, "etcd"), filepath.Join(cluster, "s"), "/others/", state.Schema().Sealed(keys), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,6 +254,13 @@ func TestABackupComesBackIntoACluster(t *testing.T) {
 	defer f.Close()
 	b, err := readBackup(f)
 	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := seal.Load(filepath.Join(into, secretsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.unseal(own); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range b.records {

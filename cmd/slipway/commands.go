@@ -13,19 +13,26 @@ import (
 	"slipway/internal/guestimage"
 	"slipway/internal/state"
 	"slipway/internal/store"
+	"slipway/internal/store/etcd"
 )
 
 // open is what every command but dev begins with.
 func open(ctx context.Context, c Config) (state.DB, func(), error) {
+	s, done, err := openEtcd(ctx, c)
+	return state.DB{Store: s}, done, err
+}
+
+// openEtcd is open for a command that asks more than a store.Store knows.
+func openEtcd(ctx context.Context, c Config) (*etcd.Store, func(), error) {
 	d, err := openState(c.State, invoker(os.Getenv))
 	if err != nil {
-		return state.DB{}, nil, err
+		return nil, nil, err
 	}
-	db, err := openStore(ctx, d, c, slog.New(slog.DiscardHandler))
+	s, err := openStore(ctx, d, c, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return db, nil, err
+		return nil, nil, err
 	}
-	return db, func() { db.Close() }, nil
+	return s, func() { s.Close() }, nil
 }
 
 // look is open for a command that reads one state; done closes it.

@@ -32,6 +32,8 @@ type Config struct {
 	EtcdUser         string `yaml:"etcd_user"`
 	EtcdPasswordFile string `yaml:"etcd_password_file"`
 
+	SecretsKey string `yaml:"secrets_key"` // file of the keys that secrets in the store are sealed by; "": secrets.key in the state directory
+
 	Audit string `yaml:"audit"` // on | off: a line of every call, below the state directory
 
 	TLS      bool   `yaml:"tls"`      // HTTPS, under an authority of the installation's own
@@ -94,6 +96,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	etcdKey := fs.String("etcd-key", "", "PEM file of its key")
 	etcdUser := fs.String("etcd-user", "", "user of the cluster")
 	etcdPassword := fs.String("etcd-password-file", "", "file with the user's password")
+	secretsKey := fs.String("secrets-key", "", "file of the keys that secrets in the store are sealed by")
 	ownTLS := fs.Bool("tls", false, "HTTPS, under an authority of the installation's own")
 	cert := fs.String("tls-cert", "", "HTTPS, with the certificate of this PEM file, which is read again when it changes")
 	certKey := fs.String("tls-key", "", "PEM file of its key")
@@ -137,6 +140,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Throttle.Mode, *throttle, "SLIPWAY_THROTTLE"}, {&c.Log, *level, "SLIPWAY_LOG"}, {&c.Audit, *auditing, "SLIPWAY_AUDIT"},
 		{&c.EtcdCA, *etcdCA, "SLIPWAY_ETCD_CA"}, {&c.EtcdCert, *etcdCert, "SLIPWAY_ETCD_CERT"}, {&c.EtcdKey, *etcdKey, "SLIPWAY_ETCD_KEY"},
 		{&c.EtcdUser, *etcdUser, "SLIPWAY_ETCD_USER"}, {&c.EtcdPasswordFile, *etcdPassword, "SLIPWAY_ETCD_PASSWORD_FILE"},
+		{&c.SecretsKey, *secretsKey, "SLIPWAY_SECRETS_KEY"},
 		{&c.TLSCert, *cert, "SLIPWAY_TLS_CERT"}, {&c.TLSKey, *certKey, "SLIPWAY_TLS_KEY"},
 		{&c.Imports.Directory, *importDir, "SLIPWAY_IMPORTS"}, {&c.Imports.S3.AccessKey, "", "SLIPWAY_S3_ACCESS_KEY"}, {&c.Imports.S3.SecretKey, "", "SLIPWAY_S3_SECRET_KEY"},
 	} {
@@ -151,19 +155,22 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 		c.EtcdEndpoints = strings.Split(*etcd, ",")
 	}
 	c.Keep, c.TLS, c.Insecure = c.Keep || *keep, c.TLS || *ownTLS, c.Insecure || *insecure
-	if c.State != "" {
-		abs, err := filepath.Abs(c.State)
+	for _, path := range []*string{&c.State, &c.SecretsKey} {
+		if *path == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*path)
 		if err != nil {
 			return c, nil, err
 		}
-		c.State = abs
+		*path = abs
 	}
 	return c, rest, c.Validate()
 }
 
 // keys are the file's, for the hint beside an unknown one.
 var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "etcd_ca", "etcd_cert", "etcd_key", "etcd_user", "etcd_password_file",
-	"audit", "tls", "tls_cert", "tls_key", "insecure", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
+	"secrets_key", "audit", "tls", "tls_cert", "tls_key", "insecure", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
 	"imports", "imports.directory", "imports.max_gib", "imports.s3", "imports.s3.endpoint", "imports.s3.region", "imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style"}
 
 func (c *Config) readFile(path string) error {

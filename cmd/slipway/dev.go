@@ -220,15 +220,19 @@ func (d *devRun) storeName() string {
 }
 
 func (d *devRun) openStore(ctx context.Context) error {
+	schema, err := d.cfg.schema(d.dir)
+	if err != nil {
+		return err
+	}
 	if len(d.cfg.EtcdEndpoints) > 0 {
-		s, err := d.cfg.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, state.Schema(), d.log)
+		s, err := d.cfg.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, schema, d.log)
 		d.db = state.DB{Store: s}
 		return err
 	}
 	if err := d.dir.mayBegin(); err != nil {
 		return err
 	}
-	s, err := etcd.Embed(ctx, d.dir.join("etcd"), d.dir.socket(), etcdPrefix, state.Schema(), d.log)
+	s, err := etcd.Embed(ctx, d.dir.join("etcd"), d.dir.socket(), etcdPrefix, schema, d.log)
 	d.db = state.DB{Store: s}
 	return err
 }

@@ -27,6 +27,7 @@ const usage = `slipway: EC2's API for launching instances, with real virtual mac
   slipway spot     interrupt i-… [--notice 2m] [--away 1m] --state DIR      take a spot instance's capacity away, as EC2 does
   slipway explain  ID --state DIR        why and when: of an instance, a reservation or a request id
   slipway state    check --state DIR     do the records agree with each other? beside a running server or without one
+  slipway secrets  status|prepare|rotate --state DIR      the key that secrets in the store are sealed by; beside a running server or without one
   slipway backup   --state DIR FILE      the records and keys in one file, beside a running server or without one; volumes are not in it
   slipway restore  --state DIR FILE      bring them back into a directory whose records are lost, or into a new one
   slipway version
@@ -69,6 +70,8 @@ func run(ctx context.Context, args []string) error {
 		return explainCommand(ctx, args[1:])
 	case "state":
 		return stateCommand(ctx, args[1:], os.Stdout)
+	case "secrets":
+		return secretsCommand(ctx, args[1:], os.Stdout)
 	case "backup":
 		return backupCommand(ctx, args[1:], os.Stdout)
 	case "restore":

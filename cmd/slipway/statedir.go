@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway/internal/dataplane"
-	"slipway/internal/state"
 	"slipway/internal/store/etcd"
 )
 
@@ -174,14 +173,16 @@ var slots []*os.File
 const etcdPrefix = "/slipway/"
 
 // openStore opens the directory's state for a command: the running server's, or the files themselves.
-func openStore(ctx context.Context, d stateDir, c Config, log *slog.Logger) (state.DB, error) {
+func openStore(ctx context.Context, d stateDir, c Config, log *slog.Logger) (*etcd.Store, error) {
+	schema, err := c.schema(d)
+	if err != nil {
+		return nil, err
+	}
 	if len(c.EtcdEndpoints) > 0 {
-		s, err := c.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, state.Schema(), log)
-		return state.DB{Store: s}, err
+		return c.cluster().Dial(ctx, etcdPrefix, etcd.DefaultLimits, schema, log)
 	}
 	if err := d.mayBegin(); err != nil {
-		return state.DB{}, err
+		return nil, err
 	}
-	s, err := etcd.OpenDir(ctx, d.join("etcd"), d.socket(), etcdPrefix, state.Schema(), log)
-	return state.DB{Store: s}, err
+	return etcd.OpenDir(ctx, d.join("etcd"), d.socket(), etcdPrefix, schema, log)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/seal"
 	"slipway/internal/state"
 	"slipway/internal/store"
 	"slipway/internal/store/etcd"
@@ -61,7 +62,11 @@ func BenchmarkCreate(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	db, err := etcd.Embed(context.Background(), filepath.Join(dir, "etcd"), filepath.Join(dir, "s"), "/b/", state.Schema(), slog.New(slog.DiscardHandler))
+	keys, err := seal.Load(filepath.Join(dir, "secrets.key"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	db, err := etcd.Embed(context.Background(), filepath.Join(dir, "etcd"), filepath.Join(dir, "s"), "/b/", state.Schema().Sealed(keys), slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"slipway/internal/accounts"
 	"slipway/internal/apitest"
 	"slipway/internal/consistency"
+	"slipway/internal/seal"
 	"slipway/internal/state"
 	"slipway/internal/store"
 	"slipway/internal/store/adversary"
@@ -108,7 +109,12 @@ func TestHistories(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	quiet, socket := slog.New(slog.DiscardHandler), filepath.Join(dir, "s")
-	engine, err := etcd.Embed(t.Context(), filepath.Join(dir, "etcd"), socket, "/engine/", state.Schema(), quiet)
+	keys, err := seal.Load(filepath.Join(dir, "secrets.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := state.Schema().Sealed(keys)
+	engine, err := etcd.Embed(t.Context(), filepath.Join(dir, "etcd"), socket, "/engine/", schema, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,16 +122,16 @@ func TestHistories(t *testing.T) {
 	calls := 0
 	for i := range n {
 		seed := rand.Uint64()
-		if !t.Run(fmt.Sprintf("%d, seed %d", i, seed), func(t *testing.T) { calls += history(t, socket, i, seed) }) {
+		if !t.Run(fmt.Sprintf("%d, seed %d", i, seed), func(t *testing.T) { calls += history(t, schema, socket, i, seed) }) {
 			break
 		}
 	}
 	t.Logf("%d histories of %d calls in all", n, calls)
 }
 
-func history(t *testing.T, socket string, number int, seed uint64) (calls int) {
+func history(t *testing.T, schema store.Schema, socket string, number int, seed uint64) (calls int) {
 	dial := func() store.Store {
-		s, err := etcd.Dial(t.Context(), []string{"unix://" + socket}, fmt.Sprintf("/h%d/", number), etcd.DefaultLimits, state.Schema(), slog.New(slog.DiscardHandler))
+		s, err := etcd.Dial(t.Context(), []string{"unix://" + socket}, fmt.Sprintf("/h%d/", number), etcd.DefaultLimits, schema, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
