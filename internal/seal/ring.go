@@ -221,6 +221,10 @@ func (r *Ring) replace(change func([]*key) []*key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	keys := change(r.keys)
+	left, _ := filepath.Glob(filepath.Join(filepath.Dir(r.file), ".secrets-*")) // its only error is the pattern's
+	for _, file := range left {                                                 // of a process that was killed: it may hold a key that was dropped
+		os.Remove(file)
+	}
 	f, err := os.CreateTemp(filepath.Dir(r.file), ".secrets-") // of mode 0600
 	if err != nil {
 		return fmt.Errorf("key file: %w", err)

@@ -90,6 +90,9 @@ func TestAKeyFileOutlivesItsProcessAndIsReadAgainWhenItChanges(t *testing.T) {
 		t.Errorf("a process that began before the key was made: %q, %v", got, err)
 	}
 	old := sealed(t, r, id, "k", "v")
+	if err := os.WriteFile(filepath.Join(filepath.Dir(r.File()), ".secrets-1"), r.Content(), 0o600); err != nil { // of one that was killed
+		t.Fatal(err)
+	}
 	if err := r.Keep(next); err != nil {
 		t.Fatal(err)
 	}
