@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -317,5 +318,25 @@ func TestAHeaderIsAGuestsWord(t *testing.T) {
 	}
 	if err := s.FinishSnapshot(ctx, id); err == nil {
 		t.Error("a file that refers to another becomes a snapshot")
+	}
+}
+
+// TestQemuImgIsToldNoPassphraseByItsArguments: nor by its environment, which is slipway's own in nothing.
+func TestQemuImgIsToldNoPassphraseByItsArguments(t *testing.T) {
+	cmd := exec.Command("qemu-img", "info")
+	if err := pass(cmd, keyring{[]byte("opensesame"), []byte("closesesame")}); err != nil {
+		t.Fatal(err)
+	}
+	told := strings.Join(append(cmd.Args, bare...), " ")
+	if strings.Contains(told, "sesame") || strings.Count(told, "file=/dev/fd/") != 2 {
+		t.Errorf("qemu-img is told: %s", told)
+	}
+	for i, want := range []string{"opensesame", "closesesame"} {
+		got := make([]byte, 32)
+		n, _ := cmd.ExtraFiles[i].ReadAt(got, 0)
+		if string(got[:n]) != want {
+			t.Errorf("file %d holds %q, want %q", i, got[:n], want)
+		}
+		cmd.ExtraFiles[i].Close()
 	}
 }
