@@ -24,6 +24,14 @@ var (
 	Ended    = Bucket{1000, 20}
 )
 
+// Services are the buckets of the services beside EC2, each for all of its actions together. AWS says a figure for STS and one
+// for SSM's parameters; IAM's is its silence, and ours is what no client that behaves comes near to.
+var Services = map[string]Bucket{
+	"sts": {600, 600},
+	"ssm": {40, 40},
+	"iam": {100, 20},
+}
+
 // Calls says whether the bucket holds calls, and not instances.
 func (b Bucket) Calls() bool { return b != Launched && b != Ended }
 

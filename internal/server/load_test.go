@@ -241,6 +241,35 @@ func TestOverload(t *testing.T) {
 	}
 }
 
+// TestTheServicesBesideEC2AreThrottled: each by a bucket of its own, for each account by itself.
+func TestTheServicesBesideEC2AreThrottled(t *testing.T) {
+	still := time.Now()
+	w := apitest.NewWith(t, apitest.Options{Throttle: server.Throttle{On: true}})
+	front := w.Wiring()
+	front.Now = func() time.Time { return still }
+	w.URL = newFront(t, server.New(front))
+	for service, call := range map[string]string{"iam": "ListUsers", "sts": "GetCallerIdentity"} {
+		size := action.Services[service].Size
+		for i := range size + 1 {
+			a := w.By(w.Root(), service, call)
+			if i < size && a.Status != http.StatusOK {
+				t.Fatalf("%s, call %d of %d: %d %s", service, i+1, size, a.Status, a.Code)
+			}
+			if i == size && (a.Code != "Throttling" || a.Status != http.StatusBadRequest) {
+				t.Errorf("%s, one call too many: %d %s, want 400 Throttling", service, a.Status, a.Code)
+			}
+		}
+	}
+	if a := w.Call("DescribeRegions"); a.Status != http.StatusOK {
+		t.Errorf("EC2 beside them: %d %s", a.Status, a.Code)
+	}
+	for name := range front.Services {
+		if action.Services[name].Size == 0 {
+			t.Errorf("the service %s has no bucket", name)
+		}
+	}
+}
+
 // TestThrottlingIsAsked: off unless the operator asks for it; then EC2's buckets, or the operator's.
 func TestThrottlingIsAsked(t *testing.T) {
 	launch := func(w *apitest.Wire, who aws.Credentials) int {

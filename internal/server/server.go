@@ -125,6 +125,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := cmp.Or(who.Service, scopeService(r))
 	if service := s.Services[name]; service != nil {
 		seen := &witness{ResponseWriter: w, status: http.StatusOK}
+		if err == nil && s.buckets.draw(who.Caller.Account, who.Region, name, action.Services[name], min(action.Services[name].Size, 1)) != nil {
+			err = slipway.Errorf(slipway.Throttling, "Rate exceeded")
+		}
 		s.other(ctx, service, seen, r, body, err, id)
 		s.record(call, name, r, body.plain, seen.status, seen.body, began)
 		return
