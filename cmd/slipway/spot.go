@@ -5,13 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
+	"slipway/internal/spot"
 	"time"
 
 	"slipway"
-	"slipway/internal/addresses"
-	"slipway/internal/instances"
 )
 
 // spotCommand interrupts a spot instance: software that must live with it is tested so.
@@ -36,8 +34,7 @@ func spotCommand(ctx context.Context, args []string) error {
 		return err
 	}
 	defer done()
-	s := instances.New(db, addresses.Pool{}, nil, instances.Config{}, slog.New(slog.DiscardHandler), time.Now)
-	if err := s.GiveNotice(ctx, id, notice, away); err != nil {
+	if err := spot.GiveNotice(ctx, db, id, time.Now(), notice, away); err != nil {
 		return fmt.Errorf("spot: %w", err)
 	}
 	fmt.Printf("%s has its notice; the interruption comes in %v\n", id, notice)

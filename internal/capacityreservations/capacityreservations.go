@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/admission"
+	"slipway/internal/capacity"
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
-	"slipway/internal/instances"
 	"slipway/internal/placement"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -21,13 +22,13 @@ import (
 // Service answers the capacity reservation actions.
 type Service struct {
 	db        state.DB
-	instances *instances.Service
+	admission *admission.Service
 	now       func() time.Time
 }
 
 // New makes the room.
-func New(db state.DB, in *instances.Service, now func() time.Time) *Service {
-	return &Service{db, in, now}
+func New(db state.DB, a *admission.Service, now func() time.Time) *Service {
+	return &Service{db, a, now}
 }
 
 const platform = "Linux/UNIX"
@@ -69,7 +70,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateCapacityReservat
 
 // take finds room for n more instances and charges it.
 func (s *Service) take(tx store.Tx, c *slipway.CapacityReservation, t *slipway.InstanceType, n int) error {
-	choice := placement.Choose(s.instances.Room(tx), placement.Request{ZoneLetter: c.Zone[len(c.Zone)-1:], VCPUs: int(t.VCPUs), MemoryMiB: int(t.MemoryMiB), Max: n})
+	choice := placement.Choose(s.admission.Room(tx), placement.Request{ZoneLetter: c.Zone[len(c.Zone)-1:], VCPUs: int(t.VCPUs), MemoryMiB: int(t.MemoryMiB), Max: n})
 	if len(choice.Hosts) < n {
 		return slipway.Errorf(slipway.InsufficientInstanceCapacity, "There is not enough capacity to reserve %d instances of type %s in %s: %d fit.", n, c.Type, c.Zone, len(choice.Hosts))
 	}
@@ -79,7 +80,7 @@ func (s *Service) take(tx store.Tx, c *slipway.CapacityReservation, t *slipway.I
 	}
 	for h, k := range more {
 		c.Hosts[h] += k
-		if err := instances.Charge(tx, h, t, k); err != nil {
+		if err := capacity.Charge(tx, h, t, k); err != nil {
 			return err
 		}
 	}
@@ -171,7 +172,7 @@ func wire(r store.Reader, c *slipway.CapacityReservation) *ec2wire.CapacityReser
 	z, _ := slipway.FindZone(c.Region, c.Zone)
 	free := 0
 	if c.State == "active" {
-		for _, n := range instances.FreeSlots(r, c) {
+		for _, n := range capacity.FreeSlots(r, c) {
 			free += n
 		}
 	}
@@ -245,7 +246,7 @@ func (s *Service) edit(ctx context.Context, name *string, change func(store.Tx, 
 // Cancel answers CancelCapacityReservation: what nobody uses is free again, instances in it run on.
 func (s *Service) Cancel(ctx context.Context, in *ec2wire.CancelCapacityReservationRequest) (*ec2wire.CancelCapacityReservationResult, error) {
 	err := s.edit(ctx, in.CapacityReservationId, func(tx store.Tx, c *slipway.CapacityReservation) error {
-		return instances.EndReservation(tx, c, "cancelled")
+		return capacity.EndReservation(tx, c, "cancelled")
 	})
 	return &ec2wire.CancelCapacityReservationResult{Return: shape.Of(true)}, err
 }
@@ -281,11 +282,11 @@ func (s *Service) resize(tx store.Tx, c *slipway.CapacityReservation, to int) er
 	if less <= 0 {
 		return s.take(tx, c, t, -less)
 	}
-	for h, free := range instances.FreeSlots(tx, c) {
+	for h, free := range capacity.FreeSlots(tx, c) {
 		n := min(free, less)
 		c.Hosts[h] -= n
 		less -= n
-		if err := instances.Charge(tx, h, t, -n); err != nil {
+		if err := capacity.Charge(tx, h, t, -n); err != nil {
 			return err
 		}
 	}

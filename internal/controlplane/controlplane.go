@@ -13,6 +13,7 @@ import (
 	"slipway/internal/accounts"
 	"slipway/internal/action"
 	"slipway/internal/addresses"
+	"slipway/internal/admission"
 	"slipway/internal/audit"
 	"slipway/internal/capacityreservations"
 	"slipway/internal/dedicatedhosts"
@@ -25,6 +26,7 @@ import (
 	"slipway/internal/instancetypes"
 	"slipway/internal/interfaces"
 	"slipway/internal/keypairs"
+	"slipway/internal/launchspec"
 	"slipway/internal/launchtemplates"
 	"slipway/internal/natgateways"
 	"slipway/internal/parameters"
@@ -55,9 +57,6 @@ type Config struct {
 	Now        func() time.Time
 }
 
-// terminatedFor is how long EC2 shows a terminated instance.
-const terminatedFor = time.Hour
-
 // spreadPerHost is how many members of a spread group one host takes: on a single machine the host stands for EC2's seven racks.
 const spreadPerHost = 7
 
@@ -78,6 +77,7 @@ type ControlPlane struct {
 	InstanceTypes        *instancetypes.Service
 	Interfaces           *interfaces.Service
 	KeyPairs             *keypairs.Service
+	Launches             *admission.Service
 	LaunchTemplates      *launchtemplates.Service
 	NATGateways          *natgateways.Service
 	Parameters           *parameters.Service
@@ -96,21 +96,20 @@ type ControlPlane struct {
 
 // New composes the rooms. Nothing runs until Run.
 func New(db state.DB, c Config) *ControlPlane {
+	launches := admission.New(db, c.Pool, admission.Config{Overcommit: c.Overcommit, SpreadPerHost: spreadPerHost}, c.Log, c.Now)
 	p := &ControlPlane{
 		db: db, cfg: c,
 		Accounts: accounts.New(db, c.Now, vpcs.Settle), Addresses: addresses.New(db, c.Pool, c.Now), IAM: iam.New(db, c.Now),
 		Images: images.New(db, c.Now), Imports: imports.New(db, c.Sources, c.Now), InstanceTypes: instancetypes.New(), Interfaces: interfaces.New(db, c.Now),
-		Instances: instances.New(db, c.Pool, c.Machines, instances.Config{
-			TerminatedFor: terminatedFor, Overcommit: c.Overcommit, SpreadPerHost: spreadPerHost,
-		}, c.Log, c.Now),
-		KeyPairs:        keypairs.New(db, c.Now),
-		LaunchTemplates: launchtemplates.New(db, launchtemplates.Launches{Check: instances.CheckTemplate, Image: instances.AliasedImage}, c.Now),
+		Instances: instances.New(db, launches, c.Pool, c.Machines, c.Log, c.Now),
+		KeyPairs:  keypairs.New(db, c.Now), Launches: launches,
+		LaunchTemplates: launchtemplates.New(db, launchtemplates.Launches{Check: launchspec.Check, Image: state.AliasedImage}, c.Now),
 		Peerings:        peerings.New(db, c.Now), PlacementGroups: placementgroups.New(db), PrefixLists: prefixlists.New(db, c.Now), Regions: regions.New(db),
 		SecurityGroups: securitygroups.New(db, c.Now), Snapshots: snapshots.New(db, c.Now), Tags: tags.New(db), Timelines: timelines.New(db, c.Log, c.Now),
 		Volumes: volumes.New(db, c.Now), VPCs: vpcs.New(db, c.Now),
 	}
-	p.CapacityReservations, p.DedicatedHosts = capacityreservations.New(db, p.Instances, c.Now), dedicatedhosts.New(db, p.Instances, c.Now)
-	p.Fleets, p.Spot = fleets.New(db, p.Instances, c.Now), spot.New(db, p.Instances, c.Now)
+	p.CapacityReservations, p.DedicatedHosts = capacityreservations.New(db, launches, c.Now), dedicatedhosts.New(db, launches, c.Now)
+	p.Fleets, p.Spot = fleets.New(db, launches, p.Instances, c.Now), spot.New(db, launches, p.Instances, c.Log, c.Now)
 	p.NATGateways, p.Parameters = natgateways.New(db, p.Addresses, c.Now), parameters.New(db, p.IAM.AuthorizeOther, c.Log)
 	return p
 }
@@ -126,7 +125,9 @@ func (p *ControlPlane) Run(ctx context.Context) {
 // Tick is Run's first half: what has fallen due, each second until ctx ends.
 func (p *ControlPlane) Tick(ctx context.Context) {
 	var loops sync.WaitGroup
-	for what, tick := range map[string]func(context.Context) error{"instances' tick": p.Instances.Tick, "roles' tick": p.IAM.Tick} {
+	for what, tick := range map[string]func(context.Context) error{
+		"capacity reservations' tick": p.CapacityReservations.Tick, "roles' tick": p.IAM.Tick, "spot's tick": p.Spot.Tick,
+	} {
 		guard.Group(&loops, p.cfg.Log, what, func() { guard.Every(ctx, time.Second, p.cfg.Log, what, tick) })
 	}
 	loops.Wait()

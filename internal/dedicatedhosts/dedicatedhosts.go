@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/admission"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
-	"slipway/internal/instances"
 	"slipway/internal/placement"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -23,13 +23,13 @@ import (
 // Service answers the dedicated host actions.
 type Service struct {
 	db        state.DB
-	instances *instances.Service
+	admission *admission.Service
 	now       func() time.Time
 }
 
 // New makes the room.
-func New(db state.DB, in *instances.Service, now func() time.Time) *Service {
-	return &Service{db, in, now}
+func New(db state.DB, a *admission.Service, now func() time.Time) *Service {
+	return &Service{db, a, now}
 }
 
 // most is how many hosts one call allocates.
@@ -86,7 +86,7 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest
 		}
 		out.HostIds = []string{}
 		letter := zone.Letter()
-		room := slices.DeleteFunc(s.instances.Room(tx), func(h placement.Host) bool { return !slices.Contains(h.Zones, letter) })
+		room := slices.DeleteFunc(s.admission.Room(tx), func(h placement.Host) bool { return !slices.Contains(h.Zones, letter) })
 		if len(room) == 0 {
 			return slipway.Errorf(slipway.InsufficientHostCapacity, "There is no machine in %s for a dedicated host.", zone.Name)
 		}

@@ -163,7 +163,7 @@ func (p *search) launch(ctx context.Context, pool int, count int32) ([]*slipway.
 	if p.options.SingleZone && p.zones[pool] == "" {
 		zone = p.zone
 	}
-	spec, err := p.s.instances.Prepare(ctx, request(p.fleet, pool, p.lifecycle, count, zone))
+	spec, err := p.s.admission.Prepare(ctx, request(p.fleet, pool, p.lifecycle, count, zone))
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (p *search) launch(ctx context.Context, pool int, count int32) ([]*slipway.
 		return nil, err
 	}
 	spec.ClientToken = fmt.Sprintf("%s/%s/%d", p.fleet.ID, p.lifecycle, p.launches)
-	return p.s.instances.Launch(ctx, spec)
+	return p.s.admission.Launch(ctx, spec)
 }
 
 // note keeps what a pool gave, with the place that was chosen.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/admission"
 	"slipway/internal/instances"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -17,13 +18,14 @@ import (
 // Service answers the fleets' actions.
 type Service struct {
 	db        state.DB
+	admission *admission.Service
 	instances *instances.Service
 	now       func() time.Time
 }
 
 // New makes the room.
-func New(db state.DB, in *instances.Service, now func() time.Time) *Service {
-	return &Service{db, in, now}
+func New(db state.DB, a *admission.Service, in *instances.Service, now func() time.Time) *Service {
+	return &Service{db, a, in, now}
 }
 
 // shownFor is how long a fleet is remembered that was deleted, or none of whose instances is left.

@@ -114,7 +114,7 @@ func TestKarpentersFleet(t *testing.T) {
 	apitest.Shows(t, w.Call("DescribeFleets", "FleetId.1", fleet).Body, "fleetState", "deleted")
 	apitest.Shows(t, w.Call("DeleteFleets", "FleetId.1", fleet, "TerminateInstances", "true").Body, "code", "fleetNotInDeletableState")
 	for _, after := range []time.Duration{47 * time.Hour, 49 * time.Hour} {
-		later := fleets.New(w.DB, w.API.Instances, func() time.Time { return time.Now().Add(after) })
+		later := fleets.New(w.DB, w.API.Launches, w.API.Instances, func() time.Time { return time.Now().Add(after) })
 		if err := later.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}

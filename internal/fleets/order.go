@@ -52,7 +52,7 @@ func (s *Service) room(r store.Reader, f *slipway.Fleet, o *slipway.FleetOverrid
 		letter = zone[len(zone)-1:]
 	}
 	n := 0
-	for _, h := range s.instances.Room(r) {
+	for _, h := range s.admission.Room(r) {
 		if letter == "" || slices.Contains(h.Zones, letter) {
 			n += max(0, min(h.VCPUs/int(t.VCPUs), h.MemoryMiB/int(t.MemoryMiB)))
 		}

@@ -45,7 +45,7 @@ func (s *Service) launches(v action.View, f *slipway.Fleet) []action.Resource {
 			continue
 		}
 		for pool := range f.Pools {
-			out = append(out, s.instances.Targets(v, request(f, pool, lifecycle, 1, ""), "ec2:RunInstances")...)
+			out = append(out, s.admission.Targets(v, request(f, pool, lifecycle, 1, ""), "ec2:RunInstances")...)
 		}
 	}
 	return out

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/admission"
 	"slipway/internal/hostapi"
-	"slipway/internal/instances"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -88,12 +88,12 @@ func (s *Service) observe(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 		return s.ended(tx, in, in.Reason)
 	case hostapi.PhaseFailed:
 		if in.Boots == 1 {
-			return instances.Finish(tx, s.pool, in, r.Reason, s.now())
+			return admission.Finish(tx, s.pool, in, r.Reason, s.now())
 		}
 		in.Wanted = slipway.WantStopped
 		return s.stopped(tx, in, r.Reason)
 	case hostapi.PhaseRemoved:
-		return instances.Finish(tx, s.pool, in, slipway.Reason{}, s.now())
+		return admission.Finish(tx, s.pool, in, slipway.Reason{}, s.now())
 	case hostapi.PhaseReachable, hostapi.PhaseUnreachable:
 		in.Reachable = "failed"
 		if r.Phase == hostapi.PhaseReachable {
@@ -182,7 +182,7 @@ func (s *Service) stopped(tx store.Tx, in *slipway.Instance, why slipway.Reason)
 	if err := in.Become(slipway.Stopped, why); err != nil {
 		return err
 	}
-	return instances.ReleasePublic(tx, s.pool, in)
+	return admission.ReleasePublic(tx, s.pool, in)
 }
 
 // ended is a guest that switched itself off: its shutdown behaviour decides, and no protection holds it.

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"slipway/internal/apitest"
-	"slipway/internal/instances"
+	"slipway/internal/state"
 )
 
 // unlocked are the actions that touch nothing which is there: they make something new, are settings of the account, or are lists, which EC2 judges
@@ -88,8 +88,8 @@ func TestNoOtherName(t *testing.T) {
 	types := w.User("types", apitest.Document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`,
 		`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"ec2:Attribute/InstanceType":"m5.large"}}}`))
 	alias := ""
-	for name := range instances.Aliases {
-		if im := instances.AliasedImage(w.DB.Local(), "us-east-1", name); im != nil && string(im.ID) == o.Image {
+	for _, name := range state.ImageAliases() {
+		if im := state.AliasedImage(w.DB.Local(), "us-east-1", name); im != nil && string(im.ID) == o.Image {
 			alias = "resolve:ssm:" + name
 		}
 	}

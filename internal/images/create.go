@@ -7,7 +7,7 @@ import (
 
 	"slipway"
 	"slipway/internal/ec2wire"
-	"slipway/internal/instances"
+	"slipway/internal/launchspec"
 	"slipway/internal/shape"
 	"slipway/internal/snapshots"
 	"slipway/internal/state"
@@ -39,7 +39,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateImageRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	mappings, err := instances.Mappings(in.BlockDeviceMappings)
+	mappings, err := launchspec.Mappings(in.BlockDeviceMappings)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (m *maker) volume(b slipway.BlockDevice, asked slipway.Mapping) error {
 		d.IOPS = v.IOPS
 	}
 	if asked.Device != "" {
-		d = instances.Over(d, asked)
+		d = launchspec.Over(d, asked)
 	}
 	if d.SizeGiB < v.SizeGiB {
 		return slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", d.SizeGiB, n.ID, v.SizeGiB)

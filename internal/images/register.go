@@ -6,7 +6,7 @@ import (
 
 	"slipway"
 	"slipway/internal/ec2wire"
-	"slipway/internal/instances"
+	"slipway/internal/launchspec"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -54,7 +54,7 @@ func (s *Service) Register(ctx context.Context, in *ec2wire.RegisterImageRequest
 	if err != nil {
 		return nil, err
 	}
-	mappings, err := instances.Mappings(in.BlockDeviceMappings)
+	mappings, err := launchspec.Mappings(in.BlockDeviceMappings)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package instances
 
 import (
 	"slipway/internal/action"
+	"slipway/internal/admission"
 	"slipway/internal/ec2wire"
 )
 
@@ -9,8 +10,10 @@ import (
 func (s *Service) Actions() action.Table {
 	return action.Table{
 		"RunInstances": action.Do(s.Run).
-			Also(func(in *ec2wire.RunInstancesRequest) (action.Bucket, int) { return action.Launched, launching(in) }).
-			Bucket(action.Launches).Repeats(action.ByToken).Within().On(s.launched),
+			Also(func(in *ec2wire.RunInstancesRequest) (action.Bucket, int) {
+				return action.Launched, admission.Count(in)
+			}).
+			Bucket(action.Launches).Repeats(action.ByToken).Within().On(s.admission.Launched),
 		"DescribeInstances": action.Read(s.Describe).
 			Also(func(in *ec2wire.DescribeInstancesRequest) (action.Bucket, int) {
 				return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)

@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/capacity"
 	"slipway/internal/ec2wire"
+	"slipway/internal/launchspec"
 	"slipway/internal/securitygroups"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -269,7 +271,7 @@ func setType(value string) edit {
 		if err != nil {
 			return err
 		}
-		if reservedStill(tx, i) { // another type leaves the reservation, whose charge stays
+		if capacity.Reserved(tx, i) { // another type leaves the reservation, whose charge stays
 			b.Instances++
 		} else {
 			b.VCPUs -= int(i.Cores * i.ThreadsPerCore)
@@ -327,7 +329,7 @@ func setSourceDest(check bool) edit {
 
 func setGroups(names []string) edit {
 	return func(tx store.Tx, i *slipway.Instance) error {
-		ids, err := groupIDs(names)
+		ids, err := launchspec.GroupIDs(names)
 		if err != nil {
 			return err
 		}
@@ -377,7 +379,7 @@ func (s *Service) ModifyMetadata(ctx context.Context, in *ec2wire.ModifyInstance
 	if err != nil {
 		return nil, err
 	}
-	to, err := MetadataValues(in.HttpTokens, in.HttpEndpoint, in.HttpProtocolIpv6, in.InstanceMetadataTags, in.HttpPutResponseHopLimit)
+	to, err := launchspec.MetadataValues(in.HttpTokens, in.HttpEndpoint, in.HttpProtocolIpv6, in.InstanceMetadataTags, in.HttpPutResponseHopLimit)
 	if err != nil {
 		return nil, err
 	}

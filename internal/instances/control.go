@@ -2,16 +2,15 @@ package instances
 
 import (
 	"context"
-	"net/netip"
 
 	"slipway"
+	"slipway/internal/admission"
+	"slipway/internal/capacity"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
-
-var zeroAddr netip.Addr
 
 // change applies one step to each instance named, all or none, and says how their states changed.
 func (s *Service) change(ctx context.Context, names []string, step func(store.Tx, *slipway.Instance) error) ([]ec2wire.InstanceStateChange, error) {
@@ -64,29 +63,29 @@ func (s *Service) Start(ctx context.Context, in *ec2wire.StartInstancesRequest) 
 		if i.Interruption != nil {
 			return slipway.Errorf(slipway.IncorrectSpotRequestState, "The Spot request of the instance '%s' is not active: the instance starts by itself when there is capacity.", i.ID)
 		}
-		if why := lacksUEFI(tx, i.Host); i.Boot.UEFI && why != "" {
+		if why := capacity.LacksUEFI(tx, i.Host); i.Boot.UEFI && why != "" {
 			return slipway.Errorf(slipway.Unsupported, "The instance '%s' boots by UEFI, which its host cannot: %s.", i.ID, why)
 		}
-		return s.startAgain(tx, i)
+		return s.StartAgain(tx, i)
 	})
 	return &ec2wire.StartInstancesResult{StartingInstances: changes}, err
 }
 
-// startAgain wants a stopped instance running.
-func (s *Service) startAgain(tx store.Tx, i *slipway.Instance) error {
+// StartAgain wants a stopped instance running.
+func (s *Service) StartAgain(tx store.Tx, i *slipway.Instance) error {
 	if err := i.Become(slipway.Pending, slipway.ReasonPending); err != nil {
 		return err
 	}
 	i.Wanted, i.Force, i.TransitionReason, i.LaunchTime, i.Reachable = slipway.WantRunning, false, "", s.now(), ""
 	i.Boots++
-	return takePublic(tx, s.pool, i)
+	return admission.TakePublic(tx, s.pool, i)
 }
 
 // Stop answers StopInstances.
 func (s *Service) Stop(ctx context.Context, in *ec2wire.StopInstancesRequest) (*ec2wire.StopInstancesResult, error) {
 	changes, err := s.change(ctx, in.InstanceIds, func(tx store.Tx, i *slipway.Instance) error {
 		switch {
-		case i.Lifecycle == "spot" && !persistent(tx, i):
+		case i.Lifecycle == "spot" && !admission.Persistent(tx, i):
 			return slipway.Errorf(slipway.UnsupportedOperation, "You can't stop the Spot Instance '%s' because it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests.", i.ID)
 		case i.State == slipway.Stopped, i.State == slipway.Stopping && !shape.Get(in.Force):
 			return nil

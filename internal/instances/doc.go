@@ -9,6 +9,7 @@ import (
 
 	"slipway"
 	"slipway/internal/addresses"
+	"slipway/internal/admission"
 	"slipway/internal/state"
 )
 
@@ -19,29 +20,20 @@ type Machines interface {
 	Interrupt(ctx context.Context, in *slipway.Instance) error
 }
 
-// Config is what the operator decided.
-type Config struct {
-	// TerminatedFor is how long a terminated instance stays visible.
-	TerminatedFor time.Duration
-	// Overcommit is how many vCPUs of instances one vCPU of a host carries.
-	Overcommit float64
-	// SpreadPerHost is how many members of a spread group one host takes; on a single machine the host stands for many racks.
-	SpreadPerHost int
-	// Quotas bound an account where it has none of its own: "vcpus", "instances", "volumes". 0: no bound.
-	Quotas map[string]int
-}
+// terminatedFor is how long EC2 shows a terminated instance.
+const terminatedFor = time.Hour
 
 // Service answers the instance actions.
 type Service struct {
-	db       state.DB
-	pool     addresses.Pool
-	machines Machines
-	cfg      Config
-	log      *slog.Logger
-	now      func() time.Time
+	db        state.DB
+	admission *admission.Service
+	pool      addresses.Pool
+	machines  Machines
+	log       *slog.Logger
+	now       func() time.Time
 }
 
 // New makes the room.
-func New(db state.DB, pool addresses.Pool, machines Machines, cfg Config, log *slog.Logger, now func() time.Time) *Service {
-	return &Service{db, pool, machines, cfg, log, now}
+func New(db state.DB, a *admission.Service, pool addresses.Pool, m Machines, log *slog.Logger, now func() time.Time) *Service {
+	return &Service{db, a, pool, m, log, now}
 }

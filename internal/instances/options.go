@@ -9,8 +9,11 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/admission"
+	"slipway/internal/capacity"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/launchspec"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -30,17 +33,17 @@ func (s *Service) named(ctx context.Context, name *string, e edit) error {
 
 // ModifyPlacement answers ModifyInstancePlacement: tenancy, dedicated host, affinity and placement group of a stopped instance.
 func (s *Service) ModifyPlacement(ctx context.Context, in *ec2wire.ModifyInstancePlacementRequest) (*ec2wire.ModifyInstancePlacementResult, error) {
-	if err := oneOf(in.Tenancy, "tenancy", "default", "dedicated", "host"); err != nil {
+	if err := launchspec.OneOf(in.Tenancy, "tenancy", "default", "dedicated", "host"); err != nil {
 		return nil, err
 	}
-	if err := oneOf(in.Affinity, "affinity", "default", "host"); err != nil {
+	if err := launchspec.OneOf(in.Affinity, "affinity", "default", "host"); err != nil {
 		return nil, err
 	}
 	switch {
 	case shape.Get(in.HostResourceGroupArn) != "":
 		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter HostResourceGroupArn is not supported: there are no host resource groups here.")
 	case in.GroupName != nil && shape.Get(in.GroupId) != "":
-		return nil, combination("The parameter groupName cannot be used with the parameter groupId")
+		return nil, launchspec.Combination("The parameter groupName cannot be used with the parameter groupId")
 	}
 	err := s.named(ctx, in.InstanceId, whenStopped(func(tx store.Tx, i *slipway.Instance) error {
 		scope := state.Scope{Account: i.Account, Region: i.Region}
@@ -103,11 +106,11 @@ func (s *Service) ModifyCPU(ctx context.Context, in *ec2wire.ModifyInstanceCpuOp
 		return nil, slipway.Errorf(slipway.Unsupported, "The parameter NestedVirtualization is not supported on this instance type.")
 	}
 	if in.CoreCount == nil || in.ThreadsPerCore == nil {
-		return nil, combination("CoreCount and ThreadsPerCore must be specified together.")
+		return nil, launchspec.Combination("CoreCount and ThreadsPerCore must be specified together.")
 	}
 	err := s.named(ctx, in.InstanceId, whenStopped(func(tx store.Tx, i *slipway.Instance) error {
 		t := slipway.FindInstanceType(i.Type)
-		if err := checkCPU(t, cores, threads); err != nil {
+		if err := admission.CheckCPU(t, cores, threads); err != nil {
 			return err
 		}
 		b, err := state.Ledgers.Get(tx, state.Global, string(i.Host))
@@ -121,23 +124,12 @@ func (s *Service) ModifyCPU(ctx context.Context, in *ec2wire.ModifyInstanceCpuOp
 	return &ec2wire.ModifyInstanceCpuOptionsResult{InstanceId: in.InstanceId, CoreCount: in.CoreCount, ThreadsPerCore: in.ThreadsPerCore}, err
 }
 
-// checkCPU refuses cores and threads that a type does not have.
-func checkCPU(t *slipway.InstanceType, cores, threads int32) error {
-	switch {
-	case cores < 1 || cores > t.Cores:
-		return slipway.Errorf(slipway.InvalidParameterValue, "The number of cores %d is not valid for instance type %s: it must be 1 to %d.", cores, t.Name, t.Cores)
-	case !slices.Contains(t.ValidThreads, threads):
-		return slipway.Errorf(slipway.InvalidParameterValue, "The number of threads per core %d is not valid for instance type %s.", threads, t.Name)
-	}
-	return nil
-}
-
 // ModifyMaintenance answers ModifyInstanceMaintenanceOptions.
 func (s *Service) ModifyMaintenance(ctx context.Context, in *ec2wire.ModifyInstanceMaintenanceOptionsRequest) (*ec2wire.ModifyInstanceMaintenanceOptionsResult, error) {
-	if err := oneOf(in.AutoRecovery, "autoRecovery", "default", "disabled"); err != nil {
+	if err := launchspec.OneOf(in.AutoRecovery, "autoRecovery", "default", "disabled"); err != nil {
 		return nil, err
 	}
-	if err := oneOf(in.RebootMigration, "rebootMigration", "default"); err != nil {
+	if err := launchspec.OneOf(in.RebootMigration, "rebootMigration", "default"); err != nil {
 		return nil, err // there is nowhere to migrate to, so it cannot be disabled either
 	}
 	out := &ec2wire.ModifyInstanceMaintenanceOptionsResult{InstanceId: in.InstanceId, RebootMigration: shape.Of("default")}
@@ -151,7 +143,7 @@ func (s *Service) ModifyMaintenance(ctx context.Context, in *ec2wire.ModifyInsta
 
 // ModifyDNS answers ModifyPrivateDnsNameOptions; the kind of name only changes while stopped.
 func (s *Service) ModifyDNS(ctx context.Context, in *ec2wire.ModifyPrivateDnsNameOptionsRequest) (*ec2wire.ModifyPrivateDnsNameOptionsResult, error) {
-	if err := oneOf(in.PrivateDnsHostnameType, "privateDnsHostnameType", "ip-name", "resource-name"); err != nil {
+	if err := launchspec.OneOf(in.PrivateDnsHostnameType, "privateDnsHostnameType", "ip-name", "resource-name"); err != nil {
 		return nil, err
 	}
 	err := s.named(ctx, in.InstanceId, func(tx store.Tx, i *slipway.Instance) error {
@@ -180,7 +172,7 @@ func (s *Service) ModifyCapacity(ctx context.Context, in *ec2wire.ModifyInstance
 	if in.CapacityReservationSpecification == nil {
 		return nil, slipway.Missing("CapacityReservationSpecification")
 	}
-	preference, target, err := capacityChoice(in.CapacityReservationSpecification)
+	preference, target, err := launchspec.CapacityChoice(in.CapacityReservationSpecification)
 	if err != nil {
 		return nil, err
 	}
@@ -199,26 +191,26 @@ func (s *Service) ModifyCapacity(ctx context.Context, in *ec2wire.ModifyInstance
 			return err
 		case c.State != "active" || c.Type != i.Type || c.Zone != i.Zone:
 			return slipway.Errorf(slipway.InvalidParameterCombination, "The capacity reservation '%s' does not fit the instance '%s'.", target, i.ID)
-		case FreeSlots(tx, c)[i.Host] == 0:
+		case capacity.FreeSlots(tx, c)[i.Host] == 0:
 			return slipway.Errorf(slipway.ReservationCapacityExceeded, "The requested reservation does not have sufficient compatible and available capacity for this request.")
 		}
 		i.CapacityReservation = c.ID
 		if err := state.CapacityReservations.Put(tx, c); err != nil {
 			return err
 		}
-		return Charge(tx, i.Host, slipway.FindInstanceType(i.Type), -1) // the reservation keeps its room from now on
+		return capacity.Charge(tx, i.Host, slipway.FindInstanceType(i.Type), -1) // the reservation keeps its room from now on
 	}))
 	return &ec2wire.ModifyInstanceCapacityReservationAttributesResult{Return: shape.Of(true)}, err
 }
 
 // leaveReservation takes an instance out of its capacity reservation, onto the host's ordinary account.
 func leaveReservation(tx store.Tx, i *slipway.Instance) error {
-	in := reservedStill(tx, i)
+	in := capacity.Reserved(tx, i)
 	i.CapacityReservation = ""
 	if !in {
 		return nil
 	}
-	return Charge(tx, i.Host, slipway.FindInstanceType(i.Type), 1)
+	return capacity.Charge(tx, i.Host, slipway.FindInstanceType(i.Type), 1)
 }
 
 // ModifyBandwidth answers ModifyInstanceNetworkPerformanceOptions.
@@ -258,7 +250,7 @@ func (s *Service) ReportStatus(ctx context.Context, in *ec2wire.ReportInstanceSt
 	case len(in.ReasonCodes) == 0:
 		return slipway.Missing("ReasonCode")
 	}
-	if err := oneOf(in.Status, "status", "ok", "impaired"); err != nil {
+	if err := launchspec.OneOf(in.Status, "status", "ok", "impaired"); err != nil {
 		return err
 	}
 	codes := []string{"instance-stuck-in-state", "unresponsive", "not-accepting-credentials", "password-not-available", "performance-network", "performance-instance-store", "performance-ebs-volume", "performance-other", "other"}
@@ -371,11 +363,11 @@ func (s *Service) ModifyMetadataDefaults(ctx context.Context, in *ec2wire.Modify
 	if shape.Get(hops) == -1 {
 		hops = nil
 	}
-	to, err := MetadataValues(given(in.HttpTokens), given(in.HttpEndpoint), nil, given(in.InstanceMetadataTags), hops)
+	to, err := launchspec.MetadataValues(given(in.HttpTokens), given(in.HttpEndpoint), nil, given(in.InstanceMetadataTags), hops)
 	if err != nil {
 		return nil, err
 	}
-	if err := oneOf(in.HttpTokensEnforced, "httpTokensEnforced", "enabled", "disabled"); err != nil {
+	if err := launchspec.OneOf(in.HttpTokensEnforced, "httpTokensEnforced", "enabled", "disabled"); err != nil {
 		return nil, err
 	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {

@@ -1,60 +1,16 @@
 package instances
 
 import (
-	"cmp"
 	"context"
 	"slices"
-	"strings"
-
 	"slipway"
+	"slipway/internal/admission"
 	"slipway/internal/ec2wire"
+	"slipway/internal/launchspec"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
-
-// profile finds an instance profile by its ARN or its name; nil when neither is given. Clients recognise the refusals by their words.
-func profile(r store.Reader, account, arn, name string) (*slipway.InstanceProfile, error) {
-	parameter, value := "name", name
-	if arn != "" {
-		parameter, value = "arn", arn
-		_, after, ok := strings.Cut(arn, ":instance-profile/")
-		if !ok || !strings.HasPrefix(arn, "arn:") {
-			return nil, slipway.Errorf(slipway.InvalidIamInstanceProfileArnMalformed, "The ARN '%s' is not the ARN of an instance profile", arn)
-		}
-		name = after[strings.LastIndexByte(after, '/')+1:]
-	}
-	if arn == "" && name == "" {
-		return nil, nil
-	}
-	p := state.InstanceProfiles.See(r, state.IAM(account), name)
-	switch {
-	case p == nil || arn != "" && p.ARN() != arn:
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.%s is invalid. Invalid IAM Instance Profile %s", value, parameter, map[string]string{"name": "name", "arn": "ARN"}[parameter])
-	case p.Role == "":
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "IAM Instance Profile \"%s\" has no associated IAM Roles", p.ARN())
-	}
-	return p, nil
-}
-
-func (l *launch) findProfile() error {
-	var err error
-	l.profile, err = profile(l.tx, l.scope.Account, l.spec.ProfileARN, l.spec.ProfileName)
-	switch {
-	case err != nil || l.profile == nil:
-		return err
-	case l.spec.ProfileID != "" && l.profile.ID != l.spec.ProfileID: // another one of the name
-		l.profile = nil
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", cmp.Or(l.spec.ProfileName, l.spec.ProfileARN))
-	}
-	l.spec.ProfileID = l.profile.ID
-	return nil
-}
-
-// carry gives the instance a profile.
-func carry(in *slipway.Instance, p *slipway.InstanceProfile) {
-	in.Profile, in.ProfileID, in.ProfileAssociation = p.ARN(), p.ID, slipway.NewID("iip-assoc")
-}
 
 func association(i *slipway.Instance, word string) *ec2wire.IamInstanceProfileAssociation {
 	return &ec2wire.IamInstanceProfileAssociation{
@@ -67,9 +23,9 @@ func (s *Service) profileOf(tx store.Tx, i *slipway.Instance, spec *ec2wire.IamI
 		return nil, slipway.Missing("IamInstanceProfile")
 	}
 	if shape.Get(spec.Arn) != "" && shape.Get(spec.Name) != "" {
-		return nil, combination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
+		return nil, launchspec.Combination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
 	}
-	return profile(tx, i.Account, shape.Get(spec.Arn), shape.Get(spec.Name))
+	return admission.FindProfile(tx, i.Account, shape.Get(spec.Arn), shape.Get(spec.Name))
 }
 
 // AssociateProfile answers AssociateIamInstanceProfile.
@@ -83,7 +39,7 @@ func (s *Service) AssociateProfile(ctx context.Context, in *ec2wire.AssociateIam
 		if err != nil {
 			return err
 		}
-		carry(i, p)
+		admission.GiveProfile(i, p)
 		out.IamInstanceProfileAssociation = association(i, "associating")
 		return nil
 	})
@@ -121,7 +77,7 @@ func (s *Service) ReplaceProfile(ctx context.Context, in *ec2wire.ReplaceIamInst
 		if err != nil {
 			return err
 		}
-		carry(i, p)
+		admission.GiveProfile(i, p)
 		out.IamInstanceProfileAssociation = association(i, "associating")
 		return nil
 	})

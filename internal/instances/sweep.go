@@ -57,7 +57,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 		err := s.db.Update(ctx, func(tx store.Tx) error {
 			removed = 0
 			for in := range state.Instances.By(tx, state.Global, "/terminated") {
-				if s.now().Sub(in.TerminatedAt) < s.cfg.TerminatedFor {
+				if s.now().Sub(in.TerminatedAt) < terminatedFor {
 					continue
 				}
 				if removed++; removed > sweepAtOnce {

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"slipway"
-	"slipway/internal/instances"
 	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -119,7 +118,7 @@ func (s *Service) call(ctx context.Context, action string, body []byte) (any, er
 		return map[string]any{"Parameters": found, "InvalidParameters": missing}, nil
 	}
 	found := []*parameter{}
-	for _, name := range instances.AliasNames() {
+	for _, name := range state.ImageAliases() {
 		rest, below := strings.CutPrefix(name, strings.TrimSuffix(in.Path, "/")+"/")
 		if !below || !in.Recursive && strings.Contains(rest, "/") {
 			continue
@@ -132,7 +131,7 @@ func (s *Service) call(ctx context.Context, action string, body []byte) (any, er
 }
 
 func find(r store.Reader, region, name string) *parameter {
-	im := instances.AliasedImage(r, region, name)
+	im := state.AliasedImage(r, region, name)
 	if im == nil {
 		return nil
 	}

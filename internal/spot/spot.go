@@ -5,15 +5,18 @@ package spot
 import (
 	"context"
 	"encoding/base64"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
 
 	"slipway"
+	"slipway/internal/admission"
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
 	"slipway/internal/instances"
+	"slipway/internal/launchspec"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -22,13 +25,15 @@ import (
 // Service answers the spot actions.
 type Service struct {
 	db        state.DB
+	admission *admission.Service
 	instances *instances.Service
+	log       *slog.Logger
 	now       func() time.Time
 }
 
 // New makes the room.
-func New(db state.DB, in *instances.Service, now func() time.Time) *Service {
-	return &Service{db, in, now}
+func New(db state.DB, a *admission.Service, in *instances.Service, log *slog.Logger, now func() time.Time) *Service {
+	return &Service{db, a, in, log, now}
 }
 
 // Request answers RequestSpotInstances: a request for each instance, fulfilled at once where price and capacity allow.
@@ -47,11 +52,11 @@ func (s *Service) Request(ctx context.Context, in *ec2wire.RequestSpotInstancesR
 	case in.ValidFrom != nil && in.ValidFrom.After(s.now()):
 		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter ValidFrom is not supported: requests begin at once.")
 	}
-	spec, err := instances.Read(launch(in, count))
+	spec, err := launchspec.Read(launch(in, count))
 	if err != nil {
 		return nil, err
 	}
-	made, err := s.instances.RequestSpot(ctx, spec, count, shape.Get(in.ClientToken))
+	made, err := s.request(ctx, spec, count, shape.Get(in.ClientToken))
 	if err != nil {
 		return nil, err
 	}

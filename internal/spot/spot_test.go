@@ -7,12 +7,13 @@ import (
 
 	"slipway"
 	"slipway/internal/apitest"
+	"slipway/internal/spot"
 )
 
 func TestSpot(t *testing.T) {
 	w := apitest.New(t)
-	spot := []string{"InstanceMarketOptions.MarketType", "spot"}
-	id := w.Launch("t3.micro", append(spot, "TagSpecification.1.ResourceType", "spot-instances-request", "TagSpecification.1.Tag.1.Key", "k", "TagSpecification.1.Tag.1.Value", "v")...)
+	market := []string{"InstanceMarketOptions.MarketType", "spot"}
+	id := w.Launch("t3.micro", append(market, "TagSpecification.1.ResourceType", "spot-instances-request", "TagSpecification.1.Tag.1.Key", "k", "TagSpecification.1.Tag.1.Value", "v")...)
 	body := w.Call("DescribeInstances", "InstanceId.1", id).Body
 	request := apitest.First(body, "spotInstanceRequestId")
 	if apitest.First(body, "instanceLifecycle") != "spot" || !strings.HasPrefix(request, "sir-") || len(request) != 12 {
@@ -28,7 +29,7 @@ func TestSpot(t *testing.T) {
 	}
 
 	t.Run("an interruption is noticed, then comes", func(t *testing.T) {
-		if err := w.API.Instances.GiveNotice(t.Context(), slipway.InstanceID(id), time.Second, 0); err != nil {
+		if err := spot.GiveNotice(t.Context(), w.DB, slipway.InstanceID(id), time.Now(), time.Second, 0); err != nil {
 			t.Fatal(err)
 		}
 		a, _, err := w.Hosts.Instance(t.Context(), apitest.HostID, slipway.InstanceID(id))
@@ -45,9 +46,9 @@ func TestSpot(t *testing.T) {
 		}
 	})
 	t.Run("a persistent one comes back", func(t *testing.T) {
-		id := w.Launch("t3.micro", append(spot, "InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent", "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "stop")...)
+		id := w.Launch("t3.micro", append(market, "InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent", "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "stop")...)
 		w.Await(id, "running")
-		if err := w.API.Instances.GiveNotice(t.Context(), slipway.InstanceID(id), 0, 1500*time.Millisecond); err != nil {
+		if err := spot.GiveNotice(t.Context(), w.DB, slipway.InstanceID(id), time.Now(), 0, 1500*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		w.Await(id, "stopped")
@@ -86,16 +87,16 @@ func TestSpot(t *testing.T) {
 		code string
 		more []string
 	}{
-		"a bid below the price":                {"SpotMaxPriceTooLow", append(spot, "InstanceMarketOptions.SpotOptions.MaxPrice", "0.0011")},
-		"a bid of nothing":                     {"InvalidParameterValue", append(spot, "InstanceMarketOptions.SpotOptions.MaxPrice", "0.0001")},
+		"a bid below the price":                {"SpotMaxPriceTooLow", append(market, "InstanceMarketOptions.SpotOptions.MaxPrice", "0.0011")},
+		"a bid of nothing":                     {"InvalidParameterValue", append(market, "InstanceMarketOptions.SpotOptions.MaxPrice", "0.0001")},
 		"an unknown market":                    {"InvalidParameterValue", []string{"InstanceMarketOptions.MarketType", "flea"}},
 		"a capacity block":                     {"UnsupportedOperation", []string{"InstanceMarketOptions.MarketType", "capacity-block"}},
-		"stopped at interruption, one-time":    {"InvalidParameterCombination", append(spot, "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "stop")},
-		"an end for a one-time request":        {"InvalidParameterCombination", append(spot, "InstanceMarketOptions.SpotOptions.ValidUntil", "2030-01-01T00:00:00Z")},
-		"a spot block":                         {"Unsupported", append(spot, "InstanceMarketOptions.SpotOptions.BlockDurationMinutes", "60")},
-		"protected against termination":        {"InvalidParameterCombination", append(spot, "DisableApiTermination", "true")},
-		"an unknown kind of request":           {"InvalidParameterValue", append(spot, "InstanceMarketOptions.SpotOptions.SpotInstanceType", "twice")},
-		"hibernated without hibernation asked": {"UnsupportedHibernationConfiguration", append(spot, "InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent", "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "hibernate")},
+		"stopped at interruption, one-time":    {"InvalidParameterCombination", append(market, "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "stop")},
+		"an end for a one-time request":        {"InvalidParameterCombination", append(market, "InstanceMarketOptions.SpotOptions.ValidUntil", "2030-01-01T00:00:00Z")},
+		"a spot block":                         {"Unsupported", append(market, "InstanceMarketOptions.SpotOptions.BlockDurationMinutes", "60")},
+		"protected against termination":        {"InvalidParameterCombination", append(market, "DisableApiTermination", "true")},
+		"an unknown kind of request":           {"InvalidParameterValue", append(market, "InstanceMarketOptions.SpotOptions.SpotInstanceType", "twice")},
+		"hibernated without hibernation asked": {"UnsupportedHibernationConfiguration", append(market, "InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent", "InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "hibernate")},
 	} {
 		params := []string{"ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1"}
 		if a := w.Call("RunInstances", append(params, tt.more...)...); a.Code != tt.code {
@@ -109,7 +110,7 @@ func TestSpot(t *testing.T) {
 		t.Errorf("the price of t3.micro is %q", got)
 	}
 	w.Edit("quota", "spot-instances=1")
-	if a := w.Call("RunInstances", append([]string{"ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "2", "MaxCount", "2"}, spot...)...); a.Code != "MaxSpotInstanceCountExceeded" {
+	if a := w.Call("RunInstances", append([]string{"ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "2", "MaxCount", "2"}, market...)...); a.Code != "MaxSpotInstanceCountExceeded" {
 		t.Errorf("beyond the quota: %s", a.Code)
 	}
 }

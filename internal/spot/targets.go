@@ -10,5 +10,5 @@ func (s *Service) requested(v action.View, in *ec2wire.RequestSpotInstancesReque
 	if in.LaunchSpecification == nil {
 		return []action.Resource{{Kind: "spot-instances-request", ID: action.New}}
 	}
-	return s.instances.SpotTargets(v, launch(in, 1))
+	return s.admission.SpotTargets(v, launch(in, 1))
 }

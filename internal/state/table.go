@@ -55,13 +55,17 @@ func (t *Table[T]) Key(s Scope, id string) string { return s.prefix(t.kind) + id
 // Prefix is where all of the scope's records live: for guards and watches.
 func (t *Table[T]) Prefix(s Scope) string { return s.prefix(t.kind) }
 
-// Get returns a copy that the caller may change, or the table's own refusal.
+// Get returns a copy that the caller may change, or the table's own refusal. Its error says that there is none, and nothing else.
 func (t *Table[T]) Get(r store.Reader, s Scope, id string) (*T, error) {
 	it := r.Get(t.Key(s, id))
 	if it == nil {
 		return nil, t.Absent(id)
 	}
-	return t.decode(it)
+	v, err := t.decode(it)
+	if err != nil {
+		panic(err) // see shared
+	}
+	return v, nil
 }
 
 // Absent is the table's refusal for an id that is not there.

@@ -1,4 +1,4 @@
-package instances
+package launchspec
 
 import (
 	"strconv"
@@ -14,13 +14,13 @@ func readCapacity(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error 
 		return nil
 	}
 	var err error
-	s.CapacityPreference, s.CapacityTarget, err = capacityChoice(in.CapacityReservationSpecification)
+	s.CapacityPreference, s.CapacityTarget, err = CapacityChoice(in.CapacityReservationSpecification)
 	return err
 }
 
-// capacityChoice is also what ModifyInstanceCapacityReservationAttributes takes.
-func capacityChoice(o *ec2wire.CapacityReservationSpecification) (preference string, target slipway.CapacityReservationID, err error) {
-	if err := oneOf(o.CapacityReservationPreference, "capacityReservationPreference", "open", "none", "capacity-reservations-only"); err != nil {
+// CapacityChoice is also what ModifyInstanceCapacityReservationAttributes takes.
+func CapacityChoice(o *ec2wire.CapacityReservationSpecification) (preference string, target slipway.CapacityReservationID, err error) {
+	if err := OneOf(o.CapacityReservationPreference, "capacityReservationPreference", "open", "none", "capacity-reservations-only"); err != nil {
 		return "", "", err
 	}
 	preference = shape.Get(o.CapacityReservationPreference)
@@ -35,7 +35,7 @@ func capacityChoice(o *ec2wire.CapacityReservationSpecification) (preference str
 	case id == "":
 		return preference, "", nil
 	case preference != "" && preference != "capacity-reservations-only":
-		return "", "", combination("The parameter capacityReservationPreference cannot be used with the parameter capacityReservationTarget")
+		return "", "", Combination("The parameter capacityReservationPreference cannot be used with the parameter capacityReservationTarget")
 	}
 	target, err = slipway.ParseCapacityReservationID(id)
 	return preference, target, err
@@ -64,10 +64,10 @@ func readMarket(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		if w.BlockDurationMinutes != nil {
 			return slipway.Errorf(slipway.Unsupported, "The parameter SpotOptions.BlockDurationMinutes is not supported: EC2 has ended spot blocks.")
 		}
-		if err := oneOf(w.SpotInstanceType, "spotInstanceType", "one-time", "persistent"); err != nil {
+		if err := OneOf(w.SpotInstanceType, "spotInstanceType", "one-time", "persistent"); err != nil {
 			return err
 		}
-		if err := oneOf(w.InstanceInterruptionBehavior, "instanceInterruptionBehavior", "hibernate", "stop", "terminate"); err != nil {
+		if err := OneOf(w.InstanceInterruptionBehavior, "instanceInterruptionBehavior", "hibernate", "stop", "terminate"); err != nil {
 			return err
 		}
 		spot.Persistent = shape.Get(w.SpotInstanceType) == "persistent"
@@ -80,20 +80,20 @@ func readMarket(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		}
 		switch {
 		case spot.Interruption != "terminate" && !spot.Persistent:
-			return combination("The interruption behavior '%s' requires a persistent spot request.", spot.Interruption)
+			return Combination("The interruption behavior '%s' requires a persistent spot request.", spot.Interruption)
 		case w.ValidUntil != nil && !spot.Persistent:
-			return combination("The parameter validUntil requires a persistent spot request.")
+			return Combination("The parameter validUntil requires a persistent spot request.")
 		case w.ValidUntil != nil:
 			spot.ValidUntil = *w.ValidUntil
 		}
 	}
 	switch {
 	case s.ProtectTerminate || s.ProtectStop:
-		return combination("Termination and stop protection are not supported for Spot Instances.")
+		return Combination("Termination and stop protection are not supported for Spot Instances.")
 	case spot.Interruption == "hibernate" && !s.Hibernation:
 		return slipway.Errorf(slipway.UnsupportedHibernationConfiguration, "The interruption behavior 'hibernate' requires HibernationOptions.Configured.")
 	case s.Placement.Tenancy == "host":
-		return combination("Spot Instances are not supported on Dedicated Hosts.")
+		return Combination("Spot Instances are not supported on Dedicated Hosts.")
 	}
 	s.Spot = spot
 	return nil

@@ -1,14 +1,10 @@
-package instances
+package admission
 
 import (
-	"maps"
-	"slices"
-	"strings"
-
 	"slipway"
+	"slipway/internal/launchspec"
 	"slipway/internal/placement"
 	"slipway/internal/state"
-	"slipway/internal/store"
 	"slipway/internal/volumes"
 )
 
@@ -37,7 +33,7 @@ func (l *launch) findDevices() error {
 			if !there {
 				names = append(names, m.Device)
 			}
-			merged[m.Device] = Over(below, m)
+			merged[m.Device] = launchspec.Over(below, m)
 		}
 	}
 	if root := merged[l.image.RootDevice]; root.NoDevice {
@@ -79,39 +75,6 @@ func (l *launch) store(m slipway.Mapping) {
 			l.stores = append(l.stores, s)
 		}
 	}
-}
-
-// Over lays one entry over a lower one, member by member.
-func Over(below, m slipway.Mapping) slipway.Mapping {
-	if m.NoDevice || m.Virtual != "" {
-		return m
-	}
-	below.Device, below.NoDevice, below.Virtual = m.Device, false, ""
-	if m.Snapshot != "" {
-		below.Snapshot = m.Snapshot
-	}
-	if m.SizeGiB != 0 {
-		below.SizeGiB = m.SizeGiB
-	}
-	if m.Type != "" && m.Type != below.Type {
-		below.Type, below.IOPS, below.Throughput = m.Type, 0, 0
-	}
-	if m.IOPS != 0 {
-		below.IOPS = m.IOPS
-	}
-	if m.Throughput != 0 {
-		below.Throughput = m.Throughput
-	}
-	if m.Encrypted != nil {
-		below.Encrypted = m.Encrypted
-	}
-	if m.Key != "" {
-		below.Key = m.Key
-	}
-	if m.DeleteOnTermination != nil {
-		below.DeleteOnTermination = m.DeleteOnTermination
-	}
-	return below
 }
 
 func (l *launch) device(m slipway.Mapping) (device, error) {
@@ -172,15 +135,6 @@ func (l *launch) snapshot(id slipway.SnapshotID) (*slipway.Snapshot, error) {
 	return snap, nil
 }
 
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
-}
-
 // quota bounds what the account may have; with room for at least Min, Max shrinks to what is left.
 func (l *launch) quota(r *placement.Request) error {
 	vcpus, count := 0, 0
@@ -237,29 +191,3 @@ func (l *launch) volumeFault() *slipway.Reason {
 	}
 	return nil
 }
-
-// AliasedImage is the image that a public parameter of the SSM service names: the newest system image of that family.
-func AliasedImage(r store.Reader, region, name string) *slipway.Image {
-	family, ok := Aliases[name]
-	if !ok {
-		return nil
-	}
-	var newest *slipway.Image
-	for im := range state.Images.All(r, state.Global) {
-		if strings.HasPrefix(im.Name, family+"-") && (newest == nil || im.Created.After(newest.Created)) {
-			newest = im
-		}
-	}
-	return newest
-}
-
-// Aliases are the public parameters that name images here, and the beginning of the images' names.
-var Aliases = map[string]string{
-	"/aws/service/slipway/tiny/latest":                  "tiny",
-	"/aws/service/slipway/debian-12/latest":             "debian-12",
-	"/aws/service/debian/release/12/latest/amd64":       "debian-12",
-	"/aws/service/debian/release/bookworm/latest/amd64": "debian-12",
-}
-
-// AliasNames are the aliases in order.
-func AliasNames() []string { return slices.Sorted(maps.Keys(Aliases)) }

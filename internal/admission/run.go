@@ -1,4 +1,4 @@
-package instances
+package admission
 
 import (
 	"cmp"
@@ -12,41 +12,37 @@ import (
 	"slipway"
 	"slipway/internal/ec2wire"
 	"slipway/internal/interfaces"
+	"slipway/internal/launchspec"
 	"slipway/internal/state"
 	"slipway/internal/store"
 	"slipway/internal/volumes"
 )
 
-// Run launches instances. All of it commits in one transaction: a launch is there wholly or not at all.
-func (s *Service) Run(ctx context.Context, in *ec2wire.RunInstancesRequest) (*ec2wire.Reservation, error) {
-	spec, err := s.Prepare(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	made, err := s.Launch(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.reservation(v, made, made[0].State == slipway.Pending), nil
-}
-
 // Prepare completes a request by its launch template and checks all that needs no other state; it uses the request up.
 func (s *Service) Prepare(ctx context.Context, in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
-	sent, zonal := hash(in), fixesZone(in)
+	sent, zonal := launchspec.Hash(in), launchspec.FixesZone(in)
 	template, origin, err := s.applyTemplate(ctx, in)
 	if err != nil {
 		return slipway.LaunchSpec{}, err
 	}
-	spec, err := launchSpec(in)
+	spec, err := launchspec.Read(in)
 	if err != nil {
 		return slipway.LaunchSpec{}, err
 	}
 	spec.Template, spec.Origin, spec.Hash, spec.ZoneOfTemplate = template, origin, sent, template.ID != "" && !zonal
 	return spec, nil
+}
+
+// applyTemplate completes the request by its launch template.
+func (s *Service) applyTemplate(ctx context.Context, in *ec2wire.RunInstancesRequest) (slipway.TemplateRef, map[string]string, error) {
+	if !launchspec.Templated(in) {
+		return slipway.TemplateRef{}, nil, nil
+	}
+	r, err := s.db.Snapshot(ctx)
+	if err != nil {
+		return slipway.TemplateRef{}, nil, err
+	}
+	return launchspec.Complete(r, state.Of(ctx), in)
 }
 
 // Launch admits a launch: every check that needs the state, the choice of hosts, and the records, in one transaction. A zone that
@@ -159,7 +155,7 @@ func (l *launch) resolve() error {
 func (l *launch) findImage() error {
 	id := string(l.spec.Image)
 	if name, ok := strings.CutPrefix(id, "resolve:ssm:"); ok {
-		found := AliasedImage(l.tx, l.scope.Region, name)
+		found := state.AliasedImage(l.tx, l.scope.Region, name)
 		if found == nil {
 			return slipway.Errorf(slipway.InvalidParameterValue, "The parameter %s was not found or does not name an image.", name)
 		}
@@ -218,7 +214,7 @@ func (l *launch) findZone() error {
 func (l *launch) fits() error {
 	t, s := l.kind, &l.spec
 	if s.Cores != 0 {
-		if err := checkCPU(t, s.Cores, s.Threads); err != nil {
+		if err := CheckCPU(t, s.Cores, s.Threads); err != nil {
 			return err
 		}
 	}
@@ -321,7 +317,7 @@ func (l *launch) admit() error {
 		l.made = append(l.made, in)
 	}
 	l.hosts = l.hosts[:count]
-	if err := l.charge(); err != nil {
+	if err := l.ChargeSize(); err != nil {
 		return err
 	}
 	if l.spec.ClientToken != "" {
@@ -360,7 +356,7 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 		in.CapacityReservation = l.reserved[index]
 	}
 	if l.profile != nil {
-		carry(in, l.profile)
+		GiveProfile(in, l.profile)
 	}
 	if l.dedicated != nil {
 		in.Placement.DedicatedHost = l.dedicated.ID

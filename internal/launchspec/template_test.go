@@ -1,4 +1,4 @@
-package instances
+package launchspec
 
 import (
 	"compress/gzip"
@@ -84,9 +84,9 @@ func TestEachParameterHasAnOrigin(t *testing.T) {
 	got := merge(request(t, "ImageId=a MetadataOptions.HttpTokens=required BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=9"),
 		request(t, "ImageId=b KeyName=k MetadataOptions.HttpEndpoint=enabled BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=8 BlockDeviceMapping.1.Ebs.VolumeType=gp3 TagSpecification.1.ResourceType=instance TagSpecification.1.Tag.1.Key=Name"))
 	for name, want := range map[string]string{
-		"ImageId": fromRequest, "KeyName": fromTemplate, "MetadataOptions.HttpTokens": fromRequest, "MetadataOptions.HttpEndpoint": fromTemplate,
-		"BlockDeviceMappings[/dev/sdf].Ebs.VolumeSize": fromRequest, "BlockDeviceMappings[/dev/sdf].Ebs.VolumeType": fromTemplate,
-		"TagSpecifications[instance].Name": fromTemplate, "UserData": "",
+		"ImageId": FromRequest, "KeyName": FromTemplate, "MetadataOptions.HttpTokens": FromRequest, "MetadataOptions.HttpEndpoint": FromTemplate,
+		"BlockDeviceMappings[/dev/sdf].Ebs.VolumeSize": FromRequest, "BlockDeviceMappings[/dev/sdf].Ebs.VolumeType": FromTemplate,
+		"TagSpecifications[instance].Name": FromTemplate, "UserData": "",
 	} {
 		if got[name] != want {
 			t.Errorf("%s comes from %q, want %q", name, got[name], want)
@@ -181,7 +181,7 @@ func TestCheckTemplateSaysWhatNoRequestCouldMend(t *testing.T) {
 		{"an enclave", slipway.Parameters{"EnclaveOptions.Enabled": "true"}, slipway.UnsupportedOperation},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := CheckTemplate(tt.p)
+			err := Check(tt.p)
 			if (err == nil) != (tt.want == "") || err != nil && slipway.CodeOf(err) != tt.want {
 				t.Errorf("CheckTemplate = %v, want %s", err, tt.want)
 			}

@@ -1,4 +1,6 @@
-package instances
+// Package launchspec reads what a request to launch says: RunInstances' members, laid over a launch template's, become a slipway.LaunchSpec by every
+// check that needs no state. After it there is no wire type. It looks nothing up but launch templates.
+package launchspec
 
 import (
 	"crypto/sha256"
@@ -18,13 +20,13 @@ const DefaultType = "m1.small"
 
 // Bounds of a launch.
 const (
-	maxPerCall = 1000
+	MaxPerCall = 1000
 	maxToken   = 64
 )
 
-// launchSpec reads a request that a template, if any, has already completed. It makes every check that needs no state, in
+// Read reads a request that a template, if any, has already completed. It makes every check that needs no state, in
 // the order of docs/order-of-checks.md: values, what is required, what excludes what, the form of ids.
-func launchSpec(in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
+func Read(in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
 	s := slipway.LaunchSpec{
 		KeyName: shape.Get(in.KeyName), ClientToken: shape.Get(in.ClientToken), ProtectTerminate: shape.Get(in.DisableApiTermination),
 		ProtectStop: shape.Get(in.DisableApiStop), EBSOptimized: in.EbsOptimized, Type: shape.Get(in.InstanceType),
@@ -42,8 +44,8 @@ func launchSpec(in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
 	return s, nil
 }
 
-// hash is of everything that must be equal in a retry with the same token.
-func hash(in *ec2wire.RunInstancesRequest) string {
+// Hash is of everything that must be equal in a retry with the same token.
+func Hash(in *ec2wire.RunInstancesRequest) string {
 	same := *in
 	same.ClientToken, same.DryRun = nil, nil
 	b, err := json.Marshal(same)
@@ -98,8 +100,8 @@ func refused(_ *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	return nil
 }
 
-// oneOf refuses a value outside of a closed set; empty is not given.
-func oneOf(value *string, parameter string, set ...string) error {
+// OneOf refuses a value outside of a closed set; empty is not given.
+func OneOf(value *string, parameter string, set ...string) error {
 	if v := shape.Get(value); v != "" && !slices.Contains(set, v) {
 		return slipway.Invalid(v, parameter, "It must be one of "+strings.Join(set, ", ")+".")
 	}
@@ -108,7 +110,7 @@ func oneOf(value *string, parameter string, set ...string) error {
 
 // values checks each scalar by itself.
 func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
-	if err := oneOf(in.InstanceInitiatedShutdownBehavior, "instanceInitiatedShutdownBehavior", "stop", "terminate"); err != nil {
+	if err := OneOf(in.InstanceInitiatedShutdownBehavior, "instanceInitiatedShutdownBehavior", "stop", "terminate"); err != nil {
 		return err
 	}
 	s.ShutdownBehavior = shape.Get(in.InstanceInitiatedShutdownBehavior)
@@ -133,13 +135,13 @@ func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		}
 	}
 	if o := in.PrivateDnsNameOptions; o != nil {
-		if err := oneOf(o.HostnameType, "hostnameType", "ip-name", "resource-name"); err != nil {
+		if err := OneOf(o.HostnameType, "hostnameType", "ip-name", "resource-name"); err != nil {
 			return err
 		}
 		s.HostnameType, s.ARecord, s.AAAARecord = shape.Get(o.HostnameType), o.EnableResourceNameDnsARecord, o.EnableResourceNameDnsAAAARecord
 	}
 	if o := in.MaintenanceOptions; o != nil {
-		if err := oneOf(o.AutoRecovery, "autoRecovery", "default", "disabled"); err != nil {
+		if err := OneOf(o.AutoRecovery, "autoRecovery", "default", "disabled"); err != nil {
 			return err
 		}
 		s.AutoRecovery = shape.Get(o.AutoRecovery)
@@ -208,17 +210,17 @@ func required(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter maxCount is invalid. Minimum value is 1.", *in.MaxCount)
 	case *in.MinCount > *in.MaxCount:
 		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter minCount is invalid. It may not exceed maxCount (%d).", *in.MinCount, *in.MaxCount)
-	case *in.MinCount > maxPerCall:
-		return slipway.Errorf(slipway.ResourceCountExceeded, "You have requested %d instances; one call launches at most %d.", *in.MinCount, maxPerCall)
+	case *in.MinCount > MaxPerCall:
+		return slipway.Errorf(slipway.ResourceCountExceeded, "You have requested %d instances; one call launches at most %d.", *in.MinCount, MaxPerCall)
 	}
-	s.Min, s.Max = *in.MinCount, min(*in.MaxCount, maxPerCall)
+	s.Min, s.Max = *in.MinCount, min(*in.MaxCount, MaxPerCall)
 	if s.Type == "" {
 		s.Type = DefaultType
 	}
 	return nil
 }
 
-func combination(format string, args ...any) error {
+func Combination(format string, args ...any) error {
 	return slipway.Errorf(slipway.InvalidParameterCombination, format, args...)
 }
 
@@ -228,35 +230,35 @@ func exclusive(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	if len(in.NetworkInterfaces) > 0 {
 		switch {
 		case shape.Get(in.SubnetId) != "":
-			return combination("Network interfaces and an instance-level subnet ID " + same)
+			return Combination("Network interfaces and an instance-level subnet ID " + same)
 		case len(in.SecurityGroupIds)+len(in.SecurityGroups) > 0:
-			return combination("Network interfaces and an instance-level security groups " + same)
+			return Combination("Network interfaces and an instance-level security groups " + same)
 		case shape.Get(in.PrivateIpAddress) != "":
-			return combination("Network interfaces and an instance-level private address " + same)
+			return Combination("Network interfaces and an instance-level private address " + same)
 		case in.Ipv6AddressCount != nil || len(in.Ipv6Addresses) > 0:
-			return combination("Network interfaces and instance-level IPv6 addresses " + same)
+			return Combination("Network interfaces and instance-level IPv6 addresses " + same)
 		case in.EnablePrimaryIpv6 != nil:
-			return combination("Network interfaces and an instance-level primary IPv6 " + same)
+			return Combination("Network interfaces and an instance-level primary IPv6 " + same)
 		}
 	}
 	switch {
 	case shape.Get(in.SubnetId) != "" && len(in.SecurityGroups) > 0:
-		return combination("The parameter groupName cannot be used with the parameter subnet")
+		return Combination("The parameter groupName cannot be used with the parameter subnet")
 	case s.Max > 1 && shape.Get(in.PrivateIpAddress) != "":
-		return combination("A private IP address can only be specified when launching a single instance.")
+		return Combination("A private IP address can only be specified when launching a single instance.")
 	case s.Max > 1 && len(in.Ipv6Addresses) > 0:
-		return combination("IPv6 addresses can only be specified when launching a single instance.")
+		return Combination("IPv6 addresses can only be specified when launching a single instance.")
 	case s.ProfileARN != "" && s.ProfileName != "":
-		return combination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
+		return Combination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
 	case (s.Cores == 0) != (s.Threads == 0):
-		return combination("CpuOptions.CoreCount and CpuOptions.ThreadsPerCore must be specified together.")
+		return Combination("CpuOptions.CoreCount and CpuOptions.ThreadsPerCore must be specified together.")
 	}
 	if p := in.Placement; p != nil {
 		switch {
 		case shape.Get(p.AvailabilityZone) != "" && shape.Get(p.AvailabilityZoneId) != "":
-			return combination("The parameter availabilityZone cannot be used with the parameter availabilityZoneId")
+			return Combination("The parameter availabilityZone cannot be used with the parameter availabilityZoneId")
 		case shape.Get(p.GroupName) != "" && shape.Get(p.GroupId) != "":
-			return combination("The parameter groupName cannot be used with the parameter groupId")
+			return Combination("The parameter groupName cannot be used with the parameter groupId")
 		}
 	}
 	return nil
@@ -274,7 +276,7 @@ func readNetwork(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	if s.Image, err = imageID(*in.ImageId); err != nil {
 		return err
 	}
-	if n.GroupIDs, err = groupIDs(in.SecurityGroupIds); err != nil {
+	if n.GroupIDs, err = GroupIDs(in.SecurityGroupIds); err != nil {
 		return err
 	}
 	for _, name := range in.SecurityGroups {
@@ -298,7 +300,7 @@ func imageID(id string) (slipway.ImageID, error) {
 	return slipway.ParseImageID(id)
 }
 
-func groupIDs(in []string) ([]slipway.SecurityGroupID, error) {
+func GroupIDs(in []string) ([]slipway.SecurityGroupID, error) {
 	var out []slipway.SecurityGroupID
 	for _, id := range in {
 		if id == "" {
@@ -377,10 +379,10 @@ func readPlacement(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error
 	if p == nil {
 		return nil
 	}
-	if err := oneOf(p.Tenancy, "tenancy", "default", "dedicated", "host"); err != nil {
+	if err := OneOf(p.Tenancy, "tenancy", "default", "dedicated", "host"); err != nil {
 		return err
 	}
-	if err := oneOf(p.Affinity, "affinity", "default", "host"); err != nil {
+	if err := OneOf(p.Affinity, "affinity", "default", "host"); err != nil {
 		return err
 	}
 	switch {
@@ -402,7 +404,7 @@ func readPlacement(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error
 	}
 	switch {
 	case s.Placement.DedicatedHost != "" && s.Placement.Tenancy != "host":
-		return combination("The parameter hostId requires the tenancy 'host', not '%s'.", s.Placement.Tenancy)
+		return Combination("The parameter hostId requires the tenancy 'host', not '%s'.", s.Placement.Tenancy)
 	case s.Placement.Affinity == "host" && s.Placement.Tenancy != "host":
 		return slipway.Errorf(slipway.InvalidAffinity, "The affinity 'host' requires the tenancy 'host'.")
 	}

@@ -1,10 +1,12 @@
-package instances
+package admission
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"slipway"
+	"slipway/internal/capacity"
 	"slipway/internal/placement"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -71,9 +73,9 @@ func (l *launch) fromReservations(most int) error {
 		if err != nil {
 			return err
 		}
-		free := FreeSlots(l.tx, c)
-		for _, h := range sortedHosts(free) {
-			if l.boot.UEFI && lacksUEFI(l.tx, h) != "" {
+		free := capacity.FreeSlots(l.tx, c)
+		for _, h := range slices.Sorted(maps.Keys(free)) {
+			if l.boot.UEFI && capacity.LacksUEFI(l.tx, h) != "" {
 				continue
 			}
 			for range free[h] {
@@ -93,15 +95,6 @@ func (l *launch) fromReservations(most int) error {
 	}
 	l.full = only
 	return nil
-}
-
-func sortedHosts(m map[slipway.HostID]int) []slipway.HostID {
-	out := make([]slipway.HostID, 0, len(m))
-	for h := range m {
-		out = append(out, h)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // findDedicatedHost is the host that the launch names, or one that takes what names none.
@@ -169,34 +162,8 @@ func (l *launch) tenants(hosts []placement.Host) []placement.Host {
 	})
 }
 
-// FreeSlots is how many instances each host still keeps room for under a reservation.
-func FreeSlots(r store.Reader, c *slipway.CapacityReservation) map[slipway.HostID]int {
-	free := map[slipway.HostID]int{}
-	for h, n := range c.Hosts {
-		free[h] = n
-	}
-	for in := range state.Instances.By(r, state.Scope{Account: c.Account, Region: c.Region}, "cr/"+string(c.ID)) {
-		if free[in.Host]--; free[in.Host] <= 0 {
-			delete(free, in.Host)
-		}
-	}
-	return free
-}
-
-// EndReservation gives back what a capacity reservation keeps and nobody uses; the instances in it run on.
-func EndReservation(tx store.Tx, c *slipway.CapacityReservation, why string) error {
-	t := slipway.FindInstanceType(c.Type)
-	for h, n := range FreeSlots(tx, c) {
-		if err := Charge(tx, h, t, -n); err != nil {
-			return err
-		}
-	}
-	c.State = why
-	return state.CapacityReservations.Put(tx, c)
-}
-
-// persistent says whether an instance's spot request comes back.
-func persistent(r store.Reader, in *slipway.Instance) bool {
+// Persistent says whether an instance's spot request comes back.
+func Persistent(r store.Reader, in *slipway.Instance) bool {
 	q := state.SpotRequests.See(r, state.Scope{Account: in.Account, Region: in.Region}, string(in.SpotRequest))
 	return q != nil && q.Options.Persistent
 }

@@ -1,9 +1,11 @@
-package instances
+package admission
 
 import (
 	"iter"
+	"slices"
 
 	"slipway"
+	"slipway/internal/launchspec"
 	"slipway/internal/placement"
 	"slipway/internal/state"
 )
@@ -35,7 +37,7 @@ func (l *launch) findGroup() error {
 	if p.Partition != 0 && (l.group.Strategy != "partition" || p.Partition < 1 || p.Partition > l.group.Partitions) {
 		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter partitionNumber is invalid. The group '%s' has %d partitions.", p.Partition, l.group.Name, l.group.Partitions)
 	}
-	if !contains(l.kind.PlacementStrategies, l.group.Strategy) {
+	if !slices.Contains(l.kind.PlacementStrategies, l.group.Strategy) {
 		return slipway.Errorf(slipway.InvalidParameterCombination, "The instance type %s cannot be launched into a placement group of strategy %s.", l.kind.Name, l.group.Strategy)
 	}
 	return nil
@@ -87,7 +89,7 @@ func (l *launch) join(r *placement.Request) error {
 	switch l.group.Strategy {
 	case "cluster":
 		if zone := l.clusterZone(); zone != "" && zone != l.zone.Name {
-			return combination("The placement group '%s' lies in the Availability Zone %s: a cluster cannot span zones.", l.group.Name, zone)
+			return launchspec.Combination("The placement group '%s' lies in the Availability Zone %s: a cluster cannot span zones.", l.group.Name, zone)
 		}
 		r.Together = true
 	case "spread":

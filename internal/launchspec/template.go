@@ -1,7 +1,6 @@
-package instances
+package launchspec
 
 import (
-	"context"
 	"fmt"
 	"reflect"
 	"time"
@@ -15,29 +14,17 @@ import (
 	"slipway/internal/store"
 )
 
-// templated says whether a request names a launch template.
-func templated(in *ec2wire.RunInstancesRequest) bool {
+// Templated says whether a request names a launch template.
+func Templated(in *ec2wire.RunInstancesRequest) bool {
 	want := shape.Get(in.LaunchTemplate)
 	return shape.Get(want.LaunchTemplateId)+shape.Get(want.LaunchTemplateName)+shape.Get(want.Version) != ""
 }
 
-// applyTemplate completes the request by its launch template.
-func (s *Service) applyTemplate(ctx context.Context, in *ec2wire.RunInstancesRequest) (slipway.TemplateRef, map[string]string, error) {
-	if !templated(in) {
-		return slipway.TemplateRef{}, nil, nil
-	}
-	r, err := s.db.Snapshot(ctx)
-	if err != nil {
-		return slipway.TemplateRef{}, nil, err
-	}
-	return completed(r, state.Of(ctx), in)
-}
-
-// completed lays a request over its launch template and says of each parameter where it came from. What excludes what is checked afterwards, on
+// Complete lays a request over its launch template and says of each parameter where it came from. What excludes what is checked afterwards, on
 // the whole. The template's version is the one that the launch keeps: a version never changes, the default does.
-func completed(r store.Reader, scope state.Scope, in *ec2wire.RunInstancesRequest) (slipway.TemplateRef, map[string]string, error) {
+func Complete(r store.Reader, scope state.Scope, in *ec2wire.RunInstancesRequest) (slipway.TemplateRef, map[string]string, error) {
 	var ref slipway.TemplateRef
-	if !templated(in) {
+	if !Templated(in) {
 		return ref, nil, nil
 	}
 	want := in.LaunchTemplate
@@ -74,9 +61,9 @@ func templateRequest(p slipway.Parameters) (in *ec2wire.RunInstancesRequest, fle
 	return in, r.Struct("InstanceRequirements") != nil, nil
 }
 
-// CheckTemplate says what would refuse a launch from the parameters alone, as far as that can be known without looking
+// Check says what would refuse a launch from the parameters alone, as far as that can be known without looking
 // anything up. What a request may still add is not missed.
-func CheckTemplate(p slipway.Parameters) error {
+func Check(p slipway.Parameters) error {
 	in, _, err := templateRequest(p)
 	if err != nil {
 		return err
@@ -85,12 +72,12 @@ func CheckTemplate(p slipway.Parameters) error {
 	if shape.Get(in.ImageId) == "" {
 		in.ImageId = shape.Of("ami-00000000")
 	}
-	_, err = launchSpec(in)
+	_, err = Read(in)
 	return err
 }
 
-// fixesZone says whether the members of the request themselves fix the zone.
-func fixesZone(in *ec2wire.RunInstancesRequest) bool {
+// FixesZone says whether the members of the request themselves fix the zone.
+func FixesZone(in *ec2wire.RunInstancesRequest) bool {
 	p := shape.Get(in.Placement)
 	fixed := shape.Get(in.SubnetId)+shape.Get(p.AvailabilityZone)+shape.Get(p.AvailabilityZoneId) != ""
 	for _, n := range in.NetworkInterfaces {
@@ -162,7 +149,7 @@ var timeType = reflect.TypeFor[*time.Time]()
 // merger notes for each parameter whether the request or the template gave it.
 type merger map[string]string
 
-const fromRequest, fromTemplate = "request", "template"
+const FromRequest, FromTemplate = "request", "template"
 
 // value completes over by under, member by member. It goes by reflection, so that no member that EC2 adds is forgotten.
 func (m merger) value(path string, over, under reflect.Value) {
@@ -199,10 +186,10 @@ func (m merger) value(path string, over, under reflect.Value) {
 func (m merger) leaf(path string, over, under reflect.Value, overEmpty, underEmpty bool) {
 	switch {
 	case !overEmpty:
-		m[path] = fromRequest
+		m[path] = FromRequest
 	case !underEmpty:
 		over.Set(under)
-		m[path] = fromTemplate
+		m[path] = FromTemplate
 	}
 }
 
@@ -219,12 +206,12 @@ func (m merger) tags(path string, over, under *ec2wire.TagSpecification) {
 	given := map[string]bool{}
 	for _, t := range over.Tags {
 		given[shape.Get(t.Key)] = true
-		m[path+"."+shape.Get(t.Key)] = fromRequest
+		m[path+"."+shape.Get(t.Key)] = FromRequest
 	}
 	for _, t := range under.Tags {
 		if !given[shape.Get(t.Key)] {
 			over.Tags = append(over.Tags, t)
-			m[path+"."+shape.Get(t.Key)] = fromTemplate
+			m[path+"."+shape.Get(t.Key)] = FromTemplate
 		}
 	}
 }
@@ -249,7 +236,7 @@ func (m merger) device(path string, over, under *ec2wire.BlockDeviceMapping) {
 	m.value(path, reflect.ValueOf(over).Elem(), reflect.ValueOf(under).Elem())
 	if said != nil {
 		over.NoDevice = said // works by being there, though it may be empty
-		m[path+".NoDevice"] = fromRequest
+		m[path+".NoDevice"] = FromRequest
 	}
 }
 

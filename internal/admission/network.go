@@ -1,4 +1,4 @@
-package instances
+package admission
 
 import (
 	"net/netip"

@@ -1,4 +1,4 @@
-package instances
+package admission
 
 import (
 	"encoding/binary"
@@ -7,6 +7,7 @@ import (
 
 	"slipway"
 	"slipway/internal/addresses"
+	"slipway/internal/launchspec"
 	"slipway/internal/securitygroups"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -19,7 +20,7 @@ var classicRange = netip.MustParsePrefix("10.0.0.0/8")
 func (l *launch) classicNetwork() error {
 	n := &l.spec.Network
 	vpcOnly := func(parameter string) error {
-		return combination("The parameter %s may only be used in a VPC, and the launch is in EC2-Classic.", parameter)
+		return launchspec.Combination("The parameter %s may only be used in a VPC, and the launch is in EC2-Classic.", parameter)
 	}
 	switch {
 	case n.PrivateIP.IsValid():
@@ -96,5 +97,5 @@ func releaseClassic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) {
 	if in.ClassicIP.IsValid() {
 		state.InUse.Delete(tx, state.Global, state.AddressKey(string(slipway.ClassicNetwork(in.Region)), in.ClassicIP))
 	}
-	in.ClassicPublic, in.ClassicIP = zeroAddr, zeroAddr
+	in.ClassicPublic, in.ClassicIP = netip.Addr{}, netip.Addr{}
 }

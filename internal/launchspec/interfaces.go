@@ -1,4 +1,4 @@
-package instances
+package launchspec
 
 import (
 	"slipway"
@@ -22,7 +22,7 @@ func readInterfaces(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) erro
 		}
 		seen[place] = true
 		if n.Public != nil && *n.Public && (len(in.NetworkInterfaces) > 1 || n.Existing != "" || n.DeviceIndex != 0) {
-			return combination("The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.")
+			return Combination("The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.")
 		}
 		s.Network.Interfaces = append(s.Network.Interfaces, n)
 	}
@@ -40,7 +40,7 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 	if w.DeviceIndex == nil {
 		return n, slipway.Missing("NetworkInterface.DeviceIndex")
 	}
-	if err := oneOf(w.InterfaceType, "interfaceType", "interface", "efa", "efa-only"); err != nil {
+	if err := OneOf(w.InterfaceType, "interfaceType", "interface", "efa", "efa-only"); err != nil {
 		return n, err
 	}
 	switch {
@@ -52,7 +52,7 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 		return n, slipway.Errorf(slipway.UnsupportedOperation, "The parameter NetworkInterface.AssociateCarrierIpAddress is not supported: there are no Wavelength zones here.")
 	case w.EnaSrdSpecification != nil && !shape.Get(w.EnaSrdSpecification.EnaSrdEnabled) && w.EnaSrdSpecification.EnaSrdUdpSpecification != nil &&
 		shape.Get(w.EnaSrdSpecification.EnaSrdUdpSpecification.EnaSrdUdpEnabled):
-		return n, combination("The parameter enaSrdUdpEnabled requires enaSrdEnabled.")
+		return n, Combination("The parameter enaSrdUdpEnabled requires enaSrdEnabled.")
 	case w.EnaSrdSpecification != nil && shape.Get(w.EnaSrdSpecification.EnaSrdEnabled):
 		return n, slipway.Errorf(slipway.Unsupported, "The parameter NetworkInterface.EnaSrdSpecification is not supported on this instance type.")
 	case w.EnaQueueCount != nil:
@@ -66,7 +66,7 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 			return n, err
 		}
 	}
-	if n.Groups, err = groupIDs(w.Groups); err != nil {
+	if n.Groups, err = GroupIDs(w.Groups); err != nil {
 		return n, err
 	}
 	n.InterfaceAddresses, err = interfaces.AddressParameters{
@@ -84,15 +84,15 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 		}
 		switch {
 		case n.Subnet != "" || len(n.Groups) > 0 || explicit || n.SecondaryCount+n.IPv6Count+n.PrefixCount+n.Prefix6Count > 0 || n.Description != "" || n.Public != nil:
-			return n, combination("A network interface may not specify both a network interface ID and properties of a new one.")
+			return n, Combination("A network interface may not specify both a network interface ID and properties of a new one.")
 		case shape.Get(n.DeleteOnTermination):
-			return n, combination("A network interface may not specify a network interface ID and delete on termination")
+			return n, Combination("A network interface may not specify a network interface ID and delete on termination")
 		case count > 1:
-			return n, combination("A network interface can only be attached when launching a single instance.")
+			return n, Combination("A network interface can only be attached when launching a single instance.")
 		}
 	}
 	if count > 1 && explicit {
-		return n, combination("Addresses of network interfaces can only be specified when launching a single instance.")
+		return n, Combination("Addresses of network interfaces can only be specified when launching a single instance.")
 	}
 	return n, nil
 }

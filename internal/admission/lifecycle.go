@@ -1,11 +1,13 @@
-package instances
+package admission
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
 	"slipway"
 	"slipway/internal/addresses"
+	"slipway/internal/capacity"
 	"slipway/internal/interfaces"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -27,12 +29,12 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 		return err
 	}
 	// What a reservation keeps stays charged until the reservation itself ends.
-	if !reservedStill(tx, in) {
+	if !capacity.Reserved(tx, in) {
 		memory := 0
 		if t := slipway.FindInstanceType(in.Type); t != nil {
 			memory = int(t.MemoryMiB)
 		}
-		if err := charge(tx, in.Host, -1, int(in.Cores*in.ThreadsPerCore), memory); err != nil {
+		if err := capacity.ChargeSize(tx, in.Host, -1, int(in.Cores*in.ThreadsPerCore), memory); err != nil {
 			return err
 		}
 	}
@@ -41,7 +43,7 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 		if err != nil {
 			continue
 		}
-		if err := letGo(tx, pool, n); err != nil {
+		if err := releaseInterface(tx, pool, n); err != nil {
 			return err
 		}
 	}
@@ -70,9 +72,9 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 	return state.Instances.Put(tx, in)
 }
 
-// letGo detaches an interface from an instance that ends, and removes it if it was made for it.
-func letGo(tx store.Tx, pool addresses.Pool, n *slipway.Interface) error {
-	giveBack(tx, pool, n)
+// releaseInterface detaches an interface from an instance that ends, and removes it if it was made for it.
+func releaseInterface(tx store.Tx, pool addresses.Pool, n *slipway.Interface) error {
+	returnPublic(tx, pool, n)
 	if n.Attachment != nil && n.Attachment.DeleteOnTermination {
 		if err := addresses.Free(tx, n); err != nil {
 			return err
@@ -84,12 +86,12 @@ func letGo(tx store.Tx, pool addresses.Pool, n *slipway.Interface) error {
 	return state.Interfaces.Put(tx, n)
 }
 
-// giveBack returns an interface's addresses of the pool to it.
-func giveBack(tx store.Tx, pool addresses.Pool, n *slipway.Interface) (given bool) {
+// returnPublic returns an interface's addresses of the pool to it.
+func returnPublic(tx store.Tx, pool addresses.Pool, n *slipway.Interface) (given bool) {
 	for i := range n.Addresses {
 		if a := &n.Addresses[i]; a.Public.IsValid() && a.Allocation == "" {
 			pool.Give(tx, a.Public)
-			a.Public, given = zeroAddr, true
+			a.Public, given = netip.Addr{}, true
 		}
 	}
 	return given
@@ -103,7 +105,7 @@ func ReleasePublic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error
 		if err != nil {
 			continue
 		}
-		if giveBack(tx, pool, n) {
+		if returnPublic(tx, pool, n) {
 			if err := state.Interfaces.Put(tx, n); err != nil {
 				return err
 			}
@@ -113,9 +115,9 @@ func ReleasePublic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error
 	return nil
 }
 
-// takePublic gives a starting instance new addresses of the pool, where its interface has them by nature. One with several
+// TakePublic gives a starting instance new addresses of the pool, where its interface has them by nature. One with several
 // interfaces gets none, as in EC2.
-func takePublic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error {
+func TakePublic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error {
 	if in.VPC == "" {
 		return takeClassic(tx, pool, in)
 	}
