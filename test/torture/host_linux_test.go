@@ -59,7 +59,7 @@ func realRack(t *testing.T, seed uint64) *rack {
 			t.Skipf("real instances need %s: `make deps` installs it", p)
 		}
 	}
-	s := newSite(t, siteOf{state: shortDir(t), flags: []string{"--accel", "tcg"}})
+	s := newSite(t, siteOf{state: shortDir(t), flags: []string{"--accel", "tcg"}, clock: ownClock()})
 	r := newRack(t, s, seed, 3, true)
 	h := &host{t: t, state: s.state}
 	t.Cleanup(func() { // also of a test that failed: no guest outlives it
@@ -73,6 +73,9 @@ func realRack(t *testing.T, seed uint64) *rack {
 	r.harm = func() (string, int) {
 		if r.rand.IntN(2) == 0 {
 			return "", 0
+		}
+		if s.clock != nil && r.rand.IntN(4) == 0 {
+			return r.setClock()
 		}
 		r.gate.Lock()
 		defer r.gate.Unlock()

@@ -35,12 +35,54 @@ var ErrRunning = errors.New("another slipway serves this state directory")
 // Embed starts an etcd of one member in dir. It serves the in-process client and, for slipway's own commands and etcdctl,
 // the unix socket, which only its owner can open.
 func Embed(ctx context.Context, dir, socket, prefix string, schema store.Schema, log *slog.Logger) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
 	if served(socket) {
 		return nil, ErrRunning
 	}
+	if err := found(ctx, dir, socket, log); err != nil {
+		return nil, err
+	}
+	e, err := begin(ctx, dir, socket, log)
+	if err != nil {
+		return nil, err
+	}
+	stop := func() error { e.Close(); return nil }
+	s, err := open(ctx, v3client.New(e.Server), prefix, EmbeddedLimits, schema, log, stop, func() error { return room(dir) })
+	if err != nil {
+		stop()
+	}
+	return s, err
+}
+
+// found makes dir the etcd's, unless it is already. An etcd that is killed while it begins for the first time never comes up again: it
+// begins beside, and dir is there when it has begun.
+func found(ctx context.Context, dir, socket string, log *slog.Logger) error {
+	if _, err := os.Stat(filepath.Join(dir, "member")); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	next := dir + ".new"
+	if err := errors.Join(os.RemoveAll(next), os.MkdirAll(next, 0o700)); err != nil {
+		return err
+	}
+	e, err := begin(ctx, next, socket, log)
+	if err != nil {
+		return err
+	}
+	e.Close()
+	if err := unix.Rename(next, dir); err != nil { // also over an empty one
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	above, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	return errors.Join(above.Sync(), above.Close())
+}
+
+// slow is after what time a word is said of an etcd that is not ready: it may have much to read.
+const slow = 20 * time.Second
+
+// begin starts the etcd, and waits until it is ready.
+func begin(ctx context.Context, dir, socket string, log *slog.Logger) (*embed.Etcd, error) {
 	os.Remove(socket)
 	cfg := embed.NewConfig()
 	cfg.Name = "slipway"
@@ -62,23 +104,24 @@ func Embed(ctx context.Context, dir, socket, prefix string, schema store.Schema,
 	if err != nil {
 		return nil, fmt.Errorf("embedded etcd in %s: %w", dir, err)
 	}
-	stop := func() error { e.Close(); return nil }
-	select {
-	case <-e.Server.ReadyNotify():
-	case <-ctx.Done():
-		stop()
-		return nil, fmt.Errorf("embedded etcd in %s: %w", dir, context.Cause(ctx))
-	case err := <-e.Err():
-		stop()
+	word := time.NewTimer(slow)
+	defer word.Stop()
+	for {
+		select {
+		case <-e.Server.ReadyNotify():
+			os.Chmod(socket, 0o600)
+			os.Chmod(peer.Path, 0o600)
+			return e, nil
+		case <-word.C:
+			log.Warn("the etcd is not ready yet", "directory", dir, "after", slow)
+			continue
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case err = <-e.Err():
+		}
+		go e.Close() // one that never was ready may not end either
 		return nil, fmt.Errorf("embedded etcd in %s: %w", dir, err)
 	}
-	os.Chmod(socket, 0o600)
-	os.Chmod(peer.Path, 0o600)
-	s, err := open(ctx, v3client.New(e.Server), prefix, EmbeddedLimits, schema, log, stop, func() error { return room(dir) })
-	if err != nil {
-		stop()
-	}
-	return s, err
 }
 
 // reserve is what must be free on the disk of an embedded etcd for it to take a write: the next piece of its log has 64 MiB, and
