@@ -458,6 +458,7 @@ func TestARotationThatWasKilledIsEndedByTheNext(t *testing.T) {
 			witness.Close()
 		}
 	}
+	t.Logf("%d kills survived", kills)
 	if kills < 8 {
 		t.Errorf("%d kills: a rotation has more writes than that", kills)
 	}
