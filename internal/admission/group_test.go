@@ -1,6 +1,8 @@
 package admission
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"slipway"
@@ -22,12 +24,29 @@ func TestALaunchIntoAGroupChangesItsRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		tx := store.NewOverlay(db.Local())
-		l := &launch{s: &Service{cfg: Config{SpreadPerHost: 7}}, tx: tx, scope: scope, group: g, spec: slipway.LaunchSpec{Min: 1, Max: 1}}
+		l := &launch{s: &Service{cfg: Config{SpreadPerHost: 7}}, tx: tx, scope: scope, plan: plan{tenancy: tenancy{group: g}}, spec: slipway.LaunchSpec{Min: 1, Max: 1}}
 		if err := l.join(&placement.Request{Max: 1}); err != nil {
 			t.Fatal(err)
 		}
 		if _, written := tx.Writes[state.PlacementGroups.Key(scope, strategy)]; !written {
 			t.Errorf("a launch into a group of strategy %s leaves its record as it was", strategy)
 		}
+	}
+}
+
+// TestTheDocumentHasTheRulesInTheirOrder: docs/order-of-checks.md lists what is looked up as the rules do.
+func TestTheDocumentHasTheRulesInTheirOrder(t *testing.T) {
+	b, err := os.ReadFile("../../docs/order-of-checks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "**Existence and fitness**")
+	for _, rule := range rules {
+		_, after, found := strings.Cut(text, rule.name)
+		if !found || rule.because == "" {
+			t.Errorf("%q is not in its place in docs/order-of-checks.md, or has no reason", rule.name)
+			continue
+		}
+		text = after
 	}
 }

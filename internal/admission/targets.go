@@ -54,7 +54,7 @@ func (s *Service) SpotTargets(v action.View, in *ec2wire.RunInstancesRequest) []
 
 // TargetsOf is Targets of a launch whose request has been read.
 func (s *Service) TargetsOf(v action.View, spec slipway.LaunchSpec, right string) []action.Resource {
-	l := &launch{s: s, tx: look{v.Reader}, scope: v.Scope(), call: v.Call, spec: spec, now: s.now(), notes: map[string]string{}}
+	l := s.launch(look{v.Reader}, v.Scope(), v.Call, spec)
 	_ = l.resolve() // the action says what is wrong
 	return l.targets(right)
 }

@@ -11,7 +11,7 @@ import (
 // Trial resolves and judges a launch as a spot request that is not fulfilled yet, and answers it with what its names stood for: what was judged is
 // what is launched when its time has come. It takes nothing. A price that is too low is no refusal, since it may fall.
 func (s *Service) Trial(ctx context.Context, tx store.Tx, spec slipway.LaunchSpec) (slipway.LaunchSpec, error) {
-	l := &launch{s: s, tx: tx, scope: state.Of(ctx), call: slipway.CallFrom(ctx), spec: spec, now: s.now(), notes: map[string]string{}}
+	l := s.launch(tx, state.Of(ctx), slipway.CallFrom(ctx), spec)
 	if err := l.resolve(); err != nil && slipway.CodeOf(err) != slipway.SpotMaxPriceTooLow {
 		return spec, err
 	}

@@ -1,0 +1,125 @@
+package admission
+
+import (
+	"slices"
+	"slipway"
+	"slipway/internal/state"
+	"strings"
+)
+
+// findImage is rule R1.
+func (l *launch) findImage() error {
+	id := string(l.spec.Image)
+	if name, ok := strings.CutPrefix(id, "resolve:ssm:"); ok {
+		found := state.AliasedImage(l.tx, l.scope.Region, name)
+		if found == nil {
+			return slipway.Errorf(slipway.InvalidParameterValue, "The parameter %s was not found or does not name an image.", name)
+		}
+		id, l.spec.Image = string(found.ID), found.ID
+	}
+	im := state.FindImage(l.tx, l.scope.Region, id)
+	switch {
+	case im == nil || !im.LaunchableFrom(l.scope.Account):
+		return state.Images.Absent(id)
+	case im.State != "available" || im.Disabled:
+		return slipway.Errorf(slipway.InvalidAMIIDUnavailable, "The image ID '%s' is no longer available", id)
+	}
+	l.image = im
+	return nil
+}
+
+// findType is the instance type and whether the image can run on it.
+func (l *launch) findType() error {
+	l.kind = slipway.FindInstanceType(l.spec.Type)
+	switch {
+	case l.kind == nil:
+		return slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for InstanceType.", l.spec.Type)
+	case !slices.Contains(l.kind.Architectures, l.image.Architecture):
+		return slipway.Errorf(slipway.InvalidParameterValue, "The architecture '%s' of the specified instance type does not match the architecture '%s' of the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
+			strings.Join(l.kind.Architectures, ", "), l.image.Architecture)
+	case l.image.BootMode == "uefi" && !l.kind.UEFI():
+		return slipway.Errorf(slipway.InvalidParameterValue, "The boot mode '%s' of the specified AMI is not supported by the instance type '%s'.", l.image.BootMode, l.kind.Name)
+	}
+	l.boot = l.image.Boot.On(l.kind, l.image.BootMode)
+	return nil
+}
+
+func (l *launch) findKey() error {
+	if l.spec.KeyName == "" {
+		return nil
+	}
+	var err error
+	l.key, err = state.KeyPairs.Must(l.tx, l.scope, l.spec.KeyName)
+	return err
+}
+
+// findZone is the zone that the request names, if it does.
+func (l *launch) findZone() error {
+	if l.spec.Zone == "" {
+		return nil
+	}
+	z, ok := slipway.FindZone(l.scope.Region, l.spec.Zone)
+	if !ok {
+		return slipway.Errorf(slipway.InvalidParameterValue, "Invalid availability zone: [%s]", l.spec.Zone)
+	}
+	l.zone, l.fixed = z, true
+	return nil
+}
+
+// fits are the checks of options against the type and the image.
+func (l *launch) fits() error {
+	t, s := l.kind, &l.spec
+	if s.Cores != 0 {
+		if err := CheckCPU(t, s.Cores, s.Threads); err != nil {
+			return err
+		}
+	}
+	if s.CPUCredits != "" && !t.Burstable {
+		return slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported, "The instance type %s does not support credit specification. Burstable types do.", t.Name)
+	}
+	if s.EBSOptimized != nil && *s.EBSOptimized && t.EBSOptimized == "unsupported" {
+		return slipway.Errorf(slipway.Unsupported, "The instance type %s does not support EBS optimization.", t.Name)
+	}
+	if len(l.ports) > int(t.MaxInterfaces) {
+		return slipway.Errorf(slipway.AttachmentLimitExceeded, "Interface count %d exceeds the limit for %s", len(l.ports), t.Name)
+	}
+	if n := len(l.devices) + max(1, len(l.ports)); n > slipway.MachineSlots {
+		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The request attaches %d volumes and interfaces, and a machine has room for %d.", n, slipway.MachineSlots)
+	}
+	for _, p := range l.ports {
+		if n := p.count4(); n > int(t.IPv4PerInterface) {
+			return slipway.Errorf(slipway.PrivateIpAddressLimitExceeded, "Number of private addresses %d exceeds the limit of %d for %s", n, t.IPv4PerInterface, t.Name)
+		}
+		n := len(p.wanted.IPv6) + p.wanted.IPv6Count
+		if n > 0 && !t.IPv6 {
+			return slipway.Errorf(slipway.InvalidParameterCombination, "The instance type %s does not support IPv6 addresses.", t.Name)
+		}
+		if n > int(t.IPv6PerInterface) {
+			return slipway.Errorf(slipway.InvalidInterfaceIpAddressLimitExceeded, "Number of IPv6 addresses %d exceeds the limit of %d for %s", n, t.IPv6PerInterface, t.Name)
+		}
+	}
+	l.options = l.metadata()
+	if l.region.Settings.TokensEnforced && l.options.HTTPTokens != "required" {
+		return slipway.Errorf(slipway.InvalidParameterCombination, "The account requires instance metadata tokens: HttpTokens must be 'required'.")
+	}
+	return nil
+}
+
+// metadata settles the options: request, then the account's default, then what the image says, then the built-in default.
+func (l *launch) metadata() slipway.MetadataOptions {
+	m := slipway.MetadataOptions{HTTPTokens: "optional", HopLimit: 1, HTTPEndpoint: "enabled", HTTPIPv6: "disabled", Tags: "disabled"}
+	if l.image.IMDSSupport == "v2.0" {
+		m.HTTPTokens, m.HopLimit = "required", 2
+	}
+	return m.With(l.region.Settings.Metadata).With(l.spec.Metadata)
+}
+
+// subscribed is rule R9.
+func (l *launch) subscribed() error {
+	for _, code := range l.image.ProductCodes {
+		if !slices.Contains(l.account.Subscriptions, code) {
+			return slipway.Errorf(slipway.OptInRequired, "In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so please visit https://aws.amazon.com/marketplace/pp?sku=%s", code)
+		}
+	}
+	return nil
+}
