@@ -126,78 +126,123 @@ type HostID string
 
 // Instance is a virtual machine of a customer's.
 type Instance struct {
+	InstanceIdentity
+	InstanceSoftware
+	InstanceHardware
+	InstanceAccess
+	InstanceStatus
+	InstanceAssignment
+	InstanceNetwork
+	InstanceDisks
+	InstanceOptions
+	InstanceMarket
+}
+
+// InstanceIdentity is what never changes of an instance, and its tags.
+type InstanceIdentity struct {
 	ID          InstanceID
 	Account     string
 	Region      string
 	Zone        string
 	Reservation ReservationID
-	Host        HostID
 	Requester   string `json:",omitempty"`
+	LaunchIndex int32
+	ClientToken string `json:",omitempty"`
+	Tags        Tags   `json:",omitempty"`
+}
 
+// InstanceSoftware is what it runs, copied from its image, which may be deregistered.
+type InstanceSoftware struct {
 	Image        ImageID
-	Type         string
-	LaunchIndex  int32
-	LaunchTime   time.Time // of the last start
-	ClientToken  string    `json:",omitempty"`
-	KeyName      string    `json:",omitempty"`
-	PublicKey    string    `json:",omitempty"` // a copy: deleting the key pair changes nothing here
-	UserData     []byte    `json:",omitempty"`
 	Architecture string
 	RootDevice   string
 	BootMode     string
 	Boot         Boot     // how the guest comes up, copied from the image, which may be deregistered
 	Platform     string   `json:",omitempty"` // "windows" or nothing
 	ProductCodes []string `json:",omitempty"`
+	Licenses     []string `json:",omitempty"`
+}
 
+// InstanceHardware is what it runs on.
+type InstanceHardware struct {
+	Type                  string
+	EBSOptimized          bool `json:",omitempty"`
+	Cores, ThreadsPerCore int32
+	CPUCredits            string `json:",omitempty"`
+	Hibernation           bool   `json:",omitempty"`
+	BandwidthWeighting    string `json:",omitempty"`
+}
+
+// InstanceAccess is who may log in, and as whom it calls.
+type InstanceAccess struct {
+	KeyName            string `json:",omitempty"`
+	PublicKey          string `json:",omitempty"` // a copy: deleting the key pair changes nothing here
+	UserData           []byte `json:",omitempty"`
+	Profile            string `json:",omitempty"` // ARN of the instance profile
+	ProfileID          string `json:",omitempty"`
+	ProfileAssociation string `json:",omitempty"`
+}
+
+// InstanceStatus is where it is in its life, and since when.
+type InstanceStatus struct {
+	LaunchTime       time.Time // of the last start
 	State            State
 	Reason           Reason    `json:",omitzero"`
 	TransitionReason string    `json:",omitempty"` // "User initiated (2026-05-31 04:36:20 GMT)"
 	TerminatedAt     time.Time `json:",omitzero"`
-	Wanted           Wanted
-	Boots            int       // counts starts; a report about an earlier one is stale
-	Reboots          int       `json:",omitempty"`
-	Force            bool      `json:",omitempty"` // the stop that is wanted shall not wait for the guest
-	Hibernated       bool      `json:",omitempty"` // memory is saved; the next start resumes it
 	StatusSince      time.Time `json:",omitzero"`  // when the status checks last changed
 	Recovered        time.Time `json:",omitzero"`  // when its machine had died and was started again
 	Reachable        string    `json:",omitempty"` // instance status check: "", passed, failed
+}
 
-	VPC        VPCID           `json:",omitempty"`
-	Subnet     SubnetID        `json:",omitempty"`
-	Interfaces []InterfaceID   `json:",omitempty"` // by device index
-	Volumes    []BlockDevice   `json:",omitempty"`
-	Stores     []InstanceStore `json:",omitempty"`
+// InstanceAssignment is what its host shall make of it.
+type InstanceAssignment struct {
+	Host       HostID
+	Wanted     Wanted
+	Boots      int     // counts starts; a report about an earlier one is stale
+	Reboots    int     `json:",omitempty"`
+	Force      bool    `json:",omitempty"` // the stop that is wanted shall not wait for the guest
+	Hibernated bool    `json:",omitempty"` // memory is saved; the next start resumes it
+	Fault      *Reason `json:",omitempty"` // why this launch cannot be (rule R15)
+}
 
+// InstanceNetwork is where its traffic goes.
+type InstanceNetwork struct {
+	VPC        VPCID         `json:",omitempty"`
+	Subnet     SubnetID      `json:",omitempty"`
+	Interfaces []InterfaceID `json:",omitempty"` // by device index
 	// EC2-Classic, which has no ENI.
 	ClassicIP     netip.Addr        `json:",omitzero"`
 	ClassicPublic netip.Addr        `json:",omitzero"`
 	ClassicGroups []SecurityGroupID `json:",omitempty"`
+	DNS           PrivateDNS        `json:",omitzero"`
+}
 
-	Monitoring            bool   `json:",omitempty"`
-	ProtectTerminate      bool   `json:",omitempty"`
-	ProtectStop           bool   `json:",omitempty"`
-	ShutdownBehavior      string // stop | terminate
-	EBSOptimized          bool   `json:",omitempty"`
-	Metadata              MetadataOptions
-	Placement             Placement `json:",omitzero"`
-	Cores, ThreadsPerCore int32
-	CPUCredits            string                `json:",omitempty"`
-	Hibernation           bool                  `json:",omitempty"`
-	DNS                   PrivateDNS            `json:",omitzero"`
-	AutoRecovery          string                `json:",omitempty"`
-	BandwidthWeighting    string                `json:",omitempty"`
-	Profile               string                `json:",omitempty"` // ARN of the instance profile
-	ProfileID             string                `json:",omitempty"`
-	ProfileAssociation    string                `json:",omitempty"`
-	Licenses              []string              `json:",omitempty"`
-	CapacityPreference    string                `json:",omitempty"`
-	CapacityReservation   CapacityReservationID `json:",omitempty"` // the one it runs in
-	CapacityTarget        CapacityReservationID `json:",omitempty"` // the one it asked for
-	SpotRequest           SpotRequestID         `json:",omitempty"`
-	Fault                 *Reason               `json:",omitempty"` // why this launch cannot be (rule R15)
-	Lifecycle             string                `json:",omitempty"` // "" | spot
-	Interruption          *Interruption         `json:",omitempty"`
-	Tags                  Tags                  `json:",omitempty"`
+// InstanceDisks are its volumes and instance stores.
+type InstanceDisks struct {
+	Volumes []BlockDevice   `json:",omitempty"`
+	Stores  []InstanceStore `json:",omitempty"`
+}
+
+// InstanceOptions are what its owner chose of it.
+type InstanceOptions struct {
+	Monitoring       bool   `json:",omitempty"`
+	ProtectTerminate bool   `json:",omitempty"`
+	ProtectStop      bool   `json:",omitempty"`
+	ShutdownBehavior string // stop | terminate
+	Metadata         MetadataOptions
+	Placement        Placement `json:",omitzero"`
+	AutoRecovery     string    `json:",omitempty"`
+}
+
+// InstanceMarket is whose capacity it uses, and on what terms.
+type InstanceMarket struct {
+	CapacityPreference  string                `json:",omitempty"`
+	CapacityReservation CapacityReservationID `json:",omitempty"` // the one it runs in
+	CapacityTarget      CapacityReservationID `json:",omitempty"` // the one it asked for
+	SpotRequest         SpotRequestID         `json:",omitempty"`
+	Lifecycle           string                `json:",omitempty"` // "" | spot
+	Interruption        *Interruption         `json:",omitempty"`
 }
 
 // Interruption is a spot instance's notice.

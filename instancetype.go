@@ -15,38 +15,59 @@ var instanceTypesTSV string
 
 // InstanceType is one row of EC2's catalogue.
 type InstanceType struct {
-	Name                         string
+	Name              string
+	MemoryMiB         int64
+	Hypervisor        string // nitro | xen
+	CurrentGeneration bool
+
+	TypeCPU
+	TypeNetwork
+	TypeStorage
+	TypeSupport
+}
+
+// TypeCPU is a type's processors.
+type TypeCPU struct {
 	VCPUs, Cores, ThreadsPerCore int32
 	ValidThreads                 []int32
-	MemoryMiB                    int64
 	Architectures                []string
-	Hypervisor                   string // nitro | xen
-	CurrentGeneration            bool
 	Burstable                    bool
-	MaxInterfaces                int32
-	IPv4PerInterface             int32
-	IPv6PerInterface             int32
-	IPv6                         bool
-	ENA                          string // required | supported | unsupported
-	NetworkPerformance           string
-	EBSOptimized                 string // default | supported | unsupported
-	EBSNVMe                      string
-	MaxAttachments               int32
-	InstanceStorage              bool
-	StorageTotalGB               int64
-	Disks                        []InstanceDisk
-	VPCOnly, Classic             bool
-	BootModes                    []string
-	Virtualization               []string
-	UsageClasses                 []string
-	RootDeviceTypes              []string
-	Hibernation                  bool
-	DedicatedHosts               bool
-	PlacementStrategies          []string
-	Enclaves                     string
-	FreeTier                     bool
 	ClockGHz                     float64 // 0: not published
 	Manufacturer                 string
+}
+
+// TypeNetwork is what its interfaces carry.
+type TypeNetwork struct {
+	MaxInterfaces      int32
+	IPv4PerInterface   int32
+	IPv6PerInterface   int32
+	IPv6               bool
+	ENA                string // required | supported | unsupported
+	NetworkPerformance string
+}
+
+// TypeStorage is what its disks are.
+type TypeStorage struct {
+	EBSOptimized    string // default | supported | unsupported
+	EBSNVMe         string
+	MaxAttachments  int32
+	InstanceStorage bool
+	StorageTotalGB  int64
+	Disks           []InstanceDisk
+	RootDeviceTypes []string
+}
+
+// TypeSupport is where and how it may be launched.
+type TypeSupport struct {
+	VPCOnly, Classic    bool
+	BootModes           []string
+	Virtualization      []string
+	UsageClasses        []string
+	Hibernation         bool
+	DedicatedHosts      bool
+	PlacementStrategies []string
+	Enclaves            string
+	FreeTier            bool
 }
 
 // InstanceDisk is the instance store of a type.
@@ -128,15 +149,11 @@ var catalogue = sync.OnceValue(func() map[string]*InstanceType {
 		num := func(name string) int64 { n, _ := strconv.ParseInt(cell(name), 10, 64); return n }
 		yes := func(name string) bool { return cell(name) == "yes" }
 		t := &InstanceType{
-			Name: cell("instance_type"), VCPUs: int32(num("vcpus")), Cores: int32(num("cores")), ThreadsPerCore: int32(num("threads_per_core")),
-			MemoryMiB: num("memory_mib"), Architectures: list("arch"), Hypervisor: cell("hypervisor"), CurrentGeneration: yes("current_generation"),
-			Burstable: yes("burstable"), MaxInterfaces: int32(num("max_enis")), IPv4PerInterface: int32(num("ipv4_per_eni")),
-			IPv6PerInterface: int32(num("ipv6_per_eni")), IPv6: yes("ipv6_supported"), ENA: cell("ena"), NetworkPerformance: cell("network_performance"),
-			EBSOptimized: cell("ebs_optimized_support"), EBSNVMe: cell("ebs_nvme"), MaxAttachments: int32(num("max_ebs_attachments")),
-			InstanceStorage: yes("instance_storage"), StorageTotalGB: num("storage_total_gb"), VPCOnly: yes("vpc_only"), Classic: yes("classic_allowed"),
-			BootModes: list("boot_modes"), Virtualization: list("virtualization"), UsageClasses: list("usage_classes"),
-			RootDeviceTypes: list("root_device_types"), Hibernation: yes("hibernation"), DedicatedHosts: yes("dedicated_hosts"),
-			PlacementStrategies: list("placement_strategies"), Enclaves: cell("enclaves"), FreeTier: yes("free_tier"), Manufacturer: cell("manufacturer"),
+			Name: cell("instance_type"), MemoryMiB: num("memory_mib"), Hypervisor: cell("hypervisor"), CurrentGeneration: yes("current_generation"),
+			TypeCPU:     TypeCPU{VCPUs: int32(num("vcpus")), Cores: int32(num("cores")), ThreadsPerCore: int32(num("threads_per_core")), Architectures: list("arch"), Burstable: yes("burstable"), Manufacturer: cell("manufacturer")},
+			TypeNetwork: TypeNetwork{MaxInterfaces: int32(num("max_enis")), IPv4PerInterface: int32(num("ipv4_per_eni")), IPv6PerInterface: int32(num("ipv6_per_eni")), IPv6: yes("ipv6_supported"), ENA: cell("ena"), NetworkPerformance: cell("network_performance")},
+			TypeStorage: TypeStorage{EBSOptimized: cell("ebs_optimized_support"), EBSNVMe: cell("ebs_nvme"), MaxAttachments: int32(num("max_ebs_attachments")), InstanceStorage: yes("instance_storage"), StorageTotalGB: num("storage_total_gb"), RootDeviceTypes: list("root_device_types")},
+			TypeSupport: TypeSupport{VPCOnly: yes("vpc_only"), Classic: yes("classic_allowed"), BootModes: list("boot_modes"), Virtualization: list("virtualization"), UsageClasses: list("usage_classes"), Hibernation: yes("hibernation"), DedicatedHosts: yes("dedicated_hosts"), PlacementStrategies: list("placement_strategies"), Enclaves: cell("enclaves"), FreeTier: yes("free_tier")},
 		}
 		t.ClockGHz, _ = strconv.ParseFloat(cell("clock_ghz"), 64)
 		for _, v := range list("valid_threads_per_core") {

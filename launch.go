@@ -28,43 +28,68 @@ func ParseUserData(encoded string) ([]byte, error) {
 // LaunchSpec is a RunInstances call after its wire form has been read and every check that needs no state has passed. What
 // the template gave has been merged in.
 type LaunchSpec struct {
-	Image       ImageID
-	Type        string
-	Min, Max    int32
-	KeyName     string
-	UserData    []byte
+	Image     ImageID
+	Type      string
+	Min, Max  int32
+	Zone      string // name or id; "": chosen
+	Network   LaunchNetwork
+	Devices   []Mapping
+	Placement Placement
+	Tags      map[string]Tags // by resource type
+	Template  TemplateRef
+	Origin    map[string]string // parameter to where it came from: request, template, default
+
+	LaunchAccess
+	LaunchToken
+	LaunchHardware
+	LaunchOptions
+	LaunchMarket
+}
+
+// LaunchAccess is who may log in to the instances, and as whom they call.
+type LaunchAccess struct {
+	KeyName                 string
+	UserData                []byte
+	ProfileARN, ProfileName string
+	ProfileID               string // of the profile that was found under them, for a launch that comes later
+}
+
+// LaunchToken makes a repeated request one launch.
+type LaunchToken struct {
 	ClientToken string
 	Hash        string // of the parameters as sent, without what a template added, for ClientToken
-	Zone        string // name or id; "": chosen
-	Network     LaunchNetwork
-	Devices     []Mapping
-	Placement   Placement
-	Tags        map[string]Tags // by resource type
-	Template    TemplateRef
 	// ZoneOfTemplate says that the template, not the request, fixed the zone: the token's scope is then the region, or a
 	// retry would miss its first reservation when the template has moved on.
 	ZoneOfTemplate bool
+}
 
-	Monitoring              bool
-	ProtectTerminate        bool
-	ProtectStop             bool
-	ShutdownBehavior        string // "": stop
-	EBSOptimized            *bool
-	Metadata                MetadataOptions // empty members: not given
-	Cores, Threads          int32           // 0: the type's own
-	CPUCredits              string
-	Hibernation             bool
-	HostnameType            string
-	ARecord, AAAARecord     *bool
-	AutoRecovery            string
-	Bandwidth               string
-	ProfileARN, ProfileName string
-	ProfileID               string // of the profile that was found under them, for a launch that comes later
-	Licenses                []string
-	CapacityPreference      string
-	CapacityTarget          CapacityReservationID
-	Spot                    *SpotOptions
-	Origin                  map[string]string // parameter to where it came from: request, template, default
+// LaunchHardware is what is asked of the type's options.
+type LaunchHardware struct {
+	EBSOptimized   *bool
+	Cores, Threads int32 // 0: the type's own
+	CPUCredits     string
+	Hibernation    bool
+	Bandwidth      string
+}
+
+// LaunchOptions are what the owner chooses of the instances.
+type LaunchOptions struct {
+	Monitoring          bool
+	ProtectTerminate    bool
+	ProtectStop         bool
+	ShutdownBehavior    string          // "": stop
+	Metadata            MetadataOptions // empty members: not given
+	HostnameType        string
+	ARecord, AAAARecord *bool
+	AutoRecovery        string
+	Licenses            []string
+}
+
+// LaunchMarket is whose capacity is used, and on what terms.
+type LaunchMarket struct {
+	CapacityPreference string
+	CapacityTarget     CapacityReservationID
+	Spot               *SpotOptions
 }
 
 // TemplateRef is the launch template that a launch used, resolved to a version.

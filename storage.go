@@ -27,16 +27,33 @@ func (b Boot) On(t *InstanceType, mode string) Boot {
 
 // Image is an AMI.
 type Image struct {
-	ID             ImageID
-	Owner          string // account; the system's images belong to SystemAccount
-	Region         string // "" for the system's, which are in every region
-	Name           string
-	Description    string
-	Location       string
-	State          string   // pending | available | failed | deregistered
-	Reason         Reason   `json:",omitzero"`
-	Public         bool     `json:",omitempty"`
-	LaunchableBy   []string `json:",omitempty"` // accounts with launch permission
+	ID           ImageID
+	Owner        string // account; the system's images belong to SystemAccount
+	Region       string // "" for the system's, which are in every region
+	Name         string
+	Description  string
+	Location     string
+	State        string // pending | available | failed | deregistered
+	Reason       Reason `json:",omitzero"`
+	Created      time.Time
+	ProductCodes []string `json:",omitempty"`
+	Tags         Tags     `json:",omitempty"`
+
+	ImageSharing
+	ImageMachine
+	ImageOrigin
+	ImageProtection
+}
+
+// ImageSharing is who else may see and launch the image, and what they call it.
+type ImageSharing struct {
+	Public       bool            `json:",omitempty"`
+	LaunchableBy []string        `json:",omitempty"` // accounts with launch permission
+	TagsOf       map[string]Tags `json:",omitempty"` // of other accounts: tags on what is not one's own are one's own
+}
+
+// ImageMachine is how its instances come up.
+type ImageMachine struct {
 	Architecture   string
 	RootDevice     string
 	Devices        []Mapping
@@ -47,18 +64,22 @@ type Image struct {
 	ENA            bool
 	SRIOV          string `json:",omitempty"`
 	Virtualization string
-	Created        time.Time
-	Deprecated     time.Time       `json:",omitzero"`
-	ProductCodes   []string        `json:",omitempty"`
-	Source         InstanceID      `json:",omitempty"` // the instance it was made from
-	CopyOf         ImageID         `json:",omitempty"`
-	CopyFrom       string          `json:",omitempty"` // the region of CopyOf
-	Disabled       bool            `json:",omitempty"`
-	Protected      bool            `json:",omitempty"` // against deregistration
-	Cooldown       bool            `json:",omitempty"` // the protection lasts a day longer than it is wanted
-	ProtectedUntil time.Time       `json:",omitzero"`  // such a day's end
-	Tags           Tags            `json:",omitempty"`
-	TagsOf         map[string]Tags `json:",omitempty"` // of other accounts: tags on what is not one's own are one's own
+}
+
+// ImageOrigin is what it was made from.
+type ImageOrigin struct {
+	Source   InstanceID `json:",omitempty"` // the instance it was made from
+	CopyOf   ImageID    `json:",omitempty"`
+	CopyFrom string     `json:",omitempty"` // the region of CopyOf
+}
+
+// ImageProtection is what may no longer, or not yet, be done with it.
+type ImageProtection struct {
+	Deprecated     time.Time `json:",omitzero"`
+	Disabled       bool      `json:",omitempty"`
+	Protected      bool      `json:",omitempty"` // against deregistration
+	Cooldown       bool      `json:",omitempty"` // the protection lasts a day longer than it is wanted
+	ProtectedUntil time.Time `json:",omitzero"`  // such a day's end
 }
 
 // SystemAccount owns the images that slipway brings along; EC2's alias for it is "amazon".

@@ -77,15 +77,15 @@ func (l *launch) admit() error {
 func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slipway.Instance, error) {
 	s := &l.spec
 	in := &slipway.Instance{
-		ID: slipway.NewInstanceID(), Account: l.scope.Account, Region: l.scope.Region, Zone: l.zone.Name, Reservation: reservation,
-		Host: l.hosts[index], Image: l.image.ID, Type: l.kind.Name, LaunchIndex: index, LaunchTime: l.now, ClientToken: s.ClientToken,
-		KeyName: s.KeyName, UserData: s.UserData, Architecture: l.image.Architecture, RootDevice: l.image.RootDevice,
-		BootMode: l.image.BootMode, Boot: l.boot, ProductCodes: l.image.ProductCodes,
-		State: slipway.Pending, Reason: slipway.ReasonPending, Wanted: slipway.WantRunning, Boots: 1,
-		Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop, ShutdownBehavior: s.ShutdownBehavior,
-		Metadata: l.options, Placement: s.Placement, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore,
-		AutoRecovery: s.AutoRecovery, CapacityPreference: s.CapacityPreference, CapacityTarget: s.CapacityTarget, Hibernation: s.Hibernation, Licenses: s.Licenses,
-		Stores: l.stores, Fault: l.fault, Tags: s.Tags["instance"],
+		InstanceIdentity:   slipway.InstanceIdentity{ID: slipway.NewInstanceID(), Account: l.scope.Account, Region: l.scope.Region, Zone: l.zone.Name, Reservation: reservation, LaunchIndex: index, ClientToken: s.ClientToken, Tags: s.Tags["instance"]},
+		InstanceSoftware:   slipway.InstanceSoftware{Image: l.image.ID, Architecture: l.image.Architecture, RootDevice: l.image.RootDevice, BootMode: l.image.BootMode, Boot: l.boot, ProductCodes: l.image.ProductCodes, Licenses: s.Licenses},
+		InstanceHardware:   slipway.InstanceHardware{Type: l.kind.Name, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore, Hibernation: s.Hibernation},
+		InstanceAccess:     slipway.InstanceAccess{KeyName: s.KeyName, UserData: s.UserData},
+		InstanceStatus:     slipway.InstanceStatus{LaunchTime: l.now, State: slipway.Pending, Reason: slipway.ReasonPending},
+		InstanceAssignment: slipway.InstanceAssignment{Host: l.hosts[index], Wanted: slipway.WantRunning, Boots: 1, Fault: l.fault},
+		InstanceDisks:      slipway.InstanceDisks{Stores: l.stores},
+		InstanceOptions:    slipway.InstanceOptions{Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop, ShutdownBehavior: s.ShutdownBehavior, Metadata: l.options, Placement: s.Placement, AutoRecovery: s.AutoRecovery},
+		InstanceMarket:     slipway.InstanceMarket{CapacityPreference: s.CapacityPreference, CapacityTarget: s.CapacityTarget},
 	}
 	if in.ShutdownBehavior == "" {
 		in.ShutdownBehavior = "stop"

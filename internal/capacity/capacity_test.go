@@ -33,7 +33,7 @@ func TestAReservationKeepsItsRoom(t *testing.T) {
 				return err
 			}
 		}
-		in := &slipway.Instance{ID: "i-1", Account: s.Account, Region: s.Region, Host: "a", State: slipway.Running, Type: micro.Name}
+		in := &slipway.Instance{InstanceIdentity: slipway.InstanceIdentity{ID: "i-1", Account: s.Account, Region: s.Region}, InstanceHardware: slipway.InstanceHardware{Type: micro.Name}, InstanceStatus: slipway.InstanceStatus{State: slipway.Running}, InstanceAssignment: slipway.InstanceAssignment{Host: "a"}}
 		in.CapacityReservation = c.ID
 		if err := state.Instances.Put(tx, in); err != nil {
 			return err

@@ -57,7 +57,7 @@ func TestWhatHasEndedGoesHoweverMuchItIs(t *testing.T) {
 			}
 		}
 		live := slipway.NewInstanceID()
-		return state.Instances.Put(tx, &slipway.Instance{ID: live, Account: scope.Account, Region: scope.Region, State: slipway.Stopped, Host: "elsewhere"})
+		return state.Instances.Put(tx, &slipway.Instance{InstanceIdentity: slipway.InstanceIdentity{ID: live, Account: scope.Account, Region: scope.Region}, InstanceStatus: slipway.InstanceStatus{State: slipway.Stopped}, InstanceAssignment: slipway.InstanceAssignment{Host: "elsewhere"}})
 	})
 	if err != nil {
 		t.Fatal(err)

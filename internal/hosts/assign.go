@@ -145,11 +145,10 @@ func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) 
 	vpc := state.VPCs.See(r, scope, string(in.VPC))
 	names := vpc != nil && vpc.DNSHostnames
 	m := imds.Instance{
-		ID: in.ID, Account: in.Account, Region: in.Region, Zone: in.Zone, ZoneID: zone.ID, Type: in.Type, Image: in.Image, Reservation: in.Reservation,
-		LaunchIndex: in.LaunchIndex, Launched: in.LaunchTime, Architecture: in.Architecture, Options: in.Metadata, KeyName: in.KeyName, PublicKey: in.PublicKey,
-		UserData: in.UserData, Devices: map[string]string{"ami": in.RootDevice, "root": in.RootDevice}, Lifecycle: "on-demand", Interruption: in.Interruption,
-		Monitoring: in.Monitoring, ProductCodes: in.ProductCodes, GroupName: in.Placement.GroupName, Partition: in.Placement.Partition, Tags: in.Tags,
-		DomainSuffix: "amazonaws.com",
+		Options: in.Metadata, Devices: map[string]string{"ami": in.RootDevice, "root": in.RootDevice}, Lifecycle: "on-demand", Interruption: in.Interruption, Monitoring: in.Monitoring, GroupName: in.Placement.GroupName, Partition: in.Placement.Partition, Tags: in.Tags,
+		Facts:  imds.Facts{ID: in.ID, Account: in.Account, Region: in.Region, Zone: in.Zone, ZoneID: zone.ID, Type: in.Type, Image: in.Image, Reservation: in.Reservation, LaunchIndex: in.LaunchIndex, Launched: in.LaunchTime, Architecture: in.Architecture, ProductCodes: in.ProductCodes},
+		Access: imds.Access{KeyName: in.KeyName, PublicKey: in.PublicKey, UserData: in.UserData},
+		Names:  imds.Names{DomainSuffix: "amazonaws.com"},
 	}
 	if in.Lifecycle != "" {
 		m.Lifecycle = in.Lifecycle

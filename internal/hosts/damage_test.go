@@ -21,7 +21,7 @@ func TestARecordThatCannotBeReadEndsNothing(t *testing.T) {
 	db := state.DB{Store: memory.New(state.Schema())}
 	s := New(db, addresses.Pool{}, slog.New(slog.DiscardHandler), time.Now)
 	instance := func(account, id string, st slipway.State) *slipway.Instance {
-		return &slipway.Instance{ID: slipway.InstanceID(id), Account: account, Region: "us-east-1", Host: "local", State: st, Type: "t3.nano", VPC: slipway.VPCID("vpc-" + account), Wanted: slipway.WantRunning}
+		return &slipway.Instance{InstanceIdentity: slipway.InstanceIdentity{ID: slipway.InstanceID(id), Account: account, Region: "us-east-1"}, InstanceHardware: slipway.InstanceHardware{Type: "t3.nano"}, InstanceStatus: slipway.InstanceStatus{State: st}, InstanceAssignment: slipway.InstanceAssignment{Host: "local", Wanted: slipway.WantRunning}, InstanceNetwork: slipway.InstanceNetwork{VPC: slipway.VPCID("vpc-" + account)}}
 	}
 	damaged := instance("111111111111", "i-1", slipway.Running)
 	key := state.Instances.Key(state.Scope{Account: "111111111111", Region: "us-east-1"}, "i-1")

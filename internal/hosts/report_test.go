@@ -29,7 +29,7 @@ func TestMachinesAreRecoveredWhenTheClockIsSetBack(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			db := state.DB{Store: memory.New(state.Schema())}
 			s := New(db, addresses.Pool{}, slog.New(slog.DiscardHandler), func() time.Time { return now.Add(tt.by) })
-			in := &slipway.Instance{ID: "i-1", Account: "111111111111", Region: "us-east-1", Host: "local", State: slipway.Running, Type: "t3.nano", Wanted: slipway.WantRunning, Boots: 2, Recovered: now}
+			in := &slipway.Instance{InstanceIdentity: slipway.InstanceIdentity{ID: "i-1", Account: "111111111111", Region: "us-east-1"}, InstanceHardware: slipway.InstanceHardware{Type: "t3.nano"}, InstanceStatus: slipway.InstanceStatus{State: slipway.Running, Recovered: now}, InstanceAssignment: slipway.InstanceAssignment{Host: "local", Wanted: slipway.WantRunning, Boots: 2}}
 			if err := db.Update(t.Context(), func(tx store.Tx) error { return state.Instances.Put(tx, in) }); err != nil {
 				t.Fatal(err)
 			}

@@ -58,9 +58,9 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateImageRequest) (*
 			return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter instanceId is invalid. Instance is not in state 'running' or 'stopped'.", i.ID)
 		}
 		im := &slipway.Image{
-			ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name, Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name,
-			State: "pending", Architecture: i.Architecture, RootDevice: i.RootDevice, Boot: i.Boot, BootMode: i.BootMode, ENA: true, Virtualization: "hvm",
-			Created: s.now(), Source: i.ID, ProductCodes: i.ProductCodes, Tags: tags["image"],
+			ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name, Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: "pending", Created: s.now(), ProductCodes: i.ProductCodes, Tags: tags["image"],
+			ImageMachine: slipway.ImageMachine{Architecture: i.Architecture, RootDevice: i.RootDevice, Boot: i.Boot, BootMode: i.BootMode, ENA: true, Virtualization: "hvm"},
+			ImageOrigin:  slipway.ImageOrigin{Source: i.ID},
 		}
 		if from := state.FindImage(tx, scope.Region, string(i.Image)); from != nil {
 			im.IMDSSupport, im.ENA, im.SRIOV = from.IMDSSupport, from.ENA, from.SRIOV

@@ -45,12 +45,11 @@ func (s *Service) Provide(ctx context.Context, disks blockstore.Store, host slip
 			return err
 		}
 		return state.Images.Put(tx, &slipway.Image{
-			ID: ami, Owner: slipway.SystemAccount, Name: name, Description: b.Description, Location: "amazon/" + name, State: "available",
-			Public: true, Architecture: b.Architecture, RootDevice: b.RootDevice, Boot: boot, BootMode: mode, ENA: true,
-			Virtualization: "hvm", Created: b.Created, Tags: tags,
-			Devices: []slipway.Mapping{
+			ID: ami, Owner: slipway.SystemAccount, Name: name, Description: b.Description, Location: "amazon/" + name, State: "available", Created: b.Created, Tags: tags,
+			ImageSharing: slipway.ImageSharing{Public: true},
+			ImageMachine: slipway.ImageMachine{Architecture: b.Architecture, RootDevice: b.RootDevice, Boot: boot, BootMode: mode, ENA: true, Virtualization: "hvm", Devices: []slipway.Mapping{
 				{Device: b.RootDevice, Snapshot: snap, SizeGiB: int32(b.SizeGiB), Type: "gp2", DeleteOnTermination: &keep},
-			},
+			}},
 		})
 	})
 }

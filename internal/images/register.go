@@ -68,9 +68,8 @@ func (s *Service) Register(ctx context.Context, in *ec2wire.RegisterImageRequest
 		return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "The root device %s must be mapped to a snapshot.", root)
 	}
 	im := &slipway.Image{
-		ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name, Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name,
-		State: "available", Architecture: "x86_64", RootDevice: root, BootMode: shape.Get(in.BootMode), IMDSSupport: shape.Get(in.ImdsSupport), ENA: shape.Get(in.EnaSupport),
-		SRIOV: shape.Get(in.SriovNetSupport), Virtualization: "hvm", Created: s.now(), Tags: tags,
+		ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name, Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: "available", Created: s.now(), Tags: tags,
+		ImageMachine: slipway.ImageMachine{Architecture: "x86_64", RootDevice: root, BootMode: shape.Get(in.BootMode), IMDSSupport: shape.Get(in.ImdsSupport), ENA: shape.Get(in.EnaSupport), SRIOV: shape.Get(in.SriovNetSupport), Virtualization: "hvm"},
 	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		im.Devices = nil

@@ -29,18 +29,15 @@ func (c *clock) now() time.Time { return c.at }
 
 func example() Instance {
 	return Instance{
-		ID: "i-0eeeeeeeeeeeeeee5", Account: "000000000001", Region: "us-east-1", Zone: "us-east-1a", ZoneID: "use1-az1", Type: "t3.micro",
-		Image: "ami-0aaaaaaaaaaaaaaa1", Reservation: "r-0ddddddddddddddd4", Launched: noon, Architecture: "x86_64", Hostname: "ip-10-0-0-5.ec2.internal",
-		Options: slipway.MetadataOptions{HTTPTokens: "optional", HopLimit: 1, HTTPEndpoint: "enabled", HTTPIPv6: "disabled", Tags: "enabled"},
-		KeyName: "ops", PublicKey: "ssh-ed25519 AAAA ops", UserData: []byte("\x1f\x8b\x00raw\n\n"), Groups: []string{"default", "web"}, Lifecycle: "on-demand",
-		Devices: map[string]string{"ami": "/dev/xvda", "root": "/dev/xvda", "ebs1": "sdf"}, Tags: slipway.Tags{"Name": "web", "empty": ""}, DomainSuffix: "amazonaws.com",
-		Profile: &Profile{ARN: "arn:aws:iam::000000000001:instance-profile/p", ID: "AIPA1", Role: "reader", AccessKey: "ASIA1", SecretKey: "s", Token: "t", Updated: noon, Expires: noon.Add(time.Hour)},
-		Interfaces: []Interface{{
+		Options: slipway.MetadataOptions{HTTPTokens: "optional", HopLimit: 1, HTTPEndpoint: "enabled", HTTPIPv6: "disabled", Tags: "enabled"}, Groups: []string{"default", "web"}, Lifecycle: "on-demand", Devices: map[string]string{"ami": "/dev/xvda", "root": "/dev/xvda", "ebs1": "sdf"}, Tags: slipway.Tags{"Name": "web", "empty": ""}, Interfaces: []Interface{{
 			ID: "eni-01111111111111117", MAC: "02:00:0a:00:00:05", Owner: "000000000001", Hostname: "ip-10-0-0-5.ec2.internal", Subnet: "subnet-0bbbbbbbbbbbbbbb2", VPC: "vpc-0fffffffffffffff6",
 			Addresses:  []slipway.PrivateAddress{{IP: netip.MustParseAddr("10.0.0.5"), Public: netip.MustParseAddr("127.100.0.5")}, {IP: netip.MustParseAddr("10.0.0.6")}},
 			IPv6:       []netip.Addr{netip.MustParseAddr("2001:db8::5")},
 			SubnetCIDR: netip.MustParsePrefix("10.0.0.0/24"), VPCCIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("10.1.0.0/16")}, Groups: []string{"default", "web"},
 		}},
+		Facts:  Facts{ID: "i-0eeeeeeeeeeeeeee5", Account: "000000000001", Region: "us-east-1", Zone: "us-east-1a", ZoneID: "use1-az1", Type: "t3.micro", Image: "ami-0aaaaaaaaaaaaaaa1", Reservation: "r-0ddddddddddddddd4", Launched: noon, Architecture: "x86_64"},
+		Access: Access{KeyName: "ops", PublicKey: "ssh-ed25519 AAAA ops", UserData: []byte("\x1f\x8b\x00raw\n\n"), Profile: &Profile{ARN: "arn:aws:iam::000000000001:instance-profile/p", ID: "AIPA1", Role: "reader", AccessKey: "ASIA1", SecretKey: "s", Token: "t", Updated: noon, Expires: noon.Add(time.Hour)}},
+		Names:  Names{Hostname: "ip-10-0-0-5.ec2.internal", DomainSuffix: "amazonaws.com"},
 	}
 }
 

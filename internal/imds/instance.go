@@ -12,6 +12,25 @@ import (
 
 // Instance is everything the service knows of one instance.
 type Instance struct {
+	Options      slipway.MetadataOptions
+	Groups       []string          // names
+	Devices      map[string]string // block-device-mapping: "ami" → "/dev/xvda", "root", "ebs1" → "sdf"
+	Interfaces   []Interface       // by device index; in EC2-Classic one without an id
+	Lifecycle    string            // on-demand | spot
+	Interruption *slipway.Interruption
+	Monitoring   bool
+	GroupName    string // placement group
+	Partition    int32
+	HostID       string
+	Tags         slipway.Tags
+
+	Facts
+	Access
+	Names
+}
+
+// Facts are what the identity document says.
+type Facts struct {
 	ID           slipway.InstanceID
 	Account      string
 	Region       string
@@ -23,25 +42,22 @@ type Instance struct {
 	LaunchIndex  int32
 	Launched     time.Time // pendingTime
 	Architecture string
-	Options      slipway.MetadataOptions
+	ProductCodes []string
+}
+
+// Access is who may log in, and what the instance may do.
+type Access struct {
+	KeyName   string
+	PublicKey string // authorized_keys line
+	UserData  []byte
+	Profile   *Profile
+}
+
+// Names are what it is called.
+type Names struct {
 	Hostname     string // private DNS name
 	PublicName   string // public DNS name, if it has one
 	PublicIP     netip.Addr
-	KeyName      string
-	PublicKey    string // authorized_keys line
-	UserData     []byte
-	Groups       []string          // names
-	Devices      map[string]string // block-device-mapping: "ami" → "/dev/xvda", "root", "ebs1" → "sdf"
-	Interfaces   []Interface       // by device index; in EC2-Classic one without an id
-	Profile      *Profile
-	Lifecycle    string // on-demand | spot
-	Interruption *slipway.Interruption
-	Monitoring   bool
-	ProductCodes []string
-	GroupName    string // placement group
-	Partition    int32
-	HostID       string
-	Tags         slipway.Tags
 	DomainSuffix string // services/domain
 }
 

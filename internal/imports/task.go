@@ -57,8 +57,8 @@ func Complete(tx store.Tx, t *slipway.ImportTask, now time.Time) error {
 		return nil
 	}
 	im := &slipway.Image{
-		ID: t.Image, Owner: t.Account, Region: t.Region, Name: string(t.ID), Description: "AWS-VMImport service: Linux", Location: t.Account + "/" + string(t.ID),
-		State: "available", Architecture: "x86_64", RootDevice: t.Disks[0].Device, Boot: t.Disks[0].Boot, BootMode: t.BootMode, ENA: true, Virtualization: "hvm", Created: now,
+		ID: t.Image, Owner: t.Account, Region: t.Region, Name: string(t.ID), Description: "AWS-VMImport service: Linux", Location: t.Account + "/" + string(t.ID), State: "available", Created: now,
+		ImageMachine: slipway.ImageMachine{Architecture: "x86_64", RootDevice: t.Disks[0].Device, Boot: t.Disks[0].Boot, BootMode: t.BootMode, ENA: true, Virtualization: "hvm"},
 	}
 	for _, d := range t.Disks {
 		keep := false // the volumes outlive their instance: EC2's imported images are so

@@ -28,8 +28,11 @@ const (
 // the order of docs/order-of-checks.md: values, what is required, what excludes what, the form of ids.
 func Read(in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
 	s := slipway.LaunchSpec{
-		KeyName: shape.Get(in.KeyName), ClientToken: shape.Get(in.ClientToken), ProtectTerminate: shape.Get(in.DisableApiTermination),
-		ProtectStop: shape.Get(in.DisableApiStop), EBSOptimized: in.EbsOptimized, Type: shape.Get(in.InstanceType),
+		Type:           shape.Get(in.InstanceType),
+		LaunchAccess:   slipway.LaunchAccess{KeyName: shape.Get(in.KeyName)},
+		LaunchToken:    slipway.LaunchToken{ClientToken: shape.Get(in.ClientToken)},
+		LaunchHardware: slipway.LaunchHardware{EBSOptimized: in.EbsOptimized},
+		LaunchOptions:  slipway.LaunchOptions{ProtectTerminate: shape.Get(in.DisableApiTermination), ProtectStop: shape.Get(in.DisableApiStop)},
 	}
 	if in.Monitoring != nil {
 		s.Monitoring = shape.Get(in.Monitoring.Enabled)
