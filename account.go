@@ -12,10 +12,14 @@ type Account struct {
 	Subscriptions []string       `json:",omitempty"` // product codes
 }
 
-// QuotaNames are the bounds that an account may have, all per region: vCPUs and instances that run, volumes and their GiB, elastic
-// addresses, launch templates and their versions, spot instances. 0 or none: the installation's own, which is none unless the operator gave one.
+// QuotaNames are the bounds that an account may have, all per region: vCPUs and instances that run, volumes and their
+// GiB, elastic addresses, launch templates and their versions, spot instances. 0 or none: the installation's own,
+// which is none unless the operator gave one.
 func QuotaNames() []string {
-	return []string{"vcpus", "instances", "volumes", "volume-gib", "addresses", "launch-templates", "launch-template-versions", "placement-groups", "spot-instances"}
+	return []string{
+		"vcpus", "instances", "volumes", "volume-gib", "addresses", "launch-templates", "launch-template-versions",
+		"placement-groups", "spot-instances",
+	}
 }
 
 // AccessKey signs an account's calls.

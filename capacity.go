@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// CapacityReservation keeps room for instances of one type in a zone. What it keeps is charged to the hosts' ledgers while it is active, used or not.
+// CapacityReservation keeps room for instances of one type in a zone. What it keeps is charged to the hosts' ledgers
+// while it is active, used or not.
 type CapacityReservation struct {
 	ID              CapacityReservationID
 	Account, Region string
@@ -86,7 +87,8 @@ func (r *SpotRequest) Set(state, status string, at time.Time) {
 	r.State, r.Status, r.StatusAt = state, status, at
 }
 
-// SpotPrice is what spot capacity of a type costs, in dollars an hour. Nobody bids here, so it never moves: a third of a made-up price by size.
+// SpotPrice is what spot capacity of a type costs, in dollars an hour. Nobody bids here, so it never moves: a third of
+// a made-up price by size.
 func SpotPrice(t *InstanceType) float64 {
 	price := (float64(t.VCPUs)*0.012 + float64(t.MemoryMiB)/1024*0.003) / 3
 	return math.Round(price*1e4) / 1e4

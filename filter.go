@@ -31,11 +31,13 @@ func Matcher[T any](filters []Filter, fields Fields[T], tags func(T) Tags) (func
 	conditions := make([]condition, 0, len(filters))
 	for _, f := range filters {
 		if len(f.Values) > maxFilterValues {
-			return nil, Errorf(FilterLimitExceeded, "The maximum number of filter values specified on a single call is %d", maxFilterValues)
+			return nil, Errorf(FilterLimitExceeded,
+				"The maximum number of filter values specified on a single call is %d", maxFilterValues)
 		}
 		for _, v := range f.Values {
 			if len(v) > maxFilterLength {
-				return nil, Errorf(FilterLimitExceeded, "The maximum length of a filter value is %d characters", maxFilterLength)
+				return nil, Errorf(FilterLimitExceeded, "The maximum length of a filter value is %d characters",
+					maxFilterLength)
 			}
 		}
 		values, ok := fields[f.Name]

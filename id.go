@@ -45,8 +45,8 @@ func NewID(prefix string) string {
 	return prefix + "-0" + hex.EncodeToString(b[:])
 }
 
-// WellFormed says whether s is prefix, a hyphen and 8 or 17 lower-case hexadecimal digits, the two lengths EC2 has issued. A spot request has
-// eight letters and digits, a fleet a form of its own.
+// WellFormed says whether s is prefix, a hyphen and 8 or 17 lower-case hexadecimal digits, the two lengths EC2 has
+// issued. A spot request has eight letters and digits, a fleet a form of its own.
 func WellFormed(prefix, s string) bool {
 	digits, ok := strings.CutPrefix(s, prefix+"-")
 	switch {
@@ -74,11 +74,15 @@ func Prefix(id string) string {
 	return ""
 }
 
-// ResourceTypes are EC2's names of the kinds that can be tagged, as policies and DescribeTags call them, by the prefix of their ids.
+// ResourceTypes are EC2's names of the kinds that can be tagged, as policies and DescribeTags call them, by the prefix
+// of their ids.
 var ResourceTypes = map[string]string{
-	"i": "instance", "ami": "image", "vol": "volume", "snap": "snapshot", "subnet": "subnet", "vpc": "vpc", "sg": "security-group", "sgr": "security-group-rule",
-	"eni": "network-interface", "rtb": "route-table", "igw": "internet-gateway", "acl": "network-acl", "dopt": "dhcp-options", "eipalloc": "elastic-ip", "lt": "launch-template",
-	"pg": "placement-group", "key": "key-pair", "nat": "natgateway", "pcx": "vpc-peering-connection", "eigw": "egress-only-internet-gateway", "pl": "prefix-list",
+	"i": "instance", "ami": "image", "vol": "volume", "snap": "snapshot", "subnet": "subnet", "vpc": "vpc",
+	"sg": "security-group", "sgr": "security-group-rule",
+	"eni": "network-interface", "rtb": "route-table", "igw": "internet-gateway", "acl": "network-acl",
+	"dopt": "dhcp-options", "eipalloc": "elastic-ip", "lt": "launch-template",
+	"pg": "placement-group", "key": "key-pair", "nat": "natgateway", "pcx": "vpc-peering-connection",
+	"eigw": "egress-only-internet-gateway", "pl": "prefix-list",
 	"cr": "capacity-reservation", "h": "dedicated-host", "sir": "spot-instances-request", "fleet": "fleet",
 	ImageImport: "import-image-task", SnapshotImport: "import-snapshot-task",
 }

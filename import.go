@@ -17,7 +17,8 @@ const (
 // OfImage says whether the task makes an AMI, and not a snapshot alone.
 func (id ImportTaskID) OfImage() bool { return strings.HasPrefix(string(id), ImageImport+"-") }
 
-// ImportTask brings disk images in that come from elsewhere. What it makes appears with its end, and only if all of it succeeds.
+// ImportTask brings disk images in that come from elsewhere. What it makes appears with its end, and only if all of it
+// succeeds.
 type ImportTask struct {
 	ID              ImportTaskID
 	Account, Region string

@@ -50,12 +50,16 @@ type Reason struct{ Code, Message string }
 
 // The reasons of the reference, 4.3.
 var (
-	ReasonPending           = Reason{"pending", "pending"}
-	ReasonUserShutdown      = Reason{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}
-	ReasonUserHibernate     = Reason{"Client.UserInitiatedHibernate", "Client.UserInitiatedHibernate: User initiated hibernate"}
-	ReasonInstanceShutdown  = Reason{"Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"}
-	ReasonInternal          = Reason{"Server.InternalError", "Server.InternalError: Internal error on launch"}
-	ReasonSpotInterruption  = Reason{"Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Spot instance termination"}
+	ReasonPending          = Reason{"pending", "pending"}
+	ReasonUserShutdown     = Reason{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}
+	ReasonUserHibernate    = Reason{"Client.UserInitiatedHibernate", "Client.UserInitiatedHibernate: User initiated hibernate"}
+	ReasonInstanceShutdown = Reason{
+		"Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
+	}
+	ReasonInternal         = Reason{"Server.InternalError", "Server.InternalError: Internal error on launch"}
+	ReasonSpotInterruption = Reason{
+		"Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Spot instance termination",
+	}
 	ReasonSpotStop          = Reason{"Server.SpotInstanceShutdown", "Server.SpotInstanceShutdown: Spot instance shutdown"}
 	ReasonVolumeLimit       = Reason{"Server.InternalError", "Client.VolumeLimitExceeded: Volume limit exceeded"}
 	ReasonClientLaunchError = Reason{"Client.InternalError", "Client.InternalError: Client error on launch"}

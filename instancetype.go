@@ -103,9 +103,13 @@ func (t *InstanceType) Baseline() float64 {
 		return 1
 	}
 	_, size, _ := strings.Cut(t.Name, ".")
-	share := map[string]float64{"nano": 0.05, "micro": 0.10, "small": 0.20, "medium": 0.20, "large": 0.30, "xlarge": 0.40, "2xlarge": 0.40}[size]
+	share := map[string]float64{
+		"nano": 0.05, "micro": 0.10, "small": 0.20, "medium": 0.20, "large": 0.30, "xlarge": 0.40, "2xlarge": 0.40,
+	}[size]
 	if t.Family() == "t2" {
-		share = map[string]float64{"nano": 0.05, "micro": 0.10, "small": 0.20, "medium": 0.20, "large": 0.30, "xlarge": 0.225, "2xlarge": 0.17}[size]
+		share = map[string]float64{
+			"nano": 0.05, "micro": 0.10, "small": 0.20, "medium": 0.20, "large": 0.30, "xlarge": 0.225, "2xlarge": 0.17,
+		}[size]
 	}
 	if share == 0 {
 		return 0.1
@@ -149,11 +153,28 @@ var catalogue = sync.OnceValue(func() map[string]*InstanceType {
 		num := func(name string) int64 { n, _ := strconv.ParseInt(cell(name), 10, 64); return n }
 		yes := func(name string) bool { return cell(name) == "yes" }
 		t := &InstanceType{
-			Name: cell("instance_type"), MemoryMiB: num("memory_mib"), Hypervisor: cell("hypervisor"), CurrentGeneration: yes("current_generation"),
-			TypeCPU:     TypeCPU{VCPUs: int32(num("vcpus")), Cores: int32(num("cores")), ThreadsPerCore: int32(num("threads_per_core")), Architectures: list("arch"), Burstable: yes("burstable"), Manufacturer: cell("manufacturer")},
-			TypeNetwork: TypeNetwork{MaxInterfaces: int32(num("max_enis")), IPv4PerInterface: int32(num("ipv4_per_eni")), IPv6PerInterface: int32(num("ipv6_per_eni")), IPv6: yes("ipv6_supported"), ENA: cell("ena"), NetworkPerformance: cell("network_performance")},
-			TypeStorage: TypeStorage{EBSOptimized: cell("ebs_optimized_support"), EBSNVMe: cell("ebs_nvme"), MaxAttachments: int32(num("max_ebs_attachments")), InstanceStorage: yes("instance_storage"), StorageTotalGB: num("storage_total_gb"), RootDeviceTypes: list("root_device_types")},
-			TypeSupport: TypeSupport{VPCOnly: yes("vpc_only"), Classic: yes("classic_allowed"), BootModes: list("boot_modes"), Virtualization: list("virtualization"), UsageClasses: list("usage_classes"), Hibernation: yes("hibernation"), DedicatedHosts: yes("dedicated_hosts"), PlacementStrategies: list("placement_strategies"), Enclaves: cell("enclaves"), FreeTier: yes("free_tier")},
+			Name: cell("instance_type"), MemoryMiB: num("memory_mib"), Hypervisor: cell("hypervisor"),
+			CurrentGeneration: yes("current_generation"),
+			TypeCPU: TypeCPU{
+				VCPUs: int32(num("vcpus")), Cores: int32(num("cores")), ThreadsPerCore: int32(num("threads_per_core")),
+				Architectures: list("arch"), Burstable: yes("burstable"), Manufacturer: cell("manufacturer"),
+			},
+			TypeNetwork: TypeNetwork{
+				MaxInterfaces: int32(num("max_enis")), IPv4PerInterface: int32(num("ipv4_per_eni")),
+				IPv6PerInterface: int32(num("ipv6_per_eni")), IPv6: yes("ipv6_supported"), ENA: cell("ena"),
+				NetworkPerformance: cell("network_performance"),
+			},
+			TypeStorage: TypeStorage{
+				EBSOptimized: cell("ebs_optimized_support"), EBSNVMe: cell("ebs_nvme"),
+				MaxAttachments: int32(num("max_ebs_attachments")), InstanceStorage: yes("instance_storage"),
+				StorageTotalGB: num("storage_total_gb"), RootDeviceTypes: list("root_device_types"),
+			},
+			TypeSupport: TypeSupport{
+				VPCOnly: yes("vpc_only"), Classic: yes("classic_allowed"), BootModes: list("boot_modes"),
+				Virtualization: list("virtualization"), UsageClasses: list("usage_classes"),
+				Hibernation: yes("hibernation"), DedicatedHosts: yes("dedicated_hosts"),
+				PlacementStrategies: list("placement_strategies"), Enclaves: cell("enclaves"), FreeTier: yes("free_tier"),
+			},
 		}
 		t.ClockGHz, _ = strconv.ParseFloat(cell("clock_ghz"), 64)
 		for _, v := range list("valid_threads_per_core") {

@@ -78,7 +78,8 @@ func CheckTemplateName(name string) error {
 		ok = ok && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./()", r))
 	}
 	if !ok {
-		return Errorf(InvalidLaunchTemplateNameMalformedException, "The launch template name '%s' is not valid. It must have 3 to 128 characters: letters, digits and -_./().", name)
+		return Errorf(InvalidLaunchTemplateNameMalformedException,
+			"The launch template name '%s' is not valid. It must have 3 to 128 characters: letters, digits and -_./().", name)
 	}
 	return nil
 }

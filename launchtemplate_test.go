@@ -10,14 +10,20 @@ func TestParametersGiven(t *testing.T) {
 		"ImageId": "ami-00000001", "KernelId": "", "Placement.AvailabilityZone": "", "BlockDeviceMapping.1.NoDevice": "",
 		"TagSpecification.1.Tag.1.Value": "", "SecurityGroupId.1": "",
 	}
-	want := Parameters{"ImageId": "ami-00000001", "BlockDeviceMapping.1.NoDevice": "", "TagSpecification.1.Tag.1.Value": "", "SecurityGroupId.1": ""}
+	want := Parameters{
+		"ImageId": "ami-00000001", "BlockDeviceMapping.1.NoDevice": "", "TagSpecification.1.Tag.1.Value": "",
+		"SecurityGroupId.1": "",
+	}
 	if got := sent.Given(); !maps.Equal(got, want) {
 		t.Errorf("Given = %v, want %v", got, want)
 	}
 }
 
 func TestParametersOver(t *testing.T) {
-	earlier := Parameters{"ImageId": "ami-00000001", "Placement.Tenancy": "default", "Placement.GroupName": "g", "SecurityGroupId.1": "sg-1", "SecurityGroupId.2": "sg-2"}
+	earlier := Parameters{
+		"ImageId": "ami-00000001", "Placement.Tenancy": "default", "Placement.GroupName": "g",
+		"SecurityGroupId.1": "sg-1", "SecurityGroupId.2": "sg-2",
+	}
 	got := Parameters{"Placement.GroupName": "h", "SecurityGroupId.1": "sg-3", "KeyName": "ops"}.Over(earlier)
 	want := Parameters{"ImageId": "ami-00000001", "Placement.GroupName": "h", "SecurityGroupId.1": "sg-3", "KeyName": "ops"}
 	if !maps.Equal(got, want) {

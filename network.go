@@ -148,7 +148,8 @@ type Rule struct {
 
 // Same says whether two rules let the same traffic pass; descriptions and ids do not matter.
 func (r Rule) Same(o Rule) bool {
-	return r.Egress == o.Egress && r.Protocol == o.Protocol && r.CIDR == o.CIDR && r.Group == o.Group && r.PrefixList == o.PrefixList &&
+	return r.Egress == o.Egress && r.Protocol == o.Protocol && r.CIDR == o.CIDR && r.Group == o.Group &&
+		r.PrefixList == o.PrefixList &&
 		(r.Protocol == "-1" || r.From == o.From && r.To == o.To)
 }
 

@@ -13,8 +13,8 @@ type Tags map[string]string
 // MaxTags is how many a resource may have, those beginning "aws:" not counted.
 const MaxTags = 50
 
-// UserTag names who logs in to an image's guests. It is one of the system's: what an image inherits nobody asked for, and clients that compare
-// an image's tags with those that they gave it leave the system's out.
+// UserTag names who logs in to an image's guests. It is one of the system's: what an image inherits nobody asked for,
+// and clients that compare an image's tags with those that they gave it leave the system's out.
 const UserTag = "aws:slipway:user"
 
 // Keys are the tags' keys in order.
@@ -42,7 +42,10 @@ func CheckMetadataTag(key string) error {
 		ok = ok && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("+-=.,_:@", r))
 	}
 	if !ok {
-		return Errorf(InvalidParameterValue, "'%s' is not a valid tag key. Tag keys must match pattern ([0-9a-zA-Z\\-_+=,.@:]{1,255}), and must not be a reserved name ('.', '..', '_index')", key)
+		return Errorf(InvalidParameterValue,
+			"'%s' is not a valid tag key. Tag keys must match pattern ([0-9a-zA-Z\\-_+=,.@:]{1,255}), and must not "+
+				"be a reserved name ('.', '..', '_index')",
+			key)
 	}
 	return nil
 }

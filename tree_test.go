@@ -22,30 +22,42 @@ import (
 var rank = map[string]int{
 	"slipway": 0,
 
-	"slipway/internal/store": 10, "slipway/internal/ec2query": 10, "slipway/internal/sigv4": 10, "slipway/internal/placement": 10,
-	"slipway/internal/hypervisor": 10, "slipway/internal/dataplane": 10, "slipway/internal/blockstore": 10, "slipway/internal/qcow2": 8, "slipway/internal/diskimage": 9, "slipway/internal/golden": 5, "slipway/internal/await": 5, "slipway/internal/guard": 4, "slipway/internal/thread": 5, "slipway/internal/jail": 6, "slipway/internal/certificates": 5, "slipway/internal/audit": 5, "slipway/internal/seal": 5,
-	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10, "slipway/internal/policy": 10, "slipway/internal/imagesource": 10,
+	"slipway/internal/store": 10, "slipway/internal/ec2query": 10, "slipway/internal/sigv4": 10,
+	"slipway/internal/placement":  10,
+	"slipway/internal/hypervisor": 10, "slipway/internal/dataplane": 10, "slipway/internal/blockstore": 10,
+	"slipway/internal/qcow2": 8, "slipway/internal/diskimage": 9, "slipway/internal/golden": 5,
+	"slipway/internal/await": 5, "slipway/internal/guard": 4, "slipway/internal/thread": 5, "slipway/internal/jail": 6,
+	"slipway/internal/certificates": 5, "slipway/internal/audit": 5, "slipway/internal/seal": 5,
+	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10,
+	"slipway/internal/policy": 10, "slipway/internal/imagesource": 10,
 
-	"slipway/internal/ec2wire": 11, "slipway/internal/store/etcd": 11, "slipway/internal/store/memory": 11, "slipway/internal/store/adversary": 11, "slipway/internal/store/storetest": 11,
-	"slipway/internal/hypervisor/qemu": 11, "slipway/internal/hypervisor/fake": 11, "slipway/internal/hypervisor/hypervisortest": 11,
-	"slipway/internal/blockstore/files": 11, "slipway/internal/blockstore/fake": 11, "slipway/internal/blockstore/blockstoretest": 11,
+	"slipway/internal/ec2wire": 11, "slipway/internal/store/etcd": 11, "slipway/internal/store/memory": 11,
+	"slipway/internal/store/adversary": 11, "slipway/internal/store/storetest": 11,
+	"slipway/internal/hypervisor/qemu": 11, "slipway/internal/hypervisor/fake": 11,
+	"slipway/internal/hypervisor/hypervisortest": 11,
+	"slipway/internal/blockstore/files":          11, "slipway/internal/blockstore/fake": 11,
+	"slipway/internal/blockstore/blockstoretest": 11,
 
 	"slipway/internal/state": 20, "slipway/internal/hostapi": 20, "slipway/internal/shape": 20,
 	"slipway/internal/describe": 25, "slipway/internal/action": 25,
 
-	"slipway/internal/accounts": 30, "slipway/internal/consistency": 30, "slipway/internal/addresses": 30, "slipway/internal/instancetypes": 30,
-	"slipway/internal/keypairs": 30, "slipway/internal/regions": 30, "slipway/internal/tags": 30, "slipway/internal/volumes": 30,
-	"slipway/internal/vpcs": 30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
+	"slipway/internal/accounts": 30, "slipway/internal/consistency": 30, "slipway/internal/addresses": 30,
+	"slipway/internal/instancetypes": 30,
+	"slipway/internal/keypairs":      30, "slipway/internal/regions": 30, "slipway/internal/tags": 30,
+	"slipway/internal/volumes": 30,
+	"slipway/internal/vpcs":    30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
 	"slipway/internal/prefixlists": 30, "slipway/internal/timelines": 30, "slipway/internal/peerings": 30,
 
 	"slipway/internal/launchspec": 46, "slipway/internal/capacity": 42, "slipway/internal/admission": 48,
 	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 45, "slipway/internal/snapshots": 40,
 	"slipway/internal/imports": 50, "slipway/internal/instances": 50, "slipway/internal/natgateways": 50,
-	"slipway/internal/hosts": 60, "slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60, "slipway/internal/spot": 60, "slipway/internal/fleets": 60, "slipway/internal/images": 60,
+	"slipway/internal/hosts": 60, "slipway/internal/capacityreservations": 60, "slipway/internal/dedicatedhosts": 60,
+	"slipway/internal/spot": 60, "slipway/internal/fleets": 60, "slipway/internal/images": 60,
 	"slipway/internal/computehost": 76, "slipway/internal/controlplane": 76, "slipway/internal/apitest": 78,
 	"slipway/internal/iam": 75, "slipway/internal/parameters": 75,
 	"slipway/internal/server": 70, "slipway/internal/agent": 70,
-	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80, "slipway/test/conformance": 80, "slipway/test/torture": 80, "slipway/test/traces": 5,
+	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80, "slipway/test/conformance": 80, "slipway/test/torture": 80,
+	"slipway/test/traces": 5,
 }
 
 type listed struct {
@@ -80,7 +92,8 @@ func TestImportsGoDown(t *testing.T) {
 		}
 		for _, imp := range p.Imports {
 			if to, ours := rank[imp]; ours && to >= own {
-				t.Errorf("%s imports %s: imports go down. Move the shared part below both, or the caller above.", p.ImportPath, imp)
+				t.Errorf("%s imports %s: imports go down. Move the shared part below both, or the caller above.",
+					p.ImportPath, imp)
 			}
 		}
 	}
@@ -94,9 +107,13 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	}
 }
 
-// guarded are the packages that serve foreign input or work in the background: a panic or a lost stream there must not end the process,
-// nor anything else but itself, so each goroutine of theirs begins with internal/guard (or internal/thread, which is built on it).
-var guarded = []string{"internal/agent", "internal/dataplane", "internal/imds", "internal/hypervisor/qemu", "internal/reconcile", "internal/blockstore/files", "internal/imagesource", "internal/computehost", "internal/controlplane", "cmd/slipway"}
+// guarded are the packages that serve foreign input or work in the background: a panic or a lost stream there must not
+// end the process, nor anything else but itself, so each goroutine of theirs begins with internal/guard (or
+// internal/thread, which is built on it).
+var guarded = []string{
+	"internal/agent", "internal/dataplane", "internal/imds", "internal/hypervisor/qemu", "internal/reconcile",
+	"internal/blockstore/files", "internal/imagesource", "internal/computehost", "internal/controlplane", "cmd/slipway",
+}
 
 func TestGoroutinesAreGuarded(t *testing.T) {
 	starts := 0
@@ -144,8 +161,8 @@ func TestGoroutinesAreGuarded(t *testing.T) {
 	}
 }
 
-// TestSpansAreOfAClockThatNobodySets: a time that is kept as a number has lost the monotonic clock's reading, so a span from it to now is
-// hours when somebody sets the clock. Numbers are for what leaves the process.
+// TestSpansAreOfAClockThatNobodySets: a time that is kept as a number has lost the monotonic clock's reading, so a
+// span from it to now is hours when somebody sets the clock. Numbers are for what leaves the process.
 func TestSpansAreOfAClockThatNobodySets(t *testing.T) {
 	number := regexp.MustCompile(`time\.Now\(\)\.Unix`)
 	looked := 0
@@ -197,7 +214,11 @@ func TestDocumentsNameTestsThatExist(t *testing.T) {
 		}
 		for _, name := range regexp.MustCompile(`\b(?:Test|Benchmark|Fuzz)[A-Z]\w+…?`).FindAllString(string(b), -1) {
 			begins, open := strings.CutSuffix(name, "…")
-			if !there[name] && !(open && slices.ContainsFunc(slices.Collect(maps.Keys(there)), func(n string) bool { return strings.HasPrefix(n, begins) })) {
+			if !there[name] &&
+				!(open &&
+					slices.ContainsFunc(slices.Collect(maps.Keys(there)), func(n string) bool {
+						return strings.HasPrefix(n, begins)
+					})) {
 				t.Errorf("%s names %s, which is nowhere", file, name)
 			}
 		}

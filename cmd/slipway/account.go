@@ -18,7 +18,8 @@ import (
 	"slipway/internal/vpcs"
 )
 
-const accountUsage = "account: say `slipway account create`, `list`, `quota ACCOUNT NAME=N`, `subscribe ACCOUNT CODE`, `unsubscribe ACCOUNT CODE` or `classic ACCOUNT on|off`"
+const accountUsage = "account: say `slipway account create`, `list`, `quota ACCOUNT NAME=N`, `subscribe ACCOUNT " +
+	"CODE`, `unsubscribe ACCOUNT CODE` or `classic ACCOUNT on|off`"
 
 func accountCommand(ctx context.Context, args []string) error {
 	var asJSON, classic bool

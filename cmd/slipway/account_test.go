@@ -21,7 +21,9 @@ func TestAccountCommand(t *testing.T) {
 	if a.Quotas["vcpus"] != 4 || a.Quotas["volumes"] != 3 || len(a.Subscriptions) != 1 || a.Subscriptions[0] != "def" {
 		t.Errorf("the account is %+v", a)
 	}
-	for _, words := range [][]string{{"quota", "vcpu=4"}, {"quota", "vcpus"}, {"quota", "vcpus=-1"}, {"classic", "perhaps"}, {"bless", "x"}} {
+	for _, words := range [][]string{
+		{"quota", "vcpu=4"}, {"quota", "vcpus"}, {"quota", "vcpus=-1"}, {"classic", "perhaps"}, {"bless", "x"},
+	} {
 		if _, err := accounts.Change(words[0], words[1:]); err == nil || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v: %v, want one line", words, err)
 		}
@@ -40,7 +42,8 @@ func TestAccountCommand(t *testing.T) {
 	}
 	b, _ := os.ReadFile(out.Name())
 	var keys map[string]string
-	if json.Unmarshal(b, &keys) != nil || len(keys) != 3 || keys["accountId"] == "" || keys["accessKeyId"] == "" || keys["secretAccessKey"] == "" {
+	if json.Unmarshal(b, &keys) != nil || len(keys) != 3 || keys["accountId"] == "" || keys["accessKeyId"] == "" ||
+		keys["secretAccessKey"] == "" {
 		t.Errorf("`account create --json` prints %s", b)
 	}
 }

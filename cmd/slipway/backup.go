@@ -31,7 +31,10 @@ const backupForm = 2 // 1 had its records in plain text
 
 // backedUp are the entries of a state directory that a backup has besides the records: files, and directories of files. What is
 // not among them is the volumes' and the machines', or made anew.
-var backedUp = []string{"installation", "credentials.json", "demo.pem", "identity.key", "identity.crt", "tokens.key", "secrets.key", "slot", "network", "agent", "tls"}
+var backedUp = []string{
+	"installation", "credentials.json", "demo.pem", "identity.key", "identity.crt", "tokens.key", "secrets.key", "slot",
+	"network", "agent", "tls",
+}
 
 // notBackedUp are the others: what has its own copies, what the machines write, and what a new directory gets by itself.
 var notBackedUp = []string{"version", "etcd", "blocks", "audit", "imports", "machines"}
@@ -90,14 +93,19 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "%d records and %d files of %s are in %s; volumes are not\n", b.Records, b.Files, c.State, words[0])
 	if _, has := b.files[secretsFile]; !has && b.SealedUnder != "" {
-		fmt.Fprintf(out, "what is secret in it is sealed under the key %s of %s, which is not in it: keep a copy of that elsewhere\n", b.SealedUnder, schema.Keys.File())
+		fmt.Fprintf(out,
+			"what is secret in it is sealed under the key %s of %s, which is not in it: keep a copy of that elsewhere\n",
+			b.SealedUnder, schema.Keys.File())
 	}
 	return nil
 }
 
 // takeBackup reads the records of one moment, seals what is secret among them, and reads the files beside them.
 func takeBackup(r store.Reader, schema store.Schema, dir string) (*backup, error) {
-	b := &backup{manifest: manifest{Form: backupForm, Slipway: version, Layout: layout, At: time.Now().UTC()}, files: map[string][]byte{}}
+	b := &backup{
+		manifest: manifest{Form: backupForm, Slipway: version, Layout: layout, At: time.Now().UTC()},
+		files:    map[string][]byte{},
+	}
 	for it := range r.Range("") {
 		if it.Key == installationKey {
 			b.Installation = string(it.Value)
@@ -243,16 +251,23 @@ func readBackup(from io.Reader) (*backup, error) {
 	}
 	switch {
 	case b.Form < 1 || b.Form > backupForm || b.Layout != layout:
-		return nil, fmt.Errorf("it is of form %d, for state directories of version %q, and this slipway reads form %d and version %s: use the slipway that made it (%s)", b.Form, b.Layout, backupForm, layout, b.Slipway)
+		return nil,
+			fmt.Errorf("it is of form %d, for state directories of version %q, and this slipway reads form %d and "+
+				"version %s: use the slipway that made it (%s)",
+				b.Form, b.Layout, backupForm, layout, b.Slipway)
 	case len(b.records) != b.Records || len(b.files) != b.Files:
-		return nil, fmt.Errorf("it is damaged: %d records and %d files are there of %d and %d", len(b.records), len(b.files), b.Records, b.Files)
-	case !slices.ContainsFunc(b.records, func(r record) bool { return r.Key == installationKey && string(r.Value) == b.Installation }):
+		return nil, fmt.Errorf("it is damaged: %d records and %d files are there of %d and %d", len(b.records),
+			len(b.files), b.Records, b.Files)
+	case !slices.ContainsFunc(b.records, func(r record) bool {
+		return r.Key == installationKey && string(r.Value) == b.Installation
+	}):
 		return nil, errors.New("it is damaged: its records are of another installation")
 	}
 	return b, nil
 }
 
-// mayRestore says whether a backup's file belongs into a state directory: a backup may come from anywhere, and never writes elsewhere.
+// mayRestore says whether a backup's file belongs into a state directory: a backup may come from anywhere, and never
+// writes elsewhere.
 func mayRestore(name string) bool {
 	top, _, _ := strings.Cut(name, "/")
 	return filepath.IsLocal(name) && path.Clean(name) == name && slices.Contains(backedUp, top)
@@ -294,11 +309,15 @@ func restoreCommand(ctx context.Context, args []string, out io.Writer) error {
 // come last and at once, so that a restore that broke off can be begun again.
 func (b *backup) restore(ctx context.Context, dir stateDir, c Config) error {
 	if own, err := os.ReadFile(dir.join("installation")); err == nil && strings.TrimSpace(string(own)) != b.Installation {
-		return fmt.Errorf("%s belongs to the installation %s, and the backup is of %s: name the directory that it was made of, or a new one", dir.path, strings.TrimSpace(string(own)), b.Installation)
+		return fmt.Errorf("%s belongs to the installation %s, and the backup is of %s: name the directory that it "+
+			"was made of, or a new one",
+			dir.path, strings.TrimSpace(string(own)), b.Installation)
 	}
 	if len(c.EtcdEndpoints) == 0 {
 		if _, err := os.Stat(dir.join("etcd")); err == nil {
-			return fmt.Errorf("%s has records, and nothing is written over them: if they are lost, put them aside with `mv %s %s`", dir.path, dir.join("etcd"), dir.join("etcd.lost"))
+			return fmt.Errorf("%s has records, and nothing is written over them: if they are lost, put them aside "+
+				"with `mv %s %s`",
+				dir.path, dir.join("etcd"), dir.join("etcd.lost"))
 		}
 	}
 	schema, err := c.schema(dir)
@@ -363,7 +382,9 @@ func (b *backup) unseal(own *seal.Ring) error {
 		return slices.ContainsFunc(rings, func(r *seal.Ring) bool { return r.Has(id) == nil })
 	}
 	if b.SealedUnder != "" && !known(b.SealedUnder) {
-		return fmt.Errorf("what is secret in it is sealed under the key %s, which is neither in it nor in %s: name the file that has it with --secrets-key", b.SealedUnder, own.File())
+		return fmt.Errorf("what is secret in it is sealed under the key %s, which is neither in it nor in %s: name "+
+			"the file that has it with --secrets-key",
+			b.SealedUnder, own.File())
 	}
 	for i, r := range b.records {
 		for _, ring := range rings {

@@ -49,7 +49,9 @@ func furnished(t *testing.T) string {
 	if _, _, err := accounts.New(db, time.Now, vpcs.Settle).Create(t.Context(), slipway.Account{Name: "dev"}); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{"tokens.key": "key", "slot": "3\n", "agent/i-1.json": "{}", "tls/ca.key": "key"} {
+	for name, content := range map[string]string{
+		"tokens.key": "key", "slot": "3\n", "agent/i-1.json": "{}", "tls/ca.key": "key",
+	} {
 		if err := os.MkdirAll(filepath.Dir(d.join(name)), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +94,8 @@ func TestABackupBringsAllRecordsAndFilesBack(t *testing.T) {
 	if fi, err := os.Stat(file); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("the backup: %v, %v", fi.Mode(), err)
 	}
-	if err := backupCommand(t.Context(), []string{"--state", dir, file}, &out); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if err := backupCommand(t.Context(), []string{"--state", dir, file}, &out); err == nil ||
+		!strings.Contains(err.Error(), "is there already") {
 		t.Errorf("a second backup to the same file: %v", err)
 	}
 	restore := func(dir string) error { return restoreCommand(t.Context(), []string{"--state", dir, file}, &out) }
@@ -167,7 +170,10 @@ func TestARestoreThatBrokeOffBeginsAgain(t *testing.T) {
 
 // TestADamagedBackupChangesNothing: cut short, changed, or made to write elsewhere.
 func TestADamagedBackupChangesNothing(t *testing.T) {
-	b := &backup{manifest: manifest{Form: backupForm, Layout: layout, Installation: "X", Records: 1, Files: 1}, records: []record{{installationKey, []byte("X")}}, files: map[string][]byte{"slot": []byte("1\n")}}
+	b := &backup{
+		manifest: manifest{Form: backupForm, Layout: layout, Installation: "X", Records: 1, Files: 1},
+		records:  []record{{installationKey, []byte("X")}}, files: map[string][]byte{"slot": []byte("1\n")},
+	}
 	var whole bytes.Buffer
 	if err := b.encode(&whole); err != nil {
 		t.Fatal(err)
@@ -179,7 +185,9 @@ func TestADamagedBackupChangesNothing(t *testing.T) {
 	for n := 1; n < whole.Len(); n += 37 {
 		bad["cut at "+string(rune('0'+n%10))+" "+time.Duration(n).String()] = whole.Bytes()[:n]
 	}
-	for _, name := range []string{"files/../../etc/passwd", "files/etcd/member", "files/slot/../../x", "files//etc/x", "records"} {
+	for _, name := range []string{
+		"files/../../etc/passwd", "files/etcd/member", "files/slot/../../x", "files//etc/x", "records",
+	} {
 		var out bytes.Buffer
 		z := gzip.NewWriter(&out)
 		w := tar.NewWriter(z)
@@ -228,7 +236,8 @@ func TestABackupComesBackIntoACluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := etcd.Embed(t.Context(), filepath.Join(cluster, "etcd"), filepath.Join(cluster, "s"), "/others/", state.Schema().Sealed(keys), slog.New(slog.DiscardHandler))
+	s, err := etcd.Embed(t.Context(), filepath.Join(cluster, "etcd"), filepath.Join(cluster, "s"), "/others/",
+		state.Schema().Sealed(keys), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,8 @@ func imageCommand(ctx context.Context, args []string) error {
 		return nil
 	case len(words) == 1 && words[0] == "list":
 	default:
-		return errors.New("image: say `slipway image list`, `slipway image build tiny`, `slipway image build debian-12` or `slipway image import FILE --name NAME`")
+		return errors.New("image: say `slipway image list`, `slipway image build tiny`, `slipway image build " +
+			"debian-12` or `slipway image import FILE --name NAME`")
 	}
 	r, done, err := look(ctx, c)
 	if err != nil {

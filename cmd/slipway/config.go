@@ -25,14 +25,16 @@ type Config struct {
 	Accel         string   `yaml:"accel"`          // auto | kvm | tcg
 	EtcdEndpoints []string `yaml:"etcd_endpoints"` // none: embedded
 
-	// Of a cluster: PEM files of the authority that signs its servers, and of a certificate for us; a user and the file with its password.
+	// Of a cluster: PEM files of the authority that signs its servers, and of a certificate for us; a user and the
+	// file with its password.
 	EtcdCA           string `yaml:"etcd_ca"`
 	EtcdCert         string `yaml:"etcd_cert"`
 	EtcdKey          string `yaml:"etcd_key"`
 	EtcdUser         string `yaml:"etcd_user"`
 	EtcdPasswordFile string `yaml:"etcd_password_file"`
 
-	SecretsKey string `yaml:"secrets_key"` // file of the keys that secrets in the store are sealed by; "": secrets.key in the state directory
+	// file of the keys that secrets in the store are sealed by; "": secrets.key in the state directory
+	SecretsKey string `yaml:"secrets_key"`
 
 	Audit string `yaml:"audit"` // on | off: a line of every call, below the state directory
 
@@ -77,7 +79,11 @@ type S3 struct {
 }
 
 func defaults() Config {
-	return Config{State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32, Log: "warn", Audit: "on", Throttle: Throttle{Mode: "off"}, Imports: Imports{MaxGiB: 4096, S3: S3{Region: "us-east-1", PathStyle: true}}}
+	return Config{
+		State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32,
+		Log: "warn", Audit: "on", Throttle: Throttle{Mode: "off"},
+		Imports: Imports{MaxGiB: 4096, S3: S3{Region: "us-east-1", PathStyle: true}},
+	}
 }
 
 // readConfig also answers the arguments that are no flags.
@@ -136,13 +142,19 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 		flag string
 		env  string
 	}{
-		{&c.State, *state, "SLIPWAY_STATE"}, {&c.Listen, *listen, "SLIPWAY_LISTEN"}, {&c.Hypervisor, *hypervisor, "SLIPWAY_HYPERVISOR"},
-		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"}, {&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"}, {&c.Throttle.Mode, *throttle, "SLIPWAY_THROTTLE"}, {&c.Log, *level, "SLIPWAY_LOG"}, {&c.Audit, *auditing, "SLIPWAY_AUDIT"},
-		{&c.EtcdCA, *etcdCA, "SLIPWAY_ETCD_CA"}, {&c.EtcdCert, *etcdCert, "SLIPWAY_ETCD_CERT"}, {&c.EtcdKey, *etcdKey, "SLIPWAY_ETCD_KEY"},
+		{&c.State, *state, "SLIPWAY_STATE"}, {&c.Listen, *listen, "SLIPWAY_LISTEN"},
+		{&c.Hypervisor, *hypervisor, "SLIPWAY_HYPERVISOR"},
+		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"},
+		{&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"},
+		{&c.Throttle.Mode, *throttle, "SLIPWAY_THROTTLE"}, {&c.Log, *level, "SLIPWAY_LOG"},
+		{&c.Audit, *auditing, "SLIPWAY_AUDIT"},
+		{&c.EtcdCA, *etcdCA, "SLIPWAY_ETCD_CA"}, {&c.EtcdCert, *etcdCert, "SLIPWAY_ETCD_CERT"},
+		{&c.EtcdKey, *etcdKey, "SLIPWAY_ETCD_KEY"},
 		{&c.EtcdUser, *etcdUser, "SLIPWAY_ETCD_USER"}, {&c.EtcdPasswordFile, *etcdPassword, "SLIPWAY_ETCD_PASSWORD_FILE"},
 		{&c.SecretsKey, *secretsKey, "SLIPWAY_SECRETS_KEY"},
 		{&c.TLSCert, *cert, "SLIPWAY_TLS_CERT"}, {&c.TLSKey, *certKey, "SLIPWAY_TLS_KEY"},
-		{&c.Imports.Directory, *importDir, "SLIPWAY_IMPORTS"}, {&c.Imports.S3.AccessKey, "", "SLIPWAY_S3_ACCESS_KEY"}, {&c.Imports.S3.SecretKey, "", "SLIPWAY_S3_SECRET_KEY"},
+		{&c.Imports.Directory, *importDir, "SLIPWAY_IMPORTS"}, {&c.Imports.S3.AccessKey, "", "SLIPWAY_S3_ACCESS_KEY"},
+		{&c.Imports.S3.SecretKey, "", "SLIPWAY_S3_SECRET_KEY"},
 	} {
 		if v := getenv(o.env); v != "" {
 			*o.to = v
@@ -169,9 +181,14 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 }
 
 // keys are the file's, for the hint beside an unknown one.
-var keys = []string{"state", "listen", "hypervisor", "accel", "etcd_endpoints", "etcd_ca", "etcd_cert", "etcd_key", "etcd_user", "etcd_password_file",
-	"secrets_key", "audit", "tls", "tls_cert", "tls_key", "insecure", "public_range", "reach", "images", "overcommit", "memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
-	"imports", "imports.directory", "imports.max_gib", "imports.s3", "imports.s3.endpoint", "imports.s3.region", "imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style"}
+var keys = []string{
+	"state", "listen", "hypervisor", "accel", "etcd_endpoints", "etcd_ca", "etcd_cert", "etcd_key", "etcd_user",
+	"etcd_password_file",
+	"secrets_key", "audit", "tls", "tls_cert", "tls_key", "insecure", "public_range", "reach", "images", "overcommit",
+	"memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
+	"imports", "imports.directory", "imports.max_gib", "imports.s3", "imports.s3.endpoint", "imports.s3.region",
+	"imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style",
+}
 
 func (c *Config) readFile(path string) error {
 	b, err := os.ReadFile(path)
@@ -263,7 +280,8 @@ func (c *Config) Validate() error {
 		faults = append(faults, errors.New("config: tls: the certificate is either slipway's own or that of tls_cert"))
 	}
 	if len(c.EtcdEndpoints) == 0 && (c.EtcdCA != "" || c.EtcdCert != "" || c.EtcdUser != "") {
-		faults = append(faults, errors.New("config: etcd_endpoints: a cluster's certificates and user are given, and no cluster"))
+		faults = append(faults,
+			errors.New("config: etcd_endpoints: a cluster's certificates and user are given, and no cluster"))
 	}
 	oneOf("hypervisor", c.Hypervisor, "qemu", "simulated")
 	oneOf("accel", c.Accel, "auto", "kvm", "tcg")
@@ -272,7 +290,8 @@ func (c *Config) Validate() error {
 	oneOf("log", c.Log, "debug", "info", "warn", "error")
 	if c.PublicRange != "" {
 		if p, err := netip.ParsePrefix(c.PublicRange); err != nil || !p.Addr().Is4() || p.Bits() > 28 {
-			faults = append(faults, fmt.Errorf("config: public_range: %q is not an IPv4 range of 16 addresses or more", c.PublicRange))
+			faults = append(faults,
+				fmt.Errorf("config: public_range: %q is not an IPv4 range of 16 addresses or more", c.PublicRange))
 		}
 	}
 	if c.Overcommit <= 0 {
@@ -282,7 +301,8 @@ func (c *Config) Validate() error {
 		faults = append(faults, fmt.Errorf("config: memory_mib: %d is below 0", c.MemoryMiB))
 	}
 	if c.Imports.MaxGiB < 1 || c.Imports.MaxGiB > diskimage.MaxSize>>30 {
-		faults = append(faults, fmt.Errorf("config: imports.max_gib: %d is not within 1 and %d", c.Imports.MaxGiB, int64(diskimage.MaxSize)>>30))
+		faults = append(faults,
+			fmt.Errorf("config: imports.max_gib: %d is not within 1 and %d", c.Imports.MaxGiB, int64(diskimage.MaxSize)>>30))
 	}
 	oneOf("throttle.mode", c.Throttle.Mode, "off", "on")
 	if _, err := c.Throttle.read(); err != nil {

@@ -96,8 +96,10 @@ func (d *demo) run(ctx context.Context) error {
 			Instances []demoInstance `xml:"instancesSet>item"`
 		}
 		err = d.call(ctx, url.Values{
-			"Action": {"RunInstances"}, "ImageId": {d.image}, "InstanceType": {"t3.nano"}, "MinCount": {"1"}, "MaxCount": {"1"}, "KeyName": {"demo"},
-			"TagSpecification.1.ResourceType": {"instance"}, "TagSpecification.1.Tag.1.Key": {"Name"}, "TagSpecification.1.Tag.1.Value": {"demo"},
+			"Action": {"RunInstances"}, "ImageId": {d.image}, "InstanceType": {"t3.nano"}, "MinCount": {"1"},
+			"MaxCount": {"1"}, "KeyName": {"demo"},
+			"TagSpecification.1.ResourceType": {"instance"}, "TagSpecification.1.Tag.1.Key": {"Name"},
+			"TagSpecification.1.Tag.1.Value": {"demo"},
 		}, &made)
 		if err == nil {
 			in = &made.Instances[0]
@@ -154,7 +156,8 @@ func (d *demo) letIn(ctx context.Context) error {
 		var pair struct {
 			Material string `xml:"keyMaterial"`
 		}
-		if err := d.call(ctx, url.Values{"Action": {"CreateKeyPair"}, "KeyName": {"demo"}, "KeyType": {"ed25519"}}, &pair); err != nil {
+		if err := d.call(ctx, url.Values{"Action": {"CreateKeyPair"}, "KeyName": {"demo"}, "KeyType": {"ed25519"}},
+			&pair); err != nil {
 			return err
 		}
 		if err := d.who.write(d.keyFile, []byte(pair.Material)); err != nil {
@@ -165,7 +168,8 @@ func (d *demo) letIn(ctx context.Context) error {
 		return err
 	}
 	err := d.call(ctx, url.Values{
-		"Action": {"AuthorizeSecurityGroupIngress"}, "GroupName": {"default"}, "IpProtocol": {"tcp"}, "FromPort": {"22"}, "ToPort": {"22"}, "CidrIp": {"0.0.0.0/0"},
+		"Action": {"AuthorizeSecurityGroupIngress"}, "GroupName": {"default"}, "IpProtocol": {"tcp"},
+		"FromPort": {"22"}, "ToPort": {"22"}, "CidrIp": {"0.0.0.0/0"},
 	}, nil)
 	if err != nil && !strings.Contains(err.Error(), "InvalidPermission.Duplicate") {
 		return err
@@ -186,8 +190,10 @@ func (d *demo) describe(ctx context.Context, params url.Values) (*demoInstance, 
 
 func (d *demo) find(ctx context.Context) (*demoInstance, error) {
 	return d.describe(ctx, url.Values{
-		"Filter.1.Name": {"tag:Name"}, "Filter.1.Value.1": {"demo"}, "Filter.2.Name": {"key-name"}, "Filter.2.Value.1": {"demo"},
-		"Filter.3.Name": {"instance-state-name"}, "Filter.3.Value.1": {"pending"}, "Filter.3.Value.2": {"running"}, "Filter.3.Value.3": {"stopped"},
+		"Filter.1.Name": {"tag:Name"}, "Filter.1.Value.1": {"demo"}, "Filter.2.Name": {"key-name"},
+		"Filter.2.Value.1": {"demo"},
+		"Filter.3.Name":    {"instance-state-name"}, "Filter.3.Value.1": {"pending"}, "Filter.3.Value.2": {"running"},
+		"Filter.3.Value.3": {"stopped"},
 	})
 }
 
@@ -215,7 +221,8 @@ func (d *demo) waitSSH(ctx context.Context, id string) (string, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return "", errors.New("the demo instance's ssh has not answered in time: `slipway explain " + id + "` says how far it came")
+			return "", errors.New("the demo instance's ssh has not answered in time: `slipway explain " + id +
+				"` says how far it came")
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

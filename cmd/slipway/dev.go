@@ -54,7 +54,9 @@ func dev(ctx context.Context, args []string) error {
 	if len(words) > 0 {
 		return fmt.Errorf("dev: %q is not understood: `slipway help` shows the flags", words[0])
 	}
-	level := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}[c.Log]
+	level := map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}[c.Log]
 	d.cfg, d.log = c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	// The port first: nothing is touched if it is taken.
 	listener, err := net.Listen("tcp", c.Listen)
@@ -66,7 +68,9 @@ func dev(ctx context.Context, args []string) error {
 	}
 	defer listener.Close()
 	if !c.encrypted() && !c.Insecure && !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
-		return fmt.Errorf("whoever is on the network of %s could read what is sent there, and use it: add --tls, or --tls-cert and --tls-key, or --insecure if that is meant", c.Listen)
+		return fmt.Errorf("whoever is on the network of %s could read what is sent there, and use it: add --tls, or "+
+			"--tls-cert and --tls-key, or --insecure if that is meant",
+			c.Listen)
 	}
 	if c.Hypervisor == "qemu" {
 		if err := dataplane.Check(); err != nil {
@@ -191,7 +195,9 @@ func full(err error) bool { return err != nil && slipway.CodeOf(err) == slipway.
 // inWords is an error in an operator's words, where those that a caller reads would say that there is no room.
 func (d *devRun) inWords(err error) error {
 	if full(err) {
-		return fmt.Errorf("there is no room for the records of a new installation in %s: make room, or name another directory with --state", d.storeName())
+		return fmt.Errorf("there is no room for the records of a new installation in %s: make room, or name another "+
+			"directory with --state",
+			d.storeName())
 	}
 	return err
 }
@@ -264,8 +270,9 @@ func (d *devRun) open(audit func(audit.Record)) error {
 	pool := addresses.Pool{Range: public}
 	meeting := hosts.New(d.db, pool, d.log, time.Now)
 	c := computehost.Config{
-		ID: devHost, MemoryMiB: d.cfg.MemoryMiB, Accel: d.cfg.Accel, ImportGiB: d.cfg.Imports.MaxGiB, Dir: d.dir.path, RunDir: d.dir.run,
-		Site: site, Log: d.log, Now: time.Now,
+		ID: devHost, MemoryMiB: d.cfg.MemoryMiB, Accel: d.cfg.Accel, ImportGiB: d.cfg.Imports.MaxGiB, Dir: d.dir.path,
+		RunDir: d.dir.run,
+		Site:   site, Log: d.log, Now: time.Now,
 	}
 	if simulated {
 		d.host = computehost.Simulated(c, meeting, sources)
@@ -273,13 +280,15 @@ func (d *devRun) open(audit func(audit.Record)) error {
 		return err
 	}
 	d.api = controlplane.New(d.db, controlplane.Config{
-		Pool: pool, Machines: d.host, Sources: sources, Overcommit: d.cfg.Overcommit, Throttle: throttle, Audit: audit, Log: d.log, Now: time.Now,
+		Pool: pool, Machines: d.host, Sources: sources, Overcommit: d.cfg.Overcommit, Throttle: throttle, Audit: audit,
+		Log: d.log, Now: time.Now,
 	})
 	return nil
 }
 
-// firstAccount makes the account that the machine's owner begins with, or reads whose keys are in the state directory. The keys are
-// written before there is an account of them: a start that ends in between is gone on with by the next one, with the same keys.
+// firstAccount makes the account that the machine's owner begins with, or reads whose keys are in the state directory.
+// The keys are written before there is an account of them: a start that ends in between is gone on with by the next
+// one, with the same keys.
 func (d *devRun) firstAccount(ctx context.Context) (credentials, error) {
 	var keys credentials
 	file := d.dir.join("credentials.json")
@@ -317,7 +326,10 @@ func (d *devRun) firstAccount(ctx context.Context) (credentials, error) {
 func (d *devRun) runDemo(ctx context.Context, endpoint string, keys credentials, secure secured) error {
 	for im := range state.Images.All(d.db.Local(), state.Global) {
 		if strings.HasPrefix(im.Name, "tiny") {
-			return (&demo{endpoint: endpoint, client: secure.client(), root: secure.root, keys: keys, keyFile: d.dir.join("demo.pem"), who: d.dir.who, image: string(im.ID), user: "admin"}).run(ctx)
+			return (&demo{
+				endpoint: endpoint, client: secure.client(), root: secure.root, keys: keys,
+				keyFile: d.dir.join("demo.pem"), who: d.dir.who, image: string(im.ID), user: "admin",
+			}).run(ctx)
 		}
 	}
 	return errors.New("there is no tiny image")

@@ -46,7 +46,9 @@ func TestTheFirstAccountIsOne(t *testing.T) {
 			db, path := memory.New(state.Schema()), t.TempDir()
 			start := func(db store.Store, d stateDir) (credentials, error) {
 				of := state.DB{Store: db}
-				run := &devRun{dir: d, db: of, api: &controlplane.ControlPlane{Accounts: accounts.New(of, time.Now, vpcs.Settle)}}
+				run := &devRun{
+					dir: d, db: of, api: &controlplane.ControlPlane{Accounts: accounts.New(of, time.Now, vpcs.Settle)},
+				}
 				return run.firstAccount(t.Context())
 			}
 			dir := stateDir{path: path, who: person{os.Geteuid(), os.Getegid()}}
@@ -70,27 +72,36 @@ func TestTheFirstAccountIsOne(t *testing.T) {
 			if n != 1 {
 				t.Errorf("there are %d accounts", n)
 			}
-			if k := state.AccessKeys.See(state.DB{Store: db}.Local(), state.Global, keys.AccessKeyID); k == nil || k.Secret != keys.SecretAccessKey || k.Account != keys.AccountID {
+			if k := state.AccessKeys.See(state.DB{Store: db}.Local(), state.Global, keys.AccessKeyID); k == nil ||
+				k.Secret != keys.SecretAccessKey || k.Account != keys.AccountID {
 				t.Error("the keys do not sign for the account")
 			}
 		})
 	}
 }
 
-// TestDeletedKeysStayDeleted: where somebody has deleted the first account's key, a start makes another account and leaves it so.
+// TestDeletedKeysStayDeleted: where somebody has deleted the first account's key, a start makes another account and
+// leaves it so.
 func TestDeletedKeysStayDeleted(t *testing.T) {
 	of := state.DB{Store: memory.New(state.Schema())}
-	run := &devRun{dir: stateDir{path: t.TempDir(), who: person{os.Geteuid(), os.Getegid()}}, db: of, api: &controlplane.ControlPlane{Accounts: accounts.New(of, time.Now, vpcs.Settle)}}
+	run := &devRun{
+		dir: stateDir{path: t.TempDir(), who: person{os.Geteuid(), os.Getegid()}}, db: of,
+		api: &controlplane.ControlPlane{Accounts: accounts.New(of, time.Now, vpcs.Settle)},
+	}
 	first, err := run.firstAccount(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = of.Update(t.Context(), func(tx store.Tx) error { state.AccessKeys.Delete(tx, state.Global, first.AccessKeyID); return nil })
+	err = of.Update(t.Context(), func(tx store.Tx) error {
+		state.AccessKeys.Delete(tx, state.Global, first.AccessKeyID)
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	second, err := run.firstAccount(t.Context())
-	if err != nil || second.AccountID == first.AccountID || state.AccessKeys.See(of.Local(), state.Global, first.AccessKeyID) != nil {
+	if err != nil || second.AccountID == first.AccountID ||
+		state.AccessKeys.See(of.Local(), state.Global, first.AccessKeyID) != nil {
 		t.Errorf("%v %v after %v", second.AccountID, err, first.AccountID)
 	}
 }

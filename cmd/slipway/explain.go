@@ -12,7 +12,9 @@ import (
 
 func explainCommand(ctx context.Context, args []string) error {
 	asJSON := false
-	c, words, err := readConfig("explain", args, os.Getenv, func(fs *flag.FlagSet) { fs.BoolVar(&asJSON, "json", false, "answer in JSON") })
+	c, words, err := readConfig("explain", args, os.Getenv, func(fs *flag.FlagSet) {
+		fs.BoolVar(&asJSON, "json", false, "answer in JSON")
+	})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,8 @@ func (s S3) validate() (faults []error) {
 		fault("endpoint: is missing, though there is a key for it")
 	case s.Endpoint == "":
 		return nil
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "":
 		fault("endpoint: %q is not like https://s3.example.com", s.Endpoint)
 	}
 	if s.Region == "" {
@@ -36,8 +37,8 @@ func (s S3) validate() (faults []error) {
 	return faults
 }
 
-// open is what API users may import from. The directory is made if it is slipway's own: who may put files there lets them be read by
-// every account.
+// open is what API users may import from. The directory is made if it is slipway's own: who may put files there lets
+// them be read by every account.
 func (c Imports) open(dir stateDir) (*imagesource.Sources, error) {
 	from := imagesource.Config{Directory: c.Directory}
 	if c.Directory == "" {
@@ -69,7 +70,9 @@ func (c Imports) open(dir stateDir) (*imagesource.Sources, error) {
 		if err != nil {
 			return nil, err
 		}
-		from.S3 = &imagesource.S3{Endpoint: u, Region: c.S3.Region, AccessKey: c.S3.AccessKey, SecretKey: secret, VirtualHosts: !c.S3.PathStyle}
+		from.S3 = &imagesource.S3{
+			Endpoint: u, Region: c.S3.Region, AccessKey: c.S3.AccessKey, SecretKey: secret, VirtualHosts: !c.S3.PathStyle,
+		}
 	}
 	return imagesource.New(from), nil
 }

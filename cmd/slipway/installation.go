@@ -29,7 +29,9 @@ func identify(ctx context.Context, db store.Store, dir stateDir, where string) e
 			return nil
 		}
 		if own != "" {
-			return fmt.Errorf("%s is empty, and state directory %s belongs to the installation %s, whose records it should have: name the etcd that has them, bring them back from a backup, or name another directory with --state", where, dir.path, own)
+			return fmt.Errorf("%s is empty, and state directory %s belongs to the installation %s, whose records it "+
+				"should have: name the etcd that has them, bring them back from a backup, or name another directory with --state",
+				where, dir.path, own)
 		}
 		theirs = rand.Text()
 		tx.Put(installationKey, []byte(theirs))
@@ -41,7 +43,9 @@ func identify(ctx context.Context, db store.Store, dir stateDir, where string) e
 	case own == theirs:
 		return nil
 	case own != "":
-		return fmt.Errorf("%s has the records of the installation %s, and state directory %s belongs to %s: name the etcd that belongs to it, or another directory with --state", where, theirs, dir.path, own)
+		return fmt.Errorf("%s has the records of the installation %s, and state directory %s belongs to %s: name "+
+			"the etcd that belongs to it, or another directory with --state",
+			where, theirs, dir.path, own)
 	}
 	if err := dir.who.write(file, []byte(theirs+"\n")); err != nil {
 		return fmt.Errorf("state directory: %w", err)

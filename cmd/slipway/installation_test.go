@@ -43,7 +43,8 @@ func TestAStoreOfAnotherInstallationIsRefused(t *testing.T) {
 		"an empty":  {memory.New(state.Schema()), "is empty"},
 	} {
 		err := identified(tt.db, first)
-		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "--state") || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "--state") ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s store: %v, want one line with %q and how to mend it", name, err, tt.want)
 		}
 		if v, _ := tt.db.Snapshot(t.Context()); name == "an empty" && v.Get(installationKey) != nil {

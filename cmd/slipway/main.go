@@ -33,8 +33,9 @@ const usage = `slipway: EC2's API for launching instances, with real virtual mac
   slipway version
 `
 
-// keepMemory leaves no image of this process's memory, where keys and passphrases are, when it ends by a fault: at 1 byte, because a limit of 0
-// still lets the kernel hand the image to a program that collects them. Whoever may not have more has less already.
+// keepMemory leaves no image of this process's memory, where keys and passphrases are, when it ends by a fault: at 1
+// byte, because a limit of 0 still lets the kernel hand the image to a program that collects them. Whoever may not
+// have more has less already.
 func keepMemory() error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}); err != nil && !errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("limit of core dumps: %w", err)
@@ -77,7 +78,8 @@ func run(ctx context.Context, args []string) error {
 	case "restore":
 		return restoreCommand(ctx, args[1:], os.Stdout)
 	case "serve", "agent":
-		return fmt.Errorf("`slipway %s` is for more than one machine, which this release does not do: use `slipway dev`", args[0])
+		return fmt.Errorf("`slipway %s` is for more than one machine, which this release does not do: use `slipway dev`",
+			args[0])
 	case "version", "--version":
 		fmt.Println("slipway " + version)
 		return nil

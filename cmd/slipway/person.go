@@ -12,11 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// person is who is to use what slipway makes for people: the key, the credentials, the folder. With sudo that is the one who called it.
+// person is who is to use what slipway makes for people: the key, the credentials, the folder. With sudo that is the
+// one who called it.
 type person struct{ uid, gid int }
 
-// invoker is the person that called sudo, if this process was really started by that person's sudo: the variables alone prove nothing,
-// since anybody may set them. Else it is who runs slipway.
+// invoker is the person that called sudo, if this process was really started by that person's sudo: the variables
+// alone prove nothing, since anybody may set them. Else it is who runs slipway.
 func invoker(getenv func(string) string) person {
 	own := person{os.Geteuid(), os.Getegid()}
 	if own.uid != 0 || getenv("SUDO_UID") == "" {
@@ -109,7 +110,9 @@ func (p person) cannotReach(path string) string {
 	for dir := path; ; dir = filepath.Dir(dir) {
 		var fi unix.Stat_t
 		if unix.Stat(dir, &fi) == nil && !p.enters(fi) {
-			return fmt.Sprintf("user %d cannot enter %s: the keys and the ssh line are for root, unless another folder is named with --state", p.uid, dir)
+			return fmt.Sprintf("user %d cannot enter %s: the keys and the ssh line are for root, unless another "+
+				"folder is named with --state",
+				p.uid, dir)
 		}
 		if dir == filepath.Dir(dir) {
 			return ""

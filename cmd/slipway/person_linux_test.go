@@ -19,7 +19,8 @@ func TestWhoCalledSudo(t *testing.T) {
 		if err := os.Symlink(exe, filepath.Join(dir, "exe")); err != nil {
 			t.Fatal(err)
 		}
-		status := fmt.Sprintf("Name:\tx\nPPid:\t%d\nUid:\t%d\t%d\t%d\t%d\nGid:\t%d\t%d\t%d\t%d\n", parent, uid, effective, uid, uid, gid, gid, gid, gid)
+		status := fmt.Sprintf("Name:\tx\nPPid:\t%d\nUid:\t%d\t%d\t%d\t%d\nGid:\t%d\t%d\t%d\t%d\n", parent, uid,
+			effective, uid, uid, gid, gid, gid, gid)
 		if err := os.WriteFile(filepath.Join(dir, "status"), []byte(status), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,8 @@ func secretsCommand(ctx context.Context, args []string, out io.Writer) error {
 	case "rotate":
 		id, err := s.Rotate(ctx)
 		if err != nil {
-			return fmt.Errorf("secrets: the rotation is not ended, and nothing is lost: say it again when this is mended: %w", err)
+			return fmt.Errorf("secrets: the rotation is not ended, and nothing is lost: say it again when this is mended: %w",
+				err)
 		}
 		fmt.Fprintf(out, "all secrets are sealed under the key %s, which alone is in %s: take a backup\n", id, file)
 		return nil

@@ -102,7 +102,8 @@ func TestSecretsAreRotatedAndOlderBackupsComeBack(t *testing.T) {
 	if _, err := said(t, backupCommand, "--state", dir, file); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := said(t, secretsCommand, "status", "--state", dir); err != nil || !strings.Contains(out, "1 records\tthe key of what is written now") {
+	if out, err := said(t, secretsCommand, "status", "--state", dir); err != nil ||
+		!strings.Contains(out, "1 records\tthe key of what is written now") {
 		t.Errorf("status: %q, %v", out, err)
 	}
 	prepared, err := said(t, secretsCommand, "prepare", "--state", dir)

@@ -17,7 +17,8 @@ func spotCommand(ctx context.Context, args []string) error {
 	var notice, away time.Duration
 	c, words, err := readConfig("spot", args, os.Getenv, func(fs *flag.FlagSet) {
 		fs.DurationVar(&notice, "notice", 2*time.Minute, "from the notice in the metadata to the action")
-		fs.DurationVar(&away, "away", time.Minute, "how long the capacity stays away: a persistent request comes back after that")
+		fs.DurationVar(&away, "away", time.Minute,
+			"how long the capacity stays away: a persistent request comes back after that")
 	})
 	if err != nil {
 		return err

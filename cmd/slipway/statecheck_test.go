@@ -59,7 +59,8 @@ func TestStateCheck(t *testing.T) {
 	}
 	change(func(db state.DB) error {
 		return db.Update(t.Context(), func(tx store.Tx) error {
-			return state.InUse.Put(tx, &state.Use{Scope: state.Scope{Account: account, Region: "us-east-1"}, ID: "subnet-1/10.0.0.9", By: "eni-gone"})
+			return state.InUse.Put(tx,
+				&state.Use{Scope: state.Scope{Account: account, Region: "us-east-1"}, ID: "subnet-1/10.0.0.9", By: "eni-gone"})
 		})
 	})
 	out, err := check(cfg.State)

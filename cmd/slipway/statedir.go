@@ -21,8 +21,8 @@ import (
 // layout is the version of the state directory's form.
 const layout = "1"
 
-// newFree is how much room a state directory needs for an etcd to begin in it: for its log, and for what is kept free while it runs. One
-// that has its records needs none to be read.
+// newFree is how much room a state directory needs for an etcd to begin in it: for its log, and for what is kept free
+// while it runs. One that has its records needs none to be read.
 const newFree = 320 << 20
 
 // stateDir is an opened state directory.
@@ -57,7 +57,10 @@ func openState(path string, who person) (stateDir, error) {
 	case err != nil:
 		return d, fmt.Errorf("state directory: %w", err)
 	case strings.TrimSpace(string(b)) != layout:
-		return d, fmt.Errorf("state directory %s has version %s, and this slipway reads version %s: use the slipway that made it, or another directory", path, strings.TrimSpace(string(b)), layout)
+		return d,
+			fmt.Errorf("state directory %s has version %s, and this slipway reads version %s: use the slipway that "+
+				"made it, or another directory",
+				path, strings.TrimSpace(string(b)), layout)
 	}
 	d.run = d.join("run")
 	if len(d.run) > 60 { // a socket's path has at most 107 bytes
@@ -83,7 +86,9 @@ func (d stateDir) mayBegin() error {
 	if err := unix.Statfs(d.path, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) >= newFree {
 		return nil
 	}
-	return fmt.Errorf("the disk of %s has %d MiB free, and %d are needed to begin there: make room, or name another directory with --state", d.path, fs.Bavail*uint64(fs.Bsize)>>20, newFree>>20)
+	return fmt.Errorf("the disk of %s has %d MiB free, and %d are needed to begin there: make room, or name another "+
+		"directory with --state",
+		d.path, fs.Bavail*uint64(fs.Bsize)>>20, newFree>>20)
 }
 
 func onlyOurs(entries []os.DirEntry) bool {
@@ -157,7 +162,10 @@ func (d *stateDir) slot() (int, error) {
 	case err == nil && try(had):
 		return had, nil
 	case err != nil && !errors.Is(err, os.ErrNotExist): // guests may have addresses of it
-		return 0, fmt.Errorf("%s is damaged: write the number in it that a file of /run/slipway has for this directory, or remove it when no guest runs", d.join("slot"))
+		return 0,
+			fmt.Errorf("%s is damaged: write the number in it that a file of /run/slipway has for this directory, "+
+				"or remove it when no guest runs",
+				d.join("slot"))
 	}
 	for n := range dataplane.MaxSlots {
 		if try(n) {

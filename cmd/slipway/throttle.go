@@ -21,7 +21,8 @@ func (t Throttle) read() (server.Throttle, error) {
 		n, err1 := strconv.Atoi(size)
 		r, err2 := strconv.ParseFloat(refill, 64)
 		if err1 != nil || err2 != nil || n < 1 || r <= 0 || !ec2wire.KnownActions[name] {
-			faults = append(faults, fmt.Errorf("config: throttle.actions: %q is not Action=size/refill, like RunInstances=5/2", entry))
+			faults = append(faults,
+				fmt.Errorf("config: throttle.actions: %q is not Action=size/refill, like RunInstances=5/2", entry))
 			continue
 		}
 		out.Actions[name] = action.Bucket{Size: n, Refill: r}
@@ -30,7 +31,8 @@ func (t Throttle) read() (server.Throttle, error) {
 		account, factor, _ := strings.Cut(entry, "=")
 		by, err := strconv.ParseFloat(factor, 64)
 		if err != nil || by <= 0 || len(account) != 12 {
-			faults = append(faults, fmt.Errorf("config: throttle.accounts: %q is not account=factor, like 123456789012=2.5", entry))
+			faults = append(faults,
+				fmt.Errorf("config: throttle.accounts: %q is not account=factor, like 123456789012=2.5", entry))
 			continue
 		}
 		out.Accounts[account] = by

@@ -23,7 +23,10 @@ func (c *Config) encrypted() bool { return c.TLS || c.TLSCert != "" }
 
 // cluster is the etcd that runs already.
 func (c *Config) cluster() etcd.Cluster {
-	return etcd.Cluster{Endpoints: c.EtcdEndpoints, CA: c.EtcdCA, Cert: c.EtcdCert, Key: c.EtcdKey, User: c.EtcdUser, PasswordFile: c.EtcdPasswordFile}
+	return etcd.Cluster{
+		Endpoints: c.EtcdEndpoints, CA: c.EtcdCA, Cert: c.EtcdCert, Key: c.EtcdKey, User: c.EtcdUser,
+		PasswordFile: c.EtcdPasswordFile,
+	}
 }
 
 // secure finds or makes what the listener at an address shows.
@@ -71,7 +74,8 @@ func (s secured) scheme() string {
 	return "https"
 }
 
-// serve answers until the server is shut down. HTTP/1.1 alone, as at Amazon's: the bounds on connections and slow clients are made for it.
+// serve answers until the server is shut down. HTTP/1.1 alone, as at Amazon's: the bounds on connections and slow
+// clients are made for it.
 func (s secured) serve(front *http.Server, l net.Listener) error {
 	if s.certificate == nil {
 		return front.Serve(l)
@@ -96,5 +100,7 @@ func (s secured) client() *http.Client {
 		}
 		return nil
 	}
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, VerifyConnection: own}}}
+	return &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, VerifyConnection: own}},
+	}
 }

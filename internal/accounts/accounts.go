@@ -31,8 +31,8 @@ func New(db state.DB, now func() time.Time, settle func(store.Tx, state.Scope) (
 	return &Service{db, now, settle}
 }
 
-// Draft chooses an account's id and its root access key; in all else it is like a. Nothing is made yet: who keeps both before Make has
-// the keys of what is made, whatever comes between.
+// Draft chooses an account's id and its root access key; in all else it is like a. Nothing is made yet: who keeps both
+// before Make has the keys of what is made, whatever comes between.
 func (s *Service) Draft(a slipway.Account) (slipway.Account, slipway.AccessKey) {
 	a.ID, a.Created = newAccountID(), s.now()
 	return a, NewKey(a.ID, a.Created)
@@ -64,8 +64,8 @@ func (s *Service) Create(ctx context.Context, a slipway.Account) (slipway.Accoun
 	}
 }
 
-// Key finds an access key for the verification of a signature, on a state that is at least as new as the call: a key that another
-// server has deleted does not sign, and what the call looks at from then on (state.Fresh) is no older.
+// Key finds an access key for the verification of a signature, on a state that is at least as new as the call: a key
+// that another server has deleted does not sign, and what the call looks at from then on (state.Fresh) is no older.
 func (s *Service) Key(ctx context.Context, id string) (sigv4.Key, bool, error) {
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {

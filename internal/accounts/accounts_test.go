@@ -17,7 +17,10 @@ import (
 )
 
 func service(db store.Store, settled *int) *Service {
-	return New(state.DB{Store: db}, time.Now, func(store.Tx, state.Scope) (slipway.VPCID, error) { *settled++; return "vpc-0fffffffffffffff6", nil })
+	return New(state.DB{Store: db}, time.Now, func(store.Tx, state.Scope) (slipway.VPCID, error) {
+		*settled++
+		return "vpc-0fffffffffffffff6", nil
+	})
 }
 
 func TestARegionIsFurnishedOnceAndAtItsFirstUse(t *testing.T) {
@@ -66,7 +69,8 @@ func BenchmarkCreate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	db, err := etcd.Embed(context.Background(), filepath.Join(dir, "etcd"), filepath.Join(dir, "s"), "/b/", state.Schema().Sealed(keys), slog.New(slog.DiscardHandler))
+	db, err := etcd.Embed(context.Background(), filepath.Join(dir, "etcd"), filepath.Join(dir, "s"), "/b/",
+		state.Schema().Sealed(keys), slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

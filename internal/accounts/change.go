@@ -12,8 +12,8 @@ import (
 // ErrNoChange says that an operator asked for a change that there is none of.
 var ErrNoChange = errors.New("no such change of an account")
 
-// Change is what an operator may change of an account: "quota" NAME=N …, "subscribe" and "unsubscribe" CODE …, "classic" on or off. The error is
-// ErrNoChange for another verb or other words, or names the word that is wrong.
+// Change is what an operator may change of an account: "quota" NAME=N …, "subscribe" and "unsubscribe" CODE …,
+// "classic" on or off. The error is ErrNoChange for another verb or other words, or names the word that is wrong.
 func Change(verb string, words []string) (func(*slipway.Account) error, error) {
 	switch verb {
 	case "quota":

@@ -1,6 +1,7 @@
-// Package action is how a room declares what it serves: for each action its method, the resources that a policy judges, its throttle bucket,
-// whether a client token makes a repeated call harmless, and the filters that it documents. The front reads the declarations and knows nothing
-// else of any action; the iam room judges the resources. It must not know what an action does.
+// Package action is how a room declares what it serves: for each action its method, the resources that a policy
+// judges, its throttle bucket, whether a client token makes a repeated call harmless, and the filters that it
+// documents. The front reads the declarations and knows nothing else of any action; the iam room judges the resources.
+// It must not know what an action does.
 package action
 
 import (

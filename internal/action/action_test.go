@@ -25,13 +25,19 @@ func TestJoinRefuses(t *testing.T) {
 		table Table
 		want  string
 	}{
-		{"nothing that is judged", Table{"A": Do(attach).Bucket(Mutating).Repeats(NoToken)}, "action A: it does not say what it is on"},
+		{"nothing that is judged", Table{"A": Do(attach).Bucket(Mutating).Repeats(NoToken)},
+			"action A: it does not say what it is on"},
 		{"no bucket", Table{"A": Do(attach).On(Nothing).Repeats(NoToken)}, "action A: it has no bucket"},
-		{"nothing of repeats", Table{"A": Do(attach).On(Nothing).Bucket(Mutating)}, "action A: it does not say what repeating it does"},
-		{"a token that is not there", Table{"A": Do(attach).On(Nothing).Bucket(Mutating).Repeats(ByToken)}, "action A: that it has a client token is false"},
-		{"a token left out", Table{"A": Do(create).On(Nothing).Bucket(Mutating).Repeats(NoToken)}, "action A: that it has a client token is true"},
+		{"nothing of repeats", Table{"A": Do(attach).On(Nothing).Bucket(Mutating)},
+			"action A: it does not say what repeating it does"},
+		{"a token that is not there", Table{"A": Do(attach).On(Nothing).Bucket(Mutating).Repeats(ByToken)},
+			"action A: that it has a client token is false"},
+		{"a token left out", Table{"A": Do(create).On(Nothing).Bucket(Mutating).Repeats(NoToken)},
+			"action A: that it has a client token is true"},
 		{"filters left out", Table{"A": Read(list).On(Nothing)}, "action A: that it takes filters is true"},
-		{"filters that are not there", Table{"A": Do(attach).On(Nothing).Bucket(Mutating).Repeats(NoToken).Filters("x")}, "action A: that it takes filters is false"},
+		{"filters that are not there",
+			Table{"A": Do(attach).On(Nothing).Bucket(Mutating).Repeats(NoToken).Filters("x")},
+			"action A: that it takes filters is false"},
 	} {
 		if _, err := Join(tt.table); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)

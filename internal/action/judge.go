@@ -13,8 +13,8 @@ import (
 // Ask says whether a caller may do what they ask for on each of the resources, by the records of the reader.
 type Ask func(r store.Reader, resources []Resource) error
 
-// judgement is one request's: what it concerns is asked before its first transaction does its work, and on the records that the transaction
-// reads; what it has done by then is not undone by asking once more.
+// judgement is one request's: what it concerns is asked before its first transaction does its work, and on the records
+// that the transaction reads; what it has done by then is not undone by asking once more.
 type judgement struct {
 	ask    Ask
 	of     Request
@@ -60,7 +60,8 @@ func (j *judgement) After() error {
 
 func (j *judgement) Done() { j.done = true }
 
-// Judge asks about what a method has resolved in its transaction. Outside of a request, and for who may everything, all is allowed.
+// Judge asks about what a method has resolved in its transaction. Outside of a request, and for who may everything,
+// all is allowed.
 func Judge(ctx context.Context, r store.Reader, resources []Resource) error {
 	j, ok := state.JudgeFrom(ctx).(*judgement)
 	if !ok {

@@ -13,13 +13,15 @@ import (
 	"slipway/internal/store/memory"
 )
 
-// TestJudgedAndDoneAreOne: what a policy says is asked of the records that the transaction finds, though they changed after the front asked.
+// TestJudgedAndDoneAreOne: what a policy says is asked of the records that the transaction finds, though they changed
+// after the front asked.
 func TestJudgedAndDoneAreOne(t *testing.T) {
 	db := state.DB{Store: memory.New(state.Schema())}
 	locked := errors.New("locked")
 	ask := func(r store.Reader, resources []Resource) error {
 		for _, x := range resources {
-			if v := state.Volumes.See(r, state.Scope{Account: "1", Region: "us-east-1"}, x.ID); v != nil && v.Tags["locked"] != "" {
+			if v := state.Volumes.See(r, state.Scope{Account: "1", Region: "us-east-1"}, x.ID); v != nil &&
+				v.Tags["locked"] != "" {
 				return locked
 			}
 		}
@@ -34,7 +36,9 @@ func TestJudgedAndDoneAreOne(t *testing.T) {
 	}
 	read := func(within bool) (context.Context, error) {
 		t.Helper()
-		a := Do(attach).On(One("volume", func(in *ec2wire.AttachVolumeRequest) *string { return in.VolumeId })).Bucket(Mutating).Repeats(NoToken)
+		a := Do(attach).On(One("volume", func(in *ec2wire.AttachVolumeRequest) *string {
+			return in.VolumeId
+		})).Bucket(Mutating).Repeats(NoToken)
 		if within {
 			a = a.Within()
 		}
@@ -46,7 +50,8 @@ func TestJudgedAndDoneAreOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx := slipway.WithCall(t.Context(), slipway.Call{Caller: slipway.Caller{Account: "1"}, Region: "us-east-1", Action: "AttachVolume"})
+		ctx := slipway.WithCall(t.Context(),
+			slipway.Call{Caller: slipway.Caller{Account: "1"}, Region: "us-east-1", Action: "AttachVolume"})
 		return Judged(ctx, db.Local(), a.Rules(), request, ask)
 	}
 	nothing := func(store.Tx) error { return nil }
@@ -72,7 +77,9 @@ func TestJudgedAndDoneAreOne(t *testing.T) {
 	if _, err := db.Snapshot(reading); !errors.Is(err, locked) {
 		t.Errorf("reading it: %v", err)
 	}
-	err = db.Update(within, func(tx store.Tx) error { return Judge(within, tx, []Resource{{Kind: "volume", ID: "vol-12345678"}}) })
+	err = db.Update(within, func(tx store.Tx) error {
+		return Judge(within, tx, []Resource{{Kind: "volume", ID: "vol-12345678"}})
+	})
 	if !errors.Is(err, locked) {
 		t.Errorf("a method that asks by itself: %v", err)
 	}

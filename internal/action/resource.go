@@ -27,8 +27,8 @@ type Resource struct {
 	ARN   string // of what is not EC2's
 	// Region is where it is, if that is not where the call is made: the source of a copy.
 	Region string
-	// Keys are condition keys that the call gives, by their documented names: ec2:VolumeType of a volume that it makes. What is known of
-	// a record that is there needs not be said.
+	// Keys are condition keys that the call gives, by their documented names: ec2:VolumeType of a volume that it
+	// makes. What is known of a record that is there needs not be said.
 	Keys map[string]string
 	// Given are the tags that the call puts on it or takes off: aws:RequestTag and aws:TagKeys.
 	Given slipway.Tags

@@ -17,13 +17,16 @@ func (s *Service) Associate(ctx context.Context, in *ec2wire.AssociateAddressReq
 	instance, eni := shape.Get(in.InstanceId), shape.Get(in.NetworkInterfaceId)
 	switch {
 	case shape.Get(in.AllocationId) == "" && shape.Get(in.PublicIp) != "":
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "You must specify an allocation id when mapping an address to a VPC instance")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"You must specify an allocation id when mapping an address to a VPC instance")
 	case shape.Get(in.AllocationId) == "":
 		return nil, slipway.Missing("AllocationId")
 	case instance == "" && eni == "":
-		return nil, slipway.Errorf(slipway.MissingParameter, "Either public IP or allocation id must be specified with an instance ID or a network interface ID")
+		return nil, slipway.Errorf(slipway.MissingParameter,
+			"Either public IP or allocation id must be specified with an instance ID or a network interface ID")
 	case instance != "" && eni != "":
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "You may specify either an instance ID or a network interface ID, but not both")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"You may specify either an instance ID or a network interface ID, but not both")
 	}
 	private := netip.Addr{}
 	if text := shape.Get(in.PrivateIpAddress); text != "" {
@@ -56,7 +59,8 @@ func (s *Service) Associate(ctx context.Context, in *ec2wire.AssociateAddressReq
 			if a.Association != "" {
 				was = a.Association
 			}
-			return slipway.Errorf(slipway.ResourceAlreadyAssociated, "resource %s is already associated with associate-id %s", a.ID, was)
+			return slipway.Errorf(slipway.ResourceAlreadyAssociated,
+				"resource %s is already associated with associate-id %s", a.ID, was)
 		}
 		if err := s.part(tx, a); err != nil {
 			return err
@@ -114,7 +118,8 @@ func (s *Service) part(tx store.Tx, a *slipway.Address) error {
 		return err
 	}
 	if n.Requester != "" {
-		return slipway.Errorf(slipway.OperationNotPermitted, "The address %s belongs to '%s' and cannot be taken from it.", a.IP, n.Description)
+		return slipway.Errorf(slipway.OperationNotPermitted,
+			"The address %s belongs to '%s' and cannot be taken from it.", a.IP, n.Description)
 	}
 	for i := range n.Addresses {
 		if p := &n.Addresses[i]; p.Allocation == a.ID {
@@ -140,7 +145,8 @@ func target(tx store.Tx, scope state.Scope, instance, eni string) (*slipway.Inte
 		}
 		n, err := state.Interfaces.Get(tx, scope, string(id))
 		if err == nil && n.Requester != "" {
-			return nil, slipway.Errorf(slipway.OperationNotPermitted, "The network interface '%s' is managed by its requester.", eni)
+			return nil, slipway.Errorf(slipway.OperationNotPermitted,
+				"The network interface '%s' is managed by its requester.", eni)
 		}
 		return n, err
 	}
@@ -153,13 +159,18 @@ func target(tx store.Tx, scope state.Scope, instance, eni string) (*slipway.Inte
 	case err != nil:
 		return nil, err
 	case in.VPC == "":
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The instance '%s' is in EC2-Classic, where it has the addresses of the pool only.", id)
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The instance '%s' is in EC2-Classic, where it has the addresses of the pool only.", id)
 	case in.State == slipway.Pending:
-		return nil, slipway.Errorf(slipway.InvalidInstanceID, "The pending instance '%s' is not in a valid state for this operation.", id)
+		return nil, slipway.Errorf(slipway.InvalidInstanceID,
+			"The pending instance '%s' is not in a valid state for this operation.", id)
 	case in.State == slipway.ShuttingDown || in.State == slipway.Terminated:
-		return nil, slipway.Errorf(slipway.InvalidInstanceID, "The instance '%s' is not in a valid state for this operation.", id)
+		return nil, slipway.Errorf(slipway.InvalidInstanceID,
+			"The instance '%s' is not in a valid state for this operation.", id)
 	case len(in.Interfaces) > 1:
-		return nil, slipway.Errorf(slipway.InvalidInstanceID, "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", id)
+		return nil, slipway.Errorf(slipway.InvalidInstanceID,
+			"There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.",
+			id)
 	}
 	return state.Interfaces.Get(tx, scope, string(in.Interfaces[0]))
 }
@@ -170,7 +181,8 @@ func index(n *slipway.Interface, private netip.Addr) (int, error) {
 	}
 	i := slices.IndexFunc(n.Addresses, func(p slipway.PrivateAddress) bool { return p.IP == private })
 	if i < 0 {
-		return 0, slipway.Errorf(slipway.InvalidParameterValue, "The private IP address %s is not assigned to the network interface '%s'.", private, n.ID)
+		return 0, slipway.Errorf(slipway.InvalidParameterValue,
+			"The private IP address %s is not assigned to the network interface '%s'.", private, n.ID)
 	}
 	return i, nil
 }
@@ -178,7 +190,8 @@ func index(n *slipway.Interface, private netip.Addr) (int, error) {
 // Disassociate answers DisassociateAddress.
 func (s *Service) Disassociate(ctx context.Context, in *ec2wire.DisassociateAddressRequest) error {
 	if shape.Get(in.AssociationId) == "" && shape.Get(in.PublicIp) != "" {
-		return slipway.Errorf(slipway.InvalidParameterValue, "You must specify an association id when unmapping an address from a VPC instance")
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"You must specify an association id when unmapping an address from a VPC instance")
 	}
 	id, err := shape.Need(in.AssociationId, "AssociationId")
 	if err != nil {
@@ -207,10 +220,11 @@ func Free(tx store.Tx, n *slipway.Interface) error {
 		if p.Allocation == "" {
 			continue
 		}
-		err := state.Addresses.Edit(tx, state.Scope{Account: n.Account, Region: n.Region}, string(p.Allocation), func(a *slipway.Address) error {
-			a.Interface, a.PrivateIP, a.Association = "", netip.Addr{}, ""
-			return nil
-		})
+		err := state.Addresses.Edit(tx, state.Scope{Account: n.Account, Region: n.Region}, string(p.Allocation),
+			func(a *slipway.Address) error {
+				a.Interface, a.PrivateIP, a.Association = "", netip.Addr{}, ""
+				return nil
+			})
 		if err != nil {
 			return err
 		}

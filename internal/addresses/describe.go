@@ -13,13 +13,16 @@ import (
 
 func wire(r store.Reader, a *slipway.Address) ec2wire.Address {
 	w := ec2wire.Address{
-		AllocationId: shape.Text(a.ID), PublicIp: shape.Of(a.IP.String()), Domain: shape.Of("vpc"), PublicIpv4Pool: shape.Of("amazon"), NetworkBorderGroup: &a.Region, Tags: shape.Tags(a.Tags),
+		AllocationId: shape.Text(a.ID), PublicIp: shape.Of(a.IP.String()), Domain: shape.Of("vpc"),
+		PublicIpv4Pool: shape.Of("amazon"), NetworkBorderGroup: &a.Region, Tags: shape.Tags(a.Tags),
 	}
 	if a.Interface == "" {
 		return w
 	}
-	w.AssociationId, w.NetworkInterfaceId, w.NetworkInterfaceOwnerId, w.PrivateIpAddress = shape.Text(a.Association), shape.Text(a.Interface), &a.Account, shape.Of(a.PrivateIP.String())
-	if n := state.Interfaces.See(r, state.Scope{Account: a.Account, Region: a.Region}, string(a.Interface)); n != nil && n.Attachment != nil {
+	w.AssociationId, w.NetworkInterfaceId, w.NetworkInterfaceOwnerId, w.PrivateIpAddress = shape.Text(a.Association),
+		shape.Text(a.Interface), &a.Account, shape.Of(a.PrivateIP.String())
+	if n := state.Interfaces.See(r, state.Scope{Account: a.Account, Region: a.Region}, string(a.Interface)); n != nil &&
+		n.Attachment != nil {
 		w.InstanceId = shape.Text(n.Attachment.Instance)
 	}
 	return w
@@ -28,11 +31,15 @@ func wire(r store.Reader, a *slipway.Address) ec2wire.Address {
 var fields = func() slipway.Fields[ec2wire.Address] {
 	f := slipway.Fields[ec2wire.Address]{}
 	for name, get := range map[string]func(ec2wire.Address) *string{
-		"allocation-id": func(w ec2wire.Address) *string { return w.AllocationId }, "association-id": func(w ec2wire.Address) *string { return w.AssociationId },
-		"domain": func(w ec2wire.Address) *string { return w.Domain }, "instance-id": func(w ec2wire.Address) *string { return w.InstanceId },
-		"network-border-group": func(w ec2wire.Address) *string { return w.NetworkBorderGroup }, "network-interface-id": func(w ec2wire.Address) *string { return w.NetworkInterfaceId },
-		"network-interface-owner-id": func(w ec2wire.Address) *string { return w.NetworkInterfaceOwnerId }, "private-ip-address": func(w ec2wire.Address) *string { return w.PrivateIpAddress },
-		"public-ip": func(w ec2wire.Address) *string { return w.PublicIp },
+		"allocation-id":              func(w ec2wire.Address) *string { return w.AllocationId },
+		"association-id":             func(w ec2wire.Address) *string { return w.AssociationId },
+		"domain":                     func(w ec2wire.Address) *string { return w.Domain },
+		"instance-id":                func(w ec2wire.Address) *string { return w.InstanceId },
+		"network-border-group":       func(w ec2wire.Address) *string { return w.NetworkBorderGroup },
+		"network-interface-id":       func(w ec2wire.Address) *string { return w.NetworkInterfaceId },
+		"network-interface-owner-id": func(w ec2wire.Address) *string { return w.NetworkInterfaceOwnerId },
+		"private-ip-address":         func(w ec2wire.Address) *string { return w.PrivateIpAddress },
+		"public-ip":                  func(w ec2wire.Address) *string { return w.PublicIp },
 	} {
 		f[name] = func(w ec2wire.Address) []string { return shape.One(shape.Get(get(w))) }
 	}
@@ -48,7 +55,9 @@ func tagsOf(w ec2wire.Address) slipway.Tags {
 }
 
 // Describe answers DescribeAddresses, which has no pages.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeAddressesRequest) (*ec2wire.DescribeAddressesResult, error) {
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeAddressesRequest,
+) (*ec2wire.DescribeAddressesResult, error) {
 	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, tagsOf)
 	if err != nil {
 		return nil, err
@@ -86,7 +95,9 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeAddressesReq
 }
 
 // Attribute answers DescribeAddressesAttribute: no address here has a reverse name of its own.
-func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeAddressesAttributeRequest) (*ec2wire.DescribeAddressesAttributeResult, error) {
+func (s *Service) Attribute(
+	ctx context.Context, in *ec2wire.DescribeAddressesAttributeRequest,
+) (*ec2wire.DescribeAddressesAttributeResult, error) {
 	if a := shape.Get(in.Attribute); a != "" && a != "domain-name" {
 		return nil, slipway.Invalid(a, "attribute", "It must be domain-name.")
 	}

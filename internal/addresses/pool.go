@@ -35,7 +35,8 @@ func (p Pool) Take(tx store.Tx, by string) (netip.Addr, error) {
 			return ip, nil
 		}
 	}
-	return netip.Addr{}, slipway.Errorf(slipway.InsufficientAddressCapacity, "Insufficient public addresses: all of %s are in use", p.Range)
+	return netip.Addr{}, slipway.Errorf(slipway.InsufficientAddressCapacity,
+		"Insufficient public addresses: all of %s are in use", p.Range)
 }
 
 func (p Pool) takeExact(tx store.Tx, ip netip.Addr, by string) bool {

@@ -35,9 +35,11 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateAddressReque
 	case shape.Get(in.IpamPoolId) != "":
 		return nil, slipway.Refused("IpamPoolId", "there is no IP address manager here.")
 	case shape.Get(in.PublicIpv4Pool) != "" && *in.PublicIpv4Pool != "amazon":
-		return nil, slipway.Refused("PublicIpv4Pool", "there is one pool of public addresses, amazon, which is the installation's.")
+		return nil, slipway.Refused("PublicIpv4Pool",
+			"there is one pool of public addresses, amazon, which is the installation's.")
 	case shape.Get(in.NetworkBorderGroup) != "" && *in.NetworkBorderGroup != scope.Region:
-		return nil, slipway.Invalid(*in.NetworkBorderGroup, "networkBorderGroup", "There are no local zones here: it is the region's name.")
+		return nil, slipway.Invalid(*in.NetworkBorderGroup, "networkBorderGroup",
+			"There are no local zones here: it is the region's name.")
 	}
 	wanted := netip.Addr{}
 	if text := shape.Get(in.Address); text != "" {
@@ -69,7 +71,8 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateAddressReque
 		return nil, err
 	}
 	return &ec2wire.AllocateAddressResult{
-		AllocationId: shape.Text(a.ID), PublicIp: shape.Of(a.IP.String()), Domain: shape.Of("vpc"), PublicIpv4Pool: shape.Of("amazon"), NetworkBorderGroup: &scope.Region,
+		AllocationId: shape.Text(a.ID), PublicIp: shape.Of(a.IP.String()), Domain: shape.Of("vpc"),
+		PublicIpv4Pool: shape.Of("amazon"), NetworkBorderGroup: &scope.Region,
 	}, nil
 }
 
@@ -93,7 +96,8 @@ func room(tx store.Tx, scope state.Scope) error {
 func (s *Service) Release(ctx context.Context, in *ec2wire.ReleaseAddressRequest) error {
 	scope := state.Of(ctx)
 	if shape.Get(in.AllocationId) == "" && shape.Get(in.PublicIp) != "" {
-		return slipway.Errorf(slipway.InvalidParameterValue, "You must specify an allocation id when releasing a VPC elastic IP address")
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"You must specify an allocation id when releasing a VPC elastic IP address")
 	}
 	id, err := shape.Need(in.AllocationId, "AllocationId")
 	if err != nil {

@@ -29,7 +29,8 @@ func with(v action.View, a *slipway.Address, named *string) []action.Resource {
 	if a == nil {
 		return []action.Resource{action.OrAny("elastic-ip", shape.Get(named))}
 	}
-	return append([]action.Resource{{Kind: "elastic-ip", ID: string(a.ID)}}, port(v, state.Interfaces.See(v, v.Scope(), string(a.Interface)))...)
+	return append([]action.Resource{{Kind: "elastic-ip", ID: string(a.ID)}},
+		port(v, state.Interfaces.See(v, v.Scope(), string(a.Interface)))...)
 }
 
 func port(v action.View, n *slipway.Interface) []action.Resource {

@@ -19,13 +19,15 @@ func (l *launch) seen() ([]*slipway.Instance, error) {
 		return nil, nil
 	}
 	if t.Hash != l.spec.Hash {
-		return nil, slipway.Errorf(slipway.IdempotentParameterMismatch, "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
+		return nil, slipway.Errorf(slipway.IdempotentParameterMismatch,
+			"Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
 	}
 	var out []*slipway.Instance
 	for _, id := range t.Instances {
 		in := state.Instances.See(l.tx, l.scope, string(id))
 		if in == nil || in.State == slipway.Terminated {
-			return nil, slipway.Errorf(slipway.IdempotentInstanceTerminated, "The instance '%s' that the client token launched has been terminated.", id)
+			return nil, slipway.Errorf(slipway.IdempotentInstanceTerminated,
+				"The instance '%s' that the client token launched has been terminated.", id)
 		}
 		out = append(out, in)
 	}
@@ -49,7 +51,8 @@ func (l *launch) admit() error {
 	for i := range count {
 		in, err := l.instance(reservation, int32(i))
 		if err != nil {
-			if short := slipway.CodeOf(err); i >= int(l.spec.Min) && (short == slipway.InsufficientFreeAddressesInSubnet || short == slipway.InsufficientAddressCapacity) {
+			if short := slipway.CodeOf(err); i >= int(l.spec.Min) &&
+				(short == slipway.InsufficientFreeAddressesInSubnet || short == slipway.InsufficientAddressCapacity) {
 				count = i
 				break
 			}
@@ -77,15 +80,28 @@ func (l *launch) admit() error {
 func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slipway.Instance, error) {
 	s := &l.spec
 	in := &slipway.Instance{
-		InstanceIdentity:   slipway.InstanceIdentity{ID: slipway.NewInstanceID(), Account: l.scope.Account, Region: l.scope.Region, Zone: l.zone.Name, Reservation: reservation, LaunchIndex: index, ClientToken: s.ClientToken, Tags: s.Tags["instance"]},
-		InstanceSoftware:   slipway.InstanceSoftware{Image: l.image.ID, Architecture: l.image.Architecture, RootDevice: l.image.RootDevice, BootMode: l.image.BootMode, Boot: l.boot, ProductCodes: l.image.ProductCodes, Licenses: s.Licenses},
-		InstanceHardware:   slipway.InstanceHardware{Type: l.kind.Name, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore, Hibernation: s.Hibernation},
-		InstanceAccess:     slipway.InstanceAccess{KeyName: s.KeyName, UserData: s.UserData},
-		InstanceStatus:     slipway.InstanceStatus{LaunchTime: l.now, State: slipway.Pending, Reason: slipway.ReasonPending},
-		InstanceAssignment: slipway.InstanceAssignment{Host: l.hosts[index], Wanted: slipway.WantRunning, Boots: 1, Fault: l.fault},
-		InstanceDisks:      slipway.InstanceDisks{Stores: l.stores},
-		InstanceOptions:    slipway.InstanceOptions{Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop, ShutdownBehavior: s.ShutdownBehavior, Metadata: l.options, Placement: s.Placement, AutoRecovery: s.AutoRecovery},
-		InstanceMarket:     slipway.InstanceMarket{CapacityPreference: s.CapacityPreference, CapacityTarget: s.CapacityTarget},
+		InstanceIdentity: slipway.InstanceIdentity{
+			ID: slipway.NewInstanceID(), Account: l.scope.Account, Region: l.scope.Region, Zone: l.zone.Name,
+			Reservation: reservation, LaunchIndex: index, ClientToken: s.ClientToken, Tags: s.Tags["instance"],
+		},
+		InstanceSoftware: slipway.InstanceSoftware{
+			Image: l.image.ID, Architecture: l.image.Architecture, RootDevice: l.image.RootDevice,
+			BootMode: l.image.BootMode, Boot: l.boot, ProductCodes: l.image.ProductCodes, Licenses: s.Licenses,
+		},
+		InstanceHardware: slipway.InstanceHardware{
+			Type: l.kind.Name, Cores: l.kind.Cores, ThreadsPerCore: l.kind.ThreadsPerCore, Hibernation: s.Hibernation,
+		},
+		InstanceAccess: slipway.InstanceAccess{KeyName: s.KeyName, UserData: s.UserData},
+		InstanceStatus: slipway.InstanceStatus{LaunchTime: l.now, State: slipway.Pending, Reason: slipway.ReasonPending},
+		InstanceAssignment: slipway.InstanceAssignment{
+			Host: l.hosts[index], Wanted: slipway.WantRunning, Boots: 1, Fault: l.fault,
+		},
+		InstanceDisks: slipway.InstanceDisks{Stores: l.stores},
+		InstanceOptions: slipway.InstanceOptions{
+			Monitoring: s.Monitoring, ProtectTerminate: s.ProtectTerminate, ProtectStop: s.ProtectStop,
+			ShutdownBehavior: s.ShutdownBehavior, Metadata: l.options, Placement: s.Placement, AutoRecovery: s.AutoRecovery,
+		},
+		InstanceMarket: slipway.InstanceMarket{CapacityPreference: s.CapacityPreference, CapacityTarget: s.CapacityTarget},
 	}
 	if in.ShutdownBehavior == "" {
 		in.ShutdownBehavior = "stop"
@@ -121,7 +137,9 @@ func (l *launch) instance(reservation slipway.ReservationID, index int32) (*slip
 		in.EBSOptimized = *s.EBSOptimized
 	}
 	if s.Template.ID != "" {
-		in.Tags, _ = in.Tags.With(slipway.Tags{"aws:ec2launchtemplate:id": string(s.Template.ID), "aws:ec2launchtemplate:version": fmt.Sprint(s.Template.Version)})
+		in.Tags, _ = in.Tags.With(slipway.Tags{
+			"aws:ec2launchtemplate:id": string(s.Template.ID), "aws:ec2launchtemplate:version": fmt.Sprint(s.Template.Version),
+		})
 	}
 	if l.group != nil {
 		in.Placement.GroupID, in.Placement.GroupName = l.group.ID, l.group.Name
@@ -155,7 +173,8 @@ func (l *launch) attach(in *slipway.Instance) error {
 			}
 		}
 		n.Attachment = &slipway.Attachment{
-			ID: slipway.NewAttachmentID(), Instance: in.ID, DeviceIndex: p.index, AttachTime: l.now, DeleteOnTermination: p.deleteWith,
+			ID: slipway.NewAttachmentID(), Instance: in.ID, DeviceIndex: p.index, AttachTime: l.now,
+			DeleteOnTermination: p.deleteWith,
 		}
 		if n.AutoPublic && len(n.Addresses) > 0 && !n.Addresses[0].Public.IsValid() {
 			ip, err := l.s.pool.Take(l.tx, string(n.ID))
@@ -197,10 +216,14 @@ func (l *launch) disks(in *slipway.Instance) error {
 	}
 	for _, d := range l.devices {
 		v := &slipway.Volume{
-			ID: slipway.NewVolumeID(), Account: in.Account, Region: in.Region, Zone: in.Zone, Host: in.Host, SizeGiB: d.spec.SizeGiB,
-			Type: d.spec.Type, IOPS: d.spec.IOPS, Throughput: d.spec.Throughput, Snapshot: d.snapshot, Encrypted: d.encrypted, Key: d.key,
+			ID: slipway.NewVolumeID(), Account: in.Account, Region: in.Region, Zone: in.Zone, Host: in.Host,
+			SizeGiB: d.spec.SizeGiB,
+			Type:    d.spec.Type, IOPS: d.spec.IOPS, Throughput: d.spec.Throughput, Snapshot: d.snapshot,
+			Encrypted: d.encrypted, Key: d.key,
 			Created: l.now, State: "in-use", Tags: l.spec.Tags["volume"],
-			Attachment: &slipway.VolumeAttachment{Instance: in.ID, Device: d.name, State: "attaching", AttachTime: l.now, DeleteOnTermination: d.deleteWith},
+			Attachment: &slipway.VolumeAttachment{
+				Instance: in.ID, Device: d.name, State: "attaching", AttachTime: l.now, DeleteOnTermination: d.deleteWith,
+			},
 		}
 		if v.Encrypted {
 			v.Secret = volumes.NewSecret()
@@ -212,7 +235,8 @@ func (l *launch) disks(in *slipway.Instance) error {
 			return err
 		}
 		l.volumes, l.gib = l.volumes+1, l.gib+int(d.spec.SizeGiB)
-		in.Volumes = append(in.Volumes, slipway.BlockDevice{Device: d.name, Volume: v.ID, AttachTime: l.now, DeleteOnTermination: d.deleteWith})
+		in.Volumes = append(in.Volumes,
+			slipway.BlockDevice{Device: d.name, Volume: v.ID, AttachTime: l.now, DeleteOnTermination: d.deleteWith})
 	}
 	return nil
 }

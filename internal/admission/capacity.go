@@ -32,7 +32,8 @@ func (l *launch) findCapacity() error {
 			return err
 		}
 		if why := l.unfit(c); why != "" {
-			return slipway.Errorf(slipway.InvalidParameterCombination, "The capacity reservation '%s' does not fit the launch: %s.", id, why)
+			return slipway.Errorf(slipway.InvalidParameterCombination,
+				"The capacity reservation '%s' does not fit the launch: %s.", id, why)
 		}
 	}
 	return nil
@@ -54,8 +55,8 @@ func (l *launch) unfit(c *slipway.CapacityReservation) string {
 	return ""
 }
 
-// fromReservations takes room in capacity reservations: in the one that is named, or in open ones that fit. What they keep is charged to
-// the hosts' ledgers already.
+// fromReservations takes room in capacity reservations: in the one that is named, or in open ones that fit. What they
+// keep is charged to the hosts' ledgers already.
 func (l *launch) fromReservations(most int) error {
 	preference := cmp.Or(l.spec.CapacityPreference, "open")
 	if preference == "none" || l.spec.Spot != nil {
@@ -91,7 +92,8 @@ func (l *launch) fromReservations(most int) error {
 	}
 	only := preference == "capacity-reservations-only" || l.spec.CapacityTarget != ""
 	if only && len(l.hosts) < int(l.spec.Min) {
-		return slipway.Errorf(slipway.ReservationCapacityExceeded, "The requested reservation does not have sufficient compatible and available capacity for this request.")
+		return slipway.Errorf(slipway.ReservationCapacityExceeded,
+			"The requested reservation does not have sufficient compatible and available capacity for this request.")
 	}
 	l.full = only
 	return nil
@@ -107,20 +109,26 @@ func (l *launch) findDedicatedHost() error {
 		}
 		switch {
 		case h.Zone != l.zone.Name:
-			return slipway.Errorf(slipway.ZonesMismatched, "The dedicated host '%s' is in %s and the launch in %s.", h.ID, h.Zone, l.zone.Name)
+			return slipway.Errorf(slipway.ZonesMismatched, "The dedicated host '%s' is in %s and the launch in %s.",
+				h.ID, h.Zone, l.zone.Name)
 		case !h.Runs(l.kind):
-			return slipway.Errorf(slipway.UnsupportedInstanceTypeOnHost, "The instance type '%s' is not supported on the dedicated host '%s'.", l.kind.Name, h.ID)
+			return slipway.Errorf(slipway.UnsupportedInstanceTypeOnHost,
+				"The instance type '%s' is not supported on the dedicated host '%s'.", l.kind.Name, h.ID)
 		}
 		l.dedicated = h
 		return nil
 	}
 	for h := range state.DedicatedHosts.All(l.tx, l.scope) {
-		if h.AutoPlacement == "on" && h.Zone == l.zone.Name && h.Runs(l.kind) && l.roomOn(h) >= int(l.spec.Min) && l.dedicated == nil {
+		if h.AutoPlacement == "on" && h.Zone == l.zone.Name && h.Runs(l.kind) && l.roomOn(h) >= int(l.spec.Min) &&
+			l.dedicated == nil {
 			l.dedicated = h
 		}
 	}
 	if l.dedicated == nil {
-		return slipway.Errorf(slipway.InsufficientHostCapacity, "There is no dedicated host in %s that takes %d instances of type %s by itself. Name one by Placement.HostId, or allocate one with auto-placement.", l.zone.Name, l.spec.Min, l.kind.Name)
+		return slipway.Errorf(slipway.InsufficientHostCapacity,
+			"There is no dedicated host in %s that takes %d instances of type %s by itself. Name one by "+
+				"Placement.HostId, or allocate one with auto-placement.",
+			l.zone.Name, l.spec.Min, l.kind.Name)
 	}
 	return nil
 }
@@ -134,7 +142,8 @@ func (l *launch) roomOn(h *slipway.DedicatedHost) int {
 	return int(free) / l.vcpus()
 }
 
-// tenants narrows the hosts to those whose tenants may live together: an instance that wants to be alone shares a host with its own account's only.
+// tenants narrows the hosts to those whose tenants may live together: an instance that wants to be alone shares a host
+// with its own account's only.
 func (l *launch) tenants(hosts []placement.Host) []placement.Host {
 	tenancy := l.spec.Placement.Tenancy
 	return slices.DeleteFunc(hosts, func(h placement.Host) bool {
@@ -190,7 +199,8 @@ func (l *launch) fitsHibernation() error {
 	case !slices.Contains([]string{"gp2", "gp3", "io1", "io2"}, root.spec.Type):
 		return no("Hibernation requires a root volume of type gp2, gp3, io1 or io2, not %s.", root.spec.Type)
 	case int64(root.spec.SizeGiB)<<10 < l.kind.MemoryMiB:
-		return no("Hibernation requires a root volume that holds the memory: %d GiB are less than %d MiB.", root.spec.SizeGiB, l.kind.MemoryMiB)
+		return no("Hibernation requires a root volume that holds the memory: %d GiB are less than %d MiB.",
+			root.spec.SizeGiB, l.kind.MemoryMiB)
 	}
 	return nil
 }

@@ -20,7 +20,8 @@ var classicRange = netip.MustParsePrefix("10.0.0.0/8")
 func (l *launch) classicNetwork() error {
 	n := &l.spec.Network
 	vpcOnly := func(parameter string) error {
-		return launchspec.Combination("The parameter %s may only be used in a VPC, and the launch is in EC2-Classic.", parameter)
+		return launchspec.Combination("The parameter %s may only be used in a VPC, and the launch is in EC2-Classic.",
+			parameter)
 	}
 	switch {
 	case n.PrivateIP.IsValid():
@@ -54,7 +55,8 @@ func (l *launch) classicNetwork() error {
 	}
 	for _, id := range l.groups {
 		if g, err := state.SecurityGroups.Get(l.tx, l.scope, string(id)); err == nil && g.VPC != "" {
-			return slipway.Errorf(slipway.InvalidParameter, "Security group %s belongs to a VPC, and the launch is in EC2-Classic.", id)
+			return slipway.Errorf(slipway.InvalidParameter,
+				"Security group %s belongs to a VPC, and the launch is in EC2-Classic.", id)
 		}
 	}
 	return nil

@@ -10,9 +10,11 @@ import (
 func CheckCPU(t *slipway.InstanceType, cores, threads int32) error {
 	switch {
 	case cores < 1 || cores > t.Cores:
-		return slipway.Errorf(slipway.InvalidParameterValue, "The number of cores %d is not valid for instance type %s: it must be 1 to %d.", cores, t.Name, t.Cores)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"The number of cores %d is not valid for instance type %s: it must be 1 to %d.", cores, t.Name, t.Cores)
 	case !slices.Contains(t.ValidThreads, threads):
-		return slipway.Errorf(slipway.InvalidParameterValue, "The number of threads per core %d is not valid for instance type %s.", threads, t.Name)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"The number of threads per core %d is not valid for instance type %s.", threads, t.Name)
 	}
 	return nil
 }

@@ -61,7 +61,8 @@ func (l *launch) findDevices() error {
 			l.devices = append(l.devices, d)
 		}
 		if attached++; attached > l.kind.MaxAttachments {
-			return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance type %s takes at most %d volumes", l.kind.Name, l.kind.MaxAttachments)
+			return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance type %s takes at most %d volumes",
+				l.kind.Name, l.kind.MaxAttachments)
 		}
 	}
 	return nil
@@ -88,7 +89,8 @@ func (l *launch) device(m slipway.Mapping) (device, error) {
 	if root {
 		for _, own := range l.image.Devices {
 			if own.Device == m.Device && own.Snapshot != m.Snapshot {
-				return d, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "The snapshot of the root device %s cannot be changed", m.Device)
+				return d, slipway.Errorf(slipway.InvalidBlockDeviceMapping,
+					"The snapshot of the root device %s cannot be changed", m.Device)
 			}
 		}
 	}
@@ -101,14 +103,16 @@ func (l *launch) device(m slipway.Mapping) (device, error) {
 			d.spec.SizeGiB = snap.SizeGiB
 		}
 		if d.spec.SizeGiB < snap.SizeGiB {
-			return d, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", d.spec.SizeGiB, snap.ID, snap.SizeGiB)
+			return d, slipway.Errorf(slipway.InvalidBlockDeviceMapping,
+				"Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", d.spec.SizeGiB, snap.ID, snap.SizeGiB)
 		}
 		d.encrypted = d.encrypted || snap.Encrypted
 		if snap.Encrypted && snap.Account != l.scope.Account && snap.Account != slipway.SystemAccount {
 			l.fault = &slipway.ReasonClientLaunchError // the key is its owner's
 		}
 	} else if d.spec.SizeGiB == 0 {
-		return d, slipway.Errorf(slipway.MissingParameter, "The request must contain the parameter size or snapshotId for the device %s", m.Device)
+		return d, slipway.Errorf(slipway.MissingParameter,
+			"The request must contain the parameter size or snapshotId for the device %s", m.Device)
 	}
 	var err error
 	d.spec, err = volumes.Complete(d.spec)
@@ -152,13 +156,21 @@ func (l *launch) quota(r *placement.Request) error {
 		r.Max = min(r.Max, limitN-count)
 	}
 	if r.Max < int(l.spec.Min) {
-		return slipway.Errorf(slipway.InstanceLimitExceeded, "You have requested more instances (%d) than your current instance limit of %d allows for the specified instance type. Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.", int(l.spec.Min)+count, limitN)
+		return slipway.Errorf(slipway.InstanceLimitExceeded,
+			"You have requested more instances (%d) than your current instance limit of %d allows for the specified "+
+				"instance type. Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment "+
+				"to this limit.",
+			int(l.spec.Min)+count, limitN)
 	}
 	if limitV > 0 {
 		r.Max = min(r.Max, (limitV-vcpus)/l.vcpus())
 	}
 	if r.Max < int(l.spec.Min) {
-		return slipway.Errorf(slipway.VcpuLimitExceeded, "You have requested more vCPU capacity than your current vCPU limit of %d allows for the instance bucket that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.", limitV)
+		return slipway.Errorf(slipway.VcpuLimitExceeded,
+			"You have requested more vCPU capacity than your current vCPU limit of %d allows for the instance "+
+				"bucket that the specified instance type belongs to. Please visit "+
+				"http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.",
+			limitV)
 	}
 	return nil
 }

@@ -9,7 +9,8 @@ import (
 	"slipway/internal/state"
 )
 
-// explain keeps the choices of a launch for the one who asks why: where it went, what came of its parameters and from where each came.
+// explain keeps the choices of a launch for the one who asks why: where it went, what came of its parameters and from
+// where each came.
 func (l *launch) explain(reservation slipway.ReservationID) error {
 	l.notes["zone"] = l.zone.Name + ": " + l.notes["zone why"]
 	delete(l.notes, "zone why")
@@ -30,10 +31,15 @@ func (l *launch) explain(reservation slipway.ReservationID) error {
 	if err := state.Timelines.Put(l.tx, t); err != nil {
 		return err
 	}
-	return state.Timelines.Put(l.tx, &state.Timeline{Scope: l.scope, ID: l.call.RequestID, Day: state.Day(l.now), Notes: map[string]string{"reservation": string(reservation)}})
+	return state.Timelines.Put(l.tx,
+		&state.Timeline{
+			Scope: l.scope, ID: l.call.RequestID, Day: state.Day(l.now),
+			Notes: map[string]string{"reservation": string(reservation)},
+		})
 }
 
-// outcome says what became of the parameters, the given and the others. User data, keys and tags' values are nobody else's matter.
+// outcome says what became of the parameters, the given and the others. User data, keys and tags' values are nobody
+// else's matter.
 func (l *launch) outcome() {
 	set := func(name, value, from string) { l.notes["result "+name] = value + " (" + from + ")" }
 	given := func(name string) string { // which of request and template gave a parameter
@@ -46,13 +52,17 @@ func (l *launch) outcome() {
 	}
 	set("image", string(l.image.ID), cmp.Or(given("ImageId"), "request"))
 	set("type", l.kind.Name, cmp.Or(given("InstanceType"), "default"))
-	set("shutdown behavior", cmp.Or(l.spec.ShutdownBehavior, "stop"), cmp.Or(given("InstanceInitiatedShutdownBehavior"), "default"))
-	set("cores and threads", fmt.Sprintf("%d and %d", cmp.Or(l.spec.Cores, l.kind.Cores), cmp.Or(l.spec.Threads, l.kind.ThreadsPerCore)), cmp.Or(given("CpuOptions"), "the type's"))
+	set("shutdown behavior", cmp.Or(l.spec.ShutdownBehavior, "stop"),
+		cmp.Or(given("InstanceInitiatedShutdownBehavior"), "default"))
+	set("cores and threads",
+		fmt.Sprintf("%d and %d", cmp.Or(l.spec.Cores, l.kind.Cores), cmp.Or(l.spec.Threads, l.kind.ThreadsPerCore)),
+		cmp.Or(given("CpuOptions"), "the type's"))
 	groups := make([]string, len(l.groups))
 	for i, g := range l.groups {
 		groups[i] = string(g)
 	}
-	set("security groups", strings.Join(groups, " "), cmp.Or(given("SecurityGroupId"), given("SecurityGroup"), given("NetworkInterface"), "the network's default group"))
+	set("security groups", strings.Join(groups, " "),
+		cmp.Or(given("SecurityGroupId"), given("SecurityGroup"), given("NetworkInterface"), "the network's default group"))
 	for _, d := range l.devices {
 		from := ""
 		for _, m := range l.image.Devices {
@@ -65,11 +75,14 @@ func (l *launch) outcome() {
 				from = strings.TrimPrefix(cmp.Or(given("BlockDeviceMapping"), "request")+" over "+from, " over ")
 			}
 		}
-		set("device "+d.name, fmt.Sprintf("%d GiB %s, %d IOPS, encrypted %v, deleted with the instance %v", d.spec.SizeGiB, d.spec.Type, d.spec.IOPS, d.encrypted, d.deleteWith), strings.TrimSuffix(from, " over "))
+		set("device "+d.name,
+			fmt.Sprintf("%d GiB %s, %d IOPS, encrypted %v, deleted with the instance %v", d.spec.SizeGiB, d.spec.Type,
+				d.spec.IOPS, d.encrypted, d.deleteWith), strings.TrimSuffix(from, " over "))
 	}
 	m, account := l.options, l.region.Settings.Metadata
 	for _, f := range []struct{ name, value, asked, account string }{
-		{"HttpTokens", m.HTTPTokens, l.spec.Metadata.HTTPTokens, account.HTTPTokens}, {"HttpEndpoint", m.HTTPEndpoint, l.spec.Metadata.HTTPEndpoint, account.HTTPEndpoint},
+		{"HttpTokens", m.HTTPTokens, l.spec.Metadata.HTTPTokens, account.HTTPTokens},
+		{"HttpEndpoint", m.HTTPEndpoint, l.spec.Metadata.HTTPEndpoint, account.HTTPEndpoint},
 		{"InstanceMetadataTags", m.Tags, l.spec.Metadata.Tags, account.Tags},
 	} {
 		from := "default"

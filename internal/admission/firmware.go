@@ -24,5 +24,6 @@ func (l *launch) findFirmware() error {
 	if why == "" { // no host serves the zone, which is capacity's to say
 		return nil
 	}
-	return slipway.Errorf(slipway.Unsupported, "The image '%s' boots by UEFI, which no host in %s can: %s.", l.image.ID, l.zone.Name, why)
+	return slipway.Errorf(slipway.Unsupported, "The image '%s' boots by UEFI, which no host in %s can: %s.", l.image.ID,
+		l.zone.Name, why)
 }

@@ -35,10 +35,13 @@ func (l *launch) findGroup() error {
 		return state.PlacementGroups.Absent(p.GroupName + string(p.GroupID))
 	}
 	if p.Partition != 0 && (l.group.Strategy != "partition" || p.Partition < 1 || p.Partition > l.group.Partitions) {
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter partitionNumber is invalid. The group '%s' has %d partitions.", p.Partition, l.group.Name, l.group.Partitions)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter partitionNumber is invalid. The group '%s' has %d partitions.", p.Partition,
+			l.group.Name, l.group.Partitions)
 	}
 	if !slices.Contains(l.kind.PlacementStrategies, l.group.Strategy) {
-		return slipway.Errorf(slipway.InvalidParameterCombination, "The instance type %s cannot be launched into a placement group of strategy %s.", l.kind.Name, l.group.Strategy)
+		return slipway.Errorf(slipway.InvalidParameterCombination,
+			"The instance type %s cannot be launched into a placement group of strategy %s.", l.kind.Name, l.group.Strategy)
 	}
 	return nil
 }
@@ -89,7 +92,9 @@ func (l *launch) join(r *placement.Request) error {
 	switch l.group.Strategy {
 	case "cluster":
 		if zone := l.clusterZone(); zone != "" && zone != l.zone.Name {
-			return launchspec.Combination("The placement group '%s' lies in the Availability Zone %s: a cluster cannot span zones.", l.group.Name, zone)
+			return launchspec.Combination("The placement group '%s' lies in the Availability Zone %s: a cluster "+
+				"cannot span zones.",
+				l.group.Name, zone)
 		}
 		r.Together = true
 	case "spread":
@@ -104,7 +109,9 @@ func (l *launch) join(r *placement.Request) error {
 			there += n
 		}
 		if r.Max = min(r.Max, maxSpread-there); r.Max < int(l.spec.Min) {
-			return slipway.Errorf(slipway.InsufficientInstanceCapacity, "The spread placement group '%s' has %d instances in the Availability Zone %s, of at most %d. Choose another zone or group.",
+			return slipway.Errorf(slipway.InsufficientInstanceCapacity,
+				"The spread placement group '%s' has %d instances in the Availability Zone %s, of at most %d. "+
+					"Choose another zone or group.",
 				l.group.Name, there, l.zone.Name, maxSpread)
 		}
 	case "partition":

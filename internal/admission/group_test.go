@@ -19,12 +19,17 @@ func TestALaunchIntoAGroupChangesItsRecord(t *testing.T) {
 	defer db.Close()
 	scope := state.Scope{Account: "123456789012", Region: "us-east-1"}
 	for _, strategy := range []string{"cluster", "spread", "partition"} {
-		g := &slipway.PlacementGroup{ID: "pg-00000001", Account: scope.Account, Region: scope.Region, Name: strategy, Strategy: strategy, Partitions: 2}
+		g := &slipway.PlacementGroup{
+			ID: "pg-00000001", Account: scope.Account, Region: scope.Region, Name: strategy, Strategy: strategy, Partitions: 2,
+		}
 		if err := db.Update(t.Context(), func(tx store.Tx) error { return state.PlacementGroups.Put(tx, g) }); err != nil {
 			t.Fatal(err)
 		}
 		tx := store.NewOverlay(db.Local())
-		l := &launch{s: &Service{cfg: Config{SpreadPerHost: 7}}, tx: tx, scope: scope, plan: plan{tenancy: tenancy{group: g}}, spec: slipway.LaunchSpec{Min: 1, Max: 1}}
+		l := &launch{
+			s: &Service{cfg: Config{SpreadPerHost: 7}}, tx: tx, scope: scope, plan: plan{tenancy: tenancy{group: g}},
+			spec: slipway.LaunchSpec{Min: 1, Max: 1},
+		}
 		if err := l.join(&placement.Request{Max: 1}); err != nil {
 			t.Fatal(err)
 		}

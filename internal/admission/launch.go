@@ -28,7 +28,9 @@ func (s *Service) Prepare(ctx context.Context, in *ec2wire.RunInstancesRequest) 
 }
 
 // applyTemplate completes the request by its launch template.
-func (s *Service) applyTemplate(ctx context.Context, in *ec2wire.RunInstancesRequest) (slipway.TemplateRef, map[string]string, error) {
+func (s *Service) applyTemplate(
+	ctx context.Context, in *ec2wire.RunInstancesRequest,
+) (slipway.TemplateRef, map[string]string, error) {
 	if !launchspec.Templated(in) {
 		return slipway.TemplateRef{}, nil, nil
 	}
@@ -39,8 +41,8 @@ func (s *Service) applyTemplate(ctx context.Context, in *ec2wire.RunInstancesReq
 	return launchspec.Complete(r, state.Of(ctx), in)
 }
 
-// Launch admits a launch: every check that needs the state, the choice of hosts, and the records, in one transaction. A zone that
-// was chosen for the caller and turns out to lack addresses or capacity is passed over for the next best.
+// Launch admits a launch: every check that needs the state, the choice of hosts, and the records, in one transaction.
+// A zone that was chosen for the caller and turns out to lack addresses or capacity is passed over for the next best.
 func (s *Service) Launch(ctx context.Context, spec slipway.LaunchSpec) ([]*slipway.Instance, error) {
 	var first error
 	for passed := map[string]bool{}; ; {
@@ -48,7 +50,8 @@ func (s *Service) Launch(ctx context.Context, spec slipway.LaunchSpec) ([]*slipw
 		switch code := slipway.CodeOf(err); {
 		case errors.Is(err, errNoOtherZone):
 			return nil, first
-		case err == nil || chosen == "" || code != slipway.InsufficientFreeAddressesInSubnet && code != slipway.InsufficientInstanceCapacity:
+		case err == nil || chosen == "" ||
+			code != slipway.InsufficientFreeAddressesInSubnet && code != slipway.InsufficientInstanceCapacity:
 			return made, err
 		}
 		first, passed[chosen] = cmp.Or(first, err), true
@@ -59,7 +62,9 @@ func (s *Service) Launch(ctx context.Context, spec slipway.LaunchSpec) ([]*slipw
 var errNoOtherZone = errors.New("no other zone is left")
 
 // launchIn is Launch in any zone but those to pass over; chosen is the zone if it was not the caller's choice.
-func (s *Service) launchIn(ctx context.Context, spec slipway.LaunchSpec, passed map[string]bool) (made []*slipway.Instance, chosen string, err error) {
+func (s *Service) launchIn(
+	ctx context.Context, spec slipway.LaunchSpec, passed map[string]bool,
+) (made []*slipway.Instance, chosen string, err error) {
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		l := s.launch(tx, state.Of(ctx), slipway.CallFrom(ctx), spec)
 		l.passed = passed

@@ -41,16 +41,20 @@ func (l *launch) findNetwork() error {
 	case l.account.Classic && l.kind.Classic:
 		return l.classicNetwork()
 	case l.account.Classic:
-		return slipway.Errorf(slipway.VPCResourceNotSpecified, "The specified instance type can only be used in a VPC. A subnet ID or network interface ID is required to carry out the request.")
+		return slipway.Errorf(slipway.VPCResourceNotSpecified,
+			"The specified instance type can only be used in a VPC. A subnet ID or network interface ID is required "+
+				"to carry out the request.")
 	}
 	return noDefaultVPC()
 }
 
 func noDefaultVPC() error {
-	return slipway.Errorf(slipway.VPCIDNotSpecified, "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.")
+	return slipway.Errorf(slipway.VPCIDNotSpecified,
+		"No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.")
 }
 
-// defaultSubnet is rule R2: the default subnet of the zone asked for, or of the one with most room, the first by name among equals.
+// defaultSubnet is rule R2: the default subnet of the zone asked for, or of the one with most room, the first by name
+// among equals.
 func (l *launch) defaultSubnet() (slipway.SubnetID, string, error) {
 	subnets := map[string]*slipway.Subnet{}
 	for s := range state.Subnets.By(l.tx, l.scope, "vpc/"+string(l.region.DefaultVPC)) {
@@ -73,7 +77,8 @@ func (l *launch) defaultSubnet() (slipway.SubnetID, string, error) {
 	case best == "" && len(l.passed) > 0:
 		return "", "", errNoOtherZone
 	case best == "":
-		return "", "", slipway.Errorf(slipway.MissingInput, "No subnets found for the default VPC '%s'. Please specify a subnet.", l.region.DefaultVPC)
+		return "", "", slipway.Errorf(slipway.MissingInput,
+			"No subnets found for the default VPC '%s'. Please specify a subnet.", l.region.DefaultVPC)
 	}
 	if l.chosen = best; len(l.passed) > 0 {
 		return subnets[best].ID, "the default VPC's zone with most free capacity of those that have room", nil
@@ -81,7 +86,8 @@ func (l *launch) defaultSubnet() (slipway.SubnetID, string, error) {
 	return subnets[best].ID, "the default VPC's zone with most free capacity, the first by name among equals", nil
 }
 
-// roomiest is the zone with most free capacity of those that may be and have not been passed over, the first by name among equals.
+// roomiest is the zone with most free capacity of those that may be and have not been passed over, the first by name
+// among equals.
 func (l *launch) roomiest(may func(zone string) bool) string {
 	room := map[string]int{}
 	for _, h := range l.candidates() {
@@ -105,7 +111,8 @@ func (l *launch) subnet(id slipway.SubnetID) (*slipway.Subnet, error) {
 		return nil, err
 	}
 	if l.zone.Name != "" && l.zone.Name != s.Zone {
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "The availability zone '%s' does not match the subnet's availability zone '%s'.", l.zone.Name, s.Zone)
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"The availability zone '%s' does not match the subnet's availability zone '%s'.", l.zone.Name, s.Zone)
 	}
 	l.zone, _ = slipway.FindZone(l.scope.Region, s.Zone)
 	if l.vpc, err = state.VPCs.Must(l.tx, l.scope, string(s.VPC)); err != nil {
@@ -138,7 +145,9 @@ func (l *launch) impliedInterface(id slipway.SubnetID, why string) error {
 	}
 	p := port{deleteWith: true, wanted: interfaces.Wanted{
 		Subnet: s, Groups: l.groups, AutoPublic: s.PublicOnLaunch,
-		InterfaceAddresses: slipway.InterfaceAddresses{Primary: n.PrivateIP, IPv6: n.IPv6, IPv6Count: int(n.IPv6Count), PrimaryIPv6: n.PrimaryIPv6},
+		InterfaceAddresses: slipway.InterfaceAddresses{
+			Primary: n.PrivateIP, IPv6: n.IPv6, IPv6Count: int(n.IPv6Count), PrimaryIPv6: n.PrimaryIPv6,
+		},
 	}}
 	if s.IPv6OnCreation && len(n.IPv6) == 0 && n.IPv6Count == 0 && l.kind.IPv6 {
 		p.wanted.IPv6Count = 1
@@ -151,11 +160,13 @@ func (l *launch) impliedInterface(id slipway.SubnetID, why string) error {
 func (l *launch) belong(groups []slipway.SecurityGroupID, s *slipway.Subnet) error {
 	for _, id := range groups {
 		if g := state.SecurityGroups.See(l.tx, l.scope, string(id)); g != nil && g.VPC != s.VPC {
-			return slipway.Errorf(slipway.InvalidParameter, "Security group %s and subnet %s belong to different networks.", id, s.ID)
+			return slipway.Errorf(slipway.InvalidParameter,
+				"Security group %s and subnet %s belong to different networks.", id, s.ID)
 		}
 	}
 	if len(groups) > 5 {
-		return slipway.Errorf(slipway.SecurityGroupsPerInterfaceLimitExceeded, "The maximum number of security groups per interface has been reached: 5.")
+		return slipway.Errorf(slipway.SecurityGroupsPerInterfaceLimitExceeded,
+			"The maximum number of security groups per interface has been reached: 5.")
 	}
 	return nil
 }
@@ -199,7 +210,8 @@ func (l *launch) namedInterfaces() error {
 		}
 	}
 	l.groups = l.ports[0].wanted.Groups
-	l.notes["subnet"], l.notes["zone why"] = string(l.ports[0].wanted.Subnet.ID)+": the request's network interface", "the network interface's subnet"
+	l.notes["subnet"], l.notes["zone why"] = string(l.ports[0].wanted.Subnet.ID)+": the request's network interface",
+		"the network interface's subnet"
 	return nil
 }
 
@@ -209,7 +221,8 @@ func (l *launch) existing(n slipway.LaunchInterface) (port, error) {
 		return port{}, err
 	}
 	if eni.Attachment != nil {
-		return port{}, slipway.Errorf(slipway.InvalidNetworkInterfaceInUse, "The network interface '%s' is currently in use", eni.ID)
+		return port{}, slipway.Errorf(slipway.InvalidNetworkInterfaceInUse,
+			"The network interface '%s' is currently in use", eni.ID)
 	}
 	l.fixed = true
 	s, err := l.subnet(eni.Subnet)
@@ -243,9 +256,11 @@ func (l *launch) fresh(n slipway.LaunchInterface) (port, error) {
 	if err := l.belong(groups, s); err != nil {
 		return port{}, err
 	}
-	p := port{index: n.DeviceIndex, deleteWith: n.DeleteOnTermination == nil || *n.DeleteOnTermination, wanted: interfaces.Wanted{
-		Subnet: s, Groups: groups, InterfaceAddresses: n.InterfaceAddresses, Description: n.Description, Type: n.Type,
-	}}
+	p := port{
+		index: n.DeviceIndex, deleteWith: n.DeleteOnTermination == nil || *n.DeleteOnTermination, wanted: interfaces.Wanted{
+			Subnet: s, Groups: groups, InterfaceAddresses: n.InterfaceAddresses, Description: n.Description, Type: n.Type,
+		},
+	}
 	single := len(l.spec.Network.Interfaces) == 1
 	p.wanted.AutoPublic = single && n.DeviceIndex == 0 && s.PublicOnLaunch
 	if n.Public != nil {

@@ -24,7 +24,8 @@ func (l *launch) place() error {
 	if l.dedicated != nil {
 		r.Max = min(r.Max, l.roomOn(l.dedicated))
 		if r.Max < int(l.spec.Min) {
-			return slipway.Errorf(slipway.InsufficientCapacityOnHost, "The dedicated host '%s' has room for %d instances of type %s.", l.dedicated.ID, r.Max, l.kind.Name)
+			return slipway.Errorf(slipway.InsufficientCapacityOnHost,
+				"The dedicated host '%s' has room for %d instances of type %s.", l.dedicated.ID, r.Max, l.kind.Name)
 		}
 		// Written as it is: two launches onto one host must see each other.
 		if err := state.DedicatedHosts.Put(l.tx, l.dedicated); err != nil {
@@ -45,12 +46,18 @@ func (l *launch) place() error {
 		l.notes["host "+string(h)] = why
 	}
 	if len(l.hosts)+len(choice.Hosts) < int(l.spec.Min) {
-		l.s.log.Info("no capacity", "type", l.kind.Name, "zone", l.zone.Name, "wanted", l.spec.Min, "fits", len(l.hosts)+len(choice.Hosts), "hosts", fmt.Sprint(l.notes))
+		l.s.log.Info("no capacity", "type", l.kind.Name, "zone", l.zone.Name, "wanted", l.spec.Min, "fits",
+			len(l.hosts)+len(choice.Hosts), "hosts", fmt.Sprint(l.notes))
 		if l.spec.Spot != nil {
-			return &capacity.Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity, "There is no Spot capacity available that matches your request."), Hosts: l.notes}
+			return &capacity.Shortage{
+				Err: slipway.Errorf(slipway.InsufficientInstanceCapacity,
+					"There is no Spot capacity available that matches your request."), Hosts: l.notes,
+			}
 		}
 		return &capacity.Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity,
-			"We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). Our system will be working on provisioning additional capacity. You can currently get %s capacity by not specifying an Availability Zone in your request or choosing %s.",
+			"We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). Our "+
+				"system will be working on provisioning additional capacity. You can currently get %s capacity by "+
+				"not specifying an Availability Zone in your request or choosing %s.",
 			l.kind.Name, l.zone.Name, l.kind.Name, strings.Join(otherZones(l.zone), ", ")), Hosts: l.notes}
 	}
 	l.hosts, l.partitions = append(l.hosts, choice.Hosts...), choice.Partitions
@@ -84,8 +91,8 @@ func (l *launch) candidates() []placement.Host {
 	return out
 }
 
-// ChargeSize writes the launch into the chosen hosts' ledgers, which are read again: a launch that took the room meanwhile makes
-// this one choose anew.
+// ChargeSize writes the launch into the chosen hosts' ledgers, which are read again: a launch that took the room
+// meanwhile makes this one choose anew.
 func (l *launch) ChargeSize() error {
 	per := map[slipway.HostID]int{}
 	for i, h := range l.hosts {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// launch is one launch on its way: what was asked for, the plan that the rules make of it, where it is placed, and what is made.
+// launch is one launch on its way: what was asked for, the plan that the rules make of it, where it is placed, and
+// what is made.
 type launch struct {
 	s     *Service
 	tx    store.Tx
@@ -83,8 +84,8 @@ type placed struct {
 	full       bool                            // nothing but reserved capacity will do
 }
 
-// rules is the order in which a launch's names are looked up, with the reason for each one's place. The first that refuses is the answer, so the
-// order is seen by callers: docs/order-of-checks.md has it in their words.
+// rules is the order in which a launch's names are looked up, with the reason for each one's place. The first that
+// refuses is the answer, so the order is seen by callers: docs/order-of-checks.md has it in their words.
 var rules = []struct {
 	name, because string
 	check         func(*launch) error
@@ -97,7 +98,8 @@ var rules = []struct {
 	{"placement group", "a cluster that has begun fixes the zone, where the request does not", (*launch).findGroup},
 	{"network", "fixes the zone for all that follows", (*launch).findNetwork},
 	{"firmware", "some host of the zone must have it", (*launch).findFirmware},
-	{"capacity", "a dedicated host and a reservation lie in one zone; the VPC has a say in the tenancy", (*launch).findCapacity},
+	{"capacity", "a dedicated host and a reservation lie in one zone; the VPC has a say in the tenancy",
+		(*launch).findCapacity},
 	{"devices", "snapshots and types; how many fit is the type's to say", (*launch).findDevices},
 	{"options", "against the type and the image, with the interfaces and volumes counted", (*launch).fits},
 	{"hibernation", "needs the root volume", (*launch).fitsHibernation},

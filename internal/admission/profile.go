@@ -9,14 +9,16 @@ import (
 	"slipway/internal/store"
 )
 
-// FindProfile finds an instance profile by its ARN or its name; nil when neither is given. Clients recognise the refusals by their words.
+// FindProfile finds an instance profile by its ARN or its name; nil when neither is given. Clients recognise the
+// refusals by their words.
 func FindProfile(r store.Reader, account, arn, name string) (*slipway.InstanceProfile, error) {
 	parameter, value := "name", name
 	if arn != "" {
 		parameter, value = "arn", arn
 		_, after, ok := strings.Cut(arn, ":instance-profile/")
 		if !ok || !strings.HasPrefix(arn, "arn:") {
-			return nil, slipway.Errorf(slipway.InvalidIamInstanceProfileArnMalformed, "The ARN '%s' is not the ARN of an instance profile", arn)
+			return nil, slipway.Errorf(slipway.InvalidIamInstanceProfileArnMalformed,
+				"The ARN '%s' is not the ARN of an instance profile", arn)
 		}
 		name = after[strings.LastIndexByte(after, '/')+1:]
 	}
@@ -26,9 +28,12 @@ func FindProfile(r store.Reader, account, arn, name string) (*slipway.InstancePr
 	p := state.InstanceProfiles.See(r, state.IAM(account), name)
 	switch {
 	case p == nil || arn != "" && p.ARN() != arn:
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.%s is invalid. Invalid IAM Instance Profile %s", value, parameter, map[string]string{"name": "name", "arn": "ARN"}[parameter])
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%s) for parameter iamInstanceProfile.%s is invalid. Invalid IAM Instance Profile %s", value,
+			parameter, map[string]string{"name": "name", "arn": "ARN"}[parameter])
 	case p.Role == "":
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "IAM Instance Profile \"%s\" has no associated IAM Roles", p.ARN())
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"IAM Instance Profile \"%s\" has no associated IAM Roles", p.ARN())
 	}
 	return p, nil
 }
@@ -41,7 +46,9 @@ func (l *launch) findProfile() error {
 		return err
 	case l.spec.ProfileID != "" && l.profile.ID != l.spec.ProfileID: // another one of the name
 		l.profile = nil
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name", cmp.Or(l.spec.ProfileName, l.spec.ProfileARN))
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%s) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
+			cmp.Or(l.spec.ProfileName, l.spec.ProfileARN))
 	}
 	l.spec.ProfileID = l.profile.ID
 	return nil

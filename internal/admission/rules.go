@@ -13,7 +13,8 @@ func (l *launch) findImage() error {
 	if name, ok := strings.CutPrefix(id, "resolve:ssm:"); ok {
 		found := state.AliasedImage(l.tx, l.scope.Region, name)
 		if found == nil {
-			return slipway.Errorf(slipway.InvalidParameterValue, "The parameter %s was not found or does not name an image.", name)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"The parameter %s was not found or does not name an image.", name)
 		}
 		id, l.spec.Image = string(found.ID), found.ID
 	}
@@ -35,10 +36,16 @@ func (l *launch) findType() error {
 	case l.kind == nil:
 		return slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for InstanceType.", l.spec.Type)
 	case !slices.Contains(l.kind.Architectures, l.image.Architecture):
-		return slipway.Errorf(slipway.InvalidParameterValue, "The architecture '%s' of the specified instance type does not match the architecture '%s' of the specified AMI. Specify an instance type and an AMI that have matching architectures, and try again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"The architecture '%s' of the specified instance type does not match the architecture '%s' of the "+
+				"specified AMI. Specify an instance type and an AMI that have matching architectures, and try "+
+				"again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of "+
+				"the instance type or AMI.",
 			strings.Join(l.kind.Architectures, ", "), l.image.Architecture)
 	case l.image.BootMode == "uefi" && !l.kind.UEFI():
-		return slipway.Errorf(slipway.InvalidParameterValue, "The boot mode '%s' of the specified AMI is not supported by the instance type '%s'.", l.image.BootMode, l.kind.Name)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"The boot mode '%s' of the specified AMI is not supported by the instance type '%s'.", l.image.BootMode,
+			l.kind.Name)
 	}
 	l.boot = l.image.Boot.On(l.kind, l.image.BootMode)
 	return nil
@@ -75,39 +82,48 @@ func (l *launch) fits() error {
 		}
 	}
 	if s.CPUCredits != "" && !t.Burstable {
-		return slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported, "The instance type %s does not support credit specification. Burstable types do.", t.Name)
+		return slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported,
+			"The instance type %s does not support credit specification. Burstable types do.", t.Name)
 	}
 	if s.EBSOptimized != nil && *s.EBSOptimized && t.EBSOptimized == "unsupported" {
 		return slipway.Errorf(slipway.Unsupported, "The instance type %s does not support EBS optimization.", t.Name)
 	}
 	if len(l.ports) > int(t.MaxInterfaces) {
-		return slipway.Errorf(slipway.AttachmentLimitExceeded, "Interface count %d exceeds the limit for %s", len(l.ports), t.Name)
+		return slipway.Errorf(slipway.AttachmentLimitExceeded, "Interface count %d exceeds the limit for %s",
+			len(l.ports), t.Name)
 	}
 	if n := len(l.devices) + max(1, len(l.ports)); n > slipway.MachineSlots {
-		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The request attaches %d volumes and interfaces, and a machine has room for %d.", n, slipway.MachineSlots)
+		return slipway.Errorf(slipway.AttachmentLimitExceeded,
+			"The request attaches %d volumes and interfaces, and a machine has room for %d.", n, slipway.MachineSlots)
 	}
 	for _, p := range l.ports {
 		if n := p.count4(); n > int(t.IPv4PerInterface) {
-			return slipway.Errorf(slipway.PrivateIpAddressLimitExceeded, "Number of private addresses %d exceeds the limit of %d for %s", n, t.IPv4PerInterface, t.Name)
+			return slipway.Errorf(slipway.PrivateIpAddressLimitExceeded,
+				"Number of private addresses %d exceeds the limit of %d for %s", n, t.IPv4PerInterface, t.Name)
 		}
 		n := len(p.wanted.IPv6) + p.wanted.IPv6Count
 		if n > 0 && !t.IPv6 {
-			return slipway.Errorf(slipway.InvalidParameterCombination, "The instance type %s does not support IPv6 addresses.", t.Name)
+			return slipway.Errorf(slipway.InvalidParameterCombination,
+				"The instance type %s does not support IPv6 addresses.", t.Name)
 		}
 		if n > int(t.IPv6PerInterface) {
-			return slipway.Errorf(slipway.InvalidInterfaceIpAddressLimitExceeded, "Number of IPv6 addresses %d exceeds the limit of %d for %s", n, t.IPv6PerInterface, t.Name)
+			return slipway.Errorf(slipway.InvalidInterfaceIpAddressLimitExceeded,
+				"Number of IPv6 addresses %d exceeds the limit of %d for %s", n, t.IPv6PerInterface, t.Name)
 		}
 	}
 	l.options = l.metadata()
 	if l.region.Settings.TokensEnforced && l.options.HTTPTokens != "required" {
-		return slipway.Errorf(slipway.InvalidParameterCombination, "The account requires instance metadata tokens: HttpTokens must be 'required'.")
+		return slipway.Errorf(slipway.InvalidParameterCombination,
+			"The account requires instance metadata tokens: HttpTokens must be 'required'.")
 	}
 	return nil
 }
 
 // metadata settles the options: request, then the account's default, then what the image says, then the built-in default.
 func (l *launch) metadata() slipway.MetadataOptions {
-	m := slipway.MetadataOptions{HTTPTokens: "optional", HopLimit: 1, HTTPEndpoint: "enabled", HTTPIPv6: "disabled", Tags: "disabled"}
+	m := slipway.MetadataOptions{
+		HTTPTokens: "optional", HopLimit: 1, HTTPEndpoint: "enabled", HTTPIPv6: "disabled", Tags: "disabled",
+	}
 	if l.image.IMDSSupport == "v2.0" {
 		m.HTTPTokens, m.HopLimit = "required", 2
 	}
@@ -118,7 +134,10 @@ func (l *launch) metadata() slipway.MetadataOptions {
 func (l *launch) subscribed() error {
 	for _, code := range l.image.ProductCodes {
 		if !slices.Contains(l.account.Subscriptions, code) {
-			return slipway.Errorf(slipway.OptInRequired, "In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so please visit https://aws.amazon.com/marketplace/pp?sku=%s", code)
+			return slipway.Errorf(slipway.OptInRequired,
+				"In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so "+
+					"please visit https://aws.amazon.com/marketplace/pp?sku=%s",
+				code)
 		}
 	}
 	return nil

@@ -1,6 +1,6 @@
-// Package admission is what a launch must pass and what it takes: it resolves a LaunchSpec rule by rule, chooses hosts, and writes the instances with
-// their interfaces, addresses and volumes, all or nothing; and what an instance held is given back here when it ends. The rooms that launch (instances,
-// spot, fleets) stand above it. It waits for no host.
+// Package admission is what a launch must pass and what it takes: it resolves a LaunchSpec rule by rule, chooses
+// hosts, and writes the instances with their interfaces, addresses and volumes, all or nothing; and what an instance
+// held is given back here when it ends. The rooms that launch (instances, spot, fleets) stand above it. It waits for no host.
 package admission
 
 import (

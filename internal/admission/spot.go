@@ -15,7 +15,9 @@ func (l *launch) affords() error {
 		return nil
 	}
 	if price := slipway.SpotPrice(l.kind); l.spec.Spot.MaxPrice > 0 && l.spec.Spot.MaxPrice < price {
-		return slipway.Errorf(slipway.SpotMaxPriceTooLow, "Your Spot request price of %s is lower than the minimum required Spot request fulfillment price of %s.", trimmed(l.spec.Spot.MaxPrice), trimmed(price))
+		return slipway.Errorf(slipway.SpotMaxPriceTooLow,
+			"Your Spot request price of %s is lower than the minimum required Spot request fulfillment price of %s.",
+			trimmed(l.spec.Spot.MaxPrice), trimmed(price))
 	}
 	limit := l.limit("spot-instances")
 	if limit == 0 {
@@ -39,7 +41,10 @@ func (l *launch) bidFor(in *slipway.Instance) error {
 	if o == nil {
 		return nil
 	}
-	r := &slipway.SpotRequest{ID: slipway.NewSpotRequestID(), Account: in.Account, Region: in.Region, Options: *o, Created: l.now, Tags: l.spec.Tags["spot-instances-request"]}
+	r := &slipway.SpotRequest{
+		ID: slipway.NewSpotRequestID(), Account: in.Account, Region: in.Region, Options: *o, Created: l.now,
+		Tags: l.spec.Tags["spot-instances-request"],
+	}
 	if o.Request != "" {
 		var err error
 		if r, err = state.SpotRequests.Get(l.tx, l.scope, string(o.Request)); err != nil {

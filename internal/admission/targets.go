@@ -33,8 +33,8 @@ func (s *Service) Launched(v action.View, in *ec2wire.RunInstancesRequest) []act
 	return s.Targets(v, in, "ec2:RunInstances")
 }
 
-// Targets is what a launch concerns, under a right: as much of it as can be resolved, and any of the kind for the rest. A launch that cannot be
-// is refused by the action, but not to who may not launch.
+// Targets is what a launch concerns, under a right: as much of it as can be resolved, and any of the kind for the
+// rest. A launch that cannot be is refused by the action, but not to who may not launch.
 func (s *Service) Targets(v action.View, in *ec2wire.RunInstancesRequest, right string) []action.Resource {
 	in = copied(in)
 	ref, origin, err := launchspec.Complete(v, v.Scope(), in)
@@ -106,7 +106,8 @@ func (l *launch) targets(right string) []action.Resource {
 			x.Keys = map[string]string{}
 		}
 		if l.spec.Template.ID != "" {
-			x.Keys["ec2:LaunchTemplate"] = slipway.EC2ARN(l.scope.Region, l.scope.Account, "launch-template", string(l.spec.Template.ID))
+			x.Keys["ec2:LaunchTemplate"] = slipway.EC2ARN(l.scope.Region, l.scope.Account, "launch-template",
+				string(l.spec.Template.ID))
 			x.Keys["ec2:IsLaunchTemplateResource"] = strconv.FormatBool(!l.own(parameters...))
 		}
 		out = append(out, x)
@@ -137,11 +138,16 @@ func (l *launch) targets(right string) []action.Resource {
 		put("capacity-reservation", string(c), nil, "CapacityReservationSpecification")
 	}
 	if spec := l.spec; l.profile != nil || spec.ProfileARN+spec.ProfileName != "" {
-		out = append(out, Passing(l.tx, l.scope.Account, l.profile, slipway.EC2ARN(l.scope.Region, l.scope.Account, "instance", action.New)))
+		out = append(out,
+			Passing(l.tx, l.scope.Account, l.profile, slipway.EC2ARN(l.scope.Region, l.scope.Account, "instance", action.New)))
 	}
 	for kind := range l.spec.Tags {
 		if tags := l.tagging(kind); len(tags) > 0 {
-			out = append(out, action.Resource{Right: "ec2:CreateTags", Kind: kind, ID: action.New, Given: tags, Keys: map[string]string{"ec2:CreateAction": strings.TrimPrefix(cmp.Or(right, l.call.Action), "ec2:")}})
+			out = append(out,
+				action.Resource{
+					Right: "ec2:CreateTags", Kind: kind, ID: action.New, Given: tags,
+					Keys: map[string]string{"ec2:CreateAction": strings.TrimPrefix(cmp.Or(right, l.call.Action), "ec2:")},
+				})
 		}
 	}
 	return out
@@ -192,10 +198,13 @@ func (l *launch) instanceKeys() map[string]string {
 		m = l.options
 	}
 	keys := map[string]string{
-		"ec2:InstanceType": cmp.Or(l.spec.Type, launchspec.DefaultType), "ec2:InstanceMarketType": market, "ec2:RootDeviceType": "ebs", "ec2:Tenancy": cmp.Or(l.spec.Placement.Tenancy, "default"),
-		"ec2:AvailabilityZone": cmp.Or(l.zone.Name, l.spec.Zone), "ec2:MetadataHttpTokens": m.HTTPTokens, "ec2:MetadataHttpEndpoint": m.HTTPEndpoint, "ec2:InstanceMetadataTags": m.Tags,
-		"ec2:EbsOptimized": strconv.FormatBool(l.spec.EBSOptimized != nil && *l.spec.EBSOptimized), "ec2:InstanceAutoRecovery": l.spec.AutoRecovery,
-		"ec2:InstanceProfile": l.spec.ProfileARN,
+		"ec2:InstanceType": cmp.Or(l.spec.Type, launchspec.DefaultType), "ec2:InstanceMarketType": market,
+		"ec2:RootDeviceType": "ebs", "ec2:Tenancy": cmp.Or(l.spec.Placement.Tenancy, "default"),
+		"ec2:AvailabilityZone": cmp.Or(l.zone.Name, l.spec.Zone), "ec2:MetadataHttpTokens": m.HTTPTokens,
+		"ec2:MetadataHttpEndpoint": m.HTTPEndpoint, "ec2:InstanceMetadataTags": m.Tags,
+		"ec2:EbsOptimized":         strconv.FormatBool(l.spec.EBSOptimized != nil && *l.spec.EBSOptimized),
+		"ec2:InstanceAutoRecovery": l.spec.AutoRecovery,
+		"ec2:InstanceProfile":      l.spec.ProfileARN,
 	}
 	if m.HopLimit > 0 {
 		keys["ec2:MetadataHttpPutResponseHopLimit"] = strconv.Itoa(int(m.HopLimit))
@@ -209,7 +218,8 @@ func (l *launch) instanceKeys() map[string]string {
 	return keys
 }
 
-// networkTargets are the subnets, groups and interfaces; later says that the subnet will be chosen again when the time has come.
+// networkTargets are the subnets, groups and interfaces; later says that the subnet will be chosen again when the time
+// has come.
 func (l *launch) networkTargets(later bool, put func(kind, id string, keys map[string]string, parameters ...string)) {
 	subnets, groups := map[slipway.SubnetID]bool{}, map[slipway.SecurityGroupID]bool{}
 	arn := func(kind, id string) string { return slipway.EC2ARN(l.scope.Region, l.scope.Account, kind, id) }
@@ -223,7 +233,10 @@ func (l *launch) networkTargets(later bool, put func(kind, id string, keys map[s
 		for _, g := range p.wanted.Groups {
 			groups[g] = true
 		}
-		put("network-interface", "", map[string]string{"ec2:Subnet": arn("subnet", string(s.ID)), "ec2:Vpc": arn("vpc", string(s.VPC)), "ec2:AvailabilityZone": s.Zone}, "NetworkInterfaces")
+		put("network-interface", "",
+			map[string]string{
+				"ec2:Subnet": arn("subnet", string(s.ID)), "ec2:Vpc": arn("vpc", string(s.VPC)), "ec2:AvailabilityZone": s.Zone,
+			}, "NetworkInterfaces")
 	}
 	n := &l.spec.Network
 	if later && l.spec.Zone == "" && n.Subnet == "" && len(n.Interfaces) == 0 && l.region != nil { // it may come to lie in each
@@ -276,7 +289,8 @@ func (l *launch) volumeTargets(put func(kind, id string, keys map[string]string,
 	}
 	for _, d := range l.devices {
 		keys := map[string]string{
-			"ec2:VolumeType": d.spec.Type, "ec2:VolumeSize": strconv.Itoa(int(d.spec.SizeGiB)), "ec2:Encrypted": strconv.FormatBool(d.encrypted), "ec2:AvailabilityZone": l.zone.Name,
+			"ec2:VolumeType": d.spec.Type, "ec2:VolumeSize": strconv.Itoa(int(d.spec.SizeGiB)),
+			"ec2:Encrypted": strconv.FormatBool(d.encrypted), "ec2:AvailabilityZone": l.zone.Name,
 			"ec2:KmsKeyId": d.key,
 		}
 		if d.spec.IOPS > 0 {
@@ -300,5 +314,8 @@ func Passing(r store.Reader, account string, p *slipway.InstanceProfile, to stri
 			arn = role.ARN()
 		}
 	}
-	return action.Resource{Right: "iam:PassRole", ARN: arn, Keys: map[string]string{"iam:PassedToService": "ec2.amazonaws.com", "iam:AssociatedResourceArn": to}}
+	return action.Resource{
+		Right: "iam:PassRole", ARN: arn,
+		Keys: map[string]string{"iam:PassedToService": "ec2.amazonaws.com", "iam:AssociatedResourceArn": to},
+	}
 }

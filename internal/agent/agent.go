@@ -110,10 +110,16 @@ type reported struct {
 }
 
 // New makes an agent. Nothing may be nil.
-func New(host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks blockstore.Store, wires Wires, sources Sources, records Records, limits Limits, log *slog.Logger, now func() time.Time) *Agent {
+func New(
+	host slipway.Host, api hostapi.Host, vmm hypervisor.Driver, disks blockstore.Store, wires Wires, sources Sources,
+	records Records, limits Limits, log *slog.Logger, now func() time.Time,
+) *Agent {
 	a := &Agent{
-		host: host, api: api, vmm: vmm, disks: disks, wires: wires, sources: sources, record: records, limits: limits, log: log, now: now,
-		live: map[slipway.InstanceID]*liveState{}, copying: map[slipway.SnapshotID]copying{}, imports: map[slipway.ImportTaskID]*importing{}, importing: make(chan struct{}, maxImports), held: map[slipway.VolumeID]bool{}, ending: make(chan struct{}),
+		host: host, api: api, vmm: vmm, disks: disks, wires: wires, sources: sources, record: records, limits: limits,
+		log: log, now: now,
+		live: map[slipway.InstanceID]*liveState{}, copying: map[slipway.SnapshotID]copying{},
+		imports: map[slipway.ImportTaskID]*importing{}, importing: make(chan struct{}, maxImports),
+		held: map[slipway.VolumeID]bool{}, ending: make(chan struct{}),
 	}
 	a.networks.of = map[slipway.VPCID]*network{}
 	a.queue = reconcile.New(a.step, 3*time.Minute, log)
@@ -135,7 +141,8 @@ func (a *Agent) lacksUEFI() string {
 	return ""
 }
 
-// Run works until ctx ends. Machines run on. What ends before its time, the stream of changes above all, is begun anew and said.
+// Run works until ctx ends. Machines run on. What ends before its time, the stream of changes above all, is begun anew
+// and said.
 func (a *Agent) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer a.copies.Wait()

@@ -37,8 +37,8 @@ func importRef(id slipway.ImportTaskID) hostapi.Ref {
 	return hostapi.Ref{Kind: hostapi.ImportKind, ID: string(id)}
 }
 
-// importTask begins an import, ends a cancelled one, and reports the outcome. The job runs on by itself, and its end brings the task
-// back into the queue; after a restart it begins anew, and finds the disks that are whole.
+// importTask begins an import, ends a cancelled one, and reports the outcome. The job runs on by itself, and its end
+// brings the task back into the queue; after a restart it begins anew, and finds the disks that are whole.
 func (a *Agent) importTask(ctx context.Context, id slipway.ImportTaskID) (time.Duration, error) {
 	want, found, err := a.api.Import(ctx, a.host.ID, id)
 	if err != nil {
@@ -68,7 +68,8 @@ func (a *Agent) importTask(ctx context.Context, id slipway.ImportTaskID) (time.D
 			level = slog.LevelInfo
 		}
 		a.log.Log(ctx, level, "import failed", "task", id, "error", job.err)
-		r.Phase, r.Images, r.Reason = hostapi.PhaseFailed, job.disks, slipway.Reason{Code: "Client.ImportFailed", Message: blame(job.err)}
+		r.Phase, r.Images, r.Reason = hostapi.PhaseFailed, job.disks,
+			slipway.Reason{Code: "Client.ImportFailed", Message: blame(job.err)}
 	default:
 		r.Phase, r.Images = hostapi.PhaseDone, job.disks
 	}
@@ -149,7 +150,10 @@ func (a *Agent) bringIn(ctx context.Context, want hostapi.Import, job *importing
 			return
 		}
 		last = a.now()
-		if err := a.report(ctx, hostapi.Report{Ref: importRef(want.ID), At: last, Phase: hostapi.PhaseProgress, Images: job.disks}); err != nil && ctx.Err() == nil {
+		if err := a.report(ctx,
+			hostapi.Report{
+				Ref: importRef(want.ID), At: last, Phase: hostapi.PhaseProgress, Images: job.disks,
+			}); err != nil && ctx.Err() == nil {
 			a.log.Warn("progress not reported", "task", want.ID, "error", err)
 		}
 	}

@@ -59,12 +59,16 @@ func (a *Agent) stranger(ctx context.Context, id slipway.InstanceID) (time.Durat
 	rec, known, err := a.record.Get(id)
 	switch {
 	case have != nil:
-		a.log.Error("a machine runs of which there is no record: it and its network are left alone. Restore the state that has it, or end its process to be rid of it", "instance", id)
+		a.log.Error("a machine runs of which there is no record: it and its network are left alone. Restore the "+
+			"state that has it, or end its process to be rid of it",
+			"instance", id)
 		return strangerPause, nil
 	case err != nil:
 		return 0, err
 	case known && !rec.Removed:
-		a.log.Error("there is no record of an instance that this host had: what it left is kept. Restore the state that has it, or delete its files", "instance", id)
+		a.log.Error("there is no record of an instance that this host had: what it left is kept. Restore the state "+
+			"that has it, or delete its files",
+			"instance", id)
 		return 0, nil
 	}
 	return 0, a.forget(ctx, id, false)
@@ -140,7 +144,10 @@ func (a *Agent) start(ctx context.Context, want hostapi.Assignment) error {
 			return err
 		}
 		a.with(want.ID, func(l *liveState) {
-			*l = liveState{heard: l.heard, baseline: want.Baseline, vcpus: want.Cores * want.Threads, balance: launchCredit(want.Cores * want.Threads)}
+			*l = liveState{
+				heard: l.heard, baseline: want.Baseline, vcpus: want.Cores * want.Threads,
+				balance: launchCredit(want.Cores * want.Threads),
+			}
 		})
 		done("running")
 		r := running(want)
@@ -190,7 +197,10 @@ func (a *Agent) machine(ctx context.Context, want hostapi.Assignment) (hyperviso
 	m := hypervisor.Machine{
 		ID: want.ID, UUID: want.UUID, InstanceType: want.Type, Cores: want.Cores, ThreadsPerCore: want.Threads,
 		MemoryMiB: want.MemoryMiB,
-		Boot:      hypervisor.Boot{Kernel: a.disks.BootFile(want.Boot.Kernel), Initrd: a.disks.BootFile(want.Boot.Initrd), Append: want.Boot.Append, UEFI: want.Boot.UEFI},
+		Boot: hypervisor.Boot{
+			Kernel: a.disks.BootFile(want.Boot.Kernel), Initrd: a.disks.BootFile(want.Boot.Initrd),
+			Append: want.Boot.Append, UEFI: want.Boot.UEFI,
+		},
 	}
 	for _, v := range want.Volumes {
 		d, err := a.disk(ctx, v)
@@ -210,7 +220,10 @@ func (a *Agent) disk(ctx context.Context, v hostapi.Volume) (hypervisor.Disk, er
 	if err != nil {
 		return hypervisor.Disk{}, fmt.Errorf("volume %s: %w", v.ID, err)
 	}
-	return hypervisor.Disk{Volume: v.ID, Device: v.Device, Path: path, Secret: v.Secret, BaseSecret: v.BaseSecret, Limits: limits(v), DeleteOnExit: v.Ephemeral}, nil
+	return hypervisor.Disk{
+		Volume: v.ID, Device: v.Device, Path: path, Secret: v.Secret, BaseSecret: v.BaseSecret, Limits: limits(v),
+		DeleteOnExit: v.Ephemeral,
+	}, nil
 }
 
 func limits(v hostapi.Volume) hypervisor.Limits {
@@ -223,7 +236,9 @@ func file(v hostapi.Volume) blockstore.Volume {
 }
 
 func (a *Agent) card(vpc slipway.VPCID, eni slipway.InterfaceID, mac string, mtu int) hypervisor.NIC {
-	return hypervisor.NIC{Interface: eni, MAC: mac, MTU: mtu, OpenTap: func() (*os.File, error) { return a.wires.OpenTap(vpc, eni) }}
+	return hypervisor.NIC{
+		Interface: eni, MAC: mac, MTU: mtu, OpenTap: func() (*os.File, error) { return a.wires.OpenTap(vpc, eni) },
+	}
 }
 
 // match attaches and detaches disks and cards of a running machine.
@@ -288,7 +303,11 @@ func (a *Agent) ended(ctx context.Context, want hostapi.Assignment) (time.Durati
 		phase, detail = hostapi.PhaseDied, l.exit.Detail
 	}
 	a.wires.Withdraw(want.VPC, want.ID)
-	err := a.tell(ctx, want, hostapi.Report{Phase: phase, Reason: slipway.Reason{Code: "Server.InternalError", Message: "Server.InternalError: " + firstLine(detail)}})
+	err := a.tell(ctx, want,
+		hostapi.Report{
+			Phase:  phase,
+			Reason: slipway.Reason{Code: "Server.InternalError", Message: "Server.InternalError: " + firstLine(detail)},
+		})
 	if err == nil {
 		a.with(want.ID, func(l *liveState) { l.exit, l.missing = nil, time.Time{} })
 	}
@@ -372,7 +391,9 @@ func (a *Agent) finishReboot(ctx context.Context, want hostapi.Assignment, rec R
 }
 
 // stop ends the machine: by its power button, after the limit by force.
-func (a *Agent) stop(ctx context.Context, want hostapi.Assignment, have *hypervisor.Status, limit time.Duration) (time.Duration, error) {
+func (a *Agent) stop(
+	ctx context.Context, want hostapi.Assignment, have *hypervisor.Status, limit time.Duration,
+) (time.Duration, error) {
 	again, err := a.down(ctx, want, have, limit)
 	if again > 0 || err != nil {
 		return again, err
@@ -388,7 +409,9 @@ func (a *Agent) stop(ctx context.Context, want hostapi.Assignment, have *hypervi
 }
 
 // down gets the machine's process gone. again asks to look later.
-func (a *Agent) down(ctx context.Context, want hostapi.Assignment, have *hypervisor.Status, limit time.Duration) (again time.Duration, err error) {
+func (a *Agent) down(
+	ctx context.Context, want hostapi.Assignment, have *hypervisor.Status, limit time.Duration,
+) (again time.Duration, err error) {
 	if have != nil {
 		now, seen := a.now(), a.seen(want.ID)
 		if !want.Force && (seen.asked.IsZero() || now.Sub(seen.asked) < limit) {
@@ -414,7 +437,8 @@ func (a *Agent) down(ctx context.Context, want hostapi.Assignment, have *hypervi
 	return 0, nil
 }
 
-// pressAgain is how long a guest has to react to the power button before it is pressed anew: one that boots is deaf to it, and QEMU keeps no press.
+// pressAgain is how long a guest has to react to the power button before it is pressed anew: one that boots is deaf to
+// it, and QEMU keeps no press.
 const pressAgain = 5 * time.Second
 
 // pressPatience is how long a press may take: a machine that is frozen must not occupy a worker until it is ended by force.
@@ -440,7 +464,8 @@ func (a *Agent) terminate(ctx context.Context, want hostapi.Assignment, have *hy
 			return 0, err
 		}
 	}
-	if err := a.record.Put(want.ID, Record{Boots: want.Boots, Reboots: want.Reboots, VPC: want.VPC, Removed: true}); err != nil {
+	if err := a.record.Put(want.ID,
+		Record{Boots: want.Boots, Reboots: want.Reboots, VPC: want.VPC, Removed: true}); err != nil {
 		return 0, err
 	}
 	// Reported first: once the server says terminated, nothing here is wanted any more and forget takes the rest.
@@ -485,7 +510,9 @@ func (a *Agent) forget(ctx context.Context, id slipway.InstanceID, runs bool) er
 
 // running says that the machine runs, and with what.
 func running(want hostapi.Assignment) hostapi.Report {
-	return hostapi.Report{Phase: hostapi.PhaseRunning, Disks: volumeIDs(want), NICs: interfaceIDs(want), Options: published(want)}
+	return hostapi.Report{
+		Phase: hostapi.PhaseRunning, Disks: volumeIDs(want), NICs: interfaceIDs(want), Options: published(want),
+	}
 }
 
 // published are the metadata options as they are in force.

@@ -44,7 +44,9 @@ func (d Files) Get(id slipway.InstanceID) (r Record, known bool, err error) {
 		err = json.Unmarshal(b, &r)
 	}
 	if err != nil {
-		return r, false, fmt.Errorf("record of %s in %s: %w: mend it, or delete it if the instance shall be started again", id, d.path(id), err)
+		return r, false,
+			fmt.Errorf("record of %s in %s: %w: mend it, or delete it if the instance shall be started again", id,
+				d.path(id), err)
 	}
 	return r, true, nil
 }

@@ -33,8 +33,11 @@ type office struct {
 }
 
 func newOffice() *office {
-	return &office{instances: map[slipway.InstanceID]hostapi.Assignment{}, volumes: map[slipway.VolumeID]hostapi.Volume{}, snapshots: map[slipway.SnapshotID]hostapi.Snapshot{},
-		broken: make(chan error), deaf: func() bool { return false }}
+	return &office{
+		instances: map[slipway.InstanceID]hostapi.Assignment{}, volumes: map[slipway.VolumeID]hostapi.Volume{},
+		snapshots: map[slipway.SnapshotID]hostapi.Snapshot{},
+		broken:    make(chan error), deaf: func() bool { return false },
+	}
 }
 
 func (o *office) Join(context.Context, slipway.Host) error { return nil }
@@ -146,8 +149,13 @@ type site struct {
 }
 
 func newSite(t *testing.T) *site {
-	s := &site{T: t, office: newOffice(), machine: fake.NewHost(fake.Delays{Start: 20 * time.Millisecond, Shutdown: 50 * time.Millisecond, Copy: 30 * time.Millisecond}),
-		disks: blocks.New(), records: NewMemory(), crash: func() bool { return false }}
+	s := &site{
+		T: t, office: newOffice(),
+		machine: fake.NewHost(fake.Delays{
+			Start: 20 * time.Millisecond, Shutdown: 50 * time.Millisecond, Copy: 30 * time.Millisecond,
+		}),
+		disks: blocks.New(), records: NewMemory(), crash: func() bool { return false },
+	}
 	s.begin()
 	return s
 }
@@ -157,7 +165,8 @@ func (s *site) begin() { s.end = s.start(s.office, NoWires{}) }
 // start starts an agent on the world, and answers what ends it.
 func (s *site) start(api hostapi.Host, wires Wires) (end func()) {
 	d := s.machine.Driver()
-	a := New(slipway.Host{ID: "local"}, api, d, s.disks, wires, noSources{}, s.records, DefaultLimits, slog.New(slog.DiscardHandler), time.Now)
+	a := New(slipway.Host{ID: "local"}, api, d, s.disks, wires, noSources{}, s.records, DefaultLimits,
+		slog.New(slog.DiscardHandler), time.Now)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); a.Run(ctx) }()
@@ -194,11 +203,12 @@ const (
 	theStill    = slipway.SnapshotID("snap-00000000000000002")
 )
 
-// life takes an instance through its life: launched, given a disk, copied from while it runs and while it does not, rebooted, relieved of
-// the disk, stopped, started, terminated.
+// life takes an instance through its life: launched, given a disk, copied from while it runs and while it does not,
+// rebooted, relieved of the disk, stopped, started, terminated.
 func (s *site) life() {
 	o := s.office
-	root, data := hostapi.Volume{ID: theRoot, Device: "/dev/xvda", SizeGiB: 1, Attached: theInstance}, hostapi.Volume{ID: theData, Device: "/dev/sdf", SizeGiB: 1, Attached: theInstance}
+	root, data := hostapi.Volume{ID: theRoot, Device: "/dev/xvda", SizeGiB: 1, Attached: theInstance},
+		hostapi.Volume{ID: theData, Device: "/dev/sdf", SizeGiB: 1, Attached: theInstance}
 	alter := func(fn func(a *hostapi.Assignment)) {
 		o.change(func() {
 			a := o.instances[theInstance]
@@ -221,8 +231,12 @@ func (s *site) life() {
 		})
 	}
 	alter(func(a *hostapi.Assignment) {
-		*a = hostapi.Assignment{ID: theInstance, VPC: "vpc-1", Wanted: slipway.WantRunning, Boots: 1, Type: "t3.nano", UUID: "ec20", Cores: 1, Threads: 1, MemoryMiB: 128,
-			Boot: slipway.Boot{Kernel: "k"}, Volumes: []hostapi.Volume{root}, Interfaces: []dataplane.Port{{Interface: "eni-1", MAC: "02:00:00:00:00:01"}}}
+		*a = hostapi.Assignment{
+			ID: theInstance, VPC: "vpc-1", Wanted: slipway.WantRunning, Boots: 1, Type: "t3.nano", UUID: "ec20",
+			Cores: 1, Threads: 1, MemoryMiB: 128,
+			Boot: slipway.Boot{Kernel: "k"}, Volumes: []hostapi.Volume{root},
+			Interfaces: []dataplane.Port{{Interface: "eni-1", MAC: "02:00:00:00:00:01"}},
+		}
 	})
 	phase(hostapi.PhaseRunning, 1, 1)
 	o.change(func() { o.volumes[theData] = data }, volumeRef(theData))
@@ -302,8 +316,8 @@ func replay(t *testing.T, plant func(*site)) (machine, disk int) {
 	return machine, disk
 }
 
-// TestReplay fails each call of the drivers once, before it has done anything or after, and lets the agent die of it: the next agent on
-// the same world comes to the same end, with nothing left over. An agent that lives on does, too.
+// TestReplay fails each call of the drivers once, before it has done anything or after, and lets the agent die of it:
+// the next agent on the same world comes to the same end, with nothing left over. An agent that lives on does, too.
 func TestReplay(t *testing.T) {
 	machine, disk := replay(t, func(*site) {})
 	if machine < 20 || disk < 8 {
@@ -315,9 +329,12 @@ func TestReplay(t *testing.T) {
 		plant func(s *site, n int)
 		done  func(s *site) int
 	}{
-		"the machine's call is refused":     {machine, func(s *site, n int) { s.machine.FailCall(n, cut) }, func(s *site) int { return s.machine.Calls() }},
-		"the machine's answer is lost":      {machine, func(s *site, n int) { s.machine.FailCallAfter(n, cut) }, func(s *site) int { return s.machine.Calls() }},
-		"the block store's call is refused": {disk, func(s *site, n int) { s.disks.FailCall(n, cut) }, func(s *site) int { return s.disks.Calls() }},
+		"the machine's call is refused": {machine, func(s *site, n int) { s.machine.FailCall(n, cut) },
+			func(s *site) int { return s.machine.Calls() }},
+		"the machine's answer is lost": {machine, func(s *site, n int) { s.machine.FailCallAfter(n, cut) },
+			func(s *site) int { return s.machine.Calls() }},
+		"the block store's call is refused": {disk, func(s *site, n int) { s.disks.FailCall(n, cut) },
+			func(s *site) int { return s.disks.Calls() }},
 	} {
 		for n := 1; n <= kind.calls; n++ {
 			t.Run(fmt.Sprintf("%s, call %d, and the agent lives on", name, n), func(t *testing.T) {

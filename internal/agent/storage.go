@@ -19,7 +19,9 @@ func (a *Agent) volume(ctx context.Context, id slipway.VolumeID) (time.Duration,
 	if err != nil || !found {
 		return 0, err
 	}
-	r := hostapi.Report{Ref: hostapi.Ref{Kind: hostapi.VolumeKind, ID: string(id)}, Phase: hostapi.PhaseDone, At: a.now(), Size: want.SizeGiB}
+	r := hostapi.Report{
+		Ref: hostapi.Ref{Kind: hostapi.VolumeKind, ID: string(id)}, Phase: hostapi.PhaseDone, At: a.now(), Size: want.SizeGiB,
+	}
 	if want.Deleted {
 		if err := a.disks.RemoveVolume(ctx, id); err != nil {
 			return 0, err
@@ -61,7 +63,8 @@ type copying struct {
 
 // again says whether a copy that has failed is worth another try: what lacks room or its source will lack it again.
 func (c copying) again() bool {
-	return c.tries < maxStarts && !errors.Is(c.err, blockstore.ErrFull) && !errors.Is(c.err, blockstore.ErrNoSnapshot) && !errors.Is(c.err, blockstore.ErrNoVolume)
+	return c.tries < maxStarts && !errors.Is(c.err, blockstore.ErrFull) &&
+		!errors.Is(c.err, blockstore.ErrNoSnapshot) && !errors.Is(c.err, blockstore.ErrNoVolume)
 }
 
 // snapshot makes one snapshot's file: from a running machine's disk, a file that lies still, another snapshot, or an import.
@@ -109,7 +112,8 @@ func (a *Agent) snapshot(ctx context.Context, id slipway.SnapshotID) (time.Durat
 		a.log.Warn("snapshot is tried again", "snapshot", id, "error", now.err, "tries", now.tries)
 	default:
 		a.log.Error("snapshot failed", "snapshot", id, "error", now.err)
-		r.Phase, r.Reason = hostapi.PhaseFailed, slipway.Reason{Code: "Server.InternalError", Message: firstLine(now.err.Error())}
+		r.Phase, r.Reason = hostapi.PhaseFailed,
+			slipway.Reason{Code: "Server.InternalError", Message: firstLine(now.err.Error())}
 		return over()
 	}
 	switch {
@@ -280,5 +284,6 @@ func (a *Agent) copyStill(ctx context.Context, want hostapi.Snapshot) error {
 			return err
 		}
 	}
-	return a.disks.SnapshotVolume(ctx, blockstore.Volume{ID: want.Volume, Secret: want.Secret, BaseSecret: want.SourceSecret}, want.ID)
+	return a.disks.SnapshotVolume(ctx,
+		blockstore.Volume{ID: want.Volume, Secret: want.Secret, BaseSecret: want.SourceSecret}, want.ID)
 }

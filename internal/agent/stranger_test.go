@@ -57,8 +57,11 @@ func TestAMachineWithoutARecordIsLeftAlone(t *testing.T) {
 		s := newSite(t)
 		defer func() { s.end() }()
 		s.office.change(func() {
-			s.office.instances[theInstance] = hostapi.Assignment{ID: theInstance, VPC: "vpc-1", Wanted: slipway.WantRunning, Boots: 1, Type: "t3.nano", UUID: "ec20",
-				Cores: 1, Threads: 1, MemoryMiB: 128, Boot: slipway.Boot{Kernel: "k"}, Volumes: []hostapi.Volume{{ID: theRoot, Device: "/dev/xvda", SizeGiB: 1, Attached: theInstance}}}
+			s.office.instances[theInstance] = hostapi.Assignment{
+				ID: theInstance, VPC: "vpc-1", Wanted: slipway.WantRunning, Boots: 1, Type: "t3.nano", UUID: "ec20",
+				Cores: 1, Threads: 1, MemoryMiB: 128, Boot: slipway.Boot{Kernel: "k"},
+				Volumes: []hostapi.Volume{{ID: theRoot, Device: "/dev/xvda", SizeGiB: 1, Attached: theInstance}},
+			}
 		}, ref(theInstance))
 		s.until("it runs", func() bool {
 			return s.office.heard(func(r hostapi.Report) bool { return r.Phase == hostapi.PhaseRunning })
@@ -90,8 +93,8 @@ func TestAMachineWithoutARecordIsLeftAlone(t *testing.T) {
 	})
 }
 
-// A record of the agent's own that cannot be read is not absent: a guest that may have ended itself is not started again, and nothing is
-// thrown away. One whose machine runs is written anew.
+// A record of the agent's own that cannot be read is not absent: a guest that may have ended itself is not started
+// again, and nothing is thrown away. One whose machine runs is written anew.
 func TestADamagedRecordOfTheAgentIsNotAnAbsentOne(t *testing.T) {
 	dir := Files(t.TempDir())
 	if err := dir.Put(theInstance, Record{Boots: 1, VPC: "vpc-1"}); err != nil {
@@ -112,8 +115,12 @@ func TestADamagedRecordOfTheAgentIsNotAnAbsentOne(t *testing.T) {
 
 	vmm := fake.NewHost(fake.Delays{}).Driver()
 	defer vmm.Close()
-	a := New(slipway.Host{ID: "local"}, newOffice(), vmm, blocks.New(), NoWires{}, noSources{}, dir, DefaultLimits, slog.New(slog.DiscardHandler), time.Now)
-	want := hostapi.Assignment{ID: theInstance, VPC: "vpc-1", Wanted: slipway.WantRunning, Boots: 1, Type: "t3.nano", UUID: "ec20", Cores: 1, Threads: 1, MemoryMiB: 128, Boot: slipway.Boot{Kernel: "k"}}
+	a := New(slipway.Host{ID: "local"}, newOffice(), vmm, blocks.New(), NoWires{}, noSources{}, dir, DefaultLimits,
+		slog.New(slog.DiscardHandler), time.Now)
+	want := hostapi.Assignment{
+		ID: theInstance, VPC: "vpc-1", Wanted: slipway.WantRunning, Boots: 1, Type: "t3.nano", UUID: "ec20", Cores: 1,
+		Threads: 1, MemoryMiB: 128, Boot: slipway.Boot{Kernel: "k"},
+	}
 	if _, err := a.run(t.Context(), want, nil); err == nil {
 		t.Error("a guest of which it is not known whether it has run is started")
 	}

@@ -24,7 +24,9 @@ func (w *Wire) Edit(verb string, words ...string) {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	err = w.DB.Update(w.T.Context(), func(tx store.Tx) error { return state.Accounts.Edit(tx, state.Global, w.Keys.Account, change) })
+	err = w.DB.Update(w.T.Context(), func(tx store.Tx) error {
+		return state.Accounts.Edit(tx, state.Global, w.Keys.Account, change)
+	})
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -57,7 +59,8 @@ func (w *Wire) Signed(who aws.Credentials, service, body string, header http.Hea
 		r.Header[k] = v
 	}
 	sum := sha256.Sum256([]byte(body))
-	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), service, "us-east-1",
+		time.Now()); err != nil {
 		w.T.Fatal(err)
 	}
 	return w.Do(r)
@@ -89,7 +92,10 @@ func (w *Wire) Well(who aws.Credentials, service, action string, params ...strin
 }
 
 func KeysIn(body string) aws.Credentials {
-	return aws.Credentials{AccessKeyID: First(body, "AccessKeyId"), SecretAccessKey: First(body, "SecretAccessKey"), SessionToken: First(body, "SessionToken")}
+	return aws.Credentials{
+		AccessKeyID: First(body, "AccessKeyId"), SecretAccessKey: First(body, "SecretAccessKey"),
+		SessionToken: First(body, "SessionToken"),
+	}
 }
 
 // User makes a user with one policy and gives its keys.

@@ -18,7 +18,8 @@ func (w *Wire) Ledger() [3]int {
 // Launch runs one instance of a type with further parameters.
 func (w *Wire) Launch(kind string, more ...string) string {
 	w.T.Helper()
-	return w.Must("instanceId", "RunInstances", append([]string{"ImageId", w.Image(), "InstanceType", kind, "MinCount", "1", "MaxCount", "1"}, more...)...)
+	return w.Must("instanceId", "RunInstances",
+		append([]string{"ImageId", w.Image(), "InstanceType", kind, "MinCount", "1", "MaxCount", "1"}, more...)...)
 }
 
 func (w *Wire) Terminate(ids ...string) {

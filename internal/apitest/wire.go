@@ -1,5 +1,6 @@
-// Package apitest serves the whole API to a test of any room: both halves over a store that conflicts, behind a real socket, with calls by their
-// forms and answers by their XML. World furnishes what every action needs, and knows a call of each that succeeds. Only tests import it.
+// Package apitest serves the whole API to a test of any room: both halves over a store that conflicts, behind a real
+// socket, with calls by their forms and answers by their XML. World furnishes what every action needs, and knows a
+// call of each that succeeds. Only tests import it.
 package apitest
 
 import (
@@ -84,7 +85,8 @@ func NewWith(t testing.TB, o Options) *Wire {
 	w.Hosts = hosts.New(w.DB, pool, log, time.Now)
 	w.Host = computehost.Simulated(computehost.Config{ID: HostID, Log: log, Now: time.Now}, w.Hosts, w.Sources)
 	w.API = controlplane.New(w.DB, controlplane.Config{
-		Pool: pool, Machines: w.Host, Sources: w.Sources, Overcommit: 32, Throttle: o.Throttle, Audit: o.Audit, Log: log, Now: time.Now,
+		Pool: pool, Machines: w.Host, Sources: w.Sources, Overcommit: 32, Throttle: o.Throttle, Audit: o.Audit,
+		Log: log, Now: time.Now,
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	_, key, err := w.API.Accounts.Create(ctx, slipway.Account{Name: "dev"})
@@ -145,7 +147,8 @@ func (w *Wire) Request(method, body string, header http.Header) *http.Request {
 	}
 	sum := sha256.Sum256([]byte(body))
 	who := aws.Credentials{AccessKeyID: w.Keys.ID, SecretAccessKey: w.Keys.Secret}
-	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), "ec2", w.Region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), "ec2", w.Region,
+		time.Now()); err != nil {
 		w.T.Fatal(err)
 	}
 	return r

@@ -1,5 +1,5 @@
-// Package audit keeps one line of JSON for each call, in the shape of CloudTrail's records: who, what, on which ids, from where, with what result.
-// It decides nothing, and what it cannot write stops nobody.
+// Package audit keeps one line of JSON for each call, in the shape of CloudTrail's records: who, what, on which ids,
+// from where, with what result. It decides nothing, and what it cannot write stops nobody.
 package audit
 
 import (
@@ -108,8 +108,8 @@ func (t *Trail) append(line []byte) error {
 // asideForm is the time in the name of a file that is full: names sort as times do.
 const asideForm = "20060102T150405.000000000Z"
 
-// turn puts the full file aside under its time, and removes the oldest. A file's time comes after those of the files before it, also
-// where the clock says otherwise.
+// turn puts the full file aside under its time, and removes the oldest. A file's time comes after those of the files
+// before it, also where the clock says otherwise.
 func (t *Trail) turn() error {
 	err := t.file.Close()
 	t.file = nil
@@ -220,7 +220,10 @@ func IdentityOf(account, arn, userID, key string) Identity {
 		role, _, _ := strings.Cut(rest, "/")
 		unique, _, _ := strings.Cut(userID, ":")
 		id.Type = "AssumedRole"
-		id.Session = &Session{Issuer{"Role", unique, "arn:aws:iam::" + account + ":role/" + role, account, role}, map[string]string{"mfaAuthenticated": "false"}}
+		id.Session = &Session{
+			Issuer{"Role", unique, "arn:aws:iam::" + account + ":role/" + role, account, role},
+			map[string]string{"mfaAuthenticated": "false"},
+		}
 	}
 	return id
 }

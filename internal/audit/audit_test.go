@@ -60,7 +60,9 @@ func TestTrailsAreBounded(t *testing.T) {
 func TestWhatCannotBeWrittenStopsNobody(t *testing.T) {
 	var said bytes.Buffer
 	now := time.Unix(1700000000, 0)
-	tr, err := Open(t.TempDir(), "calls", DefaultLimits, slog.New(slog.NewTextHandler(&said, nil)), func() time.Time { return now })
+	tr, err := Open(t.TempDir(), "calls", DefaultLimits, slog.New(slog.NewTextHandler(&said, nil)), func() time.Time {
+		return now
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +81,8 @@ func TestWhatCannotBeWrittenStopsNobody(t *testing.T) {
 	tr.file = good
 	tr.Write(Record{EventName: "StopInstances"})
 	b, _ := os.ReadFile(tr.path())
-	if !strings.Contains(string(b), "StopInstances") || strings.Contains(string(b), "RunInstances") || !strings.Contains(said.String(), "lost=20") {
+	if !strings.Contains(string(b), "StopInstances") || strings.Contains(string(b), "RunInstances") ||
+		!strings.Contains(said.String(), "lost=20") {
 		t.Errorf("afterwards: %s, said %s", b, said.String())
 	}
 }

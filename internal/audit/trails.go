@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
-// OpenTrails is where a front's records go: to the trail "calls", and to "strangers" what nobody signed, lest strangers crowd out what was done.
-// done closes both.
-func OpenTrails(dir string, limits Limits, log *slog.Logger, now func() time.Time) (write func(Record), done func() error, err error) {
+// OpenTrails is where a front's records go: to the trail "calls", and to "strangers" what nobody signed, lest
+// strangers crowd out what was done. done closes both.
+func OpenTrails(
+	dir string, limits Limits, log *slog.Logger, now func() time.Time,
+) (write func(Record), done func() error, err error) {
 	calls, err := Open(dir, "calls", limits, log, now)
 	if err != nil {
 		return nil, nil, err

@@ -76,8 +76,8 @@ type Store interface {
 	CopySnapshot(ctx context.Context, from, id slipway.SnapshotID, fromSecret, secret []byte) error
 	// ImportSnapshot makes a snapshot of a raw or qcow2 file, which it leaves as it is.
 	ImportSnapshot(ctx context.Context, file string, id slipway.SnapshotID) error
-	// ReceiveSnapshot makes a snapshot of an image that is fetched, and says how large it is. An image that cannot be taken is a
-	// diskimage.Refusal. Nothing is left of one that fails, nor of one that ctx ends.
+	// ReceiveSnapshot makes a snapshot of an image that is fetched, and says how large it is. An image that cannot be
+	// taken is a diskimage.Refusal. Nothing is left of one that fails, nor of one that ctx ends.
 	ReceiveSnapshot(ctx context.Context, image Received, id slipway.SnapshotID) (sizeGiB int, err error)
 	// RemoveSnapshot removes a snapshot. Its file stays, invisible, while a volume relies on it.
 	RemoveSnapshot(ctx context.Context, id slipway.SnapshotID) error

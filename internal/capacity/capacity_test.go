@@ -10,13 +10,15 @@ import (
 	"slipway/internal/store/adversary"
 )
 
-// TestAReservationKeepsItsRoom: charged when it begins, lent to its instances, and given back but for what they use when it ends.
+// TestAReservationKeepsItsRoom: charged when it begins, lent to its instances, and given back but for what they use
+// when it ends.
 func TestAReservationKeepsItsRoom(t *testing.T) {
 	db := state.DB{Store: adversary.New(state.Schema(), 1)}
 	s := state.Scope{Account: "111111111111", Region: "us-east-1"}
 	micro := slipway.FindInstanceType("t3.micro")
 	c := &slipway.CapacityReservation{
-		ID: "cr-1", Account: s.Account, Region: s.Region, Type: micro.Name, State: "active", Hosts: map[slipway.HostID]int{"a": 2, "b": 1},
+		ID: "cr-1", Account: s.Account, Region: s.Region, Type: micro.Name, State: "active",
+		Hosts: map[slipway.HostID]int{"a": 2, "b": 1},
 	}
 	update := func(fn func(store.Tx) error) {
 		t.Helper()
@@ -33,7 +35,12 @@ func TestAReservationKeepsItsRoom(t *testing.T) {
 				return err
 			}
 		}
-		in := &slipway.Instance{InstanceIdentity: slipway.InstanceIdentity{ID: "i-1", Account: s.Account, Region: s.Region}, InstanceHardware: slipway.InstanceHardware{Type: micro.Name}, InstanceStatus: slipway.InstanceStatus{State: slipway.Running}, InstanceAssignment: slipway.InstanceAssignment{Host: "a"}}
+		in := &slipway.Instance{
+			InstanceIdentity:   slipway.InstanceIdentity{ID: "i-1", Account: s.Account, Region: s.Region},
+			InstanceHardware:   slipway.InstanceHardware{Type: micro.Name},
+			InstanceStatus:     slipway.InstanceStatus{State: slipway.Running},
+			InstanceAssignment: slipway.InstanceAssignment{Host: "a"},
+		}
 		in.CapacityReservation = c.ID
 		if err := state.Instances.Put(tx, in); err != nil {
 			return err

@@ -1,5 +1,5 @@
-// Package capacity is what hosts have room for: their ledgers, which every launch and every end changes, and the slots that capacity reservations keep.
-// It chooses no host (placement does) and admits nothing (admission does).
+// Package capacity is what hosts have room for: their ledgers, which every launch and every end changes, and the slots
+// that capacity reservations keep. It chooses no host (placement does) and admits nothing (admission does).
 package capacity
 
 import (
@@ -31,7 +31,9 @@ func Room(r store.Reader, overcommit float64) []placement.Host {
 	}
 	var out []placement.Host
 	for h := range state.Hosts.All(r, state.Global) {
-		p := placement.Host{ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * overcommit), MemoryMiB: h.MemoryMiB, NoUEFI: h.NoUEFI}
+		p := placement.Host{
+			ID: h.ID, Zones: h.Zones, VCPUs: int(float64(h.VCPUs) * overcommit), MemoryMiB: h.MemoryMiB, NoUEFI: h.NoUEFI,
+		}
 		if b := used[h.ID]; b != nil {
 			p.VCPUs -= b.VCPUs
 			p.MemoryMiB -= b.MemoryMiB

@@ -14,11 +14,17 @@ func (s *Service) Actions() action.Table {
 			}, "capacity-reservation")),
 		"DescribeCapacityReservations": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
 		"ModifyCapacityReservation": action.Do(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("capacity-reservation", func(in *ec2wire.ModifyCapacityReservationRequest) *string { return in.CapacityReservationId })),
+			action.One("capacity-reservation", func(in *ec2wire.ModifyCapacityReservationRequest) *string {
+				return in.CapacityReservationId
+			})),
 		"CancelCapacityReservation": action.Do(s.Cancel).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("capacity-reservation", func(in *ec2wire.CancelCapacityReservationRequest) *string { return in.CapacityReservationId })),
+			action.One("capacity-reservation", func(in *ec2wire.CancelCapacityReservationRequest) *string {
+				return in.CapacityReservationId
+			})),
 		"GetCapacityReservationUsage": action.Read(s.Usage).On(
-			action.One("capacity-reservation", func(in *ec2wire.GetCapacityReservationUsageRequest) *string { return in.CapacityReservationId })),
+			action.One("capacity-reservation", func(in *ec2wire.GetCapacityReservationUsageRequest) *string {
+				return in.CapacityReservationId
+			})),
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package capacityreservations is the room of on-demand capacity reservations: room that is kept for launches of one type in one zone. It
-// stands above the instances room, whose launches use what is kept here; it launches nothing itself.
+// Package capacityreservations is the room of on-demand capacity reservations: room that is kept for launches of one
+// type in one zone. It stands above the instances room, whose launches use what is kept here; it launches nothing itself.
 package capacityreservations
 
 import (
@@ -37,7 +37,9 @@ const platform = "Linux/UNIX"
 const most = 1000
 
 // Create answers CreateCapacityReservation: the room is taken at once, or the call is refused for want of it.
-func (s *Service) Create(ctx context.Context, in *ec2wire.CreateCapacityReservationRequest) (*ec2wire.CreateCapacityReservationResult, error) {
+func (s *Service) Create(
+	ctx context.Context, in *ec2wire.CreateCapacityReservationRequest,
+) (*ec2wire.CreateCapacityReservationResult, error) {
 	c, t, err := s.read(ctx, in)
 	if err != nil {
 		return nil, err
@@ -55,7 +57,10 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateCapacityReservat
 				}
 				return err
 			}
-			if err := state.Tokens.Put(tx, &state.Token{Scope: state.Of(ctx), ID: "capacity/" + token, Result: string(c.ID), Created: s.now()}); err != nil {
+			if err := state.Tokens.Put(tx,
+				&state.Token{
+					Scope: state.Of(ctx), ID: "capacity/" + token, Result: string(c.ID), Created: s.now(),
+				}); err != nil {
 				return err
 			}
 		}
@@ -70,9 +75,12 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateCapacityReservat
 
 // take finds room for n more instances and charges it.
 func (s *Service) take(tx store.Tx, c *slipway.CapacityReservation, t *slipway.InstanceType, n int) error {
-	choice := placement.Choose(s.admission.Room(tx), placement.Request{ZoneLetter: c.Zone[len(c.Zone)-1:], VCPUs: int(t.VCPUs), MemoryMiB: int(t.MemoryMiB), Max: n})
+	choice := placement.Choose(s.admission.Room(tx),
+		placement.Request{ZoneLetter: c.Zone[len(c.Zone)-1:], VCPUs: int(t.VCPUs), MemoryMiB: int(t.MemoryMiB), Max: n})
 	if len(choice.Hosts) < n {
-		return slipway.Errorf(slipway.InsufficientInstanceCapacity, "There is not enough capacity to reserve %d instances of type %s in %s: %d fit.", n, c.Type, c.Zone, len(choice.Hosts))
+		return slipway.Errorf(slipway.InsufficientInstanceCapacity,
+			"There is not enough capacity to reserve %d instances of type %s in %s: %d fit.", n, c.Type, c.Zone,
+			len(choice.Hosts))
 	}
 	more := map[slipway.HostID]int{}
 	for _, h := range choice.Hosts {
@@ -87,7 +95,9 @@ func (s *Service) take(tx store.Tx, c *slipway.CapacityReservation, t *slipway.I
 	return nil
 }
 
-func (s *Service) read(ctx context.Context, in *ec2wire.CreateCapacityReservationRequest) (*slipway.CapacityReservation, *slipway.InstanceType, error) {
+func (s *Service) read(
+	ctx context.Context, in *ec2wire.CreateCapacityReservationRequest,
+) (*slipway.CapacityReservation, *slipway.InstanceType, error) {
 	scope := state.Of(ctx)
 	t := slipway.FindInstanceType(shape.Get(in.InstanceType))
 	zone, known := slipway.FindZone(scope.Region, cmp.Or(shape.Get(in.AvailabilityZone), shape.Get(in.AvailabilityZoneId)))
@@ -100,22 +110,28 @@ func (s *Service) read(ctx context.Context, in *ec2wire.CreateCapacityReservatio
 	case shape.Get(in.InstancePlatform) == "":
 		return nil, nil, slipway.Missing("InstancePlatform")
 	case *in.InstancePlatform != platform:
-		return nil, nil, slipway.Errorf(slipway.UnsupportedOperation, "The platform '%s' (InstancePlatform) is not supported: instances here are %s.", *in.InstancePlatform, platform)
+		return nil, nil, slipway.Errorf(slipway.UnsupportedOperation,
+			"The platform '%s' (InstancePlatform) is not supported: instances here are %s.", *in.InstancePlatform, platform)
 	case in.InstanceCount == nil:
 		return nil, nil, slipway.Missing("InstanceCount")
 	case n < 1 || n > most:
-		return nil, nil, slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter instanceCount is invalid. It must be 1 to %d.", n, most)
+		return nil, nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter instanceCount is invalid. It must be 1 to %d.", n, most)
 	case shape.Get(in.AvailabilityZone) == "" && shape.Get(in.AvailabilityZoneId) == "":
 		return nil, nil, slipway.Missing("AvailabilityZone")
 	case !known:
-		return nil, nil, slipway.Errorf(slipway.InvalidParameterValue, "Invalid availability zone: [%s]", cmp.Or(shape.Get(in.AvailabilityZone), shape.Get(in.AvailabilityZoneId)))
+		return nil, nil, slipway.Errorf(slipway.InvalidParameterValue, "Invalid availability zone: [%s]",
+			cmp.Or(shape.Get(in.AvailabilityZone), shape.Get(in.AvailabilityZoneId)))
 	}
 	for name, given := range map[string]bool{
-		"OutpostArn": shape.Get(in.OutpostArn) != "", "PlacementGroupArn": shape.Get(in.PlacementGroupArn) != "", "EphemeralStorage": shape.Get(in.EphemeralStorage),
-		"StartDate": in.StartDate != nil, "CommitmentDuration": in.CommitmentDuration != nil, "DeliveryPreference": shape.Get(in.DeliveryPreference) != "",
+		"OutpostArn": shape.Get(in.OutpostArn) != "", "PlacementGroupArn": shape.Get(in.PlacementGroupArn) != "",
+		"EphemeralStorage": shape.Get(in.EphemeralStorage),
+		"StartDate":        in.StartDate != nil, "CommitmentDuration": in.CommitmentDuration != nil,
+		"DeliveryPreference": shape.Get(in.DeliveryPreference) != "",
 	} {
 		if given {
-			return nil, nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter %s is not supported: reservations here begin at once and have no commitment.", name)
+			return nil, nil, slipway.Errorf(slipway.UnsupportedOperation,
+				"The parameter %s is not supported: reservations here begin at once and have no commitment.", name)
 		}
 	}
 	tags, err := shape.TagsOf(in.TagSpecifications, "capacity-reservation")
@@ -123,8 +139,10 @@ func (s *Service) read(ctx context.Context, in *ec2wire.CreateCapacityReservatio
 		return nil, nil, err
 	}
 	c := &slipway.CapacityReservation{
-		ID: slipway.NewCapacityReservationID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name, Type: t.Name, Platform: platform,
-		Tenancy: cmp.Or(shape.Get(in.Tenancy), "default"), EBSOptimized: shape.Get(in.EbsOptimized), State: "active", Created: s.now(), Tags: tags,
+		ID: slipway.NewCapacityReservationID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name,
+		Type: t.Name, Platform: platform,
+		Tenancy: cmp.Or(shape.Get(in.Tenancy), "default"), EBSOptimized: shape.Get(in.EbsOptimized), State: "active",
+		Created: s.now(), Tags: tags,
 	}
 	if c.Tenancy != "default" && c.Tenancy != "dedicated" {
 		return nil, nil, slipway.Invalid(c.Tenancy, "tenancy", "It must be default or dedicated.")
@@ -155,7 +173,8 @@ func (s *Service) ends(kind *string, date *time.Time, before time.Time) (time.Ti
 	case v != "" && v != "limited" && v != "unlimited":
 		return before, slipway.Invalid(v, "endDateType", "It must be limited or unlimited.")
 	case v == "unlimited" && date != nil:
-		return before, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter endDate cannot be used with the end date type 'unlimited'")
+		return before, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter endDate cannot be used with the end date type 'unlimited'")
 	case v == "limited" && date == nil:
 		return before, slipway.Missing("EndDate")
 	case v == "unlimited":
@@ -177,10 +196,14 @@ func wire(r store.Reader, c *slipway.CapacityReservation) *ec2wire.CapacityReser
 		}
 	}
 	w := &ec2wire.CapacityReservation{
-		CapacityReservationId: shape.Text(c.ID), OwnerId: &c.Account, CapacityReservationArn: shape.Of(slipway.ARN(c.Region, c.Account, "capacity-reservation/"+string(c.ID))),
-		AvailabilityZone: &c.Zone, AvailabilityZoneId: shape.Text(z.ID), InstanceType: &c.Type, InstancePlatform: &c.Platform, Tenancy: &c.Tenancy,
-		TotalInstanceCount: shape.Of(int32(c.Total())), AvailableInstanceCount: shape.Of(int32(free)), EbsOptimized: &c.EBSOptimized, EphemeralStorage: shape.Of(false),
-		State: &c.State, StartDate: &c.Created, CreateDate: &c.Created, EndDate: shape.Time(c.Ends), EndDateType: shape.Of("unlimited"), InstanceMatchCriteria: shape.Of("open"),
+		CapacityReservationId: shape.Text(c.ID), OwnerId: &c.Account,
+		CapacityReservationArn: shape.Of(slipway.ARN(c.Region, c.Account, "capacity-reservation/"+string(c.ID))),
+		AvailabilityZone:       &c.Zone, AvailabilityZoneId: shape.Text(z.ID), InstanceType: &c.Type,
+		InstancePlatform: &c.Platform, Tenancy: &c.Tenancy,
+		TotalInstanceCount: shape.Of(int32(c.Total())), AvailableInstanceCount: shape.Of(int32(free)),
+		EbsOptimized: &c.EBSOptimized, EphemeralStorage: shape.Of(false),
+		State: &c.State, StartDate: &c.Created, CreateDate: &c.Created, EndDate: shape.Time(c.Ends),
+		EndDateType: shape.Of("unlimited"), InstanceMatchCriteria: shape.Of("open"),
 		Tags: shape.Tags(c.Tags), ReservationType: shape.Of("default"),
 	}
 	if !c.Ends.IsZero() {
@@ -193,7 +216,8 @@ func wire(r store.Reader, c *slipway.CapacityReservation) *ec2wire.CapacityReser
 }
 
 var kind = describe.Kind[slipway.CapacityReservation, ec2wire.CapacityReservation]{
-	Table: state.CapacityReservations, Parse: describe.Form(slipway.ParseCapacityReservationID), Tags: func(c *slipway.CapacityReservation) slipway.Tags { return c.Tags },
+	Table: state.CapacityReservations, Parse: describe.Form(slipway.ParseCapacityReservationID),
+	Tags: func(c *slipway.CapacityReservation) slipway.Tags { return c.Tags },
 	Wire: func(r store.Reader, c *slipway.CapacityReservation) ec2wire.CapacityReservation { return *wire(r, c) },
 	Fields: func(r store.Reader) slipway.Fields[*slipway.CapacityReservation] {
 		field := func(get func(*ec2wire.CapacityReservation) *string) func(*slipway.CapacityReservation) []string {
@@ -217,8 +241,11 @@ var kind = describe.Kind[slipway.CapacityReservation, ec2wire.CapacityReservatio
 }
 
 // Describe answers DescribeCapacityReservations.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeCapacityReservationsRequest) (*ec2wire.DescribeCapacityReservationsResult, error) {
-	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.CapacityReservationIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeCapacityReservationsRequest,
+) (*ec2wire.DescribeCapacityReservationsResult, error) {
+	page, next, err := kind.List(ctx, s.db,
+		describe.Query{IDs: in.CapacityReservationIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeCapacityReservationsResult{CapacityReservations: page, NextToken: next}, err
 }
 
@@ -244,7 +271,9 @@ func (s *Service) edit(ctx context.Context, name *string, change func(store.Tx, 
 }
 
 // Cancel answers CancelCapacityReservation: what nobody uses is free again, instances in it run on.
-func (s *Service) Cancel(ctx context.Context, in *ec2wire.CancelCapacityReservationRequest) (*ec2wire.CancelCapacityReservationResult, error) {
+func (s *Service) Cancel(
+	ctx context.Context, in *ec2wire.CancelCapacityReservationRequest,
+) (*ec2wire.CancelCapacityReservationResult, error) {
 	err := s.edit(ctx, in.CapacityReservationId, func(tx store.Tx, c *slipway.CapacityReservation) error {
 		return capacity.EndReservation(tx, c, "cancelled")
 	})
@@ -252,7 +281,9 @@ func (s *Service) Cancel(ctx context.Context, in *ec2wire.CancelCapacityReservat
 }
 
 // Modify answers ModifyCapacityReservation: count, end and match criteria.
-func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyCapacityReservationRequest) (*ec2wire.ModifyCapacityReservationResult, error) {
+func (s *Service) Modify(
+	ctx context.Context, in *ec2wire.ModifyCapacityReservationRequest,
+) (*ec2wire.ModifyCapacityReservationResult, error) {
 	err := s.edit(ctx, in.CapacityReservationId, func(tx store.Tx, c *slipway.CapacityReservation) error {
 		var err error
 		if c.Ends, err = s.ends(in.EndDateType, in.EndDate, c.Ends); err != nil {
@@ -275,7 +306,8 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyCapacityReservat
 
 func (s *Service) resize(tx store.Tx, c *slipway.CapacityReservation, to int) error {
 	if to < 1 || to > most {
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter instanceCount is invalid. It must be 1 to %d.", to, most)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter instanceCount is invalid. It must be 1 to %d.", to, most)
 	}
 	t := slipway.FindInstanceType(c.Type)
 	less := c.Total() - to
@@ -291,13 +323,16 @@ func (s *Service) resize(tx store.Tx, c *slipway.CapacityReservation, to int) er
 		}
 	}
 	if less > 0 {
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter instanceCount is invalid. More instances run in the reservation '%s'.", to, c.ID)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter instanceCount is invalid. More instances run in the reservation '%s'.", to, c.ID)
 	}
 	return nil
 }
 
 // Usage answers GetCapacityReservationUsage.
-func (s *Service) Usage(ctx context.Context, in *ec2wire.GetCapacityReservationUsageRequest) (*ec2wire.GetCapacityReservationUsageResult, error) {
+func (s *Service) Usage(
+	ctx context.Context, in *ec2wire.GetCapacityReservationUsageRequest,
+) (*ec2wire.GetCapacityReservationUsageResult, error) {
 	if shape.Get(in.CapacityReservationId) == "" {
 		return nil, slipway.Missing("CapacityReservationId")
 	}
@@ -315,7 +350,8 @@ func (s *Service) Usage(ctx context.Context, in *ec2wire.GetCapacityReservationU
 	}
 	w := wire(r, c)
 	out := &ec2wire.GetCapacityReservationUsageResult{
-		CapacityReservationId: w.CapacityReservationId, InstanceType: w.InstanceType, TotalInstanceCount: w.TotalInstanceCount, AvailableInstanceCount: w.AvailableInstanceCount,
+		CapacityReservationId: w.CapacityReservationId, InstanceType: w.InstanceType,
+		TotalInstanceCount: w.TotalInstanceCount, AvailableInstanceCount: w.AvailableInstanceCount,
 		State: w.State, InstanceUsages: []ec2wire.InstanceUsage{},
 	}
 	if used := *w.TotalInstanceCount - *w.AvailableInstanceCount; used > 0 && c.State == "active" {

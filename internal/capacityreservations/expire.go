@@ -18,7 +18,8 @@ func (s *Service) Tick(ctx context.Context) error {
 	}
 	for _, seen := range due {
 		err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
-			c, err := state.CapacityReservations.Get(tx, state.Scope{Account: seen.Account, Region: seen.Region}, string(seen.ID))
+			c, err := state.CapacityReservations.Get(tx, state.Scope{Account: seen.Account, Region: seen.Region},
+				string(seen.ID))
 			if err != nil || c.State != "active" {
 				return err
 			}

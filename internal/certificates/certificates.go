@@ -1,5 +1,5 @@
-// Package certificates gives a TLS listener or client its certificate: of files that may be replaced while it runs, or of an authority of the
-// installation's own, whose certificates it makes anew before they end. It knows neither HTTP nor etcd.
+// Package certificates gives a TLS listener or client its certificate: of files that may be replaced while it runs, or
+// of an authority of the installation's own, whose certificates it makes anew before they end. It knows neither HTTP nor etcd.
 package certificates
 
 import (
@@ -27,7 +27,8 @@ const (
 	serverFor    = 90 * 24 * time.Hour
 )
 
-// since is when they begin to be good: before any clock that is behind, or was ahead when they were made and is set right since.
+// since is when they begin to be good: before any clock that is behind, or was ahead when they were made and is set
+// right since.
 var since = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Files is a certificate and its key in PEM files, which are read again when they have changed.
@@ -111,8 +112,8 @@ type Authority struct {
 // Root is the file of the authority's certificate in dir, which clients are to trust.
 func Root(dir string) string { return filepath.Join(dir, "ca.pem") }
 
-// Own is the authority in dir, made there if there is none or it is about to end. names are the DNS names and addresses that the server is
-// called by.
+// Own is the authority in dir, made there if there is none or it is about to end. names are the DNS names and
+// addresses that the server is called by.
 func Own(dir string, names []string, now func() time.Time) (*Authority, error) {
 	a := &Authority{names: names, now: now}
 	keyFile := filepath.Join(dir, "ca.key")
@@ -124,7 +125,8 @@ func Own(dir string, names []string, now func() time.Time) (*Authority, error) {
 		}
 		a.root, a.key = pair.Leaf, own
 		if a.root.NotAfter.Sub(now()) > 2*serverFor {
-			return a, errors.Join(os.Chmod(dir, 0o755), os.Chmod(Root(dir), 0o644)) // clients read it, and a backup keeps no modes
+			return a, errors.Join(os.Chmod(dir, 0o755),
+				os.Chmod(Root(dir), 0o644)) // clients read it, and a backup keeps no modes
 		}
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("own authority: %w", err)
@@ -136,8 +138,9 @@ func Own(dir string, names []string, now func() time.Time) (*Authority, error) {
 		return nil, err
 	}
 	der, err := a.sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: "slipway's own authority"}, IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		Subject: pkix.Name{CommonName: "slipway's own authority"}, IsCA: true, BasicConstraintsValid: true,
+		MaxPathLenZero: true,
+		KeyUsage:       x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}, authorityFor, nil, &a.key.PublicKey)
 	if err != nil {
 		return nil, err
@@ -166,7 +169,9 @@ func write(path, kind string, der []byte, mode os.FileMode) error {
 }
 
 // sign makes a certificate; of the authority itself when parent is nil.
-func (a *Authority) sign(c *x509.Certificate, lasts time.Duration, parent *x509.Certificate, public *ecdsa.PublicKey) ([]byte, error) {
+func (a *Authority) sign(
+	c *x509.Certificate, lasts time.Duration, parent *x509.Certificate, public *ecdsa.PublicKey,
+) ([]byte, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
 		return nil, err
@@ -190,7 +195,8 @@ func (a *Authority) Server(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return nil, err
 	}
 	c := &x509.Certificate{
-		Subject: pkix.Name{CommonName: "slipway"}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		Subject: pkix.Name{CommonName: "slipway"}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, n := range a.names {
 		if ip := net.ParseIP(n); ip != nil {

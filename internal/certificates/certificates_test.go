@@ -40,7 +40,8 @@ func roots(t *testing.T, dir string) *x509.CertPool {
 	return pool
 }
 
-// TestOwnCertificatesAreRenewed before they end, under a root that stays the same over restarts and is itself made anew in time.
+// TestOwnCertificatesAreRenewed before they end, under a root that stays the same over restarts and is itself made
+// anew in time.
 func TestOwnCertificatesAreRenewed(t *testing.T) {
 	dir, now := filepath.Join(t.TempDir(), "tls"), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
@@ -70,7 +71,9 @@ func TestOwnCertificatesAreRenewed(t *testing.T) {
 	if second.Equal(first) || !first.NotAfter.After(now) {
 		t.Errorf("not made anew before its end: %v", second.NotAfter)
 	}
-	if _, err := served(t, open().Server).Verify(x509.VerifyOptions{DNSName: "localhost", Roots: pool, CurrentTime: now}); err != nil {
+	if _, err := served(t, open().Server).Verify(x509.VerifyOptions{
+		DNSName: "localhost", Roots: pool, CurrentTime: now,
+	}); err != nil {
 		t.Errorf("after a restart: %v", err)
 	}
 	fi, err := os.Stat(filepath.Join(dir, "ca.key"))
@@ -79,7 +82,9 @@ func TestOwnCertificatesAreRenewed(t *testing.T) {
 	}
 	now = now.Add(authorityFor - 120*24*time.Hour)
 	third := served(t, open().Server)
-	if _, err := third.Verify(x509.VerifyOptions{DNSName: "localhost", Roots: roots(t, dir), CurrentTime: now}); err != nil || third.CheckSignatureFrom(a.root) == nil {
+	if _, err := third.Verify(x509.VerifyOptions{
+		DNSName: "localhost", Roots: roots(t, dir), CurrentTime: now,
+	}); err != nil || third.CheckSignatureFrom(a.root) == nil {
 		t.Errorf("an authority that is about to end goes on: %v", err)
 	}
 }
@@ -96,7 +101,9 @@ func pair(t *testing.T, a *Authority, cert, key string, when time.Time) *x509.Ce
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, b := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: private}} {
+	for path, b := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: private},
+	} {
 		if err := os.WriteFile(path, pem.EncodeToMemory(b), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +171,9 @@ func TestCertificatesAreGoodWhenTheClockIsSetBack(t *testing.T) {
 	}
 	for _, by := range []time.Duration{0, -20 * 24 * time.Hour, -400 * 24 * time.Hour} {
 		now = now.Add(by)
-		if _, err := served(t, a.Server).Verify(x509.VerifyOptions{DNSName: "localhost", Roots: roots(t, dir), CurrentTime: now}); err != nil {
+		if _, err := served(t, a.Server).Verify(x509.VerifyOptions{
+			DNSName: "localhost", Roots: roots(t, dir), CurrentTime: now,
+		}); err != nil {
 			t.Errorf("set back by %v: %v", by, err)
 		}
 	}

@@ -1,5 +1,6 @@
-// Package computehost is the host half of an installation: the drivers of one machine (or of a simulated one) and the agent that works with them.
-// Its neighbour is controlplane, the other half; they meet in hostapi alone. What is wanted of the host it hears from there, and decides nothing.
+// Package computehost is the host half of an installation: the drivers of one machine (or of a simulated one) and the
+// agent that works with them. Its neighbour is controlplane, the other half; they meet in hostapi alone. What is
+// wanted of the host it hears from there, and decides nothing.
 package computehost
 
 import (
@@ -58,7 +59,9 @@ const simulatedStart, simulatedShutdown = 20 * time.Millisecond, 50 * time.Milli
 
 // Simulated is a host whose machines are records that behave. It has room for whatever is asked.
 func Simulated(c Config, api hostapi.Host, sources agent.Sources) *Host {
-	h := &Host{VMM: fake.NewHost(fake.Delays{Start: simulatedStart, Shutdown: simulatedShutdown}).Driver(), Disks: blocksfake.New()}
+	h := &Host{
+		VMM: fake.NewHost(fake.Delays{Start: simulatedStart, Shutdown: simulatedShutdown}).Driver(), Disks: blocksfake.New(),
+	}
 	limits := c.limits()
 	limits.Workers = 32
 	host := slipway.Host{ID: c.ID, Zones: slipway.ZoneLetters, VCPUs: 1 << 24, MemoryMiB: 1 << 40, Simulated: true}
@@ -173,7 +176,8 @@ func (h *Host) Probe(ctx context.Context, boot hypervisor.Boot) {
 	}
 }
 
-// Close lets go of the host. Its guests run on, unless they were stopped before; clear takes away the networks that no guest is left on.
+// Close lets go of the host. Its guests run on, unless they were stopped before; clear takes away the networks that no
+// guest is left on.
 func (h *Host) Close(ctx context.Context, clear bool) error {
 	if h.plane != nil {
 		h.plane.Close()

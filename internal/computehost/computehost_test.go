@@ -8,7 +8,8 @@ import (
 	"slipway/internal/computehost"
 )
 
-// TestTheTokenKeyIsKept: guests' metadata tokens outlive a restart, nobody else reads the key, and what is damaged is said, not replaced.
+// TestTheTokenKeyIsKept: guests' metadata tokens outlive a restart, nobody else reads the key, and what is damaged is
+// said, not replaced.
 func TestTheTokenKeyIsKept(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens.key")
 	first, err := computehost.TokenKey(file)

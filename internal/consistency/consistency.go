@@ -165,7 +165,8 @@ func (f *finder) interfaces(s state.Scope) {
 			if a.Allocation == "" {
 				continue
 			}
-			if eip := state.Addresses.See(f.r, s, string(a.Allocation)); eip == nil || eip.Interface != n.ID || eip.PrivateIP != a.IP {
+			if eip := state.Addresses.See(f.r, s, string(a.Allocation)); eip == nil || eip.Interface != n.ID ||
+				eip.PrivateIP != a.IP {
 				f.say("interface %s has the elastic address %s, which does not have it", n.ID, a.Allocation)
 			}
 		}
@@ -196,12 +197,14 @@ func (f *finder) instances(s state.Scope) {
 			continue
 		}
 		for _, id := range in.Interfaces {
-			if n := state.Interfaces.See(f.r, s, string(id)); n == nil || n.Attachment == nil || n.Attachment.Instance != in.ID {
+			if n := state.Interfaces.See(f.r, s, string(id)); n == nil || n.Attachment == nil ||
+				n.Attachment.Instance != in.ID {
 				f.say("instance %s has the interface %s, which is not attached to it", in.ID, id)
 			}
 		}
 		for _, b := range in.Volumes {
-			if v := state.Volumes.See(f.r, s, string(b.Volume)); v == nil || v.Attachment == nil || v.Attachment.Instance != in.ID {
+			if v := state.Volumes.See(f.r, s, string(b.Volume)); v == nil || v.Attachment == nil ||
+				v.Attachment.Instance != in.ID {
 				f.say("instance %s has the volume %s, which is not attached to it", in.ID, b.Volume)
 			}
 		}
@@ -229,7 +232,8 @@ func (f *finder) volumes(s state.Scope) {
 			continue
 		}
 		in := state.Instances.See(f.r, s, string(v.Attachment.Instance))
-		if in == nil || !in.Alive() || !slices.ContainsFunc(in.Volumes, func(b slipway.BlockDevice) bool { return b.Volume == v.ID }) {
+		if in == nil || !in.Alive() ||
+			!slices.ContainsFunc(in.Volumes, func(b slipway.BlockDevice) bool { return b.Volume == v.ID }) {
 			f.say("volume %s is attached to %s, which does not have it", v.ID, v.Attachment.Instance)
 		}
 	}
@@ -277,7 +281,8 @@ func (f *finder) ledgers() {
 	}
 	for l := range state.Ledgers.All(f.r, state.Global) {
 		if w := want[l.Host]; l.Instances != w.Instances || l.VCPUs != w.VCPUs || l.MemoryMiB != w.MemoryMiB {
-			f.say("host %s has promised %d instances, %d vCPUs, %d MiB; there are %d, %d, %d", l.Host, l.Instances, l.VCPUs, l.MemoryMiB, w.Instances, w.VCPUs, w.MemoryMiB)
+			f.say("host %s has promised %d instances, %d vCPUs, %d MiB; there are %d, %d, %d", l.Host, l.Instances,
+				l.VCPUs, l.MemoryMiB, w.Instances, w.VCPUs, w.MemoryMiB)
 		}
 		delete(want, l.Host)
 	}

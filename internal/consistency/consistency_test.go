@@ -33,7 +33,8 @@ func TestEachContradictionIsFound(t *testing.T) {
 		says string
 		bend func(tx store.Tx) error
 	}{
-		"a record that cannot be read": {"cannot be read", func(tx store.Tx) error { tx.Put(state.VPCs.Key(s, "vpc-x"), []byte("{")); return nil }},
+		"a record that cannot be read": {"cannot be read",
+			func(tx store.Tx) error { tx.Put(state.VPCs.Key(s, "vpc-x"), []byte("{")); return nil }},
 		"a policy that is gone": {"which is gone", func(tx store.Tx) error {
 			return state.Users.Edit(tx, all, "ann", func(u *slipway.User) error {
 				u.Policies.Attached = append(u.Policies.Attached, "arn:aws:iam::1:policy/none")
@@ -41,7 +42,10 @@ func TestEachContradictionIsFound(t *testing.T) {
 			})
 		}},
 		"a role that is gone": {"has the role", func(tx store.Tx) error {
-			return state.InstanceProfiles.Edit(tx, all, "app-of-test", func(p *slipway.InstanceProfile) error { p.Role = "none"; return nil })
+			return state.InstanceProfiles.Edit(tx, all, "app-of-test", func(p *slipway.InstanceProfile) error {
+				p.Role = "none"
+				return nil
+			})
 		}},
 		"a key whose user is gone": {"who is gone", func(tx store.Tx) error { state.Users.Delete(tx, all, "ann"); return nil }},
 		"three keys": {"has 3 access keys", func(tx store.Tx) error {
@@ -82,7 +86,8 @@ func TestEachContradictionIsFound(t *testing.T) {
 			return nil
 		}},
 		"an address in use by nobody": {"is in use by eni-gone", func(tx store.Tx) error {
-			return state.InUse.Put(tx, &state.Use{Scope: s, ID: state.AddressKey(subnet, netip.MustParseAddr("172.31.0.99")), By: "eni-gone"})
+			return state.InUse.Put(tx,
+				&state.Use{Scope: s, ID: state.AddressKey(subnet, netip.MustParseAddr("172.31.0.99")), By: "eni-gone"})
 		}},
 		"an address twice": {"both have the address", func(tx store.Tx) error {
 			n, err := state.Interfaces.Get(tx, s, eni)
@@ -93,22 +98,34 @@ func TestEachContradictionIsFound(t *testing.T) {
 			return state.Interfaces.Put(tx, n)
 		}},
 		"an interface whose group is gone": {"has the group sg-gone", func(tx store.Tx) error {
-			return state.Interfaces.Edit(tx, s, eni, func(n *slipway.Interface) error { n.Groups = []slipway.SecurityGroupID{"sg-gone"}; return nil })
+			return state.Interfaces.Edit(tx, s, eni, func(n *slipway.Interface) error {
+				n.Groups = []slipway.SecurityGroupID{"sg-gone"}
+				return nil
+			})
 		}},
 		"an instance without its interface": {"which does not have it", func(tx store.Tx) error {
 			return state.Instances.Edit(tx, s, id, func(in *slipway.Instance) error { in.Interfaces = nil; return nil })
 		}},
-		"an instance whose volume is gone": {"which is not attached to it", func(tx store.Tx) error { state.Volumes.Delete(tx, s, vol); return nil }},
+		"an instance whose volume is gone": {"which is not attached to it",
+			func(tx store.Tx) error { state.Volumes.Delete(tx, s, vol); return nil }},
 		"a volume of another": {"is attached to i-gone", func(tx store.Tx) error {
-			return state.Volumes.Edit(tx, s, vol, func(v *slipway.Volume) error { v.Attachment.Instance = "i-gone"; return nil })
+			return state.Volumes.Edit(tx, s, vol, func(v *slipway.Volume) error {
+				v.Attachment.Instance = "i-gone"
+				return nil
+			})
 		}},
 		"a token of another reservation": {"is of", func(tx store.Tx) error {
-			return state.Tokens.Put(tx, &state.Token{Scope: s, ID: "t", Result: "r-other", Instances: []slipway.InstanceID{in.ID}})
+			return state.Tokens.Put(tx,
+				&state.Token{Scope: s, ID: "t", Result: "r-other", Instances: []slipway.InstanceID{in.ID}})
 		}},
 		"a ledger that counts wrong": {"has promised", func(tx store.Tx) error {
-			return state.Ledgers.Edit(tx, state.Global, string(apitest.HostID), func(l *slipway.Ledger) error { l.VCPUs++; return nil })
+			return state.Ledgers.Edit(tx, state.Global, string(apitest.HostID), func(l *slipway.Ledger) error {
+				l.VCPUs++
+				return nil
+			})
 		}},
-		"no ledger": {"has promised none", func(tx store.Tx) error { state.Ledgers.Delete(tx, state.Global, string(apitest.HostID)); return nil }},
+		"no ledger": {"has promised none",
+			func(tx store.Tx) error { state.Ledgers.Delete(tx, state.Global, string(apitest.HostID)); return nil }},
 		"no main route table": {"main route tables", func(tx store.Tx) error {
 			for table := range state.RouteTables.All(tx, s) {
 				state.RouteTables.Delete(tx, s, string(table.ID))

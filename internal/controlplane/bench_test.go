@@ -35,7 +35,10 @@ func benchRun(b *testing.B, query string) {
 	}
 	answer := sampleAnswer(w, form)
 	run := w.Actions()["RunInstances"]
-	call := slipway.Call{Caller: slipway.Caller{Account: w.Keys.Account}, Region: "us-east-1", RequestID: "bench", Action: "RunInstances", DryRun: true}
+	call := slipway.Call{
+		Caller: slipway.Caller{Account: w.Keys.Account}, Region: "us-east-1", RequestID: "bench",
+		Action: "RunInstances", DryRun: true,
+	}
 	ctx := slipway.WithCall(context.Background(), call)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -62,7 +65,9 @@ func sampleAnswer(w *apitest.Wire, form url.Values) ec2query.Encoder {
 	}
 	in := new(ec2wire.RunInstancesRequest)
 	in.DecodeQuery(r)
-	call := slipway.Call{Caller: slipway.Caller{Account: w.Keys.Account}, Region: "us-east-1", RequestID: "sample", Action: "RunInstances"}
+	call := slipway.Call{
+		Caller: slipway.Caller{Account: w.Keys.Account}, Region: "us-east-1", RequestID: "sample", Action: "RunInstances",
+	}
 	out, err := w.API.Instances.Run(slipway.WithCall(context.Background(), call), in)
 	if err != nil {
 		w.T.Fatal(err)

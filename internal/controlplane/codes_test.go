@@ -50,7 +50,8 @@ func TestEveryCodeIsProvoked(t *testing.T) {
 		if !regexp.MustCompile(`\b` + name + `\b`).MatchString(source.String()) {
 			continue
 		}
-		seen := strings.Contains(tests.String(), `"`+code) || regexp.MustCompile(`slipway\.`+name+`\b`).MatchString(tests.String())
+		seen := strings.Contains(tests.String(), `"`+code) ||
+			regexp.MustCompile(`slipway\.`+name+`\b`).MatchString(tests.String())
 		if reason := notProvoked[name]; seen == (reason != "") {
 			t.Errorf("%s: provoked by a test: %v, and the reason why not: %q", code, seen, reason)
 		}

@@ -1,5 +1,6 @@
-// Package controlplane is the server half of an installation: every room of the API, composed over one state, with what they do by the clock and
-// the front that serves them. Its neighbour is computehost, the other half; the two meet in hostapi alone. It holds no rule of any room.
+// Package controlplane is the server half of an installation: every room of the API, composed over one state, with
+// what they do by the clock and the front that serves them. Its neighbour is computehost, the other half; the two meet
+// in hostapi alone. It holds no rule of any room.
 package controlplane
 
 import (
@@ -57,7 +58,8 @@ type Config struct {
 	Now        func() time.Time
 }
 
-// spreadPerHost is how many members of a spread group one host takes: on a single machine the host stands for EC2's seven racks.
+// spreadPerHost is how many members of a spread group one host takes: on a single machine the host stands for EC2's
+// seven racks.
 const spreadPerHost = 7
 
 // ControlPlane is the API's rooms.
@@ -96,19 +98,25 @@ type ControlPlane struct {
 
 // New composes the rooms. Nothing runs until Run.
 func New(db state.DB, c Config) *ControlPlane {
-	launches := admission.New(db, c.Pool, admission.Config{Overcommit: c.Overcommit, SpreadPerHost: spreadPerHost}, c.Log, c.Now)
+	launches := admission.New(db, c.Pool, admission.Config{Overcommit: c.Overcommit, SpreadPerHost: spreadPerHost},
+		c.Log, c.Now)
 	p := &ControlPlane{
 		db: db, cfg: c,
 		Accounts: accounts.New(db, c.Now, vpcs.Settle), Addresses: addresses.New(db, c.Pool, c.Now), IAM: iam.New(db, c.Now),
-		Images: images.New(db, c.Now), Imports: imports.New(db, c.Sources, c.Now), InstanceTypes: instancetypes.New(), Interfaces: interfaces.New(db, c.Now),
-		Instances: instances.New(db, launches, c.Pool, c.Machines, c.Log, c.Now),
-		KeyPairs:  keypairs.New(db, c.Now), Launches: launches,
-		LaunchTemplates: launchtemplates.New(db, launchtemplates.Launches{Check: launchspec.Check, Image: state.AliasedImage}, c.Now),
-		Peerings:        peerings.New(db, c.Now), PlacementGroups: placementgroups.New(db), PrefixLists: prefixlists.New(db, c.Now), Regions: regions.New(db),
-		SecurityGroups: securitygroups.New(db, c.Now), Snapshots: snapshots.New(db, c.Now), Tags: tags.New(db), Timelines: timelines.New(db, c.Log, c.Now),
-		Volumes: volumes.New(db, c.Now), VPCs: vpcs.New(db, c.Now),
+		Images: images.New(db, c.Now), Imports: imports.New(db, c.Sources, c.Now), InstanceTypes: instancetypes.New(),
+		Interfaces: interfaces.New(db, c.Now),
+		Instances:  instances.New(db, launches, c.Pool, c.Machines, c.Log, c.Now),
+		KeyPairs:   keypairs.New(db, c.Now), Launches: launches,
+		LaunchTemplates: launchtemplates.New(db,
+			launchtemplates.Launches{Check: launchspec.Check, Image: state.AliasedImage}, c.Now),
+		Peerings: peerings.New(db, c.Now), PlacementGroups: placementgroups.New(db),
+		PrefixLists: prefixlists.New(db, c.Now), Regions: regions.New(db),
+		SecurityGroups: securitygroups.New(db, c.Now), Snapshots: snapshots.New(db, c.Now), Tags: tags.New(db),
+		Timelines: timelines.New(db, c.Log, c.Now),
+		Volumes:   volumes.New(db, c.Now), VPCs: vpcs.New(db, c.Now),
 	}
-	p.CapacityReservations, p.DedicatedHosts = capacityreservations.New(db, launches, c.Now), dedicatedhosts.New(db, launches, c.Now)
+	p.CapacityReservations, p.DedicatedHosts = capacityreservations.New(db, launches, c.Now),
+		dedicatedhosts.New(db, launches, c.Now)
 	p.Fleets, p.Spot = fleets.New(db, launches, p.Instances, c.Now), spot.New(db, launches, p.Instances, c.Log, c.Now)
 	p.NATGateways, p.Parameters = natgateways.New(db, p.Addresses, c.Now), parameters.New(db, p.IAM.AuthorizeOther, c.Log)
 	return p
@@ -133,11 +141,13 @@ func (p *ControlPlane) Tick(ctx context.Context) {
 	loops.Wait()
 }
 
-// Sweep removes, once, what has outlived its time. No room's failure holds another's up. Two at once would do each other's work.
+// Sweep removes, once, what has outlived its time. No room's failure holds another's up. Two at once would do each
+// other's work.
 func (p *ControlPlane) Sweep(ctx context.Context) error {
 	var errs []error
 	for _, sweep := range []func(context.Context) error{
-		p.Instances.Sweep, p.NATGateways.Sweep, p.Peerings.Sweep, p.Fleets.Sweep, p.Imports.Sweep, p.IAM.Sweep, p.Timelines.Sweep,
+		p.Instances.Sweep, p.NATGateways.Sweep, p.Peerings.Sweep, p.Fleets.Sweep, p.Imports.Sweep, p.IAM.Sweep,
+		p.Timelines.Sweep,
 	} {
 		errs = append(errs, guard.Call(func() error { return sweep(ctx) }))
 	}
@@ -147,10 +157,13 @@ func (p *ControlPlane) Sweep(ctx context.Context) error {
 // Actions is every EC2 action that is served, as the rooms declare them. The error names those that are not wholly declared.
 func (p *ControlPlane) Actions() (action.Table, error) {
 	return action.Join(
-		p.Addresses.Actions(), p.CapacityReservations.Actions(), p.DedicatedHosts.Actions(), p.Fleets.Actions(), p.Images.Actions(),
+		p.Addresses.Actions(), p.CapacityReservations.Actions(), p.DedicatedHosts.Actions(), p.Fleets.Actions(),
+		p.Images.Actions(),
 		p.Imports.Actions(), p.Instances.Actions(), p.InstanceTypes.Actions(), p.Interfaces.Actions(), p.KeyPairs.Actions(),
-		p.LaunchTemplates.Actions(), p.NATGateways.Actions(), p.Peerings.Actions(), p.PlacementGroups.Actions(), p.PrefixLists.Actions(),
-		p.Regions.Actions(), p.SecurityGroups.Actions(), p.Snapshots.Actions(), p.Spot.Actions(), p.Tags.Actions(), p.Volumes.Actions(),
+		p.LaunchTemplates.Actions(), p.NATGateways.Actions(), p.Peerings.Actions(), p.PlacementGroups.Actions(),
+		p.PrefixLists.Actions(),
+		p.Regions.Actions(), p.SecurityGroups.Actions(), p.Snapshots.Actions(), p.Spot.Actions(), p.Tags.Actions(),
+		p.Volumes.Actions(),
 		p.VPCs.Actions(interfaces.FreeCount),
 	)
 }

@@ -27,7 +27,8 @@ func crowd(w *apitest.Wire, n int) (ids []string) {
 		err := w.DB.Update(w.T.Context(), func(tx store.Tx) error {
 			for range min(1000, n-len(ids)) {
 				in := *like
-				in.ID, in.Reservation, in.Host, in.State = slipway.NewInstanceID(), slipway.NewReservationID(), "elsewhere", slipway.Running
+				in.ID, in.Reservation, in.Host, in.State = slipway.NewInstanceID(), slipway.NewReservationID(),
+					"elsewhere", slipway.Running
 				if len(ids) < 10 {
 					in.State, in.Tags, in.VPC = slipway.Stopped, slipway.Tags{"few": "yes"}, "vpc-0000000000000few0"
 				}
@@ -45,8 +46,8 @@ func crowd(w *apitest.Wire, n int) (ids []string) {
 	return ids
 }
 
-// BenchmarkDescribeInstances100000 measures calls in an account of 100,000 instances from the signing to the last byte of the answer, which comes
-// compressed where it is long, as clients ask. What a client makes of the bytes is its own.
+// BenchmarkDescribeInstances100000 measures calls in an account of 100,000 instances from the signing to the last byte
+// of the answer, which comes compressed where it is long, as clients ask. What a client makes of the bytes is its own.
 func BenchmarkDescribeInstances100000(b *testing.B) {
 	w := apitest.New(b)
 	ids := crowd(w, 100_000)

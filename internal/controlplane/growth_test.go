@@ -25,12 +25,25 @@ func TestTextsHaveLimits(t *testing.T) {
 		{"a token of a megabyte", "InvalidClientToken", append(volume, "ClientToken", strings.Repeat("x", 1<<20))},
 		{"a token of 129 characters", "InvalidClientToken", append(volume, "ClientToken", strings.Repeat("x", 129))},
 		{"a token that is not ASCII", "InvalidClientToken", append(volume, "ClientToken", "tökën")},
-		{"a launch's token of 65 characters", "InvalidClientToken", []string{"RunInstances", "ImageId", w.Image(), "MinCount", "1", "MaxCount", "1", "ClientToken", strings.Repeat("x", 65)}},
-		{"a reservation's token", "InvalidClientToken", []string{"CreateCapacityReservation", "InstanceType", "t3.nano", "InstancePlatform", "Linux/UNIX", "AvailabilityZone", "us-east-1a", "InstanceCount", "1",
-			"ClientToken", strings.Repeat("x", 500)}},
-		{"a host's token", "InvalidClientToken", []string{"AllocateHosts", "InstanceType", "m5.large", "AvailabilityZone", "us-east-1a", "Quantity", "1", "ClientToken", strings.Repeat("x", 500)}},
-		{"a description", "InvalidParameterValue", []string{"CreateSecurityGroup", "GroupName", "long", "GroupDescription", strings.Repeat("x", 5000)}},
-		{"a filter's value", "FilterLimitExceeded", []string{"DescribeInstances", "Filter.1.Name", "tag:Name", "Filter.1.Value.1", strings.Repeat("x", 5000)}},
+		{"a launch's token of 65 characters", "InvalidClientToken",
+			[]string{
+				"RunInstances", "ImageId", w.Image(), "MinCount", "1", "MaxCount", "1", "ClientToken", strings.Repeat("x", 65),
+			}},
+		{"a reservation's token", "InvalidClientToken",
+			[]string{
+				"CreateCapacityReservation", "InstanceType", "t3.nano", "InstancePlatform", "Linux/UNIX",
+				"AvailabilityZone", "us-east-1a", "InstanceCount", "1",
+				"ClientToken", strings.Repeat("x", 500),
+			}},
+		{"a host's token", "InvalidClientToken",
+			[]string{
+				"AllocateHosts", "InstanceType", "m5.large", "AvailabilityZone", "us-east-1a", "Quantity", "1",
+				"ClientToken", strings.Repeat("x", 500),
+			}},
+		{"a description", "InvalidParameterValue",
+			[]string{"CreateSecurityGroup", "GroupName", "long", "GroupDescription", strings.Repeat("x", 5000)}},
+		{"a filter's value", "FilterLimitExceeded",
+			[]string{"DescribeInstances", "Filter.1.Name", "tag:Name", "Filter.1.Value.1", strings.Repeat("x", 5000)}},
 	} {
 		if a := w.Call(tt.call[0], tt.call[1:]...); a.Code != tt.code {
 			t.Errorf("%s: %q, want %s", tt.name, a.Code, tt.code)
@@ -47,9 +60,15 @@ func TestWhatHasEndedGoesHoweverMuchItIs(t *testing.T) {
 	err := w.DB.Update(t.Context(), func(tx store.Tx) error {
 		for i := range many {
 			for _, v := range []error{
-				state.Tokens.Put(tx, &state.Token{Scope: scope, ID: fmt.Sprintf("old/%d", i), Created: now.AddDate(0, 0, -4-i%300)}),
-				state.Timelines.Put(tx, &state.Timeline{Scope: scope, ID: fmt.Sprintf("r-%d", i), Day: state.Day(now.AddDate(0, 0, -9-i%300))}),
-				state.AccessKeys.Put(tx, &slipway.AccessKey{ID: fmt.Sprintf("ASIAOLD%d", i), Account: w.Keys.Account, Token: "x", Expires: now.AddDate(0, 0, -1-i%300)}),
+				state.Tokens.Put(tx,
+					&state.Token{Scope: scope, ID: fmt.Sprintf("old/%d", i), Created: now.AddDate(0, 0, -4-i%300)}),
+				state.Timelines.Put(tx,
+					&state.Timeline{Scope: scope, ID: fmt.Sprintf("r-%d", i), Day: state.Day(now.AddDate(0, 0, -9-i%300))}),
+				state.AccessKeys.Put(tx,
+					&slipway.AccessKey{
+						ID: fmt.Sprintf("ASIAOLD%d", i), Account: w.Keys.Account, Token: "x",
+						Expires: now.AddDate(0, 0, -1-i%300),
+					}),
 			} {
 				if v != nil {
 					return v
@@ -57,7 +76,12 @@ func TestWhatHasEndedGoesHoweverMuchItIs(t *testing.T) {
 			}
 		}
 		live := slipway.NewInstanceID()
-		return state.Instances.Put(tx, &slipway.Instance{InstanceIdentity: slipway.InstanceIdentity{ID: live, Account: scope.Account, Region: scope.Region}, InstanceStatus: slipway.InstanceStatus{State: slipway.Stopped}, InstanceAssignment: slipway.InstanceAssignment{Host: "elsewhere"}})
+		return state.Instances.Put(tx,
+			&slipway.Instance{
+				InstanceIdentity:   slipway.InstanceIdentity{ID: live, Account: scope.Account, Region: scope.Region},
+				InstanceStatus:     slipway.InstanceStatus{State: slipway.Stopped},
+				InstanceAssignment: slipway.InstanceAssignment{Host: "elsewhere"},
+			})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +128,10 @@ func TestSessionsHaveAnEnd(t *testing.T) {
 	w := apitest.New(t)
 	err := w.DB.Update(t.Context(), func(tx store.Tx) error {
 		for i := range 5000 {
-			if err := state.AccessKeys.Put(tx, &slipway.AccessKey{ID: fmt.Sprintf("ASIA%d", i), Account: w.Keys.Account, Token: "x", Expires: time.Now().Add(time.Hour)}); err != nil {
+			if err := state.AccessKeys.Put(tx,
+				&slipway.AccessKey{
+					ID: fmt.Sprintf("ASIA%d", i), Account: w.Keys.Account, Token: "x", Expires: time.Now().Add(time.Hour),
+				}); err != nil {
 				return err
 			}
 		}
@@ -113,7 +140,8 @@ func TestSessionsHaveAnEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := w.By(aws.Credentials{AccessKeyID: w.Keys.ID, SecretAccessKey: w.Keys.Secret}, "sts", "GetSessionToken"); a.Code != "Throttling" {
+	if a := w.By(aws.Credentials{AccessKeyID: w.Keys.ID, SecretAccessKey: w.Keys.Secret}, "sts",
+		"GetSessionToken"); a.Code != "Throttling" {
 		t.Errorf("one session too many: %d %q", a.Status, a.Code)
 	}
 }

@@ -58,7 +58,9 @@ var holder = porcupine.Model{
 			if what == in.what {
 				return out == result, has
 			}
-			return out == map[string]string{"launch": "IdempotentParameterMismatch", "associate": "Resource.AlreadyAssociated"}[in.do], has
+			return out == map[string]string{
+				"launch": "IdempotentParameterMismatch", "associate": "Resource.AlreadyAssociated",
+			}[in.do], has
 		case "disassociate":
 			if _, id, _ := strings.Cut(has, " "); id != in.what {
 				return out == "InvalidAssociationID.NotFound", has
@@ -93,8 +95,8 @@ var holder = porcupine.Model{
 
 const roomFor = 3
 
-// TestHistories: calls of several servers on one etcd cluster of default limits, about the same tokens, addresses and capacity, are as if
-// they had come one by one; a read is one of them.
+// TestHistories: calls of several servers on one etcd cluster of default limits, about the same tokens, addresses and
+// capacity, are as if they had come one by one; a read is one of them.
 func TestHistories(t *testing.T) {
 	n := 24
 	if long := os.Getenv("SLIPWAY_HISTORIES"); long != "" {
@@ -131,7 +133,8 @@ func TestHistories(t *testing.T) {
 
 func history(t *testing.T, schema store.Schema, socket string, number int, seed uint64) (calls int) {
 	dial := func() store.Store {
-		s, err := etcd.Dial(t.Context(), []string{"unix://" + socket}, fmt.Sprintf("/h%d/", number), etcd.DefaultLimits, schema, slog.New(slog.DiscardHandler))
+		s, err := etcd.Dial(t.Context(), []string{"unix://" + socket}, fmt.Sprintf("/h%d/", number), etcd.DefaultLimits,
+			schema, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +169,8 @@ func history(t *testing.T, schema store.Schema, socket string, number int, seed 
 				out := do()
 				to := time.Since(began)
 				mu.Lock()
-				ops = append(ops, porcupine.Operation{ClientId: caller, Input: in, Output: out, Call: int64(from), Return: int64(to)})
+				ops = append(ops,
+					porcupine.Operation{ClientId: caller, Input: in, Output: out, Call: int64(from), Return: int64(to)})
 				mu.Unlock()
 			}
 		})
@@ -216,7 +220,8 @@ func (h *historian) next() (deed, func() string) {
 func (h *historian) launch() (deed, func() string) {
 	token, kind := string(rune('a'+h.dice.IntN(2))), []string{"ZHJ5", "d2V0"}[h.dice.IntN(2)]
 	return deed{"token " + token, "launch", kind}, func() string {
-		a := h.call("RunInstances", "ImageId", h.made.image, "InstanceType", "t3.nano", "MinCount", "1", "MaxCount", "1", "ClientToken", token, "UserData", kind)
+		a := h.call("RunInstances", "ImageId", h.made.image, "InstanceType", "t3.nano", "MinCount", "1", "MaxCount",
+			"1", "ClientToken", token, "UserData", kind)
 		return cmp.Or(apitest.First(a, "reservationId"), a)
 	}
 }
@@ -225,15 +230,20 @@ func (h *historian) address() (deed, func() string) {
 	about := "ip 10.0.0." + strconv.Itoa(8+h.dice.IntN(2))
 	if h.dice.IntN(3) == 0 {
 		return deed{about, "look", ""}, func() string {
-			return apitest.First(h.call("DescribeNetworkInterfaces", "Filter.1.Name", "addresses.private-ip-address", "Filter.1.Value.1", about[3:], "Filter.2.Name", "description", "Filter.2.Value.1", "history"), "networkInterfaceId")
+			return apitest.First(h.call("DescribeNetworkInterfaces", "Filter.1.Name", "addresses.private-ip-address",
+				"Filter.1.Value.1", about[3:], "Filter.2.Name", "description", "Filter.2.Value.1", "history"),
+				"networkInterfaceId")
 		}
 	}
 	if eni := h.held[about]; eni != "" {
 		delete(h.held, about)
-		return deed{about, "leave", eni}, func() string { return h.done(h.call("DeleteNetworkInterface", "NetworkInterfaceId", eni)) }
+		return deed{about, "leave", eni}, func() string {
+			return h.done(h.call("DeleteNetworkInterface", "NetworkInterfaceId", eni))
+		}
 	}
 	return deed{about, "take", "InvalidIPAddress.InUse"}, func() string {
-		a := h.call("CreateNetworkInterface", "SubnetId", h.made.subnet, "PrivateIpAddress", about[3:], "Description", "history")
+		a := h.call("CreateNetworkInterface", "SubnetId", h.made.subnet, "PrivateIpAddress", about[3:], "Description",
+			"history")
 		if eni := apitest.First(a, "networkInterfaceId"); eni != "" {
 			h.held[about] = eni
 			return eni
@@ -250,7 +260,9 @@ func (h *historian) eip() (deed, func() string) {
 		}
 	case id != "":
 		delete(h.held, "eip")
-		return deed{"eip", "disassociate", id}, func() string { return h.done(h.call("DisassociateAddress", "AssociationId", id)) }
+		return deed{"eip", "disassociate", id}, func() string {
+			return h.done(h.call("DisassociateAddress", "AssociationId", id))
+		}
 	}
 	instance := []string{h.made.one, h.made.two}[h.dice.IntN(2)]
 	return deed{"eip", "associate", instance}, func() string {
@@ -266,10 +278,13 @@ func (h *historian) eip() (deed, func() string) {
 func (h *historian) capacity() (deed, func() string) {
 	if id := h.held["capacity"]; id != "" {
 		delete(h.held, "capacity")
-		return deed{"capacity", "cancel", ""}, func() string { return h.done(h.call("CancelCapacityReservation", "CapacityReservationId", id)) }
+		return deed{"capacity", "cancel", ""}, func() string {
+			return h.done(h.call("CancelCapacityReservation", "CapacityReservationId", id))
+		}
 	}
 	return deed{"capacity", "reserve", "InsufficientInstanceCapacity"}, func() string {
-		a := h.call("CreateCapacityReservation", "InstanceType", "t3.nano", "InstancePlatform", "Linux/UNIX", "AvailabilityZone", "us-east-1a", "InstanceCount", "1")
+		a := h.call("CreateCapacityReservation", "InstanceType", "t3.nano", "InstancePlatform", "Linux/UNIX",
+			"AvailabilityZone", "us-east-1a", "InstanceCount", "1")
 		if id := apitest.First(a, "capacityReservationId"); id != "" {
 			h.held["capacity"] = id
 			return id
@@ -278,8 +293,8 @@ func (h *historian) capacity() (deed, func() string) {
 	}
 }
 
-// TestARevokedKeyIsRefusedEverywhere: what one server answered, every other server's next call knows: a key that was deleted does not sign,
-// a policy that was attached permits, and what a call then looks at is no older.
+// TestARevokedKeyIsRefusedEverywhere: what one server answered, every other server's next call knows: a key that was
+// deleted does not sign, a policy that was attached permits, and what a call then looks at is no older.
 func TestARevokedKeyIsRefusedEverywhere(t *testing.T) {
 	adversary.Run(t, state.Schema(), 60, func(t *testing.T, s *adversary.Store) {
 		p := newParty(t, s)

@@ -22,12 +22,17 @@ import (
 	"slipway/internal/store"
 )
 
-// idWords are the kinds of ids by the word that a parameter or a filter has for them; the one that ends the name furthest right decides.
+// idWords are the kinds of ids by the word that a parameter or a filter has for them; the one that ends the name
+// furthest right decides.
 var idWords = map[string]string{
-	"instance": "i", "volume": "vol", "snapshot": "snap", "image": "ami", "subnet": "subnet", "vpc": "vpc", "group": "sg", "securitygroup": "sg", "securitygrouprule": "sgr", "interface": "eni",
-	"routetable": "rtb", "internetgateway": "igw", "gateway": "igw", "networkacl": "acl", "acl": "acl", "dhcpoptions": "dopt", "allocation": "eipalloc", "association": "eipassoc", "launchtemplate": "lt",
-	"natgateway": "nat", "peeringconnection": "pcx", "egressonlyinternetgateway": "eigw", "prefixlist": "pl", "capacityreservation": "cr", "reservation": "r", "host": "h", "importtask": "import-snap",
-	"resource": "i", "fleet": "fleet", "keypair": "key", "attachment": "eni-attach", "spotinstancerequest": "sir", "owner": "account", "user": "account", "profile": "arn", "arn": "arn", "publicip": "address",
+	"instance": "i", "volume": "vol", "snapshot": "snap", "image": "ami", "subnet": "subnet", "vpc": "vpc",
+	"group": "sg", "securitygroup": "sg", "securitygrouprule": "sgr", "interface": "eni",
+	"routetable": "rtb", "internetgateway": "igw", "gateway": "igw", "networkacl": "acl", "acl": "acl",
+	"dhcpoptions": "dopt", "allocation": "eipalloc", "association": "eipassoc", "launchtemplate": "lt",
+	"natgateway": "nat", "peeringconnection": "pcx", "egressonlyinternetgateway": "eigw", "prefixlist": "pl",
+	"capacityreservation": "cr", "reservation": "r", "host": "h", "importtask": "import-snap",
+	"resource": "i", "fleet": "fleet", "keypair": "key", "attachment": "eni-attach", "spotinstancerequest": "sir",
+	"owner": "account", "user": "account", "profile": "arn", "arn": "arn", "publicip": "address",
 }
 
 // kindOf is the kind of id that a name asks for; "" when it asks for none.
@@ -44,7 +49,8 @@ func kindOf(name string) string {
 	return idWords[best]
 }
 
-// shapes are the generated request shapes: of each type the parameters that take text, by their whole names. Lists have their first place.
+// shapes are the generated request shapes: of each type the parameters that take text, by their whole names. Lists
+// have their first place.
 type shapes map[string]string
 
 func readShapes(t *testing.T) shapes {
@@ -110,8 +116,9 @@ type isolation struct {
 	compared      int
 }
 
-// crossings are where a caller rightly gets another answer for another account's id than for one that nobody has, by action, parameter and kind
-// of id, and why. What is public, shared or agreed upon (images, snapshots, peerings) is not among the ids that are tried, which are private.
+// crossings are where a caller rightly gets another answer for another account's id than for one that nobody has, by
+// action, parameter and kind of id, and why. What is public, shared or agreed upon (images, snapshots, peerings) is
+// not among the ids that are tried, which are private.
 var crossings = map[string]string{
 	"AllocateAddress Address address": "what is allocated is not free, as in EC2: public addresses are everybody's",
 }
@@ -156,7 +163,9 @@ func (m *isolation) collect() {
 		}
 	}
 	for id := range isolatedIDs(w) {
-		w.Call("CreateTags", "ResourceId.1", id, "Tag.1.Key", "isolation-key-of-first", "Tag.1.Value", "isolation-value-of-first") // not each has tags
+		// not each has tags
+		w.Call("CreateTags", "ResourceId.1", id, "Tag.1.Key", "isolation-key-of-first", "Tag.1.Value",
+			"isolation-value-of-first")
 	}
 	account := w.Keys.Account
 	m.ids["account"] = [2]string{account, nobodys(account)}
@@ -289,13 +298,15 @@ func (m *isolation) try(name string, reads bool, parameter, kind string, params 
 	m.compared++
 	var theirs, nobodys string
 	for range 3 { // what the second account has may just be changing
-		theirs, nobodys = m.plain(m.ask(name, form(pair[0]), pair[0]), pair[0]), m.plain(m.ask(name, form(pair[1]), pair[1]), pair[1])
+		theirs, nobodys = m.plain(m.ask(name, form(pair[0]), pair[0]), pair[0]),
+			m.plain(m.ask(name, form(pair[1]), pair[1]), pair[1])
 		if theirs == nobodys {
 			return
 		}
 	}
 	if crossings[name+" "+parameter+" "+kind] == "" {
-		m.t.Errorf("%s %v: another account's %s is told from one that nobody has:\n\t%s\n\t%s", name, params(pair[0]), kind, theirs, nobodys)
+		m.t.Errorf("%s %v: another account's %s is told from one that nobody has:\n\t%s\n\t%s", name, params(pair[0]),
+			kind, theirs, nobodys)
 	}
 }
 
@@ -310,9 +321,9 @@ func with(base []string, name, value string) []string {
 	return append(out, name, value)
 }
 
-// TestAccountsAreIsolated calls every action that takes an id, by one account, with another account's ids: whatever the parameter, the answer is
-// the one for an id that nobody has, nothing of the other account stands in it, and the other account's records stay as they are.
-// SLIPWAY_ISOLATION=all tries every parameter and filter with every kind of id.
+// TestAccountsAreIsolated calls every action that takes an id, by one account, with another account's ids: whatever
+// the parameter, the answer is the one for an id that nobody has, nothing of the other account stands in it, and the
+// other account's records stay as they are. SLIPWAY_ISOLATION=all tries every parameter and filter with every kind of id.
 func TestAccountsAreIsolated(t *testing.T) {
 	all := os.Getenv("SLIPWAY_ISOLATION") == "all"
 	w := apitest.New(t)
@@ -343,7 +354,8 @@ func TestAccountsAreIsolated(t *testing.T) {
 		for _, name := range slices.Sorted(maps.Keys(served)) {
 			parameters := shapes.below(requestOf(served[name]), "", 0)
 			for _, parameter := range parameters {
-				kind := kindOf(strings.TrimSuffix(parameter[strings.LastIndexByte(strings.TrimSuffix(parameter, ".1"), '.')+1:], ".1"))
+				kind := kindOf(strings.TrimSuffix(parameter[strings.LastIndexByte(strings.TrimSuffix(parameter, ".1"),
+					'.')+1:], ".1"))
 				for _, k := range kinds {
 					if all || k == kind {
 						do(name, served[name], parameter, k)
@@ -373,7 +385,8 @@ func TestAccountsAreIsolated(t *testing.T) {
 			for _, kind := range kinds {
 				if all || kind == kindOf(filter) {
 					m.try(name, true, "filter "+filter, kind, func(id string) []string {
-						return append(slices.Clone(base[name]), member+".1.Name", strings.ReplaceAll(filter, "<key>", "k"), member+".1.Value.1", id)
+						return append(slices.Clone(base[name]), member+".1.Name",
+							strings.ReplaceAll(filter, "<key>", "k"), member+".1.Value.1", id)
 					})
 				}
 			}
@@ -391,9 +404,11 @@ func TestAccountsAreIsolated(t *testing.T) {
 			t.Errorf("%s shows the first account something else than before:\n\t%s\n\t%s", name, saw[name], now)
 		}
 	}
-	t.Logf("%d calls: %d comparisons of %d parameters of %d actions and %d filters, with ids of %d kinds; %d texts of the first account were looked for",
+	t.Logf("%d calls: %d comparisons of %d parameters of %d actions and %d filters, with ids of %d kinds; %d texts "+
+		"of the first account were looked for",
 		m.calls, m.compared, len(parameters), len(served), filters, len(kinds), len(m.secrets))
 	if m.compared < 700 || len(kinds) < 30 || len(m.secrets) < 100 {
-		t.Errorf("%d comparisons, %d kinds of ids (%v), %d texts: fewer than there have to be", m.compared, len(kinds), kinds, len(m.secrets))
+		t.Errorf("%d comparisons, %d kinds of ids (%v), %d texts: fewer than there have to be", m.compared, len(kinds),
+			kinds, len(m.secrets))
 	}
 }

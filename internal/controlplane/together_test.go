@@ -51,10 +51,12 @@ func newParty(t *testing.T, db store.Store) *party {
 	p := &party{T: t, db: db, account: a.ID}
 	over, log := state.DB{Store: db}, slog.New(slog.DiscardHandler)
 	host := slipway.Host{ID: apitest.HostID, Zones: slipway.ZoneLetters, VCPUs: 1 << 16, MemoryMiB: 1 << 24, Simulated: true}
-	if err := hosts.New(over, addresses.Pool{Range: computehost.SimulatedPool}, log, time.Now).Join(t.Context(), host); err != nil {
+	if err := hosts.New(over, addresses.Pool{Range: computehost.SimulatedPool}, log, time.Now).Join(t.Context(),
+		host); err != nil {
 		t.Fatal(err)
 	}
-	if err := images.New(over, time.Now).Provide(t.Context(), blocks.New(), apitest.HostID, guestimage.Simulated()); err != nil {
+	if err := images.New(over, time.Now).Provide(t.Context(), blocks.New(), apitest.HostID,
+		guestimage.Simulated()); err != nil {
 		t.Fatal(err)
 	}
 	p.first = p.server(db, k.ID)
@@ -67,12 +69,17 @@ func newParty(t *testing.T, db store.Store) *party {
 // server is one more.
 func (p *party) server(db store.Store, key string) *front {
 	served, err := controlplane.New(state.DB{Store: db}, controlplane.Config{
-		Pool: addresses.Pool{Range: computehost.SimulatedPool}, Overcommit: 32, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Pool: addresses.Pool{Range: computehost.SimulatedPool}, Overcommit: 32, Log: slog.New(slog.DiscardHandler),
+		Now: time.Now,
 	}).Actions()
 	if err != nil {
 		p.Fatal(err)
 	}
-	call := slipway.Call{Caller: slipway.Caller{Account: p.account, ARN: "arn:aws:iam::" + p.account + ":root", UserID: p.account, AccessKey: key}, Region: "us-east-1", RequestID: "r"}
+	call := slipway.Call{
+		Caller: slipway.Caller{
+			Account: p.account, ARN: "arn:aws:iam::" + p.account + ":root", UserID: p.account, AccessKey: key,
+		}, Region: "us-east-1", RequestID: "r",
+	}
 	return &front{p, slipway.WithCall(context.Background(), call), served}
 }
 
@@ -117,12 +124,16 @@ type made struct{ image, vpc, subnet, group, other, one, two, volume, eip, table
 
 func (p *party) furnish() made {
 	f := p.first
-	m := made{image: f.must("imageId", "DescribeImages", "Owner.1", "amazon"), vpc: f.must("vpcId", "CreateVpc", "CidrBlock", "10.0.0.0/16")}
+	m := made{
+		image: f.must("imageId", "DescribeImages", "Owner.1", "amazon"),
+		vpc:   f.must("vpcId", "CreateVpc", "CidrBlock", "10.0.0.0/16"),
+	}
 	m.subnet = f.must("subnetId", "CreateSubnet", "VpcId", m.vpc, "CidrBlock", "10.0.0.0/28", "AvailabilityZone", "us-east-1a")
 	m.group = f.must("groupId", "CreateSecurityGroup", "GroupName", "one", "GroupDescription", "x", "VpcId", m.vpc)
 	m.other = f.must("groupId", "CreateSecurityGroup", "GroupName", "other", "GroupDescription", "x", "VpcId", m.vpc)
 	for _, to := range []*string{&m.one, &m.two} {
-		*to = f.must("instanceId", "RunInstances", "ImageId", m.image, "InstanceType", "t3.nano", "MinCount", "1", "MaxCount", "1", "Placement.AvailabilityZone", "us-east-1a")
+		*to = f.must("instanceId", "RunInstances", "ImageId", m.image, "InstanceType", "t3.nano", "MinCount", "1",
+			"MaxCount", "1", "Placement.AvailabilityZone", "us-east-1a")
 	}
 	m.volume = f.must("volumeId", "CreateVolume", "AvailabilityZone", "us-east-1a", "Size", "1")
 	m.eip = f.must("allocationId", "AllocateAddress", "Domain", "vpc")
@@ -131,7 +142,10 @@ func (p *party) furnish() made {
 	err := p.db.Update(p.Context(), func(tx store.Tx) error {
 		s := state.Scope{Account: p.account, Region: "us-east-1"}
 		for _, id := range []string{m.one, m.two} {
-			if err := state.Instances.Edit(tx, s, id, func(in *slipway.Instance) error { in.State = slipway.Running; return nil }); err != nil {
+			if err := state.Instances.Edit(tx, s, id, func(in *slipway.Instance) error {
+				in.State = slipway.Running
+				return nil
+			}); err != nil {
 				return err
 			}
 		}
@@ -158,11 +172,13 @@ func (p *party) quota(name string, n int) {
 	}
 }
 
-// TestTogether: two or three servers are called at once, in every order that 40 seeds give. Whatever the order, the records agree with
-// each other, no answer is an internal error, and no more calls succeed than may.
+// TestTogether: two or three servers are called at once, in every order that 40 seeds give. Whatever the order, the
+// records agree with each other, no answer is an internal error, and no more calls succeed than may.
 func TestTogether(t *testing.T) {
 	launch := func(m made, more ...string) []string {
-		return append([]string{"RunInstances", "ImageId", m.image, "InstanceType", "t3.nano", "MinCount", "1", "MaxCount", "1"}, more...)
+		return append([]string{
+			"RunInstances", "ImageId", m.image, "InstanceType", "t3.nano", "MinCount", "1", "MaxCount", "1",
+		}, more...)
 	}
 	same := func(n int, call []string) [][]string { return slices.Repeat([][]string{call}, n) }
 	for _, tt := range []struct {
@@ -180,13 +196,18 @@ func TestTogether(t *testing.T) {
 			return same(2, launch(m, "SubnetId", m.subnet, "PrivateIpAddress", "10.0.0.9"))
 		}, 1},
 		{"a launch and the deletion of its group", "", func(m made) [][]string {
-			return [][]string{launch(m, "SubnetId", m.subnet, "SecurityGroupId.1", m.group), {"DeleteSecurityGroup", "GroupId", m.group}}
+			return [][]string{
+				launch(m, "SubnetId", m.subnet, "SecurityGroupId.1", m.group), {"DeleteSecurityGroup", "GroupId", m.group},
+			}
 		}, 1},
 		{"a launch and the deletion of its subnet", "", func(m made) [][]string {
 			return [][]string{launch(m, "SubnetId", m.subnet), {"DeleteSubnet", "SubnetId", m.subnet}}
 		}, 1},
 		{"a rule and the deletion of the group it names", "", func(m made) [][]string {
-			return [][]string{{"AuthorizeSecurityGroupIngress", "GroupId", m.other, "IpPermissions.1.IpProtocol", "-1", "IpPermissions.1.Groups.1.GroupId", m.group}, {"DeleteSecurityGroup", "GroupId", m.group}}
+			return [][]string{
+				{"AuthorizeSecurityGroupIngress", "GroupId", m.other, "IpPermissions.1.IpProtocol", "-1",
+					"IpPermissions.1.Groups.1.GroupId", m.group}, {"DeleteSecurityGroup", "GroupId", m.group},
+			}
 		}, 1},
 		{"groups of one name", "", func(m made) [][]string {
 			return same(3, []string{"CreateSecurityGroup", "GroupName", "twin", "GroupDescription", "x", "VpcId", m.vpc})
@@ -195,26 +216,45 @@ func TestTogether(t *testing.T) {
 			return same(2, []string{"CreateSubnet", "VpcId", m.vpc, "CidrBlock", "10.0.1.0/24"})
 		}, 1},
 		{"a subnet and the deletion of its VPC's route table", "", func(m made) [][]string {
-			return [][]string{{"AssociateRouteTable", "RouteTableId", m.table, "SubnetId", m.subnet}, {"DeleteRouteTable", "RouteTableId", m.table}}
+			return [][]string{
+				{"AssociateRouteTable", "RouteTableId", m.table, "SubnetId", m.subnet},
+				{"DeleteRouteTable", "RouteTableId", m.table},
+			}
 		}, 1},
 		{"two route tables for one subnet", "", func(m made) [][]string {
 			return same(2, []string{"AssociateRouteTable", "RouteTableId", m.table, "SubnetId", m.subnet})
 		}, 0},
 		{"a volume for two instances", "", func(m made) [][]string {
-			return [][]string{{"AttachVolume", "VolumeId", m.volume, "InstanceId", m.one, "Device", "/dev/sdf"}, {"AttachVolume", "VolumeId", m.volume, "InstanceId", m.two, "Device", "/dev/sdf"}}
+			return [][]string{
+				{"AttachVolume", "VolumeId", m.volume, "InstanceId", m.one, "Device", "/dev/sdf"},
+				{"AttachVolume", "VolumeId", m.volume, "InstanceId", m.two, "Device", "/dev/sdf"},
+			}
 		}, 1},
 		{"a volume's attachment and its deletion", "", func(m made) [][]string {
-			return [][]string{{"AttachVolume", "VolumeId", m.volume, "InstanceId", m.one, "Device", "/dev/sdf"}, {"DeleteVolume", "VolumeId", m.volume}}
+			return [][]string{
+				{"AttachVolume", "VolumeId", m.volume, "InstanceId", m.one, "Device", "/dev/sdf"},
+				{"DeleteVolume", "VolumeId", m.volume},
+			}
 		}, 1},
 		{"an address for two instances", "", func(m made) [][]string {
-			return [][]string{{"AssociateAddress", "AllocationId", m.eip, "InstanceId", m.one, "AllowReassociation", "false"}, {"AssociateAddress", "AllocationId", m.eip, "InstanceId", m.two, "AllowReassociation", "false"}}
+			return [][]string{
+				{"AssociateAddress", "AllocationId", m.eip, "InstanceId", m.one, "AllowReassociation", "false"},
+				{"AssociateAddress", "AllocationId", m.eip, "InstanceId", m.two, "AllowReassociation", "false"},
+			}
 		}, 1},
 		{"an address's association and its release", "", func(m made) [][]string {
-			return [][]string{{"AssociateAddress", "AllocationId", m.eip, "InstanceId", m.one}, {"ReleaseAddress", "AllocationId", m.eip}}
+			return [][]string{
+				{"AssociateAddress", "AllocationId", m.eip, "InstanceId", m.one}, {"ReleaseAddress", "AllocationId", m.eip},
+			}
 		}, 1},
-		{"addresses beyond the quota", "addresses", func(made) [][]string { return same(3, []string{"AllocateAddress", "Domain", "vpc"}) }, 2},
+		{"addresses beyond the quota", "addresses",
+			func(made) [][]string { return same(3, []string{"AllocateAddress", "Domain", "vpc"}) }, 2},
 		{"placement groups beyond the quota", "placement-groups", func(made) [][]string {
-			return [][]string{{"CreatePlacementGroup", "GroupName", "a", "Strategy", "cluster"}, {"CreatePlacementGroup", "GroupName", "b", "Strategy", "cluster"}, {"CreatePlacementGroup", "GroupName", "c", "Strategy", "cluster"}}
+			return [][]string{
+				{"CreatePlacementGroup", "GroupName", "a", "Strategy", "cluster"},
+				{"CreatePlacementGroup", "GroupName", "b", "Strategy", "cluster"},
+				{"CreatePlacementGroup", "GroupName", "c", "Strategy", "cluster"},
+			}
 		}, 2},
 		{"volumes beyond the quota", "volumes", func(made) [][]string {
 			return same(3, []string{"CreateVolume", "AvailabilityZone", "us-east-1a", "Size", "1"})
@@ -223,13 +263,19 @@ func TestTogether(t *testing.T) {
 			return same(3, []string{"CreateVolume", "AvailabilityZone", "us-east-1a", "Size", "1", "ClientToken", "v"})
 		}, 0},
 		{"an interface's attachment and the instance's end", "", func(m made) [][]string {
-			return [][]string{{"TerminateInstances", "InstanceId.1", m.one}, {"AttachVolume", "VolumeId", m.volume, "InstanceId", m.one, "Device", "/dev/sdf"}}
+			return [][]string{
+				{"TerminateInstances", "InstanceId.1", m.one},
+				{"AttachVolume", "VolumeId", m.volume, "InstanceId", m.one, "Device", "/dev/sdf"},
+			}
 		}, 0},
 		{"a VPC's deletion and a subnet in it", "", func(m made) [][]string {
 			return [][]string{{"DeleteSubnet", "SubnetId", m.subnet}, {"CreateNetworkInterface", "SubnetId", m.subnet}}
 		}, 1},
 		{"reservations and launches", "", func(m made) [][]string {
-			reserve := []string{"CreateCapacityReservation", "InstanceType", "t3.nano", "InstancePlatform", "Linux/UNIX", "AvailabilityZone", "us-east-1a", "InstanceCount", "2"}
+			reserve := []string{
+				"CreateCapacityReservation", "InstanceType", "t3.nano", "InstancePlatform", "Linux/UNIX",
+				"AvailabilityZone", "us-east-1a", "InstanceCount", "2",
+			}
 			return [][]string{reserve, launch(m), launch(m)}
 		}, 0},
 	} {

@@ -96,10 +96,12 @@ func applyUplink(w Wanted) error {
 	if err := netlink.LinkSetUp(host); err != nil {
 		return err
 	}
-	if err := errors.Join(sysctlOf("ipv4", w.Uplink, "route_localnet", "1"), sysctlOf("ipv4", w.Uplink, "rp_filter", "0")); err != nil {
+	if err := errors.Join(sysctlOf("ipv4", w.Uplink, "route_localnet", "1"),
+		sysctlOf("ipv4", w.Uplink, "rp_filter", "0")); err != nil {
 		return err
 	}
-	if err := sysctlOf("ipv6", w.Uplink, "disable_ipv6", "1"); err != nil && !errors.Is(err, fs.ErrNotExist) { // a kernel without IPv6 has none here either
+	// a kernel without IPv6 has none here either
+	if err := sysctlOf("ipv6", w.Uplink, "disable_ipv6", "1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := applyNeighbors(host, w); err != nil {
@@ -108,8 +110,8 @@ func applyUplink(w Wanted) error {
 	return applyExposed(host, w)
 }
 
-// applyNeighbors writes the two ends of the way out down as each other's neighbours: whatever a guest does to the table of those,
-// which is one for the whole host, this way stays open.
+// applyNeighbors writes the two ends of the way out down as each other's neighbours: whatever a guest does to the
+// table of those, which is one for the whole host, this way stays open.
 func applyNeighbors(host netlink.Link, w Wanted) error {
 	var inner net.HardwareAddr
 	if err := inside(w.Namespace, func() error {
@@ -134,7 +136,9 @@ func permanent(l netlink.Link, ip netip.Addr, mac net.HardwareAddr) error {
 	if ip.Is6() {
 		family = netlink.FAMILY_V6
 	}
-	if err := netlink.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, Family: family, State: netlink.NUD_PERMANENT, IP: ip.AsSlice(), HardwareAddr: mac}); err != nil {
+	if err := netlink.NeighSet(&netlink.Neigh{
+		LinkIndex: l.Attrs().Index, Family: family, State: netlink.NUD_PERMANENT, IP: ip.AsSlice(), HardwareAddr: mac,
+	}); err != nil {
 		return fmt.Errorf("neighbour %s: %w", ip, err)
 	}
 	return nil
@@ -146,7 +150,9 @@ func applyExposed(host netlink.Link, w Wanted) error {
 	for _, outer := range w.Exposed {
 		p := ipNet(netip.PrefixFrom(outer, 32))
 		want[p.String()] = true
-		via := &netlink.Route{LinkIndex: host.Attrs().Index, Dst: p, Gw: w.InsideLink.AsSlice(), Flags: int(netlink.FLAG_ONLINK)}
+		via := &netlink.Route{
+			LinkIndex: host.Attrs().Index, Dst: p, Gw: w.InsideLink.AsSlice(), Flags: int(netlink.FLAG_ONLINK),
+		}
 		if err := netlink.RouteReplace(via); err != nil {
 			return fmt.Errorf("route %s: %w", outer, err)
 		}
@@ -178,8 +184,10 @@ func applyRouter(w Wanted) error {
 	if err := errors.Join(
 		netlink.AddrReplace(up, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(w.InsideLink, 31))}),
 		netlink.LinkSetUp(up), netlink.LinkSetUp(lo),
-		sysctl("net.ipv4.ip_forward", "1"), sysctl("net.ipv4.conf.all.rp_filter", "0"), sysctl("net.ipv4.conf.default.rp_filter", "0"),
-		sysctl("net.ipv6.conf.all.forwarding", "1"), sysctl("net.ipv6.conf.default.accept_dad", "0"), sysctl("net.ipv4.conf.all.send_redirects", "0"),
+		sysctl("net.ipv4.ip_forward", "1"), sysctl("net.ipv4.conf.all.rp_filter", "0"),
+		sysctl("net.ipv4.conf.default.rp_filter", "0"),
+		sysctl("net.ipv6.conf.all.forwarding", "1"), sysctl("net.ipv6.conf.default.accept_dad", "0"),
+		sysctl("net.ipv4.conf.all.send_redirects", "0"),
 		sysctl("net.ipv4.conf.default.send_redirects", "0"),
 	); err != nil {
 		return err
@@ -231,7 +239,10 @@ func applyTaps(w Wanted) error {
 		l := have[t.Name]
 		delete(have, t.Name)
 		if l == nil {
-			made := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: t.Name}, Mode: netlink.TUNTAP_MODE_TAP, Flags: netlink.TUNTAP_NO_PI | netlink.TUNTAP_VNET_HDR}
+			made := &netlink.Tuntap{
+				LinkAttrs: netlink.LinkAttrs{Name: t.Name}, Mode: netlink.TUNTAP_MODE_TAP,
+				Flags: netlink.TUNTAP_NO_PI | netlink.TUNTAP_VNET_HDR,
+			}
 			if err := netlink.LinkAdd(made); err != nil {
 				return fmt.Errorf("make %s: %w", t.Name, err)
 			}
@@ -363,7 +374,9 @@ func applyTable(w Wanted, t Table) error {
 		if r.To.Addr().Is6() {
 			continue
 		}
-		if err := put(&netlink.Route{Table: t.ID, Dst: ipNet(r.To), Type: unix.RTN_BLACKHOLE, Priority: lastMetric}); err != nil {
+		if err := put(&netlink.Route{
+			Table: t.ID, Dst: ipNet(r.To), Type: unix.RTN_BLACKHOLE, Priority: lastMetric,
+		}); err != nil {
 			return err
 		}
 		if r.Blackhole {
@@ -380,7 +393,9 @@ func applyTable(w Wanted, t Table) error {
 		if l == nil {
 			continue
 		}
-		if err := put(&netlink.Route{Table: t.ID, Dst: ipNet(r.To), LinkIndex: l.Attrs().Index, Gw: via.AsSlice(), Flags: int(netlink.FLAG_ONLINK)}); err != nil {
+		if err := put(&netlink.Route{
+			Table: t.ID, Dst: ipNet(r.To), LinkIndex: l.Attrs().Index, Gw: via.AsSlice(), Flags: int(netlink.FLAG_ONLINK),
+		}); err != nil {
 			return err
 		}
 	}

@@ -41,12 +41,14 @@ const (
 	pingRate     = "100/second burst 100 packets" // of the router
 	discoverRate = "50/second burst 100 packets"  // neighbours and routers over IPv6
 	maxServed    = 128                            // connections to DNS and metadata at a time
-	maxTracked   = 16384                          // connections through the router at a time; counting that many costs 29 µs for each new one
+	// connections through the router at a time; counting that many costs 29 µs for each new one
+	maxTracked   = 16384
 	newRate      = "2000/second burst 4096 packets"
 	maxLinkLocal = 4 // link-local addresses of one interface: each becomes a neighbour of the router's
 )
 
-// arp lets a guest speak for its own addresses only: each sender becomes an entry of a table that all networks of the host share.
+// arp lets a guest speak for its own addresses only: each sender becomes an entry of a table that all networks of the
+// host share.
 func (b *ruleset) arp(n Network) {
 	b.line("table arp vpc")
 	b.line("delete table arp vpc")
@@ -260,7 +262,8 @@ func hides(n Network, s Subnet) bool {
 	return s.CIDR.IsValid() && slices.ContainsFunc(s.Routes, func(r Route) bool { return n.nat(r) != nil })
 }
 
-// hiding marks new connections with the NAT gateway that their route leads to: the longest prefix decides, as in the route table.
+// hiding marks new connections with the NAT gateway that their route leads to: the longest prefix decides, as in the
+// route table.
 func (b *ruleset) hiding(n Network) {
 	for _, s := range n.Subnets {
 		if !hides(n, s) {

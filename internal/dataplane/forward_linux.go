@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The host forwards packets while an installation needs it, and is as it was once none does. Switching that on changes other settings
-// along with it, so all of them are written down first, where every installation of this host finds them and a restart of the host,
-// which forgets the settings, forgets them too. An installation that is killed is still written down, and takes it back at its next
-// end.
+// The host forwards packets while an installation needs it, and is as it was once none does. Switching that on changes
+// other settings along with it, so all of them are written down first, where every installation of this host finds
+// them and a restart of the host, which forgets the settings, forgets them too. An installation that is killed is
+// still written down, and takes it back at its next end.
 
 // memory is what was found, and who needs the change.
 type memory struct {
@@ -54,7 +54,8 @@ func (l ledger) locked(work func(m *memory) error) error {
 		err = json.Unmarshal(b, &m)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w: it holds the host's settings as they were; compare them with sysctl and remove it", l.file, err)
+		return fmt.Errorf("%s: %w: it holds the host's settings as they were; compare them with sysctl and remove it",
+			l.file, err)
 	}
 	return work(&m)
 }

@@ -15,8 +15,11 @@ type settings struct {
 
 func newSettings(t *testing.T, forwards string) settings {
 	s := settings{t, ledger{file: filepath.Join(t.TempDir(), "run/forwarding.json"), proc: t.TempDir()}}
-	for name, value := range map[string]string{forwardSetting: forwards, "net/ipv4/conf/all/forwarding": forwards, "net/ipv4/conf/eth0/forwarding": "1", "net/ipv4/conf/all/accept_redirects": "0",
-		"net/ipv4/conf/eth0/accept_redirects": "0"} {
+	for name, value := range map[string]string{
+		forwardSetting: forwards, "net/ipv4/conf/all/forwarding": forwards, "net/ipv4/conf/eth0/forwarding": "1",
+		"net/ipv4/conf/all/accept_redirects":  "0",
+		"net/ipv4/conf/eth0/accept_redirects": "0",
+	} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(s.proc, name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +66,8 @@ func (s settings) claim(slot int, want bool) {
 	}
 }
 
-// TestTheHostIsAsItWas once the last installation has ended, whatever changed along with forwarding and whoever was killed meanwhile.
+// TestTheHostIsAsItWas once the last installation has ended, whatever changed along with forwarding and whoever was
+// killed meanwhile.
 func TestTheHostIsAsItWas(t *testing.T) {
 	s := newSettings(t, "0")
 	found := s.all()

@@ -13,13 +13,17 @@ import (
 // fuzzed is what a port's services know.
 func fuzzed() *answer {
 	n := twoSubnets()
-	return &answer{port: n.Ports[0], subnet: n.Subnets[0].CIDR, dns: []netip.Addr{resolverIP}, domain: "ec2.internal", ntp: []netip.Addr{metadataIP}, names: []netip.Addr{metadataIP}, node: 2}
+	return &answer{
+		port: n.Ports[0], subnet: n.Subnets[0].CIDR, dns: []netip.Addr{resolverIP}, domain: "ec2.internal",
+		ntp: []netip.Addr{metadataIP}, names: []netip.Addr{metadataIP}, node: 2,
+	}
 }
 
 func FuzzDHCP(f *testing.F) {
 	mac, _ := net.ParseMAC(fuzzed().port.MAC)
 	for _, kind := range []dhcpv4.MessageType{dhcpv4.MessageTypeDiscover, dhcpv4.MessageTypeRequest, dhcpv4.MessageTypeInform} {
-		m, err := dhcpv4.New(dhcpv4.WithMessageType(kind), dhcpv4.WithHwAddr(mac), dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.IPv4(10, 0, 1, 10))))
+		m, err := dhcpv4.New(dhcpv4.WithMessageType(kind), dhcpv4.WithHwAddr(mac),
+			dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(net.IPv4(10, 0, 1, 10))))
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -17,7 +17,10 @@ const (
 )
 
 // privateRanges are those that mean something else on every site, and those that no packet may be sent to.
-var privateRanges = []string{"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3"}
+var privateRanges = []string{
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+	"198.18.0.0/15", "224.0.0.0/3",
+}
 
 // maxThrough is how many connections of one VPC the host itself keeps track of.
 const maxThrough = 32768
@@ -25,8 +28,9 @@ const maxThrough = 32768
 func (s Site) table() string { return fmt.Sprintf("slipway%02d", s.Slot) }
 
 // hostRules is the host's own table: public addresses lead into namespaces, and guests that may leave do so under the
-// host's address. Guests never reach what listens on the host itself. What comes from elsewhere reaches guests by translation or by
-// a range that is routed here, and nothing else is forwarded because of us: forwards says that the host did so before.
+// host's address. Guests never reach what listens on the host itself. What comes from elsewhere reaches guests by
+// translation or by a range that is routed here, and nothing else is forwarded because of us: forwards says that the
+// host did so before.
 func hostRules(site Site, exposed map[netip.Addr]netip.Addr, forwards bool) string {
 	ours := fmt.Sprintf("%q", site.prefix()+"*")
 	var dnat []string

@@ -112,7 +112,8 @@ func sysctlOf(family, device, name, value string) error {
 	return os.WriteFile(filepath.Join("/proc/sys/net", family, "conf", device, name), []byte(value), 0o644)
 }
 
-// control makes a socket on one device of the namespace, and reusable, so that a successor can bind before a predecessor is gone.
+// control makes a socket on one device of the namespace, and reusable, so that a successor can bind before a
+// predecessor is gone.
 func control(device string) func(network, address string, c syscall.RawConn) error {
 	return func(_, _ string, c syscall.RawConn) error {
 		var err error

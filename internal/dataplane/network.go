@@ -110,8 +110,8 @@ type Peer struct {
 	CIDRs []netip.Prefix
 }
 
-// NAT is a NAT gateway: an address inside a subnet that hides others behind a public one. What goes through it is filtered by its
-// subnet's ACL, like anything else in there.
+// NAT is a NAT gateway: an address inside a subnet that hides others behind a public one. What goes through it is
+// filtered by its subnet's ACL, like anything else in there.
 type NAT struct {
 	ID      string
 	Subnet  slipway.SubnetID

@@ -61,8 +61,12 @@ func tableNetworks() []Network {
 	pool := LoopbackPool(40 + os.Getpid()%50).Addr()
 	public := func(n int) netip.Addr { b := pool.As4(); b[3] += byte(n); return netip.AddrFrom4(b) }
 	port := func(n int, subnet, group string, v4, v6 []string) Port {
-		p := Port{Interface: id(n), Instance: slipway.InstanceID(fmt.Sprintf("i-%017x", n)), Subnet: slipway.SubnetID(subnet), MAC: fmt.Sprintf("02:00:00:00:00:%02x", n),
-			Addresses: addrs(v4...), Addresses6: addrs(v6...), Groups: []slipway.SecurityGroupID{slipway.SecurityGroupID(group)}, SourceDestCheck: true}
+		p := Port{
+			Interface: id(n), Instance: slipway.InstanceID(fmt.Sprintf("i-%017x", n)), Subnet: slipway.SubnetID(subnet),
+			MAC:       fmt.Sprintf("02:00:00:00:00:%02x", n),
+			Addresses: addrs(v4...), Addresses6: addrs(v6...),
+			Groups: []slipway.SecurityGroupID{slipway.SecurityGroupID(group)}, SourceDestCheck: true,
+		}
 		return p
 	}
 	exposed := func(p Port, n int) Port {
@@ -76,12 +80,17 @@ func tableNetworks() []Network {
 	a := Network{
 		VPC: vpc(1), CIDRs: prefixes("10.0.0.0/16"), CIDRs6: prefixes("2001:db8:a::/56"),
 		Subnets: []Subnet{
-			{ID: "subnet-a1", CIDR: netip.MustParsePrefix("10.0.1.0/24"), CIDR6: netip.MustParsePrefix("2001:db8:a::/64"), Routes: append(slices.Clone(way), Route{Destination: netip.MustParsePrefix("10.8.0.0/16"), Target: ToPeer, Via: "pcx-00000000000000001"})},
-			{ID: "subnet-a2", CIDR: netip.MustParsePrefix("10.0.2.0/24"), Routes: []Route{{Destination: netip.MustParsePrefix("0.0.0.0/0"), Target: ToNAT, Via: "nat-1"}},
+			{ID: "subnet-a1", CIDR: netip.MustParsePrefix("10.0.1.0/24"),
+				CIDR6: netip.MustParsePrefix("2001:db8:a::/64"),
+				Routes: append(slices.Clone(way),
+					Route{Destination: netip.MustParsePrefix("10.8.0.0/16"), Target: ToPeer, Via: "pcx-00000000000000001"})},
+			{ID: "subnet-a2", CIDR: netip.MustParsePrefix("10.0.2.0/24"),
+				Routes: []Route{{Destination: netip.MustParsePrefix("0.0.0.0/0"), Target: ToNAT, Via: "nat-1"}},
 				ACL: []slipway.ACLEntry{
 					{Number: 100, Protocol: "6", Allow: true, CIDR: netip.MustParsePrefix("10.0.1.0/24"), From: 5432, To: 5432},
 					{Number: 110, Protocol: "17", Allow: true, CIDR: netip.MustParsePrefix("0.0.0.0/0"), From: 4000, To: 4010},
-					{Number: 120, Protocol: "1", Allow: true, CIDR: netip.MustParsePrefix("10.0.0.0/16"), ICMPType: 8, ICMPCode: -1},
+					{Number: 120, Protocol: "1", Allow: true, CIDR: netip.MustParsePrefix("10.0.0.0/16"), ICMPType: 8,
+						ICMPCode: -1},
 					{Number: 130, Protocol: "17", CIDR: netip.MustParsePrefix("203.0.113.0/24"), From: 0, To: 65535},
 					{Number: 100, Egress: true, Protocol: "-1", CIDR: netip.MustParsePrefix("10.0.1.30/32")},
 					{Number: 110, Egress: true, Protocol: "-1", Allow: true, CIDR: netip.MustParsePrefix("0.0.0.0/0")},
@@ -89,17 +98,27 @@ func tableNetworks() []Network {
 			{ID: "subnet-a3", CIDR: netip.MustParsePrefix("10.0.3.0/24")},
 		},
 		Ports: []Port{
-			exposed(port(1, "subnet-a1", "sg-web", []string{"10.0.1.10"}, []string{"2001:db8:a::10"}), 5), port(2, "subnet-a2", "sg-db", []string{"10.0.2.10", "10.0.2.11"}, nil),
-			port(3, "subnet-a1", "sg-client", []string{"10.0.1.20"}, []string{"2001:db8:a::20"}), exposed(port(4, "subnet-a1", "sg-jailed", []string{"10.0.1.30"}, nil), 6), router,
+			exposed(port(1, "subnet-a1", "sg-web", []string{"10.0.1.10"}, []string{"2001:db8:a::10"}), 5),
+			port(2, "subnet-a2", "sg-db", []string{"10.0.2.10", "10.0.2.11"}, nil),
+			port(3, "subnet-a1", "sg-client", []string{"10.0.1.20"}, []string{"2001:db8:a::20"}),
+			exposed(port(4, "subnet-a1", "sg-jailed", []string{"10.0.1.30"}, nil), 6), router,
 			port(6, "subnet-a3", "sg-open", []string{"10.0.3.10"}, nil), prefixed,
 		},
 		Groups: map[slipway.SecurityGroupID][]Rule{
-			"sg-web": append([]Rule{allow(false, "tcp", 80, 80, "0.0.0.0/0"), allow(false, "tcp", 443, 443, "0.0.0.0/0", "::/0"), allow(false, "udp", 1000, 2000, "10.0.0.0/16", "2001:db8:a::/56"),
-				allow(false, "icmp", 8, -1, "10.0.0.0/8"), allow(false, "icmpv6", 128, 0, "2001:db8:a::20/128"), allow(false, "50", -1, -1, "10.0.1.0/24"), allow(false, "udp", 3000, 3000, "127.0.0.0/8")}, everything...),
-			"sg-db":     append([]Rule{allow(false, "tcp", 5432, 5432, "sg-web"), allow(false, "udp", 0, 65535, "sg-web"), allow(false, "icmp", -1, -1, "sg-web"), allow(false, "udp", 4000, 4000, "0.0.0.0/0")}, everything...),
+			"sg-web": append([]Rule{
+				allow(false, "tcp", 80, 80, "0.0.0.0/0"), allow(false, "tcp", 443, 443, "0.0.0.0/0", "::/0"),
+				allow(false, "udp", 1000, 2000, "10.0.0.0/16", "2001:db8:a::/56"),
+				allow(false, "icmp", 8, -1, "10.0.0.0/8"), allow(false, "icmpv6", 128, 0, "2001:db8:a::20/128"),
+				allow(false, "50", -1, -1, "10.0.1.0/24"), allow(false, "udp", 3000, 3000, "127.0.0.0/8"),
+			}, everything...),
+			"sg-db": append([]Rule{
+				allow(false, "tcp", 5432, 5432, "sg-web"), allow(false, "udp", 0, 65535, "sg-web"),
+				allow(false, "icmp", -1, -1, "sg-web"), allow(false, "udp", 4000, 4000, "0.0.0.0/0"),
+			}, everything...),
 			"sg-client": everything,
-			"sg-jailed": {allow(true, "tcp", 443, 443, "0.0.0.0/0"), allow(true, "udp", 1000, 1000, "sg-web"), allow(false, "-1", -1, -1, "10.0.1.0/24")},
-			"sg-open":   append([]Rule{allow(false, "-1", -1, -1, "0.0.0.0/0", "::/0")}, everything...),
+			"sg-jailed": {allow(true, "tcp", 443, 443, "0.0.0.0/0"), allow(true, "udp", 1000, 1000, "sg-web"),
+				allow(false, "-1", -1, -1, "10.0.1.0/24")},
+			"sg-open": append([]Rule{allow(false, "-1", -1, -1, "0.0.0.0/0", "::/0")}, everything...),
 		},
 		Members: map[slipway.SecurityGroupID][]netip.Addr{"sg-web": addrs("10.0.1.10", "10.0.1.40", "2001:db8:a::10")},
 		DNS:     DNS{Enabled: true, Names: map[string][]netip.Addr{}},
@@ -107,21 +126,33 @@ func tableNetworks() []Network {
 		NATs:    []NAT{{ID: "nat-1", Subnet: "subnet-a1", Private: netip.MustParseAddr("10.0.1.77"), Public: public(7)}},
 	}
 	b := Network{
-		VPC: vpc(2), CIDRs: prefixes("10.0.0.0/16"), Subnets: []Subnet{{ID: "subnet-b1", CIDR: netip.MustParsePrefix("10.0.1.0/24"), Routes: way}},
-		Ports:  []Port{exposed(port(8, "subnet-b1", "sg-open", []string{"10.0.1.10"}, nil), 8), port(9, "subnet-b1", "sg-open", []string{"10.0.1.99"}, nil)},
+		VPC: vpc(2), CIDRs: prefixes("10.0.0.0/16"),
+		Subnets: []Subnet{{ID: "subnet-b1", CIDR: netip.MustParsePrefix("10.0.1.0/24"), Routes: way}},
+		Ports: []Port{
+			exposed(port(8, "subnet-b1", "sg-open", []string{"10.0.1.10"}, nil), 8),
+			port(9, "subnet-b1", "sg-open", []string{"10.0.1.99"}, nil),
+		},
 		Groups: map[slipway.SecurityGroupID][]Rule{"sg-open": a.Groups["sg-open"]},
 	}
 	c := Network{
-		VPC: vpc(3), CIDRs: prefixes("10.8.0.0/16"), Peers: []Peer{{ID: "pcx-00000000000000001", VPC: vpc(1), CIDRs: prefixes("10.0.0.0/16")}},
-		Subnets: []Subnet{{ID: "subnet-c1", CIDR: netip.MustParsePrefix("10.8.1.0/24"), Routes: []Route{{Destination: netip.MustParsePrefix("10.0.0.0/16"), Target: ToPeer, Via: "pcx-00000000000000001"}}}},
-		Ports:   []Port{port(10, "subnet-c1", "sg-open", []string{"10.8.1.10"}, nil)},
-		Groups:  map[slipway.SecurityGroupID][]Rule{"sg-open": a.Groups["sg-open"]},
+		VPC: vpc(3), CIDRs: prefixes("10.8.0.0/16"),
+		Peers: []Peer{{ID: "pcx-00000000000000001", VPC: vpc(1), CIDRs: prefixes("10.0.0.0/16")}},
+		Subnets: []Subnet{
+			{ID: "subnet-c1", CIDR: netip.MustParsePrefix("10.8.1.0/24"),
+				Routes: []Route{
+					{Destination: netip.MustParsePrefix("10.0.0.0/16"), Target: ToPeer, Via: "pcx-00000000000000001"},
+				}},
+		},
+		Ports:  []Port{port(10, "subnet-c1", "sg-open", []string{"10.8.1.10"}, nil)},
+		Groups: map[slipway.SecurityGroupID][]Rule{"sg-open": a.Groups["sg-open"]},
 	}
 	return []Network{a, b, c}
 }
 
 // tableGuests are the ports of tableNetworks by their numbers.
-var tableGuests = map[int]string{1: "web", 2: "db", 3: "client", 4: "jailed", 5: "router", 6: "lonely", 7: "prefixed", 8: "twin", 9: "twin2", 10: "peer"}
+var tableGuests = map[int]string{
+	1: "web", 2: "db", 3: "client", 4: "jailed", 5: "router", 6: "lonely", 7: "prefixed", 8: "twin", 9: "twin2", 10: "peer",
+}
 
 func tableWorld(t *testing.T, networks ...Network) *world {
 	w := newWorld(t, networks...)
@@ -253,14 +284,16 @@ func (f flow) build(n int, own, next net.HardwareAddr, src, dst netip.Addr) (sen
 	case "arp":
 		s.frames = [][]byte{ether(net.HardwareAddr{255, 255, 255, 255, 255, 255}, own, etherARP, arpAsk(own, src, dst))}
 		s.answer = func(frame []byte) bool {
-			return len(frame) >= 42 && binary.BigEndian.Uint16(frame[12:]) == etherARP && frame[21] == 2 && bytes.Equal(frame[28:32], dst.AsSlice())
+			return len(frame) >= 42 && binary.BigEndian.Uint16(frame[12:]) == etherARP && frame[21] == 2 &&
+				bytes.Equal(frame[28:32], dst.AsSlice())
 		}
 		return s, nil
 	case "nd":
 		t, p := ip(src, dst, 58, false, 0, solicit(own, src, dst))
 		s.frames = [][]byte{ether(next, own, t, p)}
 		s.answer = func(frame []byte) bool {
-			return len(frame) >= 78 && binary.BigEndian.Uint16(frame[12:]) == etherIPv6 && frame[54] == 136 && bytes.Equal(frame[62:78], dst.AsSlice())
+			return len(frame) >= 78 && binary.BigEndian.Uint16(frame[12:]) == etherIPv6 && frame[54] == 136 &&
+				bytes.Equal(frame[62:78], dst.AsSlice())
 		}
 		return s, nil
 	default:
@@ -285,8 +318,8 @@ func (f flow) build(n int, own, next net.HardwareAddr, src, dst netip.Addr) (sen
 	return s, nil
 }
 
-// TestPacketTable sends the packets of testdata/flows.txt through real networks: what is to pass arrives where it should and nowhere
-// else, what is not arrives nowhere.
+// TestPacketTable sends the packets of testdata/flows.txt through real networks: what is to pass arrives where it
+// should and nowhere else, what is not arrives nowhere.
 func TestPacketTable(t *testing.T) {
 	w := tableWorld(t, tableNetworks()...)
 	table := flows(t)
@@ -306,9 +339,11 @@ func TestPacketTable(t *testing.T) {
 		}
 		switch f.verdict {
 		case "pass":
-			w.eventually(fmt.Sprintf("flows.txt:%d: %s to %s, %s, at %s (seen at %v)", f.line, f.from, f.to, f.what, at, w.arrived(text)), func() bool { return slices.Contains(w.arrived(text), at) })
+			w.eventually(fmt.Sprintf("flows.txt:%d: %s to %s, %s, at %s (seen at %v)", f.line, f.from, f.to, f.what, at,
+				w.arrived(text)), func() bool { return slices.Contains(w.arrived(text), at) })
 		case "answer":
-			w.eventually(fmt.Sprintf("flows.txt:%d: an answer for %s from %s to %s", f.line, f.from, f.to, f.what), func() bool { return w.has(f.from, answer) })
+			w.eventually(fmt.Sprintf("flows.txt:%d: an answer for %s from %s to %s", f.line, f.from, f.to, f.what),
+				func() bool { return w.has(f.from, answer) })
 		case "silence":
 			silent[n] = answer
 		}
@@ -321,7 +356,9 @@ func TestPacketTable(t *testing.T) {
 			owner = f.at
 		}
 		for _, at := range seen {
-			if f.verdict == "drop" || f.verdict == "pass" && at != owner && !(at == f.from && strings.HasPrefix(f.what, "icmp")) || f.verdict == "silence" && at != f.from {
+			if f.verdict == "drop" ||
+				f.verdict == "pass" && at != owner && !(at == f.from && strings.HasPrefix(f.what, "icmp")) ||
+				f.verdict == "silence" && at != f.from {
 				t.Errorf("flows.txt:%d: %s to %s, %s: arrived at %s, want %s", f.line, f.from, f.to, f.what, at, f.verdict)
 			}
 		}
@@ -405,7 +442,8 @@ func TestOneGuestCannotTakeWhatAllShare(t *testing.T) {
 	}
 	for n := range 3000 {
 		from := netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)})
-		w.must(g.send(ether(net.HardwareAddr{255, 255, 255, 255, 255, 255}, own, etherARP, arpAsk(own, from, netip.MustParseAddr("10.0.1.1")))))
+		w.must(g.send(ether(net.HardwareAddr{255, 255, 255, 255, 255, 255}, own, etherARP,
+			arpAsk(own, from, netip.MustParseAddr("10.0.1.1")))))
 		local := netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 14: byte(n >> 8), 15: byte(n)})
 		kind, p := ip(local, linkRouter, 58, false, 0, solicit(own, local, linkRouter))
 		w.must(g.send(ether(g.router, own, kind, p)))

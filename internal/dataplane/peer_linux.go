@@ -11,8 +11,8 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// applyPeer makes the pair of devices between two VPCs' namespaces; while the other is not on this host there is none. Whichever
-// side comes second makes both ends, and says so: the first has routes to write that it could not write before.
+// applyPeer makes the pair of devices between two VPCs' namespaces; while the other is not on this host there is none.
+// Whichever side comes second makes both ends, and says so: the first has routes to write that it could not write before.
 func applyPeer(own string, p PeerLink) (made bool, err error) {
 	if !namespaceExists(p.Namespace) {
 		return false, nil
@@ -46,7 +46,10 @@ func joinNamespaces(own string, p PeerLink) error {
 	}
 	defer other.Close()
 	return inside(own, func() error {
-		pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: p.Device, MTU: 1500}, PeerName: p.Device, PeerNamespace: netlink.NsFd(int(other))}
+		pair := &netlink.Veth{
+			LinkAttrs: netlink.LinkAttrs{Name: p.Device, MTU: 1500}, PeerName: p.Device,
+			PeerNamespace: netlink.NsFd(int(other)),
+		}
 		if err := netlink.LinkAdd(pair); err != nil && !errors.Is(err, syscall.EEXIST) {
 			return fmt.Errorf("make %s: %w", p.Device, err)
 		}
@@ -76,7 +79,10 @@ func applyPeerEnd(device, mac, peer string) error {
 	return errors.Join(
 		netlink.LinkSetUp(l),
 		sysctlOf("ipv4", device, "rp_filter", "0"),
-		netlink.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, Family: netlink.FAMILY_V4, State: netlink.NUD_PERMANENT, IP: peerHop.AsSlice(), HardwareAddr: hop}),
+		netlink.NeighSet(&netlink.Neigh{
+			LinkIndex: l.Attrs().Index, Family: netlink.FAMILY_V4, State: netlink.NUD_PERMANENT, IP: peerHop.AsSlice(),
+			HardwareAddr: hop,
+		}),
 	)
 }
 

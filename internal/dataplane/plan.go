@@ -102,8 +102,8 @@ type Tap struct {
 	Table     int            // the route table of what comes from it
 }
 
-// via is the neighbour by which a prefix is reached, one of the tap's own: asking for each address in it would fill the table of
-// neighbours. Single addresses have none but themselves.
+// via is the neighbour by which a prefix is reached, one of the tap's own: asking for each address in it would fill
+// the table of neighbours. Single addresses have none but themselves.
 func (t Tap) via(p netip.Prefix) netip.Addr {
 	if p.IsSingleIP() {
 		return netip.Addr{}
@@ -165,7 +165,8 @@ func Plan(site Site, index int, n Network) Wanted {
 	host, inside := site.link(index)
 	w := Wanted{
 		Namespace: site.namespace(n.VPC), Uplink: site.uplink(n.VPC), HostLink: host, InsideLink: inside,
-		Local: []netip.Addr{metadataIP, resolverIP, metadataIP6, resolverIP6}, Closed: append(slices.Clone(n.CIDRs), n.CIDRs6...), Exposed: map[netip.Addr]netip.Addr{},
+		Local:  []netip.Addr{metadataIP, resolverIP, metadataIP6, resolverIP6},
+		Closed: append(slices.Clone(n.CIDRs), n.CIDRs6...), Exposed: map[netip.Addr]netip.Addr{},
 	}
 	if r := n.resolver(); r.IsValid() {
 		w.Local = append(w.Local, r)

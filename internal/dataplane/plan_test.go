@@ -15,29 +15,42 @@ func twoSubnets() Network {
 	ip, prefix := netip.MustParseAddr, netip.MustParsePrefix
 	anywhere := Rule{Egress: true, Protocol: "-1", From: -1, To: -1, CIDRs: []netip.Prefix{prefix("0.0.0.0/0")}}
 	return Network{
-		VPC: "vpc-0fffffffffffffff6", CIDRs: []netip.Prefix{prefix("10.0.0.0/16")}, CIDRs6: []netip.Prefix{prefix("2001:db8::/56")},
+		VPC: "vpc-0fffffffffffffff6", CIDRs: []netip.Prefix{prefix("10.0.0.0/16")},
+		CIDRs6: []netip.Prefix{prefix("2001:db8::/56")},
 		Subnets: []Subnet{
-			{ID: "subnet-00000000000000001", CIDR: prefix("10.0.1.0/24"), CIDR6: prefix("2001:db8::/64"), Routes: []Route{{Destination: prefix("0.0.0.0/0"), Target: Internet}}},
-			{ID: "subnet-00000000000000002", CIDR: prefix("10.0.2.0/24"), Routes: []Route{{Destination: prefix("0.0.0.0/0"), Target: ToPort, Interface: "eni-00000000000000001"}},
+			{ID: "subnet-00000000000000001", CIDR: prefix("10.0.1.0/24"), CIDR6: prefix("2001:db8::/64"),
+				Routes: []Route{{Destination: prefix("0.0.0.0/0"), Target: Internet}}},
+			{ID: "subnet-00000000000000002", CIDR: prefix("10.0.2.0/24"),
+				Routes: []Route{{Destination: prefix("0.0.0.0/0"), Target: ToPort, Interface: "eni-00000000000000001"}},
 				ACL: []slipway.ACLEntry{
 					{Number: 100, Protocol: "6", Allow: true, CIDR: prefix("10.0.1.0/24"), From: 5432, To: 5432},
 					{Number: 100, Egress: true, Protocol: "-1", Allow: true, CIDR: prefix("0.0.0.0/0")},
-					{Number: 32767, Protocol: "-1", CIDR: prefix("0.0.0.0/0")}, {Number: 32767, Egress: true, Protocol: "-1", CIDR: prefix("0.0.0.0/0")},
+					{Number: 32767, Protocol: "-1", CIDR: prefix("0.0.0.0/0")},
+					{Number: 32767, Egress: true, Protocol: "-1", CIDR: prefix("0.0.0.0/0")},
 				}},
 		},
 		Ports: []Port{
-			{Interface: "eni-00000000000000001", Instance: "i-00000000000000001", Subnet: "subnet-00000000000000001", MAC: "02:00:0a:00:01:0a", Addresses: []netip.Addr{ip("10.0.1.10")},
-				Addresses6: []netip.Addr{ip("2001:db8::10")}, Groups: []slipway.SecurityGroupID{"sg-00000000000000001"}, Public: map[netip.Addr]netip.Addr{ip("10.0.1.10"): ip("127.100.0.5")}},
-			{Interface: "eni-00000000000000002", Instance: "i-00000000000000002", Subnet: "subnet-00000000000000002", MAC: "02:00:0a:00:02:0a", Addresses: []netip.Addr{ip("10.0.2.10"), ip("10.0.2.11")},
-				Prefixes: []netip.Prefix{prefix("10.0.2.16/28")}, Groups: []slipway.SecurityGroupID{"sg-00000000000000002"}, SourceDestCheck: true, Public: map[netip.Addr]netip.Addr{ip("10.0.2.10"): ip("127.100.0.6")}},
+			{Interface: "eni-00000000000000001", Instance: "i-00000000000000001", Subnet: "subnet-00000000000000001",
+				MAC: "02:00:0a:00:01:0a", Addresses: []netip.Addr{ip("10.0.1.10")},
+				Addresses6: []netip.Addr{ip("2001:db8::10")}, Groups: []slipway.SecurityGroupID{"sg-00000000000000001"},
+				Public: map[netip.Addr]netip.Addr{ip("10.0.1.10"): ip("127.100.0.5")}},
+			{Interface: "eni-00000000000000002", Instance: "i-00000000000000002", Subnet: "subnet-00000000000000002",
+				MAC: "02:00:0a:00:02:0a", Addresses: []netip.Addr{ip("10.0.2.10"), ip("10.0.2.11")},
+				Prefixes: []netip.Prefix{prefix("10.0.2.16/28")},
+				Groups:   []slipway.SecurityGroupID{"sg-00000000000000002"}, SourceDestCheck: true,
+				Public: map[netip.Addr]netip.Addr{ip("10.0.2.10"): ip("127.100.0.6")}},
 		},
 		Groups: map[slipway.SecurityGroupID][]Rule{
 			"sg-00000000000000001": {
-				{Protocol: "tcp", From: 80, To: 80, CIDRs: []netip.Prefix{prefix("0.0.0.0/0")}}, {Protocol: "tcp", From: 22, To: 22, CIDRs: []netip.Prefix{prefix("127.0.0.0/8")}},
-				{Protocol: "icmp", From: 8, To: -1, CIDRs: []netip.Prefix{prefix("10.0.0.0/8")}}, {Protocol: "tcp", From: 443, To: 443, CIDRs: []netip.Prefix{prefix("::/0")}}, anywhere,
+				{Protocol: "tcp", From: 80, To: 80, CIDRs: []netip.Prefix{prefix("0.0.0.0/0")}},
+				{Protocol: "tcp", From: 22, To: 22, CIDRs: []netip.Prefix{prefix("127.0.0.0/8")}},
+				{Protocol: "icmp", From: 8, To: -1, CIDRs: []netip.Prefix{prefix("10.0.0.0/8")}},
+				{Protocol: "tcp", From: 443, To: 443, CIDRs: []netip.Prefix{prefix("::/0")}}, anywhere,
 			},
-			"sg-00000000000000002": {{Protocol: "tcp", From: 5432, To: 5432, Group: "sg-00000000000000001"}, {Protocol: "icmp", From: 8, To: 0, Group: "sg-00000000000000001"},
-				{Protocol: "icmpv6", From: -1, To: -1, Group: "sg-00000000000000001"}, {Protocol: "50", From: -1, To: -1, CIDRs: []netip.Prefix{prefix("10.0.0.0/16")}}, anywhere},
+			"sg-00000000000000002": {{Protocol: "tcp", From: 5432, To: 5432, Group: "sg-00000000000000001"},
+				{Protocol: "icmp", From: 8, To: 0, Group: "sg-00000000000000001"},
+				{Protocol: "icmpv6", From: -1, To: -1, Group: "sg-00000000000000001"},
+				{Protocol: "50", From: -1, To: -1, CIDRs: []netip.Prefix{prefix("10.0.0.0/16")}}, anywhere},
 		},
 		Members: map[slipway.SecurityGroupID][]netip.Addr{"sg-00000000000000001": {ip("10.0.1.10"), ip("2001:db8::10")}},
 	}
@@ -49,13 +62,19 @@ func gateways() Network {
 	n := twoSubnets()
 	n.NATs = []NAT{
 		{ID: "nat-00000000000000001", Subnet: n.Subnets[0].ID, Private: ip("10.0.1.77"), Public: ip("127.100.0.7")},
-		{ID: "nat-00000000000000002", Subnet: n.Subnets[1].ID, Private: ip("10.0.2.77"), Public: ip("127.100.0.8")}, // in a subnet without a way out
+		// in a subnet without a way out
+		{ID: "nat-00000000000000002", Subnet: n.Subnets[1].ID, Private: ip("10.0.2.77"), Public: ip("127.100.0.8")},
 	}
-	n.Peers = []Peer{{ID: "pcx-00000000000000001", VPC: "vpc-0ffffffffffffffff", CIDRs: []netip.Prefix{prefix("10.8.0.0/16"), prefix("10.9.0.0/16")}}}
+	n.Peers = []Peer{
+		{ID: "pcx-00000000000000001", VPC: "vpc-0ffffffffffffffff",
+			CIDRs: []netip.Prefix{prefix("10.8.0.0/16"), prefix("10.9.0.0/16")}},
+	}
 	n.Subnets[0].ACL = n.Subnets[1].ACL
 	n.Subnets[1].Routes = []Route{
-		{Destination: prefix("0.0.0.0/0"), Target: ToNAT, Via: "nat-00000000000000001"}, {Destination: prefix("10.8.0.0/15"), Target: ToPeer, Via: "pcx-00000000000000001"},
-		{Destination: prefix("192.0.2.0/24"), Target: Blackhole}, {Destination: prefix("198.51.100.0/24"), Target: ToNAT, Via: "nat-00000000000000002"},
+		{Destination: prefix("0.0.0.0/0"), Target: ToNAT, Via: "nat-00000000000000001"},
+		{Destination: prefix("10.8.0.0/15"), Target: ToPeer, Via: "pcx-00000000000000001"},
+		{Destination: prefix("192.0.2.0/24"), Target: Blackhole},
+		{Destination: prefix("198.51.100.0/24"), Target: ToNAT, Via: "nat-00000000000000002"},
 		{Destination: prefix("10.7.0.0/16"), Target: ToPeer, Via: "pcx-00000000000000009"},
 	}
 	n.Ports[1].Prefixes6 = []netip.Prefix{prefix("2001:db8:0:1::/80")}
@@ -73,7 +92,8 @@ func plan(t *testing.T, name string, n Network) {
 	golden.Match(t, name+".nft", w.Filter)
 	w.Filter = ""
 	var b strings.Builder
-	fmt.Fprintf(&b, "namespace %s, uplink %s, links %s %s\nlocal %v\nclosed %v\nexposed %v\n", w.Namespace, w.Uplink, w.HostLink, w.InsideLink, w.Local, w.Closed, w.Exposed)
+	fmt.Fprintf(&b, "namespace %s, uplink %s, links %s %s\nlocal %v\nclosed %v\nexposed %v\n", w.Namespace, w.Uplink,
+		w.HostLink, w.InsideLink, w.Local, w.Closed, w.Exposed)
 	for _, tap := range w.Taps {
 		fmt.Fprintf(&b, "tap %+v\n", tap)
 	}
@@ -91,7 +111,9 @@ func TestHostRules(t *testing.T) {
 	exposed := map[netip.Addr]netip.Addr{netip.MustParseAddr("127.103.0.5"): netip.MustParseAddr("198.18.48.5")}
 	golden.Match(t, "host_loopback.nft", hostRules(Site{Slot: 3, Public: LoopbackPool(3)}, exposed, false))
 	routed := netip.MustParseAddr("203.0.113.5")
-	golden.Match(t, "host_routed.nft", hostRules(Site{Slot: 3, Public: netip.MustParsePrefix("203.0.113.0/24"), Reach: ReachPrivate}, map[netip.Addr]netip.Addr{routed: routed}, true))
+	golden.Match(t, "host_routed.nft",
+		hostRules(Site{Slot: 3, Public: netip.MustParsePrefix("203.0.113.0/24"), Reach: ReachPrivate},
+			map[netip.Addr]netip.Addr{routed: routed}, true))
 }
 
 // TestPeersAgree: both sides of a peering name the devices alike and take different ends.

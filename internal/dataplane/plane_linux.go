@@ -46,7 +46,10 @@ type running struct {
 
 // NewPlane makes a data plane. dir survives restarts; serve answers metadata requests.
 func NewPlane(site Site, dir string, serve func(slipway.VPCID, Port, []net.Listener) func(), log *slog.Logger) (*Plane, error) {
-	p := &Plane{site: site, host: theHosts(), dir: dir, log: log, serve: serve, links: map[slipway.VPCID]int{}, nets: map[slipway.VPCID]*running{}}
+	p := &Plane{
+		site: site, host: theHosts(), dir: dir, log: log, serve: serve, links: map[slipway.VPCID]int{},
+		nets: map[slipway.VPCID]*running{},
+	}
 	b, err := os.ReadFile(p.linksFile())
 	if err == nil {
 		err = json.Unmarshal(b, &p.links)

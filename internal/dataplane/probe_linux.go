@@ -59,7 +59,9 @@ func askARP(device string, from, to net.IP) (bool, error) {
 		return false, err
 	}
 	defer unix.Close(fd)
-	where := &unix.SockaddrLinklayer{Protocol: htons(arp), Ifindex: l.Attrs().Index, Halen: 6, Addr: [8]byte{255, 255, 255, 255, 255, 255}}
+	where := &unix.SockaddrLinklayer{
+		Protocol: htons(arp), Ifindex: l.Attrs().Index, Halen: 6, Addr: [8]byte{255, 255, 255, 255, 255, 255},
+	}
 	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: htons(arp), Ifindex: l.Attrs().Index}); err != nil {
 		return false, err
 	}

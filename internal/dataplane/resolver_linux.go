@@ -96,7 +96,8 @@ func (r *resolver) set(n Network) {
 	z := &zone{enabled: n.DNS.Enabled, names: n.DNS.Names, reverse: map[string]string{}}
 	for name, addrs := range n.DNS.Names {
 		for _, ip := range addrs {
-			if rev, err := dns.ReverseAddr(ip.String()); err == nil && (z.reverse[rev] == "" || strings.HasPrefix(name, "ip-")) {
+			if rev, err := dns.ReverseAddr(ip.String()); err == nil &&
+				(z.reverse[rev] == "" || strings.HasPrefix(name, "ip-")) {
 				z.reverse[rev] = name
 			}
 		}

@@ -18,8 +18,8 @@ import (
 	"slipway/internal/guard"
 )
 
-// Over IPv6 a guest learns of its router from advertisements, which tell it to ask for its addresses by DHCPv6. Nothing is on the link but the
-// router, as with IPv4: so there are no prefixes to advertise, and every packet goes by it.
+// Over IPv6 a guest learns of its router from advertisements, which tell it to ask for its addresses by DHCPv6.
+// Nothing is on the link but the router, as with IPv4: so there are no prefixes to advertise, and every packet goes by it.
 var (
 	linkRouter  = netip.MustParseAddr("fe80::1") // the router, on every tap
 	allNodes    = netip.MustParseAddr("ff02::1")
@@ -43,7 +43,8 @@ func (s *service) start6(ctx context.Context, namespace, device string) error {
 			return err
 		}
 		// The router's address does not wait for a carrier, which comes with the machine.
-		if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(linkRouter, 64)), Flags: unix.IFA_F_NODAD}); err != nil {
+		if err := netlink.AddrReplace(link,
+			&netlink.Addr{IPNet: ipNet(netip.PrefixFrom(linkRouter, 64)), Flags: unix.IFA_F_NODAD}); err != nil {
 			return err
 		}
 		hardware, index = link.Attrs().HardwareAddr, link.Attrs().Index
@@ -167,7 +168,8 @@ func (a *answer) reply6(ask *dhcpv6.Message, server dhcpv6.DUID) dhcpv6.DHCPv6 {
 			break
 		}
 		reply, err = dhcpv6.NewAdvertiseFromSolicit(ask, mods...)
-	case dhcpv6.MessageTypeRequest, dhcpv6.MessageTypeConfirm, dhcpv6.MessageTypeRenew, dhcpv6.MessageTypeRebind, dhcpv6.MessageTypeRelease,
+	case dhcpv6.MessageTypeRequest, dhcpv6.MessageTypeConfirm, dhcpv6.MessageTypeRenew, dhcpv6.MessageTypeRebind,
+		dhcpv6.MessageTypeRelease,
 		dhcpv6.MessageTypeInformationRequest:
 		reply, err = dhcpv6.NewReplyFromMessage(ask, mods...)
 	default:
@@ -183,7 +185,9 @@ func (a *answer) reply6(ask *dhcpv6.Message, server dhcpv6.DUID) dhcpv6.DHCPv6 {
 func (a *answer) lease6(id [4]byte) *dhcpv6.OptIANA {
 	ia := &dhcpv6.OptIANA{IaId: id, T1: leaseTime / 2, T2: leaseTime * 4 / 5}
 	for _, ip := range a.port.Addresses6 {
-		ia.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: net.IP(ip.AsSlice()), PreferredLifetime: leaseTime, ValidLifetime: leaseTime})
+		ia.Options.Add(&dhcpv6.OptIAAddress{
+			IPv6Addr: net.IP(ip.AsSlice()), PreferredLifetime: leaseTime, ValidLifetime: leaseTime,
+		})
 	}
 	return ia
 }

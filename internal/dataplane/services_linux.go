@@ -105,8 +105,8 @@ func (s *service) dhcp(c net.PacketConn) {
 	})
 }
 
-// serve answers one message after the other until their socket is closed. A message that brings a panic about costs that message,
-// and a socket that cannot be read just now, as when its device goes down, is tried again.
+// serve answers one message after the other until their socket is closed. A message that brings a panic about costs
+// that message, and a socket that cannot be read just now, as when its device goes down, is tried again.
 func (s *service) serve(what string, next func(buf []byte) (answer func(), err error)) {
 	buf := make([]byte, 2048)
 	pause := guard.FirstPause
@@ -137,7 +137,8 @@ func (a *answer) reply(ask *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 	case dhcpv4.MessageTypeDiscover:
 	case dhcpv4.MessageTypeRequest:
 		kind = dhcpv4.MessageTypeAck
-		if want := ask.RequestedIPAddress(); want != nil && !want.Equal(ip) || !ask.ClientIPAddr.IsUnspecified() && !ask.ClientIPAddr.Equal(ip) {
+		if want := ask.RequestedIPAddress(); want != nil && !want.Equal(ip) ||
+			!ask.ClientIPAddr.IsUnspecified() && !ask.ClientIPAddr.Equal(ip) {
 			kind = dhcpv4.MessageTypeNak
 		}
 	case dhcpv4.MessageTypeInform:
@@ -147,7 +148,8 @@ func (a *answer) reply(ask *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 	}
 	router := net.IP(Gateway(a.subnet).AsSlice())
 	mods := []dhcpv4.Modifier{
-		dhcpv4.WithMessageType(kind), dhcpv4.WithServerIP(router), dhcpv4.WithOption(dhcpv4.OptServerIdentifier(router)), dhcpv4.WithBroadcast(true),
+		dhcpv4.WithMessageType(kind), dhcpv4.WithServerIP(router),
+		dhcpv4.WithOption(dhcpv4.OptServerIdentifier(router)), dhcpv4.WithBroadcast(true),
 	}
 	if kind != dhcpv4.MessageTypeNak {
 		mtu := a.port.MTU
@@ -155,7 +157,8 @@ func (a *answer) reply(ask *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 			mtu = 1500
 		}
 		mods = append(mods,
-			dhcpv4.WithYourIP(ip), dhcpv4.WithLeaseTime(uint32(leaseTime.Seconds())), dhcpv4.WithNetmask(net.CIDRMask(a.subnet.Bits(), 32)),
+			dhcpv4.WithYourIP(ip), dhcpv4.WithLeaseTime(uint32(leaseTime.Seconds())),
+			dhcpv4.WithNetmask(net.CIDRMask(a.subnet.Bits(), 32)),
 			dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionInterfaceMTU, []byte{byte(mtu >> 8), byte(mtu)})),
 		)
 		// Only the first card shows the way out: two default routes would fight.
@@ -172,7 +175,10 @@ func (a *answer) reply(ask *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 			mods = append(mods, dhcpv4.WithOption(dhcpv4.OptNTPServers(ips(a.ntp)...)))
 		}
 		if len(a.names) > 0 {
-			mods = append(mods, dhcpv4.WithOption(dhcpv4.Option{Code: dhcpv4.OptionNetBIOSOverTCPIPNameServer, Value: dhcpv4.IPs(ips(a.names))}))
+			mods = append(mods,
+				dhcpv4.WithOption(dhcpv4.Option{
+					Code: dhcpv4.OptionNetBIOSOverTCPIPNameServer, Value: dhcpv4.IPs(ips(a.names)),
+				}))
 		}
 		if a.node != 0 {
 			mods = append(mods, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionNetBIOSOverTCPIPNodeType, []byte{a.node})))

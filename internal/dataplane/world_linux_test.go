@@ -27,8 +27,8 @@ import (
 	"slipway/internal/thread"
 )
 
-// world is a host of its own, in a network namespace that begins with nothing but lo: VPCs on it, guests that are descriptors of taps,
-// and a neighbour on its LAN, behind whom lies the internet.
+// world is a host of its own, in a network namespace that begins with nothing but lo: VPCs on it, guests that are
+// descriptors of taps, and a neighbour on its LAN, behind whom lies the internet.
 type world struct {
 	*testing.T
 	plane  *Plane
@@ -111,7 +111,8 @@ func newWorld(t *testing.T, networks ...Network) *world {
 	w.layLAN(neighbour)
 	slot := 40 + os.Getpid()%50 // no installation's
 	var err error
-	w.plane, err = NewPlane(Site{Slot: slot, Public: LoopbackPool(slot)}, t.TempDir(), w.metadata, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	w.plane, err = NewPlane(Site{Slot: slot, Public: LoopbackPool(slot)}, t.TempDir(), w.metadata,
+		slog.New(slog.NewTextHandler(t.Output(), nil)))
 	w.must(err)
 	w.plane.host = ledger{file: filepath.Join(t.TempDir(), "forwarding.json"), proc: "/proc/sys"}
 	t.Cleanup(func() {
@@ -164,7 +165,9 @@ func (w *world) layLAN(neighbour netns.NsHandle) {
 		if err != nil {
 			return err
 		}
-		return netlink.RouteReplace(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: ipNet(netip.MustParsePrefix("0.0.0.0/0")), Gw: net.ParseIP(via)})
+		return netlink.RouteReplace(&netlink.Route{
+			LinkIndex: l.Attrs().Index, Dst: ipNet(netip.MustParsePrefix("0.0.0.0/0")), Gw: net.ParseIP(via),
+		})
 	}
 	mac := func(device string, into *net.HardwareAddr) error {
 		l, err := netlink.LinkByName(device)
@@ -174,7 +177,9 @@ func (w *world) layLAN(neighbour netns.NsHandle) {
 		return err
 	}
 	w.must(w.host.do(func() error {
-		pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "lan0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(neighbour))}
+		pair := &netlink.Veth{
+			LinkAttrs: netlink.LinkAttrs{Name: "lan0"}, PeerName: "eth0", PeerNamespace: netlink.NsFd(int(neighbour)),
+		}
 		// The settings of a new namespace are those that the machine has by now.
 		for _, setting := range []string{"ip_forward", "conf.all.route_localnet", "conf.default.route_localnet"} {
 			if err := sysctl("net.ipv4."+setting, "0"); err != nil {
@@ -188,7 +193,8 @@ func (w *world) layLAN(neighbour netns.NsHandle) {
 	}))
 	w.must(w.host.do(func() error { return errors.Join(through("lan0", lanNeighbour), mac("lan0", &w.link[0])) }))
 	w.must(w.lan.do(func() (err error) {
-		if w.wire, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(htons(unix.ETH_P_ALL))); err != nil {
+		if w.wire, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK,
+			int(htons(unix.ETH_P_ALL))); err != nil {
 			return err
 		}
 		l, err := netlink.LinkByName("eth0")

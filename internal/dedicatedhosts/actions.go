@@ -9,7 +9,9 @@ import (
 func (s *Service) Actions() action.Table {
 	return action.Table{
 		"AllocateHosts": action.Do(s.Allocate).Bucket(action.Mutating).Repeats(action.ByToken).On(
-			action.Makes(func(in *ec2wire.AllocateHostsRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "dedicated-host")),
+			action.Makes(func(in *ec2wire.AllocateHostsRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "dedicated-host")),
 		"DescribeHosts": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
 		"ModifyHosts": action.Do(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Each("dedicated-host", func(in *ec2wire.ModifyHostsRequest) []string { return in.HostIds })),

@@ -1,5 +1,6 @@
-// Package dedicatedhosts is the room of dedicated hosts: shares of the operator's machines that one account has to itself. Launches with the tenancy
-// "host" land on them; the instances room sees to that. It must not be confused with the hosts room, which speaks to the agents.
+// Package dedicatedhosts is the room of dedicated hosts: shares of the operator's machines that one account has to
+// itself. Launches with the tenancy "host" land on them; the instances room sees to that. It must not be confused with
+// the hosts room, which speaks to the agents.
 package dedicatedhosts
 
 import (
@@ -51,13 +52,17 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest
 	case !known:
 		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Invalid availability zone: [%s]", name)
 	case (family == "") == (kind == ""):
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "Exactly one of instanceFamily and instanceType must be given.")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"Exactly one of instanceFamily and instanceType must be given.")
 	case n < 1 || n > most:
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter quantity is invalid. It must be 1 to %d.", n, most)
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter quantity is invalid. It must be 1 to %d.", n, most)
 	case shape.Get(in.OutpostArn) != "" || len(in.AssetIds) > 0:
-		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameters OutpostArn and AssetId are not supported: there are no Outposts here.")
+		return nil, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameters OutpostArn and AssetId are not supported: there are no Outposts here.")
 	case in.CpuOptions != nil:
-		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter CpuOptions is not supported for dedicated hosts.")
+		return nil, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter CpuOptions is not supported for dedicated hosts.")
 	}
 	if kind != "" {
 		t := slipway.FindInstanceType(kind)
@@ -66,8 +71,11 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest
 		}
 		family = t.Family()
 	}
-	if !slices.ContainsFunc(slipway.InstanceTypes(), func(t *slipway.InstanceType) bool { return t.Family() == family && t.DedicatedHosts }) {
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "The instance family '%s' does not support Dedicated Hosts.", family)
+	if !slices.ContainsFunc(slipway.InstanceTypes(), func(t *slipway.InstanceType) bool {
+		return t.Family() == family && t.DedicatedHosts
+	}) {
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"The instance family '%s' does not support Dedicated Hosts.", family)
 	}
 	o, err := options(in.AutoPlacement, in.HostRecovery, in.HostMaintenance)
 	if err != nil {
@@ -86,9 +94,12 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest
 		}
 		out.HostIds = []string{}
 		letter := zone.Letter()
-		room := slices.DeleteFunc(s.admission.Room(tx), func(h placement.Host) bool { return !slices.Contains(h.Zones, letter) })
+		room := slices.DeleteFunc(s.admission.Room(tx), func(h placement.Host) bool {
+			return !slices.Contains(h.Zones, letter)
+		})
 		if len(room) == 0 {
-			return slipway.Errorf(slipway.InsufficientHostCapacity, "There is no machine in %s for a dedicated host.", zone.Name)
+			return slipway.Errorf(slipway.InsufficientHostCapacity, "There is no machine in %s for a dedicated host.",
+				zone.Name)
 		}
 		// One machine after another, the roomiest first.
 		slices.SortFunc(room, func(a, b placement.Host) int {
@@ -96,8 +107,10 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest
 		})
 		for i := range int(n) {
 			h := &slipway.DedicatedHost{
-				ID: slipway.NewDedicatedHostID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name, Host: room[i%len(room)].ID, Type: kind, Family: family,
-				AutoPlacement: cmp.Or(o.AutoPlacement, "on"), Recovery: cmp.Or(o.Recovery, "off"), Maintenance: cmp.Or(o.Maintenance, "on"), Allocated: s.now(), Tags: tags,
+				ID: slipway.NewDedicatedHostID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name,
+				Host: room[i%len(room)].ID, Type: kind, Family: family,
+				AutoPlacement: cmp.Or(o.AutoPlacement, "on"), Recovery: cmp.Or(o.Recovery, "off"),
+				Maintenance: cmp.Or(o.Maintenance, "on"), Allocated: s.now(), Tags: tags,
 			}
 			out.HostIds = append(out.HostIds, string(h.ID))
 			if err := state.DedicatedHosts.Put(tx, h); err != nil {
@@ -107,21 +120,27 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest
 		if token == "" {
 			return nil
 		}
-		return state.Tokens.Put(tx, &state.Token{Scope: scope, ID: "hosts/" + token, Result: strings.Join(out.HostIds, " "), Created: s.now()})
+		return state.Tokens.Put(tx,
+			&state.Token{Scope: scope, ID: "hosts/" + token, Result: strings.Join(out.HostIds, " "), Created: s.now()})
 	})
 	return out, err
 }
 
 // options reads what Allocate and Modify share; empty members are not given.
 func options(auto, recovery, maintenance *string) (slipway.DedicatedHost, error) {
-	h := slipway.DedicatedHost{AutoPlacement: shape.Get(auto), Recovery: shape.Get(recovery), Maintenance: shape.Get(maintenance)}
-	for _, o := range []struct{ name, value string }{{"autoPlacement", h.AutoPlacement}, {"hostRecovery", h.Recovery}, {"hostMaintenance", h.Maintenance}} {
+	h := slipway.DedicatedHost{
+		AutoPlacement: shape.Get(auto), Recovery: shape.Get(recovery), Maintenance: shape.Get(maintenance),
+	}
+	for _, o := range []struct{ name, value string }{
+		{"autoPlacement", h.AutoPlacement}, {"hostRecovery", h.Recovery}, {"hostMaintenance", h.Maintenance},
+	} {
 		if o.value != "" && o.value != "on" && o.value != "off" {
 			return h, slipway.Invalid(o.value, o.name, "It must be on or off.")
 		}
 	}
 	if h.Recovery == "on" {
-		return h, slipway.Errorf(slipway.UnsupportedOperation, "The parameter HostRecovery is not supported: there is one machine, and nothing to recover on.")
+		return h, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter HostRecovery is not supported: there is one machine, and nothing to recover on.")
 	}
 	return h, nil
 }
@@ -131,10 +150,15 @@ func wire(r store.Reader, h *slipway.DedicatedHost) ec2wire.Host {
 	total := h.VCPUs()
 	free := total
 	w := ec2wire.Host{
-		HostId: shape.Text(h.ID), State: shape.Of("available"), AutoPlacement: &h.AutoPlacement, HostRecovery: &h.Recovery, HostMaintenance: &h.Maintenance, AvailabilityZone: &h.Zone,
-		AvailabilityZoneId: shape.Text(z.ID), AllocationTime: &h.Allocated, OwnerId: &h.Account, Tags: shape.Tags(h.Tags), Instances: []ec2wire.HostInstance{},
+		HostId: shape.Text(h.ID), State: shape.Of("available"), AutoPlacement: &h.AutoPlacement,
+		HostRecovery: &h.Recovery, HostMaintenance: &h.Maintenance, AvailabilityZone: &h.Zone,
+		AvailabilityZoneId: shape.Text(z.ID), AllocationTime: &h.Allocated, OwnerId: &h.Account,
+		Tags: shape.Tags(h.Tags), Instances: []ec2wire.HostInstance{},
 		AllowsMultipleInstanceTypes: shape.Of("on"), MemberOfServiceLinkedResourceGroup: shape.Of(false),
-		HostProperties: &ec2wire.HostProperties{InstanceFamily: shape.Text(h.Family), InstanceType: shape.Text(h.Type), TotalVCpus: &total, Cores: shape.Of(total / 2), Sockets: shape.Of(int32(1))},
+		HostProperties: &ec2wire.HostProperties{
+			InstanceFamily: shape.Text(h.Family), InstanceType: shape.Text(h.Type), TotalVCpus: &total,
+			Cores: shape.Of(total / 2), Sockets: shape.Of(int32(1)),
+		},
 	}
 	if h.Type != "" {
 		w.AllowsMultipleInstanceTypes = shape.Of("off")
@@ -142,13 +166,15 @@ func wire(r store.Reader, h *slipway.DedicatedHost) ec2wire.Host {
 	}
 	for in := range state.Instances.By(r, state.Scope{Account: h.Account, Region: h.Region}, "dedicated/"+string(h.ID)) {
 		free -= in.Cores * in.ThreadsPerCore
-		w.Instances = append(w.Instances, ec2wire.HostInstance{InstanceId: shape.Text(in.ID), InstanceType: &in.Type, OwnerId: &in.Account})
+		w.Instances = append(w.Instances,
+			ec2wire.HostInstance{InstanceId: shape.Text(in.ID), InstanceType: &in.Type, OwnerId: &in.Account})
 	}
 	capacity := &ec2wire.AvailableCapacity{AvailableVCpus: &free}
 	for _, t := range slipway.InstanceTypes() {
 		if h.Runs(t) && t.VCPUs > 0 {
 			capacity.AvailableInstanceCapacity = append(capacity.AvailableInstanceCapacity, ec2wire.InstanceCapacity{
-				InstanceType: &t.Name, TotalCapacity: shape.Of(total / t.VCPUs), AvailableCapacity: shape.Of(max(free, 0) / t.VCPUs),
+				InstanceType: &t.Name, TotalCapacity: shape.Of(total / t.VCPUs),
+				AvailableCapacity: shape.Of(max(free, 0) / t.VCPUs),
 			})
 		}
 	}
@@ -157,7 +183,8 @@ func wire(r store.Reader, h *slipway.DedicatedHost) ec2wire.Host {
 }
 
 var kind = describe.Kind[slipway.DedicatedHost, ec2wire.Host]{
-	Table: state.DedicatedHosts, Parse: describe.Form(slipway.ParseDedicatedHostID), Tags: func(h *slipway.DedicatedHost) slipway.Tags { return h.Tags }, Wire: wire,
+	Table: state.DedicatedHosts, Parse: describe.Form(slipway.ParseDedicatedHostID),
+	Tags: func(h *slipway.DedicatedHost) slipway.Tags { return h.Tags }, Wire: wire,
 	Fields: describe.Fixed(slipway.Fields[*slipway.DedicatedHost]{
 		"auto-placement":      func(h *slipway.DedicatedHost) []string { return shape.One(h.AutoPlacement) },
 		"availability-zone":   func(h *slipway.DedicatedHost) []string { return shape.One(h.Zone) },
@@ -170,12 +197,15 @@ var kind = describe.Kind[slipway.DedicatedHost, ec2wire.Host]{
 
 // Describe answers DescribeHosts.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeHostsRequest) (*ec2wire.DescribeHostsResult, error) {
-	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.HostIds, Filters: in.Filter, Max: in.MaxResults, Token: in.NextToken})
+	page, next, err := kind.List(ctx, s.db,
+		describe.Query{IDs: in.HostIds, Filters: in.Filter, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeHostsResult{Hosts: page, NextToken: next}, err
 }
 
 // each changes hosts one by one: each succeeds or fails by itself.
-func (s *Service) each(ctx context.Context, ids []string, change func(store.Tx, *slipway.DedicatedHost) error) (done []string, failed []ec2wire.UnsuccessfulItem, err error) {
+func (s *Service) each(
+	ctx context.Context, ids []string, change func(store.Tx, *slipway.DedicatedHost) error,
+) (done []string, failed []ec2wire.UnsuccessfulItem, err error) {
 	if len(ids) == 0 {
 		return nil, nil, slipway.Missing("HostId")
 	}
@@ -198,7 +228,13 @@ func (s *Service) each(ctx context.Context, ids []string, change func(store.Tx, 
 		case !ours || refusal.Code == slipway.DryRunOperation:
 			return nil, nil, err
 		default:
-			failed = append(failed, ec2wire.UnsuccessfulItem{ResourceId: shape.Of(name), Error: &ec2wire.UnsuccessfulItemError{Code: shape.Of(string(refusal.Code)), Message: shape.Of(refusal.Message)}})
+			failed = append(failed,
+				ec2wire.UnsuccessfulItem{
+					ResourceId: shape.Of(name),
+					Error: &ec2wire.UnsuccessfulItemError{
+						Code: shape.Of(string(refusal.Code)), Message: shape.Of(refusal.Message),
+					},
+				})
 		}
 	}
 	return done, failed, nil
@@ -225,13 +261,16 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyHostsRequest) (*
 		return nil, err
 	}
 	if shape.Get(in.InstanceFamily) != "" && shape.Get(in.InstanceType) != "" {
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter instanceFamily cannot be used with the parameter instanceType")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter instanceFamily cannot be used with the parameter instanceType")
 	}
 	done, failed, err := s.each(ctx, in.HostIds, func(tx store.Tx, h *slipway.DedicatedHost) error {
-		h.AutoPlacement, h.Recovery, h.Maintenance = cmp.Or(o.AutoPlacement, h.AutoPlacement), cmp.Or(o.Recovery, h.Recovery), cmp.Or(o.Maintenance, h.Maintenance)
+		h.AutoPlacement, h.Recovery, h.Maintenance = cmp.Or(o.AutoPlacement, h.AutoPlacement),
+			cmp.Or(o.Recovery, h.Recovery), cmp.Or(o.Maintenance, h.Maintenance)
 		switch family, name := shape.Get(in.InstanceFamily), shape.Get(in.InstanceType); {
 		case family != "" && family != h.Family, name != "" && !(&slipway.DedicatedHost{Family: h.Family}).Runs(typeOr(name)):
-			return slipway.Errorf(slipway.InvalidParameterValue, "The dedicated host '%s' is of the family '%s' and stays so.", h.ID, h.Family)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"The dedicated host '%s' is of the family '%s' and stays so.", h.ID, h.Family)
 		case family != "":
 			h.Type = ""
 		case name != "":

@@ -1,6 +1,7 @@
-// Package diskimage knows the formats of disk images that come from elsewhere: which one a file is in, how large its disk is, and
-// whether it stands alone. A file that names others is refused, because it could name any file of the host. It converts nothing;
-// qemu-img does, told the format, and never asked to find it out. The blockstore relies on it; it must not know volumes or accounts.
+// Package diskimage knows the formats of disk images that come from elsewhere: which one a file is in, how large its
+// disk is, and whether it stands alone. A file that names others is refused, because it could name any file of the
+// host. It converts nothing; qemu-img does, told the format, and never asked to find it out. The blockstore relies on
+// it; it must not know volumes or accounts.
 package diskimage
 
 import (
@@ -84,7 +85,10 @@ func Check(f io.ReaderAt, size int64, format Format) (int64, error) {
 func GiB(disk int64, most int) (int, error) {
 	gib := int((disk + 1<<30 - 1) >> 30)
 	if gib > most {
-		return 0, refuse("The disk of %d GiB is larger than the largest that can be taken here, %d GiB (imports.max_gib in slipway's configuration)", gib, most)
+		return 0,
+			refuse("The disk of %d GiB is larger than the largest that can be taken here, %d GiB (imports.max_gib "+
+				"in slipway's configuration)",
+				gib, most)
 	}
 	return gib, nil
 }

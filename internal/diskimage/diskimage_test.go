@@ -18,7 +18,10 @@ func made(tb testing.TB, format, size string, options ...string) []byte {
 	}
 	dir := tb.TempDir()
 	raw, file := filepath.Join(dir, "raw"), filepath.Join(dir, "disk.img")
-	for _, args := range [][]string{{"create", "-q", "-f", "raw", raw, size}, append(append([]string{"convert", "-q", "-f", "raw", "-O", format}, options...), raw, file)} {
+	for _, args := range [][]string{
+		{"create", "-q", "-f", "raw", raw, size},
+		append(append([]string{"convert", "-q", "-f", "raw", "-O", format}, options...), raw, file),
+	} {
 		if out, err := exec.Command("qemu-img", args...).CombinedOutput(); err != nil {
 			tb.Fatalf("qemu-img %v: %v: %s", args, err, out)
 		}
@@ -78,7 +81,8 @@ func TestImagesThatReferElsewhere(t *testing.T) {
 		if !bytes.Contains(b, []byte(old)) {
 			t.Fatalf("no %q in the descriptor", old)
 		}
-		return bytes.Replace(b, []byte(old), append([]byte(replacement), make([]byte, len(old))...)[:max(len(old), len(replacement))], 1)
+		return bytes.Replace(b, []byte(old),
+			append([]byte(replacement), make([]byte, len(old))...)[:max(len(old), len(replacement))], 1)
 	}
 	vhd := func(change func(b []byte)) []byte {
 		b := made(t, "vpc", "3M")
@@ -106,8 +110,11 @@ func TestImagesThatReferElsewhere(t *testing.T) {
 		{"the AES of old", "encrypted", QCOW2, qcow(func(b []byte) { big.PutUint32(b[32:], 1) })},
 		{"a version of the future", "version 9", QCOW2, qcow(func(b []byte) { big.PutUint32(b[4:], 9) })},
 		{"too large a disk", "largest volume", QCOW2, qcow(func(b []byte) { big.PutUint64(b[24:], MaxSize+512) })},
-		{"a descriptor", "only a descriptor", VMDK, []byte("# Disk DescriptorFile\nversion=1\ncreateType=\"monolithicFlat\"\nRW 8 FLAT \"/etc/passwd\" 0\n" + strings.Repeat("\n", 512))},
-		{"a header without capacity", "no capacity", VMDK, func() []byte { b := made(t, "vmdk", "3M"); little.PutUint64(b[12:], 0); return b }()},
+		{"a descriptor", "only a descriptor", VMDK,
+			[]byte("# Disk DescriptorFile\nversion=1\ncreateType=\"monolithicFlat\"\nRW 8 FLAT \"/etc/passwd\" 0\n" +
+				strings.Repeat("\n", 512))},
+		{"a header without capacity", "no capacity", VMDK,
+			func() []byte { b := made(t, "vmdk", "3M"); little.PutUint64(b[12:], 0); return b }()},
 		{"an extent elsewhere", "other than the image", VMDK, vmdk(`SPARSE "disk.img"`, `SPARSE "/etc/passwd"`)},
 		{"a flat extent", "other than the image", VMDK, vmdk(`SPARSE "disk.img"`, `FLAT "passwd" 0`)},
 		{"two extents", "several", VMDK, vmdk("# The Disk Data Base", "RW 6144 SPARSE \"b\"\n#")},
@@ -125,11 +132,14 @@ func TestImagesThatReferElsewhere(t *testing.T) {
 		}()},
 		{"a differencing disk", "differencing", VHD, vhd(func(b []byte) { big.PutUint32(b[60:], vhdDifferencing) })},
 		{"footers that differ", "Footers not identical", VHD, func() []byte { b := made(t, "vpc", "3M"); b[60]++; return b }()},
-		{"a fixed disk that begins with a footer", "begins with a footer", VHD, vhd(func(b []byte) { big.PutUint32(b[60:], vhdFixed) })},
-		{"a dynamic disk without the first footer", "copy of the footer", VHD, func() []byte { b := made(t, "vpc", "3M"); b[0] = 0; return b }()},
+		{"a fixed disk that begins with a footer", "begins with a footer", VHD,
+			vhd(func(b []byte) { big.PutUint32(b[60:], vhdFixed) })},
+		{"a dynamic disk without the first footer", "copy of the footer", VHD,
+			func() []byte { b := made(t, "vpc", "3M"); b[0] = 0; return b }()},
 		{"a VHDX with a parent", "parent", VHDX, vhdx(func(m []byte) { m[64<<10+4] |= vhdxHasParent })},
 		{"a VHDX with a locator", "parent", VHDX, vhdx(func(m []byte) { copy(m[32+32*4:], vhdxLocator) })},
-		{"a VHDX without regions", "no size", VHDX, func() []byte { b := made(t, "vhdx", "3M"); clear(b[vhdxRegions : vhdxRegions+128<<10]); return b }()},
+		{"a VHDX without regions", "no size", VHDX,
+			func() []byte { b := made(t, "vhdx", "3M"); clear(b[vhdxRegions : vhdxRegions+128<<10]); return b }()},
 		{"another format called raw", "in the format QCOW2", RAW, made(t, "qcow2", "3M")},
 		{"nothing", "too early", RAW, nil},
 		{"half a header", "too early", VMDK, []byte("KDMV")},

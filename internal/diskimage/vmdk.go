@@ -22,7 +22,10 @@ type vmdkHeader struct {
 }
 
 func vmdkHead(b []byte) (vmdkHeader, bool) {
-	return vmdkHeader{capacity: little.Uint64(b[12:]), descriptor: little.Uint64(b[28:]), count: little.Uint64(b[36:]), directory: little.Uint64(b[56:])},
+	return vmdkHeader{
+			capacity: little.Uint64(b[12:]), descriptor: little.Uint64(b[28:]), count: little.Uint64(b[36:]),
+			directory: little.Uint64(b[56:]),
+		},
 		bytes.HasPrefix(b, magics[VMDK])
 }
 
@@ -39,7 +42,9 @@ func checkVMDK(f io.ReaderAt, size int64) (int64, error) {
 	h, ok := vmdkHead(b)
 	switch {
 	case !ok && bytes.Contains(b, []byte("Descriptor")):
-		return 0, VMDK.unlike("the file is only a descriptor, which names others: the disk must be one file (monolithicSparse or streamOptimized)")
+		return 0,
+			VMDK.unlike("the file is only a descriptor, which names others: the disk must be one file " +
+				"(monolithicSparse or streamOptimized)")
 	case !ok:
 		return 0, VMDK.unlike("the file has no VMDK header")
 	case h.capacity == 0:
@@ -85,7 +90,8 @@ func checkVMDK(f io.ReaderAt, size int64) (int64, error) {
 	return int64(h.capacity) * vmdkSector, nil
 }
 
-// checkDescriptor refuses a parent, and extents other than the file itself: its name may have changed, but it lies nowhere else.
+// checkDescriptor refuses a parent, and extents other than the file itself: its name may have changed, but it lies
+// nowhere else.
 func checkDescriptor(text []byte, extents bool) error {
 	if bytes.Contains(text, []byte("parentFileNameHint")) {
 		return VMDK.unlike("the image has a parent")

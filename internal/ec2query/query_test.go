@@ -27,27 +27,31 @@ func decode(t testing.TB, query string) (*ec2wire.RunInstancesRequest, error) {
 }
 
 func TestDecodeFollowsTheProtocol(t *testing.T) {
-	in, err := decode(t, "Action=RunInstances&Version=2016-11-15&ImageId=ami-1&MinCount=1&MaxCount=2&SecurityGroupId.7=sg-b&SecurityGroupId.2=sg-a"+
-		"&BlockDeviceMapping.1.DeviceName=%2Fdev%2Fsdb&BlockDeviceMapping.1.NoDevice=&Ipv6Address.1.Ipv6Address=fd00%3A%3A1"+
-		"&NetworkInterface.1.Ipv6Addresses.1.Ipv6Address=fd00%3A%3A2&NetworkInterface.1.SecurityGroupId.1=sg-c&NetworkInterface.1.Ipv4Prefix.1.Ipv4Prefix=10.0.0.0%2F28"+
-		"&EbsOptimized=1&Monitoring.Enabled=True&SubnetId=&InstanceMarketOptions.SpotOptions.ValidUntil=2026-08-01T12%3A00%3A00Z"+
-		"&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=k&TagSpecification.1.Tag.1.Value=")
+	in, err := decode(t,
+		"Action=RunInstances&Version=2016-11-15&ImageId=ami-1&MinCount=1&MaxCount=2&SecurityGroupId.7=sg-b&SecurityGroupId.2=sg-a"+
+			"&BlockDeviceMapping.1.DeviceName=%2Fdev%2Fsdb&BlockDeviceMapping.1.NoDevice=&Ipv6Address.1.Ipv6Address=fd00%3A%3A1"+
+			"&NetworkInterface.1.Ipv6Addresses.1.Ipv6Address=fd00%3A%3A2&NetworkInterface.1.SecurityGroupId.1=sg-c&NetworkInterface.1.Ipv4Prefix.1.Ipv4Prefix=10.0.0.0%2F28"+
+			"&EbsOptimized=1&Monitoring.Enabled=True&SubnetId=&InstanceMarketOptions.SpotOptions.ValidUntil=2026-08-01T12%3A00%3A00Z"+
+			"&TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=k&TagSpecification.1.Tag.1.Value=")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, ok := range map[string]bool{
-		"a list is ordered by number, with gaps":    len(in.SecurityGroupIds) == 2 && in.SecurityGroupIds[0] == "sg-a",
-		"NoDevice counts by presence":               in.BlockDeviceMappings[0].NoDevice != nil && in.BlockDeviceMappings[0].Ebs == nil,
+		"a list is ordered by number, with gaps": len(in.SecurityGroupIds) == 2 && in.SecurityGroupIds[0] == "sg-a",
+		"NoDevice counts by presence": in.BlockDeviceMappings[0].NoDevice != nil &&
+			in.BlockDeviceMappings[0].Ebs == nil,
 		"Ipv6Address at top level":                  *in.Ipv6Addresses[0].Ipv6Address == "fd00::1",
 		"Ipv6Addresses inside an interface":         *in.NetworkInterfaces[0].Ipv6Addresses[0].Ipv6Address == "fd00::2",
 		"an interface's groups are SecurityGroupId": in.NetworkInterfaces[0].Groups[0] == "sg-c",
 		"prefixes inside an interface lose the s":   *in.NetworkInterfaces[0].Ipv4Prefixes[0].Ipv4Prefix == "10.0.0.0/28",
-		"1 is true":                                 *in.EbsOptimized,
-		"True is true":                              *in.Monitoring.Enabled,
-		"an empty text is there, and empty":         in.SubnetId != nil && *in.SubnetId == "",
-		"a time is read":                            in.InstanceMarketOptions.SpotOptions.ValidUntil.Equal(time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)),
-		"a tag's empty value is there":              in.TagSpecifications[0].Tags[0].Value != nil,
-		"what was not sent is absent, not its zero": in.DryRun == nil && in.KeyName == nil && in.NetworkInterfaces[0].DeviceIndex == nil,
+		"1 is true":                         *in.EbsOptimized,
+		"True is true":                      *in.Monitoring.Enabled,
+		"an empty text is there, and empty": in.SubnetId != nil && *in.SubnetId == "",
+		"a time is read": in.InstanceMarketOptions.SpotOptions.ValidUntil.Equal(time.Date(2026,
+			8, 1, 12, 0, 0, 0, time.UTC)),
+		"a tag's empty value is there": in.TagSpecifications[0].Tags[0].Value != nil,
+		"what was not sent is absent, not its zero": in.DryRun == nil && in.KeyName == nil &&
+			in.NetworkInterfaces[0].DeviceIndex == nil,
 	} {
 		if !ok {
 			t.Errorf("%s: not so", name)
@@ -57,13 +61,17 @@ func TestDecodeFollowsTheProtocol(t *testing.T) {
 
 func TestDecodeNamesTheFirstFault(t *testing.T) {
 	for query, want := range map[string]string{
-		"MinCount=1&Zzz=1&Aaa=2":                      "UnknownParameter: The parameter Aaa is not recognized",
-		"SecurityGroupId=sg-1":                        "UnknownParameter: The parameter SecurityGroupId is not recognized",
-		"SecurityGroupId.01=sg-1":                     "UnknownParameter: The parameter SecurityGroupId.01 is not recognized",
-		"NetworkInterface.1.Groups.1=sg-1":            "UnknownParameter: The parameter NetworkInterface.1.Groups.1 is not recognized",
-		"MinCount=2147483648":                         "InvalidParameterValue: Value (2147483648) for parameter minCount is invalid. It must be a whole number.",
-		"a" + strings.Repeat(".a", 20) + "=1":         "UnknownParameter: The parameter a" + strings.Repeat(".a", 20) + " is not recognized",
-		"NetworkInterface.1.DeviceIndex=x&MaxCount=y": "InvalidParameterValue: Value (y) for parameter maxCount is invalid. It must be a whole number.",
+		"MinCount=1&Zzz=1&Aaa=2":  "UnknownParameter: The parameter Aaa is not recognized",
+		"SecurityGroupId=sg-1":    "UnknownParameter: The parameter SecurityGroupId is not recognized",
+		"SecurityGroupId.01=sg-1": "UnknownParameter: The parameter SecurityGroupId.01 is not recognized",
+		"NetworkInterface.1.Groups.1=sg-1": "UnknownParameter: The parameter NetworkInterface.1.Groups.1 " +
+			"is not recognized",
+		"MinCount=2147483648": "InvalidParameterValue: Value (2147483648) for parameter " +
+			"minCount is invalid. It must be a whole number.",
+		"a" + strings.Repeat(".a", 20) + "=1": "UnknownParameter: The parameter a" + strings.Repeat(".a", 20) +
+			" is not recognized",
+		"NetworkInterface.1.DeviceIndex=x&MaxCount=y": "InvalidParameterValue: Value (y) for parameter maxCount is " +
+			"invalid. It must be a whole number.",
 	} {
 		if _, err := decode(t, query); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", query, err, want)

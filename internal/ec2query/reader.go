@@ -44,7 +44,8 @@ type fault struct {
 // ignored are the names that belong to the protocol, in its past and present forms.
 func ignored(name string) bool {
 	switch name {
-	case "Action", "Version", "AWSAccessKeyId", "SignatureMethod", "SignatureVersion", "Signature", "Timestamp", "Expires", "SecurityToken", "DryRun":
+	case "Action", "Version", "AWSAccessKeyId", "SignatureMethod", "SignatureVersion", "Signature", "Timestamp",
+		"Expires", "SecurityToken", "DryRun":
 		return true
 	}
 	return strings.HasPrefix(name, "X-Amz-")
@@ -58,7 +59,8 @@ func NewMemberReader(form url.Values) (*Reader, error) { return newReader(form, 
 
 func newReader(form url.Values, members bool) (*Reader, error) {
 	if len(form) > MaxParameters {
-		return nil, slipway.Errorf(slipway.MalformedQueryString, "The request has %d parameters; at most %d are accepted", len(form), MaxParameters)
+		return nil, slipway.Errorf(slipway.MalformedQueryString,
+			"The request has %d parameters; at most %d are accepted", len(form), MaxParameters)
 	}
 	root := &Reader{members: members, faults: new([]fault)}
 	for name, values := range form {
@@ -181,7 +183,8 @@ func (r *Reader) String(name string) *string {
 	return &c.value
 }
 
-// What a text may have, in bytes: whatever is kept of it has an end. What has more words of its own about its length checks them.
+// What a text may have, in bytes: whatever is kept of it has an end. What has more words of its own about its length
+// checks them.
 const (
 	maxText  = 4096
 	maxToken = 128 // EC2's longest, of ASCII characters; most actions have less
@@ -359,7 +362,8 @@ func (r *Reader) Int32s(name string) []int32 {
 		e.used = true
 		n, err := strconv.ParseInt(e.value, 10, 32)
 		if err != nil {
-			*r.faults = append(*r.faults, fault{e.path(), slipway.Invalid(e.value, LowerCamel(name), "It must be a whole number.")})
+			*r.faults = append(*r.faults,
+				fault{e.path(), slipway.Invalid(e.value, LowerCamel(name), "It must be a whole number.")})
 			continue
 		}
 		out = append(out, int32(n))

@@ -15,7 +15,8 @@ import (
 	"slipway/internal/store"
 )
 
-// Create answers CreateFleet. A pool that does not give what is asked of it is no refusal: the answer names it beside what was launched.
+// Create answers CreateFleet. A pool that does not give what is asked of it is no refusal: the answer names it beside
+// what was launched.
 func (s *Service) Create(ctx context.Context, in *ec2wire.CreateFleetRequest) (*ec2wire.CreateFleetResult, error) {
 	f, err := read(in)
 	if err != nil {
@@ -59,8 +60,8 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateFleetRequest) (*
 	return answer(f), nil
 }
 
-// fill launches and keeps what came of it. Each launch has a token of its own, so that a retry of a request that was cut short finds the
-// launches that it made and goes on from there.
+// fill launches and keeps what came of it. Each launch has a token of its own, so that a retry of a request that was
+// cut short finds the launches that it made and goes on from there.
 func (s *Service) fill(ctx context.Context, f *slipway.Fleet) error {
 	f.Launched, f.Failed = nil, nil
 	for _, part := range []struct {
@@ -75,7 +76,10 @@ func (s *Service) fill(ctx context.Context, f *slipway.Fleet) error {
 		if err != nil {
 			return err
 		}
-		p := &search{s: s, fleet: f, lifecycle: part.lifecycle, options: part.options, need: float64(part.target), exhausted: map[int]bool{}}
+		p := &search{
+			s: s, fleet: f, lifecycle: part.lifecycle, options: part.options, need: float64(part.target),
+			exhausted: map[int]bool{},
+		}
 		for i := range f.Pools {
 			p.zones = append(p.zones, zoneOf(r, f, &f.Pools[i].Override))
 		}
@@ -145,7 +149,8 @@ func (p *search) take(ctx context.Context, pool int, share float64) error {
 		if err != nil {
 			told, _ := errors.AsType[*slipway.Error](err)
 			p.exhausted[pool] = true
-			p.fleet.Failed = append(p.fleet.Failed, slipway.FleetFailure{Pool: pool, Lifecycle: p.lifecycle, Code: told.Code, Message: told.Message})
+			p.fleet.Failed = append(p.fleet.Failed,
+				slipway.FleetFailure{Pool: pool, Lifecycle: p.lifecycle, Code: told.Code, Message: told.Message})
 			return nil
 		}
 		p.kind, p.zone = made[0].Type, made[0].Zone
@@ -170,7 +175,9 @@ func (p *search) launch(ctx context.Context, pool int, count int32) ([]*slipway.
 	if spec.Tags == nil {
 		spec.Tags = map[string]slipway.Tags{}
 	}
-	if spec.Tags["instance"], err = spec.Tags["instance"].With(slipway.Tags{"aws:ec2:fleet-id": string(p.fleet.ID)}); err != nil {
+	if spec.Tags["instance"], err = spec.Tags["instance"].With(slipway.Tags{
+		"aws:ec2:fleet-id": string(p.fleet.ID),
+	}); err != nil {
 		return nil, err
 	}
 	spec.ClientToken = fmt.Sprintf("%s/%s/%d", p.fleet.ID, p.lifecycle, p.launches)
@@ -192,7 +199,8 @@ func (p *search) note(pool int, made []*slipway.Instance) {
 	}
 	if at < 0 {
 		at = len(p.fleet.Launched)
-		p.fleet.Launched = append(p.fleet.Launched, slipway.FleetLaunch{Pool: pool, Lifecycle: p.lifecycle, Override: o, Platform: in.Platform})
+		p.fleet.Launched = append(p.fleet.Launched,
+			slipway.FleetLaunch{Pool: pool, Lifecycle: p.lifecycle, Override: o, Platform: in.Platform})
 	}
 	for _, in := range made {
 		p.fleet.Launched[at].Instances = append(p.fleet.Launched[at].Instances, in.ID)
@@ -204,9 +212,15 @@ func request(f *slipway.Fleet, pool int, lifecycle string, count int32, zone str
 	q := f.Pools[pool]
 	o := q.Override
 	in := &ec2wire.RunInstancesRequest{
-		MinCount: shape.Of[int32](1), MaxCount: &count, InstanceType: shape.Text(o.Type), ImageId: shape.Text(o.Image), KeyName: shape.Text(o.KeyName),
-		LaunchTemplate: &ec2wire.LaunchTemplateSpecification{LaunchTemplateId: shape.Text(q.Template.ID), Version: shape.Of(strconv.FormatInt(q.Template.Version, 10))},
-		Placement:      &ec2wire.Placement{AvailabilityZone: shape.Text(o.Zone), AvailabilityZoneId: shape.Text(o.ZoneID), GroupName: shape.Text(o.Group), Tenancy: shape.Text(o.Tenancy)},
+		MinCount: shape.Of[int32](1), MaxCount: &count, InstanceType: shape.Text(o.Type), ImageId: shape.Text(o.Image),
+		KeyName: shape.Text(o.KeyName),
+		LaunchTemplate: &ec2wire.LaunchTemplateSpecification{
+			LaunchTemplateId: shape.Text(q.Template.ID), Version: shape.Of(strconv.FormatInt(q.Template.Version, 10)),
+		},
+		Placement: &ec2wire.Placement{
+			AvailabilityZone: shape.Text(o.Zone), AvailabilityZoneId: shape.Text(o.ZoneID),
+			GroupName: shape.Text(o.Group), Tenancy: shape.Text(o.Tenancy),
+		},
 	}
 	if o.Type == q.TemplateType {
 		in.InstanceType = nil // the template says it
@@ -216,13 +230,16 @@ func request(f *slipway.Fleet, pool int, lifecycle string, count int32, zone str
 	}
 	switch {
 	case o.Subnet != "" && q.Interfaces:
-		in.NetworkInterfaces = []ec2wire.InstanceNetworkInterfaceSpecification{{DeviceIndex: shape.Of[int32](0), SubnetId: shape.Text(o.Subnet)}}
+		in.NetworkInterfaces = []ec2wire.InstanceNetworkInterfaceSpecification{
+			{DeviceIndex: shape.Of[int32](0), SubnetId: shape.Text(o.Subnet)},
+		}
 	case o.Subnet != "":
 		in.SubnetId = shape.Text(o.Subnet)
 	}
 	for _, kind := range []string{"instance", "volume"} {
 		if len(f.Tags[kind]) > 0 {
-			in.TagSpecifications = append(in.TagSpecifications, ec2wire.TagSpecification{ResourceType: &kind, Tags: shape.Tags(f.Tags[kind])})
+			in.TagSpecifications = append(in.TagSpecifications,
+				ec2wire.TagSpecification{ResourceType: &kind, Tags: shape.Tags(f.Tags[kind])})
 		}
 	}
 	if lifecycle == "spot" {

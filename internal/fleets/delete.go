@@ -21,7 +21,10 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteFleetsRequest) (
 	case !*in.TerminateInstances:
 		return nil, slipway.Refused("TerminateInstances=false", "the instances of a fleet of type instant go with it.")
 	}
-	out := &ec2wire.DeleteFleetsResult{SuccessfulFleetDeletions: []ec2wire.DeleteFleetSuccessItem{}, UnsuccessfulFleetDeletions: []ec2wire.DeleteFleetErrorItem{}}
+	out := &ec2wire.DeleteFleetsResult{
+		SuccessfulFleetDeletions:   []ec2wire.DeleteFleetSuccessItem{},
+		UnsuccessfulFleetDeletions: []ec2wire.DeleteFleetErrorItem{},
+	}
 	if slipway.CallFrom(ctx).DryRun {
 		return out, nil
 	}
@@ -31,10 +34,12 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteFleetsRequest) (
 			return nil, err
 		}
 		if why != nil {
-			out.UnsuccessfulFleetDeletions = append(out.UnsuccessfulFleetDeletions, ec2wire.DeleteFleetErrorItem{FleetId: &id, Error: why})
+			out.UnsuccessfulFleetDeletions = append(out.UnsuccessfulFleetDeletions,
+				ec2wire.DeleteFleetErrorItem{FleetId: &id, Error: why})
 			continue
 		}
-		out.SuccessfulFleetDeletions = append(out.SuccessfulFleetDeletions, ec2wire.DeleteFleetSuccessItem{FleetId: &id, PreviousFleetState: shape.Of("active"), CurrentFleetState: &now})
+		out.SuccessfulFleetDeletions = append(out.SuccessfulFleetDeletions,
+			ec2wire.DeleteFleetSuccessItem{FleetId: &id, PreviousFleetState: shape.Of("active"), CurrentFleetState: &now})
 	}
 	return out, nil
 }

@@ -14,16 +14,21 @@ import (
 
 // answer is CreateFleet's.
 func answer(f *slipway.Fleet) *ec2wire.CreateFleetResult {
-	out := &ec2wire.CreateFleetResult{FleetId: shape.Text(f.ID), Errors: []ec2wire.CreateFleetError{}, Instances: []ec2wire.CreateFleetInstance{}}
+	out := &ec2wire.CreateFleetResult{
+		FleetId: shape.Text(f.ID), Errors: []ec2wire.CreateFleetError{}, Instances: []ec2wire.CreateFleetInstance{},
+	}
 	for _, e := range f.Failed {
 		out.Errors = append(out.Errors, ec2wire.CreateFleetError{
-			LaunchTemplateAndOverrides: source(&f.Pools[e.Pool], &f.Pools[e.Pool].Override), Lifecycle: &e.Lifecycle, ErrorCode: shape.Text(e.Code), ErrorMessage: &e.Message,
+			LaunchTemplateAndOverrides: source(&f.Pools[e.Pool], &f.Pools[e.Pool].Override), Lifecycle: &e.Lifecycle,
+			ErrorCode: shape.Text(e.Code), ErrorMessage: &e.Message,
 		})
 	}
 	for _, l := range f.Launched {
 		out.Instances = append(out.Instances, ec2wire.CreateFleetInstance{
-			LaunchTemplateAndOverrides: source(&f.Pools[l.Pool], &l.Override), Lifecycle: &l.Lifecycle, InstanceIds: texts(l.Instances), InstanceType: &l.Override.Type, Platform: shape.Text(l.Platform),
-			AvailabilityZone: &l.Override.Zone, AvailabilityZoneId: shape.Text(l.Override.ZoneID), SubnetId: shape.Text(l.Override.Subnet),
+			LaunchTemplateAndOverrides: source(&f.Pools[l.Pool], &l.Override), Lifecycle: &l.Lifecycle,
+			InstanceIds: texts(l.Instances), InstanceType: &l.Override.Type, Platform: shape.Text(l.Platform),
+			AvailabilityZone: &l.Override.Zone, AvailabilityZoneId: shape.Text(l.Override.ZoneID),
+			SubnetId: shape.Text(l.Override.Subnet),
 		})
 	}
 	return out
@@ -43,12 +48,15 @@ func source(p *slipway.FleetPool, o *slipway.FleetOverride) *ec2wire.LaunchTempl
 }
 
 func template(p *slipway.FleetPool) *ec2wire.FleetLaunchTemplateSpecification {
-	return &ec2wire.FleetLaunchTemplateSpecification{LaunchTemplateId: shape.Text(p.Template.ID), Version: shape.Of(strconv.FormatInt(p.Template.Version, 10))}
+	return &ec2wire.FleetLaunchTemplateSpecification{
+		LaunchTemplateId: shape.Text(p.Template.ID), Version: shape.Of(strconv.FormatInt(p.Template.Version, 10)),
+	}
 }
 
 func overrides(o *slipway.FleetOverride) ec2wire.FleetLaunchTemplateOverrides {
 	out := ec2wire.FleetLaunchTemplateOverrides{
-		InstanceType: &o.Type, MaxPrice: shape.Text(o.MaxPrice), SubnetId: shape.Text(o.Subnet), AvailabilityZone: shape.Text(o.Zone), AvailabilityZoneId: shape.Text(o.ZoneID),
+		InstanceType: &o.Type, MaxPrice: shape.Text(o.MaxPrice), SubnetId: shape.Text(o.Subnet),
+		AvailabilityZone: shape.Text(o.Zone), AvailabilityZoneId: shape.Text(o.ZoneID),
 		WeightedCapacity: o.Weight, Priority: o.Priority, ImageId: shape.Text(o.Image),
 	}
 	if o.Group != "" {
@@ -82,23 +90,32 @@ func activity(f *slipway.Fleet) string {
 func wire(r store.Reader, f *slipway.Fleet) ec2wire.FleetData {
 	made := answer(f)
 	w := ec2wire.FleetData{
-		FleetId: shape.Text(f.ID), FleetState: shape.Of(status(r, f)), ActivityStatus: shape.Of(activity(f)), CreateTime: &f.Created, ClientToken: shape.Text(f.ClientToken), Type: shape.Of("instant"),
-		ExcessCapacityTerminationPolicy: shape.Text(f.Excess), FulfilledCapacity: shape.Of(f.Fulfilled("")), FulfilledOnDemandCapacity: shape.Of(f.Fulfilled("on-demand")),
-		ReplaceUnhealthyInstances: shape.Of(false), TerminateInstancesWithExpiration: shape.Of(false), Tags: shape.Tags(f.Tags["fleet"]),
+		FleetId: shape.Text(f.ID), FleetState: shape.Of(status(r, f)), ActivityStatus: shape.Of(activity(f)),
+		CreateTime: &f.Created, ClientToken: shape.Text(f.ClientToken), Type: shape.Of("instant"),
+		ExcessCapacityTerminationPolicy: shape.Text(f.Excess), FulfilledCapacity: shape.Of(f.Fulfilled("")),
+		FulfilledOnDemandCapacity: shape.Of(f.Fulfilled("on-demand")),
+		ReplaceUnhealthyInstances: shape.Of(false), TerminateInstancesWithExpiration: shape.Of(false),
+		Tags: shape.Tags(f.Tags["fleet"]),
 		TargetCapacitySpecification: &ec2wire.TargetCapacitySpecification{
-			TotalTargetCapacity: &f.Target.Total, OnDemandTargetCapacity: &f.Target.OnDemand, SpotTargetCapacity: &f.Target.Spot, DefaultTargetCapacityType: &f.Target.Default,
+			TotalTargetCapacity: &f.Target.Total, OnDemandTargetCapacity: &f.Target.OnDemand,
+			SpotTargetCapacity: &f.Target.Spot, DefaultTargetCapacityType: &f.Target.Default,
 		},
-		OnDemandOptions: &ec2wire.OnDemandOptions{AllocationStrategy: &f.OnDemand.Strategy, SingleInstanceType: &f.OnDemand.SingleType, SingleAvailabilityZone: &f.OnDemand.SingleZone},
+		OnDemandOptions: &ec2wire.OnDemandOptions{
+			AllocationStrategy: &f.OnDemand.Strategy, SingleInstanceType: &f.OnDemand.SingleType,
+			SingleAvailabilityZone: &f.OnDemand.SingleZone,
+		},
 		SpotOptions: &ec2wire.SpotOptions{
-			AllocationStrategy: &f.Spot.Strategy, InstanceInterruptionBehavior: shape.Of("terminate"), InstancePoolsToUseCount: shape.Some(f.Spot.Pools),
-			SingleInstanceType: &f.Spot.SingleType, SingleAvailabilityZone: &f.Spot.SingleZone,
+			AllocationStrategy: &f.Spot.Strategy, InstanceInterruptionBehavior: shape.Of("terminate"),
+			InstancePoolsToUseCount: shape.Some(f.Spot.Pools),
+			SingleInstanceType:      &f.Spot.SingleType, SingleAvailabilityZone: &f.Spot.SingleZone,
 		},
 		Errors: []ec2wire.DescribeFleetError{}, Instances: []ec2wire.DescribeFleetsInstances{},
 	}
 	for i := range f.Pools {
 		p := &f.Pools[i]
 		if n := len(w.LaunchTemplateConfigs); n == 0 || p.Config != f.Pools[i-1].Config {
-			w.LaunchTemplateConfigs = append(w.LaunchTemplateConfigs, ec2wire.FleetLaunchTemplateConfig{LaunchTemplateSpecification: template(p)})
+			w.LaunchTemplateConfigs = append(w.LaunchTemplateConfigs,
+				ec2wire.FleetLaunchTemplateConfig{LaunchTemplateSpecification: template(p)})
 		}
 		c := &w.LaunchTemplateConfigs[len(w.LaunchTemplateConfigs)-1]
 		c.Overrides = append(c.Overrides, overrides(&p.Override))
@@ -107,14 +124,19 @@ func wire(r store.Reader, f *slipway.Fleet) ec2wire.FleetData {
 		w.Errors = append(w.Errors, ec2wire.DescribeFleetError(e))
 	}
 	for _, l := range made.Instances {
-		w.Instances = append(w.Instances, ec2wire.DescribeFleetsInstances{LaunchTemplateAndOverrides: l.LaunchTemplateAndOverrides, Lifecycle: l.Lifecycle, InstanceIds: l.InstanceIds, InstanceType: l.InstanceType, Platform: l.Platform})
+		w.Instances = append(w.Instances,
+			ec2wire.DescribeFleetsInstances{
+				LaunchTemplateAndOverrides: l.LaunchTemplateAndOverrides, Lifecycle: l.Lifecycle,
+				InstanceIds: l.InstanceIds, InstanceType: l.InstanceType, Platform: l.Platform,
+			})
 	}
 	return w
 }
 
 var kind = describe.Kind[slipway.Fleet, ec2wire.FleetData]{
 	Table: state.Fleets, Wire: wire, Tags: func(f *slipway.Fleet) slipway.Tags { return f.Tags["fleet"] },
-	See: func(_ state.Scope, _ *slipway.Fleet, named bool) bool { return named }, // EC2 lists no fleet of type instant that is not asked for
+	// EC2 lists no fleet of type instant that is not asked for
+	See: func(_ state.Scope, _ *slipway.Fleet, named bool) bool { return named },
 	Fields: func(r store.Reader) slipway.Fields[*slipway.Fleet] {
 		return slipway.Fields[*slipway.Fleet]{
 			"activity-status":                    func(f *slipway.Fleet) []string { return []string{activity(f)} },
@@ -128,12 +150,15 @@ var kind = describe.Kind[slipway.Fleet, ec2wire.FleetData]{
 
 // Describe answers DescribeFleets.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeFleetsRequest) (*ec2wire.DescribeFleetsResult, error) {
-	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.FleetIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	page, next, err := kind.List(ctx, s.db,
+		describe.Query{IDs: in.FleetIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeFleetsResult{Fleets: page, NextToken: next}, err
 }
 
 // Instances answers DescribeFleetInstances: those that have not ended.
-func (s *Service) Instances(ctx context.Context, in *ec2wire.DescribeFleetInstancesRequest) (*ec2wire.DescribeFleetInstancesResult, error) {
+func (s *Service) Instances(
+	ctx context.Context, in *ec2wire.DescribeFleetInstancesRequest,
+) (*ec2wire.DescribeFleetInstancesResult, error) {
 	id, err := shape.Need(in.FleetId, "FleetId")
 	if err != nil {
 		return nil, err
@@ -155,7 +180,10 @@ func (s *Service) Instances(ctx context.Context, in *ec2wire.DescribeFleetInstan
 	all := []ec2wire.ActiveInstance{}
 	for _, i := range left(r, f) {
 		if match(i) {
-			all = append(all, ec2wire.ActiveInstance{InstanceId: shape.Text(i.ID), InstanceType: &i.Type, SpotInstanceRequestId: shape.Text(i.SpotRequest)})
+			all = append(all,
+				ec2wire.ActiveInstance{
+					InstanceId: shape.Text(i.ID), InstanceType: &i.Type, SpotInstanceRequestId: shape.Text(i.SpotRequest),
+				})
 		}
 	}
 	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, false, 1)

@@ -1,6 +1,6 @@
-// Package fleets is the room of fleets: one request that finds its capacity in several pools, each a launch template with an override. The
-// instances room launches; this one says where to try, in which order, and what came of it. It keeps no capacity up: only fleets of the
-// type "instant" are here.
+// Package fleets is the room of fleets: one request that finds its capacity in several pools, each a launch template
+// with an override. The instances room launches; this one says where to try, in which order, and what came of it. It
+// keeps no capacity up: only fleets of the type "instant" are here.
 package fleets
 
 import (

@@ -8,10 +8,11 @@ import (
 	"slipway/internal/ec2wire"
 )
 
-// created is the fleet, and each of its launches as if it were asked for by itself: who may not run an instance, or hand on the role of the
-// template's profile, gets neither through a fleet.
+// created is the fleet, and each of its launches as if it were asked for by itself: who may not run an instance, or
+// hand on the role of the template's profile, gets neither through a fleet.
 func (s *Service) created(v action.View, in *ec2wire.CreateFleetRequest) []action.Resource {
-	out := action.Makes(func(in *ec2wire.CreateFleetRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "fleet")(v, in)
+	out := action.Makes(func(in *ec2wire.CreateFleetRequest) []ec2wire.TagSpecification { return in.TagSpecifications },
+		"fleet")(v, in)
 	f, err := read(in)
 	if err == nil {
 		f.Pools, err = pools(v, v.Scope(), in.LaunchTemplateConfigs)

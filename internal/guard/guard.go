@@ -1,6 +1,7 @@
-// Package guard keeps one fault from ending everything: what serves foreign input, or works in the background, runs under it, so
-// that a panic costs the one message or step that brought it about, and a loop that ends before its time begins anew. It is the one
-// way in which agent, dataplane, imds, qemu and cmd start goroutines (tree_test.go looks), and knows none of them.
+// Package guard keeps one fault from ending everything: what serves foreign input, or works in the background, runs
+// under it, so that a panic costs the one message or step that brought it about, and a loop that ends before its time
+// begins anew. It is the one way in which agent, dataplane, imds, qemu and cmd start goroutines (tree_test.go looks),
+// and knows none of them.
 package guard
 
 import (
@@ -60,15 +61,16 @@ func After(d time.Duration, log *slog.Logger, what string, fn func()) *time.Time
 	return time.AfterFunc(d, func() { Do(log, what, fn) })
 }
 
-// Pauses between two tries of a loop that ends before its time, and how long it must have run for the next pause to be the first again.
+// Pauses between two tries of a loop that ends before its time, and how long it must have run for the next pause to be
+// the first again.
 const (
 	FirstPause = 200 * time.Millisecond
 	LastPause  = 30 * time.Second
 	Healthy    = time.Minute
 )
 
-// Loop runs fn until ctx ends. fn is to return at ctx's end only: if it returns or panics before, that is said and it is run again, after
-// a pause that grows.
+// Loop runs fn until ctx ends. fn is to return at ctx's end only: if it returns or panics before, that is said and it
+// is run again, after a pause that grows.
 func Loop(ctx context.Context, log *slog.Logger, what string, fn func(context.Context) error) {
 	pause := FirstPause
 	for ctx.Err() == nil {
@@ -104,7 +106,8 @@ func Sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Every does step at once and then at each interval until ctx ends; a step that fails or panics is said, and does not keep the next away.
+// Every does step at once and then at each interval until ctx ends; a step that fails or panics is said, and does not
+// keep the next away.
 func Every(ctx context.Context, interval time.Duration, log *slog.Logger, what string, step func(context.Context) error) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()

@@ -42,7 +42,9 @@ func TestALoopThatEndsBeginsAnew(t *testing.T) {
 				t.Fatalf("it began at %v, want %v", starts, want)
 			}
 		}
-		for _, text := range []string{"the watch is gone", "a nil map", "guard_test.go", "ended before its time", "the stream of changes"} {
+		for _, text := range []string{
+			"the watch is gone", "a nil map", "guard_test.go", "ended before its time", "the stream of changes",
+		} {
 			if !strings.Contains(said.String(), text) {
 				t.Errorf("the log does not say %q:\n%s", text, &said)
 			}

@@ -53,7 +53,8 @@ func Debian(ctx context.Context, cacheDir string, progress func(string)) (Built,
 
 // debianKey is the name of the recipe, of which everything that shapes the image is a part.
 func debianKey(tree fs.FS) string {
-	return digest(debianRecipe, treeDigest(tree), debianSuite, debianAppend, fmt.Sprint(debianSizeMiB, debianPackages, debianHooks))
+	return digest(debianRecipe, treeDigest(tree), debianSuite, debianAppend,
+		fmt.Sprint(debianSizeMiB, debianPackages, debianHooks))
 }
 
 // debian is one run of the recipe.
@@ -64,7 +65,9 @@ type debian struct {
 }
 
 func (d *debian) make(ctx context.Context, key string) (Built, error) {
-	programs := map[string]string{"mmdebstrap": "mmdebstrap", "apt-get": "apt", "tar": "tar", "mke2fs": "e2fsprogs", "qemu-img": "qemu-utils"}
+	programs := map[string]string{
+		"mmdebstrap": "mmdebstrap", "apt-get": "apt", "tar": "tar", "mke2fs": "e2fsprogs", "qemu-img": "qemu-utils",
+	}
 	if os.Geteuid() != 0 {
 		programs["newuidmap"] = "uidmap"
 	}
@@ -83,7 +86,8 @@ func (d *debian) make(ctx context.Context, key string) (Built, error) {
 	if err := os.Mkdir(stage, 0o755); err != nil {
 		return Built{}, err
 	}
-	if _, err := asRoot(ctx, d.work, "tar", "-xpf", tar, "--exclude=./dev/*", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", stage); err != nil {
+	if _, err := asRoot(ctx, d.work, "tar", "-xpf", tar, "--exclude=./dev/*", "--numeric-owner", "--xattrs",
+		"--xattrs-include=*", "-C", stage); err != nil {
 		return Built{}, err
 	}
 	b := Built{
@@ -111,17 +115,20 @@ func (d *debian) make(ctx context.Context, key string) (Built, error) {
 			return Built{}, err
 		}
 	}
-	if err := makeDisk(ctx, stage, filepath.Join(d.work, b.RootDisk), b.Name, debianSizeMiB, "lazy_itable_init=1,lazy_journal_init=1"); err != nil {
+	if err := makeDisk(ctx, stage, filepath.Join(d.work, b.RootDisk), b.Name, debianSizeMiB,
+		"lazy_itable_init=1,lazy_journal_init=1"); err != nil {
 		return Built{}, err
 	}
-	return b, errors.Join(removeAll(stage), os.Remove(tar), os.RemoveAll(filepath.Join(d.work, "tree")), os.Remove(filepath.Join(d.work, "sources.list")))
+	return b, errors.Join(removeAll(stage), os.Remove(tar), os.RemoveAll(filepath.Join(d.work, "tree")),
+		os.Remove(filepath.Join(d.work, "sources.list")))
 }
 
 // install makes the file system as an archive. The environment keeps what an interrupted run leaves inside of the work
 // directory, which goes away as a whole.
 func (d *debian) install(ctx context.Context, sources []string, tar string) error {
 	list := filepath.Join(d.work, "sources.list")
-	if err := errors.Join(os.WriteFile(list, lines(sources), 0o644), os.CopyFS(filepath.Join(d.work, "tree"), d.tree)); err != nil {
+	if err := errors.Join(os.WriteFile(list, lines(sources), 0o644),
+		os.CopyFS(filepath.Join(d.work, "tree"), d.tree)); err != nil {
 		return err
 	}
 	d.progress(fmt.Sprintf("installing Debian 12 with %d packages and what they need", len(debianPackages)))
@@ -158,7 +165,8 @@ func sourcesOf(suite, all string) []string {
 	var list []string
 	for line := range strings.Lines(all) {
 		codename, source, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if slices.Contains([]string{suite, suite + "-updates", suite + "-security"}, codename) && !slices.Contains(list, source) {
+		if slices.Contains([]string{suite, suite + "-updates", suite + "-security"}, codename) &&
+			!slices.Contains(list, source) {
 			list = append(list, source)
 		}
 	}
@@ -167,7 +175,8 @@ func sourcesOf(suite, all string) []string {
 
 // installed are the packages of the system below root.
 func installed(ctx context.Context, root string) ([]Package, error) {
-	out, err := run(ctx, "", "dpkg-query", "--admindir="+filepath.Join(root, "var/lib/dpkg"), "--show", "--showformat=${Package} ${Version}\n")
+	out, err := run(ctx, "", "dpkg-query", "--admindir="+filepath.Join(root, "var/lib/dpkg"), "--show",
+		"--showformat=${Package} ${Version}\n")
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,8 @@ func asRoot(ctx context.Context, dir, program string, args ...string) ([]byte, e
 
 // convert writes a disk as a qcow2 file that stands alone.
 func convert(ctx context.Context, format, from, to string) error {
-	_, err := run(ctx, filepath.Dir(to), "qemu-img", "convert", "-f", format, "-O", "qcow2", "-o", "lazy_refcounts=off", from, to)
+	_, err := run(ctx, filepath.Dir(to), "qemu-img", "convert", "-f", format, "-O", "qcow2", "-o", "lazy_refcounts=off",
+		from, to)
 	if err != nil {
 		return fmt.Errorf("convert %s: %w", filepath.Base(from), err)
 	}

@@ -53,7 +53,8 @@ const (
 // Simulated stands for an image where nothing boots.
 func Simulated() Built {
 	return Built{
-		Name: "tiny", Description: "simulated", Digest: "simulated", Architecture: "x86_64", RootDevice: "/dev/xvda", SizeGiB: 1, User: "root",
+		Name: "tiny", Description: "simulated", Digest: "simulated", Architecture: "x86_64", RootDevice: "/dev/xvda",
+		SizeGiB: 1, User: "root",
 		Created: time.Unix(0, 0),
 	}
 }

@@ -51,7 +51,8 @@ func TestImportTakesRawAndQcow2(t *testing.T) {
 	requirePrograms(t, "qemu-img")
 	raw := bootRecord(t, "cloud.raw", 3<<30/2)
 	packed := raw + ".qcow2"
-	if out, err := exec.Command("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", raw, packed).CombinedOutput(); err != nil {
+	if out, err := exec.Command("qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", raw,
+		packed).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	cache := t.TempDir()
@@ -90,7 +91,8 @@ func TestImportRefuses(t *testing.T) {
 	requirePrograms(t, "qemu-img")
 	good, cache := bootRecord(t, "cloud.raw", 1<<20), t.TempDir()
 	overlay := filepath.Join(t.TempDir(), "overlay.qcow2")
-	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-b", good, "-F", "raw", overlay).CombinedOutput(); err != nil {
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-b", good, "-F", "raw",
+		overlay).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	claims := filepath.Join(t.TempDir(), "empty.qcow2")
@@ -112,7 +114,8 @@ func TestImportRefuses(t *testing.T) {
 		{"a name that would pass for a recipe's", good, "tiny-mine", "slipway makes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := ImportFile(t.Context(), cache, tt.file, Import{Name: tt.as, MaxGiB: 4096}, func(string) {}); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := ImportFile(t.Context(), cache, tt.file, Import{Name: tt.as, MaxGiB: 4096},
+				func(string) {}); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("ImportFile = %v, want %q", err, tt.want)
 			}
 		})

@@ -28,7 +28,8 @@ func TestRecipeIsNamedByItsContent(t *testing.T) {
 
 func TestMissingProgramsAreNamedWithTheirPackages(t *testing.T) {
 	err := need(map[string]string{"slipway-has-no-such-program": "its-package", "sh": "dash"})
-	if err == nil || !strings.Contains(err.Error(), "slipway-has-no-such-program is not installed") || !strings.Contains(err.Error(), "apt install its-package") {
+	if err == nil || !strings.Contains(err.Error(), "slipway-has-no-such-program is not installed") ||
+		!strings.Contains(err.Error(), "apt install its-package") {
 		t.Errorf("need = %v", err)
 	}
 	if strings.Contains(err.Error(), "dash") {

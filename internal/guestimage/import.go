@@ -34,7 +34,8 @@ func ImportFile(ctx context.Context, cacheDir, file string, as Import, progress 
 		return Built{}, err
 	}
 	if !importName.MatchString(as.Name) {
-		return Built{}, fmt.Errorf("name %q: 3 to 60 of a-z, 0-9, dot and hyphen are a name, the first no dot and no hyphen", as.Name)
+		return Built{},
+			fmt.Errorf("name %q: 3 to 60 of a-z, 0-9, dot and hyphen are a name, the first no dot and no hyphen", as.Name)
 	}
 	for _, ours := range []string{"tiny", "debian-12"} {
 		if as.Name == ours || strings.HasPrefix(as.Name, ours+"-") {
@@ -103,7 +104,8 @@ func diskFormat(file string, most int) (string, error) {
 func bootable(ctx context.Context, disk string) error {
 	first := disk + ".first"
 	defer os.Remove(first)
-	if _, err := run(ctx, filepath.Dir(disk), "qemu-img", "dd", "-f", "qcow2", "-O", "raw", "bs=512", "count=1", "if="+disk, "of="+first); err != nil {
+	if _, err := run(ctx, filepath.Dir(disk), "qemu-img", "dd", "-f", "qcow2", "-O", "raw", "bs=512", "count=1",
+		"if="+disk, "of="+first); err != nil {
 		return err
 	}
 	b, err := os.ReadFile(first)

@@ -24,18 +24,23 @@ const (
 	tinySizeMiB = 1024
 	// The second line is what makes an emulated boot a second shorter: no BIOS disk probe, no relocation, no self-tests of
 	// ciphers, no certificates for modules that are not signed.
-	tinyAppend = "console=tty0 console=ttyS0 quiet loglevel=4 no_timer_check tsc=reliable random.trust_cpu=on panic=60 net.ifnames=0 " +
+	tinyAppend = "console=tty0 console=ttyS0 quiet loglevel=4 no_timer_check tsc=reliable random.trust_cpu=on " +
+		"panic=60 net.ifnames=0 " +
 		"edd=off nokaslr cryptomgr.notests initcall_blacklist=init_kprobe_trace,load_system_certificate_list"
 )
 
-var tinyPackages = []string{"busybox-static", "dropbear-bin", "e2fsprogs", "libblkid1", "libc6", "libcom-err2", "libcrypt1", "libext2fs2",
-	"libgmp10", "libtomcrypt1", "libtommath1", "libuuid1", "zlib1g"}
+var tinyPackages = []string{
+	"busybox-static", "dropbear-bin", "e2fsprogs", "libblkid1", "libc6", "libcom-err2", "libcrypt1", "libext2fs2",
+	"libgmp10", "libtomcrypt1", "libtommath1", "libuuid1", "zlib1g",
+}
 
 // bootModules lead to the root disk and the network, in the order in which they must be loaded: an unmet need fails
 // without a word. laterModules can wait until ssh answers.
 var (
-	bootModules = []string{"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover", "net_failover",
-		"virtio_net", "virtio_blk"}
+	bootModules = []string{
+		"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover", "net_failover",
+		"virtio_net", "virtio_blk",
+	}
 	laterModules = []string{"button", "evdev", "virtio-rng", "pvpanic", "pvpanic-mmio"}
 )
 
@@ -67,7 +72,8 @@ func (t *tiny) make(ctx context.Context, key string) (Built, error) {
 		return Built{}, err
 	}
 	t.kernel = strings.TrimPrefix(kernel, "linux-image-")
-	if t.debs, err = fetch(ctx, filepath.Join(t.work, "packages"), append([]string{kernel}, tinyPackages...), t.progress); err != nil {
+	if t.debs, err = fetch(ctx, filepath.Join(t.work, "packages"), append([]string{kernel}, tinyPackages...),
+		t.progress); err != nil {
 		return Built{}, err
 	}
 	b := Built{
@@ -92,7 +98,8 @@ func (t *tiny) make(ctx context.Context, key string) (Built, error) {
 	if err := errors.Join(copyFile(vmlinuz, filepath.Join(t.work, b.Kernel), 0o444), t.makeRoot(ctx)); err != nil {
 		return Built{}, err
 	}
-	if err := makeDisk(ctx, t.stage, filepath.Join(t.work, b.RootDisk), "tiny", tinySizeMiB, "lazy_itable_init=1,lazy_journal_init=1"); err != nil {
+	if err := makeDisk(ctx, t.stage, filepath.Join(t.work, b.RootDisk), "tiny", tinySizeMiB,
+		"lazy_itable_init=1,lazy_journal_init=1"); err != nil {
 		return Built{}, err
 	}
 	return b, errors.Join(os.RemoveAll(t.stage), os.RemoveAll(t.debs.dir))
@@ -154,8 +161,10 @@ func lines(s []string) []byte { return []byte(strings.Join(s, "\n") + "\n") }
 
 // makeRoot lays out the root file system in t.stage.
 func (t *tiny) makeRoot(ctx context.Context) error {
-	for _, dir := range []string{"bin", "dev", "etc/dropbear", "home", "lib/slipway/modules", "lib64", "mnt", "proc", "run", "sbin", "sys",
-		"usr/bin", "usr/sbin", "var/lib/slipway", "var/log", "var/www"} {
+	for _, dir := range []string{
+		"bin", "dev", "etc/dropbear", "home", "lib/slipway/modules", "lib64", "mnt", "proc", "run", "sbin", "sys",
+		"usr/bin", "usr/sbin", "var/lib/slipway", "var/log", "var/www",
+	} {
 		if err := os.MkdirAll(filepath.Join(t.stage, dir), 0o755); err != nil {
 			return err
 		}
@@ -166,7 +175,8 @@ func (t *tiny) makeRoot(ctx context.Context) error {
 		}
 	}
 	tmp := filepath.Join(t.stage, "tmp")
-	if err := errors.Join(os.Mkdir(tmp, 0o777), os.Chmod(tmp, 0o777|fs.ModeSticky), os.Symlink("/run", filepath.Join(t.stage, "var/run"))); err != nil {
+	if err := errors.Join(os.Mkdir(tmp, 0o777), os.Chmod(tmp, 0o777|fs.ModeSticky),
+		os.Symlink("/run", filepath.Join(t.stage, "var/run"))); err != nil {
 		return err
 	}
 	root, err := fs.Sub(t.tree, "root")
@@ -240,7 +250,8 @@ func (t *tiny) busybox(ctx context.Context) error {
 	}
 	for _, name := range strings.Fields(string(list)) {
 		link := filepath.Join(t.stage, name)
-		if name == "bin/busybox" || slices.Contains([]string{"linuxrc", "usr/bin/dpkg", "usr/bin/dpkg-deb", "usr/bin/rpm"}, name) {
+		if name == "bin/busybox" ||
+			slices.Contains([]string{"linuxrc", "usr/bin/dpkg", "usr/bin/dpkg-deb", "usr/bin/rpm"}, name) {
 			continue
 		}
 		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {

@@ -40,8 +40,8 @@ type Host interface {
 	Join(ctx context.Context, h slipway.Host) error
 	// Changes reports what may have changed, beginning with everything there is, until ctx ends.
 	Changes(ctx context.Context, host slipway.HostID, report func([]Ref)) error
-	// Instance says what is wanted of an instance; found is false when its record says that this host has nothing to do with it.
-	// Without a record it is ErrUnknown, and while records cannot be read, their error.
+	// Instance says what is wanted of an instance; found is false when its record says that this host has nothing to
+	// do with it. Without a record it is ErrUnknown, and while records cannot be read, their error.
 	Instance(ctx context.Context, host slipway.HostID, id slipway.InstanceID) (a Assignment, found bool, err error)
 	// Network says what a VPC looks like from this host; found is false when no instance of it is here.
 	Network(ctx context.Context, host slipway.HostID, id slipway.VPCID) (n dataplane.Network, found bool, err error)

@@ -21,7 +21,9 @@ import (
 )
 
 // Instance says what is wanted of an instance.
-func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.InstanceID) (_ hostapi.Assignment, found bool, err error) {
+func (s *Service) Instance(
+	ctx context.Context, host slipway.HostID, id slipway.InstanceID,
+) (_ hostapi.Assignment, found bool, err error) {
 	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
@@ -35,7 +37,8 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 		return hostapi.Assignment{}, false, nil
 	}
 	// Which volumes go with it, and who its neighbours are, all of the account's records say together.
-	if err := cmp.Or(state.WholeScope(r, state.Scope{Account: in.Account, Region: in.Region}), state.WholeScope(r, state.Shared(in.Region))); err != nil {
+	if err := cmp.Or(state.WholeScope(r, state.Scope{Account: in.Account, Region: in.Region}),
+		state.WholeScope(r, state.Shared(in.Region))); err != nil {
 		return hostapi.Assignment{}, false, err
 	}
 	kind := slipway.FindInstanceType(in.Type)
@@ -43,8 +46,10 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 		return hostapi.Assignment{}, false, fmt.Errorf("%s has the type %s, which the catalogue lacks", id, in.Type)
 	}
 	a := hostapi.Assignment{
-		ID: in.ID, Account: in.Account, VPC: in.Network(), Wanted: in.Wanted, Boots: in.Boots, Reboots: in.Reboots, Force: in.Force, Resume: in.Hibernated,
-		Type: in.Type, UUID: UUID(in.ID), Cores: int(in.Cores), Threads: int(in.ThreadsPerCore), MemoryMiB: int(kind.MemoryMiB), Boot: in.Boot,
+		ID: in.ID, Account: in.Account, VPC: in.Network(), Wanted: in.Wanted, Boots: in.Boots, Reboots: in.Reboots,
+		Force: in.Force, Resume: in.Hibernated,
+		Type: in.Type, UUID: UUID(in.ID), Cores: int(in.Cores), Threads: int(in.ThreadsPerCore),
+		MemoryMiB: int(kind.MemoryMiB), Boot: in.Boot,
 		AdmittedAt: in.LaunchTime, Refuse: in.Fault,
 	}
 	if in.CPUCredits == "standard" {
@@ -68,7 +73,8 @@ func (s *Service) Instance(ctx context.Context, host slipway.HostID, id slipway.
 		}
 	}
 	for i, s := range in.Stores {
-		a.Volumes = append(a.Volumes, hostapi.Volume{ID: storeID(in.ID, i), Device: s.Device, SizeGiB: int(s.SizeGB*1e9>>30) + 1, Ephemeral: true})
+		a.Volumes = append(a.Volumes,
+			hostapi.Volume{ID: storeID(in.ID, i), Device: s.Device, SizeGiB: int(s.SizeGB*1e9>>30) + 1, Ephemeral: true})
 	}
 	if in.Wanted == slipway.WantTerminated {
 		for i := range in.Stores {
@@ -102,7 +108,8 @@ func storeID(id slipway.InstanceID, n int) slipway.VolumeID {
 
 func volume(v *slipway.Volume) hostapi.Volume {
 	w := hostapi.Volume{
-		ID: v.ID, Snapshot: v.Snapshot, SizeGiB: int(v.SizeGiB), IOPS: int(v.IOPS), BurstIOPS: int(v.BurstIOPS()), Throughput: int(v.Throughput), Secret: v.Secret, BaseSecret: v.BaseSecret, Deleted: v.State == "deleting",
+		ID: v.ID, Snapshot: v.Snapshot, SizeGiB: int(v.SizeGiB), IOPS: int(v.IOPS), BurstIOPS: int(v.BurstIOPS()),
+		Throughput: int(v.Throughput), Secret: v.Secret, BaseSecret: v.BaseSecret, Deleted: v.State == "deleting",
 	}
 	if v.Attachment != nil {
 		w.Attached, w.Device = v.Attachment.Instance, v.Attachment.Device
@@ -126,8 +133,10 @@ func ports(r store.Reader, in *slipway.Instance) []*slipway.Interface {
 func port(r store.Reader, in *slipway.Instance, n *slipway.Interface) dataplane.Port {
 	host, domain, _ := strings.Cut(slipway.PrivateName(in.Region, in.DNS, in.ID, n.IP()), ".")
 	p := dataplane.Port{
-		Interface: n.ID, Instance: in.ID, Subnet: n.Subnet, MAC: n.MAC, Addresses6: n.IPv6, Prefixes: n.Prefixes, Prefixes6: n.Prefixes6, Groups: n.Groups,
-		SourceDestCheck: n.SourceDestCheck, Public: map[netip.Addr]netip.Addr{}, Hostname: host, Domain: domain, DeviceIndex: int(n.Attachment.DeviceIndex),
+		Interface: n.ID, Instance: in.ID, Subnet: n.Subnet, MAC: n.MAC, Addresses6: n.IPv6, Prefixes: n.Prefixes,
+		Prefixes6: n.Prefixes6, Groups: n.Groups,
+		SourceDestCheck: n.SourceDestCheck, Public: map[netip.Addr]netip.Addr{}, Hostname: host, Domain: domain,
+		DeviceIndex: int(n.Attachment.DeviceIndex),
 	}
 	for _, a := range n.Addresses {
 		p.Addresses = append(p.Addresses, a.IP)
@@ -145,8 +154,14 @@ func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) 
 	vpc := state.VPCs.See(r, scope, string(in.VPC))
 	names := vpc != nil && vpc.DNSHostnames
 	m := imds.Instance{
-		Options: in.Metadata, Devices: map[string]string{"ami": in.RootDevice, "root": in.RootDevice}, Lifecycle: "on-demand", Interruption: in.Interruption, Monitoring: in.Monitoring, GroupName: in.Placement.GroupName, Partition: in.Placement.Partition, Tags: in.Tags,
-		Facts:  imds.Facts{ID: in.ID, Account: in.Account, Region: in.Region, Zone: in.Zone, ZoneID: zone.ID, Type: in.Type, Image: in.Image, Reservation: in.Reservation, LaunchIndex: in.LaunchIndex, Launched: in.LaunchTime, Architecture: in.Architecture, ProductCodes: in.ProductCodes},
+		Options: in.Metadata, Devices: map[string]string{"ami": in.RootDevice, "root": in.RootDevice},
+		Lifecycle: "on-demand", Interruption: in.Interruption, Monitoring: in.Monitoring,
+		GroupName: in.Placement.GroupName, Partition: in.Placement.Partition, Tags: in.Tags,
+		Facts: imds.Facts{
+			ID: in.ID, Account: in.Account, Region: in.Region, Zone: in.Zone, ZoneID: zone.ID, Type: in.Type,
+			Image: in.Image, Reservation: in.Reservation, LaunchIndex: in.LaunchIndex, Launched: in.LaunchTime,
+			Architecture: in.Architecture, ProductCodes: in.ProductCodes,
+		},
 		Access: imds.Access{KeyName: in.KeyName, PublicKey: in.PublicKey, UserData: in.UserData},
 		Names:  imds.Names{DomainSuffix: "amazonaws.com"},
 	}
@@ -170,13 +185,16 @@ func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) 
 	}
 	if k := state.InstanceKey(r, in.ID); k != nil && in.Profile != "" {
 		m.Profile = &imds.Profile{
-			ARN: in.Profile, ID: in.ProfileID, Role: k.Role[strings.LastIndexByte(k.Role, '/')+1:], AccessKey: k.ID, SecretKey: k.Secret, Token: k.Token, Updated: k.Created, Expires: k.Expires,
+			ARN: in.Profile, ID: in.ProfileID, Role: k.Role[strings.LastIndexByte(k.Role, '/')+1:], AccessKey: k.ID,
+			SecretKey: k.Secret, Token: k.Token, Updated: k.Created, Expires: k.Expires,
 		}
 	}
 	for i, p := range ports {
 		w := imds.Interface{
-			ID: p.ID, DeviceIndex: p.Attachment.DeviceIndex, MAC: p.MAC, Owner: p.Account, Hostname: slipway.PrivateName(in.Region, in.DNS, in.ID, p.IP()),
-			Addresses: p.Addresses, IPv6: p.IPv6, Prefixes: p.Prefixes, Prefixes6: p.Prefixes6, GroupIDs: p.Groups, Subnet: p.Subnet, VPC: p.VPC,
+			ID: p.ID, DeviceIndex: p.Attachment.DeviceIndex, MAC: p.MAC, Owner: p.Account,
+			Hostname:  slipway.PrivateName(in.Region, in.DNS, in.ID, p.IP()),
+			Addresses: p.Addresses, IPv6: p.IPv6, Prefixes: p.Prefixes, Prefixes6: p.Prefixes6, GroupIDs: p.Groups,
+			Subnet: p.Subnet, VPC: p.VPC,
 		}
 		for _, g := range p.Groups {
 			if group := state.SecurityGroups.See(r, scope, string(g)); group != nil {
@@ -209,7 +227,9 @@ func metadata(r store.Reader, in *slipway.Instance, ports []*slipway.Interface) 
 }
 
 // Volume says what is wanted of a volume's file.
-func (s *Service) Volume(ctx context.Context, host slipway.HostID, id slipway.VolumeID) (_ hostapi.Volume, found bool, err error) {
+func (s *Service) Volume(
+	ctx context.Context, host slipway.HostID, id slipway.VolumeID,
+) (_ hostapi.Volume, found bool, err error) {
 	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
@@ -219,7 +239,8 @@ func (s *Service) Volume(ctx context.Context, host slipway.HostID, id slipway.Vo
 	if v == nil || v.Host != host {
 		return hostapi.Volume{}, false, nil
 	}
-	if err := state.Whole(r); err != nil && v.State == "deleting" { // a snapshot or volume that needs the file may be among them
+	if err := state.Whole(r); err != nil &&
+		v.State == "deleting" { // a snapshot or volume that needs the file may be among them
 		return hostapi.Volume{}, false, err
 	}
 	return volume(v), busy(r, v), nil
@@ -237,7 +258,9 @@ func busy(r store.Reader, v *slipway.Volume) bool {
 }
 
 // Snapshot says what is wanted of a snapshot's file.
-func (s *Service) Snapshot(ctx context.Context, host slipway.HostID, id slipway.SnapshotID) (_ hostapi.Snapshot, found bool, err error) {
+func (s *Service) Snapshot(
+	ctx context.Context, host slipway.HostID, id slipway.SnapshotID,
+) (_ hostapi.Snapshot, found bool, err error) {
 	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
@@ -250,8 +273,11 @@ func (s *Service) Snapshot(ctx context.Context, host slipway.HostID, id slipway.
 	if err := state.Whole(r); err != nil && n.State == "deleting" {
 		return hostapi.Snapshot{}, false, err
 	}
-	out := hostapi.Snapshot{ID: n.ID, Volume: n.Volume, Source: n.Source, SizeGiB: int(n.SizeGiB), Done: n.State == "completed" || n.State == "error", Deleted: n.State == "deleting",
-		Secret: n.Secret}
+	out := hostapi.Snapshot{
+		ID: n.ID, Volume: n.Volume, Source: n.Source, SizeGiB: int(n.SizeGiB),
+		Done: n.State == "completed" || n.State == "error", Deleted: n.State == "deleting",
+		Secret: n.Secret,
+	}
 	for range state.Volumes.By(r, state.Global, "/awaits/"+string(n.ID)) {
 		out.Awaited = true
 	}

@@ -15,13 +15,20 @@ import (
 	"slipway/internal/store/memory"
 )
 
-// A record that cannot be read is not absent: nothing that may depend on it changes on the host until it is mended, and the error
-// names it.
+// A record that cannot be read is not absent: nothing that may depend on it changes on the host until it is mended,
+// and the error names it.
 func TestARecordThatCannotBeReadEndsNothing(t *testing.T) {
 	db := state.DB{Store: memory.New(state.Schema())}
 	s := New(db, addresses.Pool{}, slog.New(slog.DiscardHandler), time.Now)
 	instance := func(account, id string, st slipway.State) *slipway.Instance {
-		return &slipway.Instance{InstanceIdentity: slipway.InstanceIdentity{ID: slipway.InstanceID(id), Account: account, Region: "us-east-1"}, InstanceHardware: slipway.InstanceHardware{Type: "t3.nano"}, InstanceStatus: slipway.InstanceStatus{State: st}, InstanceAssignment: slipway.InstanceAssignment{Host: "local", Wanted: slipway.WantRunning}, InstanceNetwork: slipway.InstanceNetwork{VPC: slipway.VPCID("vpc-" + account)}}
+		return &slipway.Instance{
+			InstanceIdentity: slipway.InstanceIdentity{
+				ID: slipway.InstanceID(id), Account: account, Region: "us-east-1",
+			}, InstanceHardware: slipway.InstanceHardware{Type: "t3.nano"},
+			InstanceStatus:     slipway.InstanceStatus{State: st},
+			InstanceAssignment: slipway.InstanceAssignment{Host: "local", Wanted: slipway.WantRunning},
+			InstanceNetwork:    slipway.InstanceNetwork{VPC: slipway.VPCID("vpc-" + account)},
+		}
 	}
 	damaged := instance("111111111111", "i-1", slipway.Running)
 	key := state.Instances.Key(state.Scope{Account: "111111111111", Region: "us-east-1"}, "i-1")
@@ -32,7 +39,10 @@ func TestARecordThatCannotBeReadEndsNothing(t *testing.T) {
 		}
 	}
 	put(func(tx store.Tx) {
-		for _, in := range []*slipway.Instance{damaged, instance("111111111111", "i-2", slipway.Running), instance("222222222222", "i-3", slipway.Running), instance("222222222222", "i-4", slipway.Terminated)} {
+		for _, in := range []*slipway.Instance{
+			damaged, instance("111111111111", "i-2", slipway.Running), instance("222222222222", "i-3", slipway.Running),
+			instance("222222222222", "i-4", slipway.Terminated),
+		} {
 			state.Instances.Put(tx, in)
 			state.VPCs.Put(tx, &slipway.VPC{ID: in.VPC, Account: in.Account, Region: in.Region})
 		}

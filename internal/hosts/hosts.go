@@ -164,7 +164,8 @@ func (s *Service) affected(r store.Reader, host slipway.HostID, keys []string) [
 			if n := state.Subnets.See(r, scope, id); n != nil {
 				s.network(r, out, host, scope, n.VPC)
 			}
-		case state.RouteTables.Kind(), state.InternetGateways.Kind(), state.NetworkACLs.Kind(), state.DHCPOptions.Kind(), state.NATGateways.Kind(), state.PrefixLists.Kind():
+		case state.RouteTables.Kind(), state.InternetGateways.Kind(), state.NetworkACLs.Kind(),
+			state.DHCPOptions.Kind(), state.NATGateways.Kind(), state.PrefixLists.Kind():
 			// Their VPC may have changed with them, and there are few: look at all of the account's in the region.
 			for v := range state.VPCs.All(r, scope) {
 				s.network(r, out, host, scope, v.ID)
@@ -199,7 +200,8 @@ func (s *Service) neighbours(r store.Reader, out refs, host slipway.HostID, scop
 	}
 }
 
-// inhabitants are the instances of a network: of a VPC, which is in one scope, or of a region's EC2-Classic, which all accounts share.
+// inhabitants are the instances of a network: of a VPC, which is in one scope, or of a region's EC2-Classic, which all
+// accounts share.
 func inhabitants(r store.Reader, scope state.Scope, id slipway.VPCID) iter.Seq[*slipway.Instance] {
 	if region, ok := classicRegion(id); ok {
 		return state.Instances.By(r, state.Global, "/classic/"+region)

@@ -19,7 +19,9 @@ func importByID(r store.Reader, id string) *slipway.ImportTask {
 }
 
 // Import says what is wanted of an import.
-func (s *Service) Import(ctx context.Context, host slipway.HostID, id slipway.ImportTaskID) (_ hostapi.Import, found bool, err error) {
+func (s *Service) Import(
+	ctx context.Context, host slipway.HostID, id slipway.ImportTaskID,
+) (_ hostapi.Import, found bool, err error) {
 	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
@@ -50,26 +52,28 @@ func (s *Service) importTask(tx store.Tx, host slipway.HostID, r hostapi.Report)
 	if seen == nil || seen.Host != host {
 		return nil
 	}
-	return state.ImportTasks.Edit(tx, state.Scope{Account: seen.Account, Region: seen.Region}, r.Ref.ID, func(t *slipway.ImportTask) error {
-		if r.Phase == hostapi.PhaseRemoved {
-			imports.End(t, t.Message, s.now())
+	return state.ImportTasks.Edit(tx, state.Scope{Account: seen.Account, Region: seen.Region}, r.Ref.ID,
+		func(t *slipway.ImportTask) error {
+			if r.Phase == hostapi.PhaseRemoved {
+				imports.End(t, t.Message, s.now())
+				return nil
+			}
+			if t.State != "active" { // cancelled meanwhile: the host hears of it
+				return nil
+			}
+			for i, d := range r.Images[:min(len(r.Images), len(t.Disks))] {
+				to := &t.Disks[i]
+				to.FileSize, to.SizeGiB, to.Progress = max(to.FileSize, d.FileSize), max(to.SizeGiB, int32(d.SizeGiB)),
+					int32(d.Percent)
+			}
+			switch r.Phase {
+			case hostapi.PhaseProgress:
+				imports.Advance(t)
+			case hostapi.PhaseFailed:
+				imports.End(t, r.Reason.Message, s.now())
+			case hostapi.PhaseDone:
+				return imports.Complete(tx, t, s.now())
+			}
 			return nil
-		}
-		if t.State != "active" { // cancelled meanwhile: the host hears of it
-			return nil
-		}
-		for i, d := range r.Images[:min(len(r.Images), len(t.Disks))] {
-			to := &t.Disks[i]
-			to.FileSize, to.SizeGiB, to.Progress = max(to.FileSize, d.FileSize), max(to.SizeGiB, int32(d.SizeGiB)), int32(d.Percent)
-		}
-		switch r.Phase {
-		case hostapi.PhaseProgress:
-			imports.Advance(t)
-		case hostapi.PhaseFailed:
-			imports.End(t, r.Reason.Message, s.now())
-		case hostapi.PhaseDone:
-			return imports.Complete(tx, t, s.now())
-		}
-		return nil
-	})
+		})
 }

@@ -13,14 +13,17 @@ import (
 )
 
 // Network says what a VPC looks like from a host: its ranges, routes and filters, and the interfaces of the instances there.
-func (s *Service) Network(ctx context.Context, host slipway.HostID, id slipway.VPCID) (_ dataplane.Network, found bool, err error) {
+func (s *Service) Network(
+	ctx context.Context, host slipway.HostID, id slipway.VPCID,
+) (_ dataplane.Network, found bool, err error) {
 	defer state.Catch(&err)
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return dataplane.Network{}, false, err
 	}
 	n := dataplane.Network{
-		VPC: id, Revision: r.Revision(), Members: map[slipway.SecurityGroupID][]netip.Addr{}, Groups: map[slipway.SecurityGroupID][]dataplane.Rule{},
+		VPC: id, Revision: r.Revision(), Members: map[slipway.SecurityGroupID][]netip.Addr{},
+		Groups: map[slipway.SecurityGroupID][]dataplane.Rule{},
 	}
 	if region, ok := classicRegion(id); ok {
 		if err := state.Whole(r); err != nil {
@@ -96,7 +99,8 @@ func (s *Service) subnets(r store.Reader, scope state.Scope, vpc *slipway.VPC, n
 				w.Routes = append(w.Routes, routes(r, scope, vpc, rt)...)
 			}
 		}
-		if acl := state.NetworkACLs.See(r, scope, string(sub.NetworkACL)); acl != nil && !(open(acl, true) && (open(acl, false) || !sub.IPv6.Prefix.IsValid())) {
+		if acl := state.NetworkACLs.See(r, scope, string(sub.NetworkACL)); acl != nil &&
+			!(open(acl, true) && (open(acl, false) || !sub.IPv6.Prefix.IsValid())) {
 			w.ACL = slices.Clone(acl.Entries)
 			slices.SortFunc(w.ACL, func(a, b slipway.ACLEntry) int { return cmp.Compare(a.Number, b.Number) })
 		}
@@ -209,7 +213,8 @@ func groups(r store.Reader, scope state.Scope, ids []slipway.SecurityGroupID, n 
 			}
 		}
 		if g.VPC == "" { // groups of EC2-Classic let everything out
-			n.Groups[id] = append(n.Groups[id], dataplane.Rule{Egress: true, Protocol: "-1", From: -1, To: -1, CIDRs: []netip.Prefix{anywhere}})
+			n.Groups[id] = append(n.Groups[id],
+				dataplane.Rule{Egress: true, Protocol: "-1", From: -1, To: -1, CIDRs: []netip.Prefix{anywhere}})
 		}
 	}
 }

@@ -51,7 +51,8 @@ func (s *Service) instance(tx store.Tx, host slipway.HostID, r hostapi.Report) e
 		return err
 	}
 	if in.State != before {
-		s.log.Info("instance "+string(in.State), "instance", in.ID, "host", host, "account", in.Account, "reason", in.Reason.Code)
+		s.log.Info("instance "+string(in.State), "instance", in.ID, "host", host, "account", in.Account, "reason",
+			in.Reason.Code)
 	}
 	if err := s.timeline(tx, scope, in, r); err != nil {
 		return err
@@ -107,7 +108,8 @@ func (s *Service) observe(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 // recoveryPause is how long a recovered machine must live for the next death to be recovered too.
 const recoveryPause = 5 * time.Minute
 
-// lately says whether a machine was recovered within the pause; not where the clock was ahead then, and nobody knows when it was.
+// lately says whether a machine was recovered within the pause; not where the clock was ahead then, and nobody knows
+// when it was.
 func (s *Service) lately(recovered time.Time) bool {
 	ago := s.now().Sub(recovered)
 	return ago >= 0 && ago <= recoveryPause
@@ -205,7 +207,10 @@ func (s *Service) ended(tx store.Tx, in *slipway.Instance, why slipway.Reason) e
 func (s *Service) timeline(tx store.Tx, scope state.Scope, in *slipway.Instance, r hostapi.Report) error {
 	t, err := state.Timelines.Get(tx, scope, string(in.ID))
 	if err != nil {
-		t = &state.Timeline{Scope: scope, ID: string(in.ID), Events: []state.Event{{Step: "admitted", At: in.LaunchTime, Note: "reservation " + string(in.Reservation)}}}
+		t = &state.Timeline{
+			Scope: scope, ID: string(in.ID),
+			Events: []state.Event{{Step: "admitted", At: in.LaunchTime, Note: "reservation " + string(in.Reservation)}},
+		}
 	}
 	for _, step := range r.Steps {
 		t.Events = append(t.Events, state.Event{Step: step.Name, At: step.At})
@@ -282,7 +287,8 @@ func (s *Service) snapshot(tx store.Tx, host slipway.HostID, r hostapi.Report) e
 // images that waited for a snapshot become available with their last one, or fail with their first.
 func (s *Service) images(tx store.Tx, scope state.Scope, r hostapi.Report) error {
 	for shared := range state.Images.All(tx, scope) {
-		if shared.State != "pending" || !slices.ContainsFunc(shared.Devices, func(m slipway.Mapping) bool { return string(m.Snapshot) == r.Ref.ID }) {
+		if shared.State != "pending" ||
+			!slices.ContainsFunc(shared.Devices, func(m slipway.Mapping) bool { return string(m.Snapshot) == r.Ref.ID }) {
 			continue
 		}
 		err := state.Images.Edit(tx, scope, string(shared.ID), func(im *slipway.Image) error {
@@ -291,7 +297,8 @@ func (s *Service) images(tx store.Tx, scope state.Scope, r hostapi.Report) error
 				return nil
 			}
 			for _, m := range im.Devices {
-				if n, err := state.Snapshots.Get(tx, scope, string(m.Snapshot)); m.Snapshot != "" && (err != nil || n.State != "completed") {
+				if n, err := state.Snapshots.Get(tx, scope, string(m.Snapshot)); m.Snapshot != "" &&
+					(err != nil || n.State != "completed") {
 					return nil
 				}
 			}

@@ -14,7 +14,8 @@ import (
 	"slipway/internal/store"
 )
 
-// target finds what an action of IAM concerns: its ARN and its tags. What is not there yet will have the path that the form gives it.
+// target finds what an action of IAM concerns: its ARN and its tags. What is not there yet will have the path that the
+// form gives it.
 type target func(r store.Reader, call slipway.Call, form url.Values) (arn string, tags slipway.Tags)
 
 // on is what each of IAM's actions concerns.
@@ -42,7 +43,8 @@ var on = map[string]target{
 	"ListUsers": nothing, "ListVirtualMFADevices": nothing,
 }
 
-// Actions are IAM's. The error names those that do not say what they concern, and those that are said to concern something and are not there.
+// Actions are IAM's. The error names those that do not say what they concern, and those that are said to concern
+// something and are not there.
 func (s *Service) Actions() (map[string]server.Handler, error) {
 	m := map[string]server.Handler{}
 	s.users(m)
@@ -95,7 +97,8 @@ func ofProfile(r store.Reader, call slipway.Call, form url.Values) (string, slip
 
 // ofPolicy is the policy that the form names by its ARN, or that it makes.
 func ofPolicy(r store.Reader, call slipway.Call, form url.Values) (string, slipway.Tags) {
-	arn := cmp.Or(form.Get("PolicyArn"), slipway.IAMARN(call.Account, "policy", cmp.Or(form.Get("Path"), "/"), form.Get("PolicyName")))
+	arn := cmp.Or(form.Get("PolicyArn"),
+		slipway.IAMARN(call.Account, "policy", cmp.Or(form.Get("Path"), "/"), form.Get("PolicyName")))
 	if p := state.ManagedPolicies.See(r, state.IAM(call.Account), arn); p != nil {
 		return arn, p.Tags
 	}

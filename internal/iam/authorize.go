@@ -12,8 +12,8 @@ import (
 	"slipway/internal/store"
 )
 
-// Admit says whether the caller may do what a request of EC2 concerns, on each resource (EC2's resource-level permissions), and puts the judge
-// of its transactions into the context. An account's root may do everything.
+// Admit says whether the caller may do what a request of EC2 concerns, on each resource (EC2's resource-level
+// permissions), and puts the judge of its transactions into the context. An account's root may do everything.
 func (s *Service) Admit(ctx context.Context, rules action.Rules, of action.Request) (context.Context, error) {
 	call, local := slipway.CallFrom(ctx), s.db.Local()
 	who, err := s.rights(local, call)
@@ -69,8 +69,8 @@ func (s *Service) judge(r store.Reader, call slipway.Call, resources []action.Re
 	return nil
 }
 
-// AdmitOwn is Admit for IAM's own actions: each concerns the user, role, profile or policy that it names; a user's new name besides the old one;
-// and who puts a role into a profile hands it on.
+// AdmitOwn is Admit for IAM's own actions: each concerns the user, role, profile or policy that it names; a user's new
+// name besides the old one; and who puts a role into a profile hands it on.
 func (s *Service) AdmitOwn(ctx context.Context, form url.Values) (context.Context, error) {
 	call := slipway.CallFrom(ctx)
 	j := &ownJudge{ask: func(r store.Reader) error { return s.judgeOwn(r, call, form) }}
@@ -95,7 +95,8 @@ func (j *ownJudge) Done()        { j.done = true }
 func (s *Service) judgeOwn(r store.Reader, call slipway.Call, form url.Values) error {
 	target := on[call.Action]
 	if target == nil {
-		return slipway.Errorf(slipway.InvalidAction, "Could not find operation %s", call.Action) // the front knows it not either
+		return slipway.Errorf(slipway.InvalidAction, "Could not find operation %s",
+			call.Action) // the front knows it not either
 	}
 	arn, tags := target(r, call, form)
 	context := ownContext(form, tags)
@@ -108,7 +109,8 @@ func (s *Service) judgeOwn(r store.Reader, call slipway.Call, form url.Values) e
 	switch call.Action {
 	case "UpdateUser":
 		path := strings.TrimSuffix(strings.TrimPrefix(arn, slipway.IAMARN(call.Account, "user", "", "")), form.Get("UserName"))
-		renamed := slipway.IAMARN(call.Account, "user", cmp.Or(form.Get("NewPath"), path), cmp.Or(form.Get("NewUserName"), form.Get("UserName")))
+		renamed := slipway.IAMARN(call.Account, "user", cmp.Or(form.Get("NewPath"), path),
+			cmp.Or(form.Get("NewUserName"), form.Get("UserName")))
 		return s.other(r, call, "iam:UpdateUser", renamed, keys{})
 	case "AddRoleToInstanceProfile":
 	default:
@@ -126,7 +128,8 @@ func passedToEC2() keys {
 	return keys{"iam:passedtoservice": {"ec2.amazonaws.com"}}
 }
 
-// ownContext are the condition keys of an action of IAM: the tags that the form gives or takes away, and those of what it concerns.
+// ownContext are the condition keys of an action of IAM: the tags that the form gives or takes away, and those of what
+// it concerns.
 func ownContext(form url.Values, tags slipway.Tags) keys {
 	c, given := keys{}, slipway.Tags{}
 	for name := range form {
@@ -156,12 +159,15 @@ func (s *Service) other(r store.Reader, call slipway.Call, action, resource stri
 	case err != nil:
 		return err
 	case who == nil || !who.root && !who.may(s.request(who, call, action, resource, context)):
-		return slipway.Errorf(slipway.AccessDenied, "User: %s is not authorized to perform: %s on resource: %s", call.ARN, action, resource)
+		return slipway.Errorf(slipway.AccessDenied, "User: %s is not authorized to perform: %s on resource: %s",
+			call.ARN, action, resource)
 	}
 	return nil
 }
 
 func unauthorized(call slipway.Call, action, resource string) error {
-	return slipway.Errorf(slipway.UnauthorizedOperation, "You are not authorized to perform this operation. User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
+	return slipway.Errorf(slipway.UnauthorizedOperation,
+		"You are not authorized to perform this operation. User: %s is not authorized to perform: %s on resource: "+
+			"%s because no identity-based policy allows the %s action",
 		call.ARN, action, resource, action)
 }

@@ -16,7 +16,9 @@ func BenchmarkJudge(b *testing.B) {
 	s, db, ctx := world(b)
 	var statements []string
 	for i := range 20 {
-		statements = append(statements, fmt.Sprintf(`{"Effect":"Allow","Action":["ec2:RunInstances","ec2:CreateFleet"],"Resource":["arn:aws:ec2:*:*:instance/*","arn:aws:ec2:*:*:volume/*"],"Condition":{"StringEquals":{"aws:RequestTag/k%d":"${aws:username}"},"StringLike":{"aws:RequestTag/n":"*"}}}`, i))
+		statements = append(statements,
+			fmt.Sprintf(`{"Effect":"Allow","Action":["ec2:RunInstances","ec2:CreateFleet"],"Resource":["arn:aws:ec2:*:*:instance/*","arn:aws:ec2:*:*:volume/*"],"Condition":{"StringEquals":{"aws:RequestTag/k%d":"${aws:username}"},"StringLike":{"aws:RequestTag/n":"*"}}}`,
+				i))
 	}
 	statements = append(statements, `{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`)
 	write(b, db, func(tx store.Tx) error {
@@ -28,7 +30,11 @@ func BenchmarkJudge(b *testing.B) {
 	call := slipway.CallFrom(ctx("RunInstances", nil))
 	var resources []action.Resource
 	for range 12 {
-		resources = append(resources, action.Resource{Kind: "instance", ID: action.New, Given: slipway.Tags{"n": "x"}, Keys: map[string]string{"ec2:InstanceType": "t3.micro"}})
+		resources = append(resources,
+			action.Resource{
+				Kind: "instance", ID: action.New, Given: slipway.Tags{"n": "x"},
+				Keys: map[string]string{"ec2:InstanceType": "t3.micro"},
+			})
 	}
 	r := db.Local()
 	b.ReportAllocs()

@@ -26,7 +26,8 @@ type rights struct {
 	guest   string             // the instance that was given them
 }
 
-// rights finds whose key signed; nil for a key whose owner is gone. A policy that cannot be read is an error: what it denies nobody knows.
+// rights finds whose key signed; nil for a key whose owner is gone. A policy that cannot be read is an error: what it
+// denies nobody knows.
 func (s *Service) rights(r store.Reader, call slipway.Call) (*rights, error) {
 	k := state.AccessKeys.See(r, state.Global, call.AccessKey)
 	if k == nil {
@@ -89,7 +90,8 @@ func (k keys) put(name, value string) {
 	}
 }
 
-// tagged sets the keys of tags, each name under one prefix. Names that differ in case alone are one key with the values of both.
+// tagged sets the keys of tags, each name under one prefix. Names that differ in case alone are one key with the
+// values of both.
 func (k keys) tagged(prefix string, tags slipway.Tags) {
 	mine := keys{}
 	for _, name := range tags.Keys() {
@@ -135,7 +137,8 @@ func (s *Service) request(w *rights, call slipway.Call, action, resource string,
 		own.set("aws:MultiFactorAuthPresent", "false")
 	}
 	if w.guest != "" {
-		own.set("ec2:SourceInstanceARN", "arn:"+slipway.Partition(call.Region)+":ec2:"+call.Region+":"+call.Account+":instance/"+w.guest)
+		own.set("ec2:SourceInstanceARN",
+			"arn:"+slipway.Partition(call.Region)+":ec2:"+call.Region+":"+call.Account+":instance/"+w.guest)
 	}
 	return r
 }

@@ -10,7 +10,8 @@ import (
 	"slipway/internal/tags"
 )
 
-// existing adds what is known of a resource that is there. A tag without value is a tag; other keys are there when they say something.
+// existing adds what is known of a resource that is there. A tag without value is a tag; other keys are there when
+// they say something.
 func existing(r store.Reader, scope state.Scope, x action.Resource, c keys) {
 	if x.ID == action.New {
 		return

@@ -18,9 +18,11 @@ func world(t testing.TB) (*Service, state.DB, func(action string, form url.Value
 	t.Helper()
 	db := state.DB{Store: memory.New(state.Schema())}
 	s := New(db, time.Now)
-	u := &slipway.User{Account: "000000000001", Name: "ada", ID: "AIDA1", Path: "/", Policies: slipway.Policies{Inline: map[string]string{
-		"p": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/locked":"yes"}}}]}`,
-	}}}
+	u := &slipway.User{
+		Account: "000000000001", Name: "ada", ID: "AIDA1", Path: "/", Policies: slipway.Policies{Inline: map[string]string{
+			"p": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/locked":"yes"}}}]}`,
+		}},
+	}
 	k := &slipway.AccessKey{ID: "AKIA1", Account: u.Account, User: u.Name, Owner: u.ID}
 	write(t, db, func(tx store.Tx) error {
 		if err := state.Users.Put(tx, u); err != nil {
@@ -29,7 +31,10 @@ func world(t testing.TB) (*Service, state.DB, func(action string, form url.Value
 		return state.AccessKeys.Put(tx, k)
 	})
 	return s, db, func(action string, form url.Values) context.Context {
-		call := slipway.Call{Caller: slipway.Caller{Account: u.Account, ARN: u.ARN(), UserID: u.ID, AccessKey: k.ID}, Region: "us-east-1", Action: action}
+		call := slipway.Call{
+			Caller: slipway.Caller{Account: u.Account, ARN: u.ARN(), UserID: u.ID, AccessKey: k.ID},
+			Region: "us-east-1", Action: action,
+		}
 		return slipway.WithCall(t.Context(), call)
 	}
 }
@@ -44,7 +49,11 @@ func write(t testing.TB, db state.DB, fn func(store.Tx) error) {
 // TestJudgedIsDone: what changes between the judgement and the deed is judged again, and the deed does not happen.
 func TestJudgedIsDone(t *testing.T) {
 	s, db, call := world(t)
-	role := &slipway.Role{Account: "000000000001", Name: "r", ID: "AROA1", Path: "/", Trust: `{"Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}`, MaxSession: 3600, Tags: slipway.Tags{}}
+	role := &slipway.Role{
+		Account: "000000000001", Name: "r", ID: "AROA1", Path: "/",
+		Trust: `{"Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}`, MaxSession: 3600,
+		Tags: slipway.Tags{},
+	}
 	write(t, db, func(tx store.Tx) error { return state.Roles.Put(tx, role) })
 	form := url.Values{"RoleName": {"r"}}
 	ctx, err := s.AdmitOwn(call("DeleteRole", form), form)
@@ -90,7 +99,9 @@ func TestPolicyARNIsAsked(t *testing.T) {
 			return nil
 		})
 	})
-	for arn, want := range map[string]slipway.Code{awsPolicies + "AmazonEC2ReadOnlyAccess": "", awsPolicies + "AdministratorAccess": slipway.AccessDenied} {
+	for arn, want := range map[string]slipway.Code{
+		awsPolicies + "AmazonEC2ReadOnlyAccess": "", awsPolicies + "AdministratorAccess": slipway.AccessDenied,
+	} {
 		form := url.Values{"UserName": {"ada"}, "PolicyArn": {arn}}
 		_, err := s.AdmitOwn(call("AttachUserPolicy", form), form)
 		if got := slipway.CodeOf(err); err != nil && got != want || err == nil && want != "" {

@@ -24,7 +24,8 @@ func (r *request) listing() listing {
 		}
 		n, err := strconv.Atoi(v)
 		if (err != nil || n < 1 || name == "MaxItems" && n > 1000) && r.err == nil {
-			r.err = slipway.Errorf(slipway.ValidationError, "The value '%s' at '%s' is not one that a list gave or can have.", v, ec2query.LowerCamel(name))
+			r.err = slipway.Errorf(slipway.ValidationError,
+				"The value '%s' at '%s' is not one that a list gave or can have.", v, ec2query.LowerCamel(name))
 		}
 		*to = n
 	}

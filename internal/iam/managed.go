@@ -40,12 +40,16 @@ func policyXML(p *slipway.ManagedPolicy, attached int) xml {
 			version = v.ID
 		}
 	}
-	return all(text("PolicyName", p.Name), text("PolicyId", p.ID), text("Arn", p.ARN()), text("Path", p.Path), text("DefaultVersionId", version), text("IsAttachable", "true"), text("AttachmentCount", strconv.Itoa(attached)), text("PermissionsBoundaryUsageCount", "0"),
+	return all(text("PolicyName", p.Name), text("PolicyId", p.ID), text("Arn", p.ARN()), text("Path", p.Path),
+		text("DefaultVersionId", version), text("IsAttachable", "true"),
+		text("AttachmentCount", strconv.Itoa(attached)), text("PermissionsBoundaryUsageCount", "0"),
 		text("Description", p.Description), moment("CreateDate", p.Created), moment("UpdateDate", p.Updated), tagList(p.Tags))
 }
 
 func versionXML(v slipway.PolicyVersion, document bool) xml {
-	parts := []xml{text("VersionId", v.ID), text("IsDefaultVersion", strconv.FormatBool(v.Default)), moment("CreateDate", v.Created)}
+	parts := []xml{
+		text("VersionId", v.ID), text("IsDefaultVersion", strconv.FormatBool(v.Default)), moment("CreateDate", v.Created),
+	}
 	if document {
 		parts = append(parts, text("Document", escaped(v.Document)))
 	}
@@ -137,18 +141,25 @@ func noVersion(arn, id string) error {
 func (s *Service) managed(m map[string]server.Handler) {
 	one := func(tx store.Tx, r *request, arn string) (*slipway.ManagedPolicy, error) {
 		if name, ok := strings.CutPrefix(arn, awsPolicies); ok && builtin[name] != "" {
-			return &slipway.ManagedPolicy{Account: "aws", Name: name, Path: "/", Versions: []slipway.PolicyVersion{{ID: "v1", Document: builtin[name], Default: true}}}, nil
+			return &slipway.ManagedPolicy{
+				Account: "aws", Name: name, Path: "/",
+				Versions: []slipway.PolicyVersion{{ID: "v1", Document: builtin[name], Default: true}},
+			}, nil
 		}
 		return state.ManagedPolicies.Get(tx, state.IAM(r.account), arn)
 	}
 	m["CreatePolicy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		p := &slipway.ManagedPolicy{
-			Account: r.account, Name: r.name("PolicyName"), ID: newID("ANPA"), Path: r.newPath(), Description: r.get("Description"), Next: 2, Created: s.now(), Updated: s.now(), Tags: r.tags(),
-			Versions: []slipway.PolicyVersion{{ID: "v1", Document: r.document("PolicyDocument"), Default: true, Created: s.now()}},
+			Account: r.account, Name: r.name("PolicyName"), ID: newID("ANPA"), Path: r.newPath(),
+			Description: r.get("Description"), Next: 2, Created: s.now(), Updated: s.now(), Tags: r.tags(),
+			Versions: []slipway.PolicyVersion{
+				{ID: "v1", Document: r.document("PolicyDocument"), Default: true, Created: s.now()},
+			},
 		}
 		return func(tx store.Tx) (xml, error) {
 			if state.ManagedPolicies.See(tx, state.IAM(r.account), p.ARN()) != nil {
-				return nil, slipway.Errorf(slipway.EntityAlreadyExists, "A policy called %s already exists. Duplicate names are not allowed.", p.Name)
+				return nil, slipway.Errorf(slipway.EntityAlreadyExists,
+					"A policy called %s already exists. Duplicate names are not allowed.", p.Name)
 			}
 			return policyXML(p, 0).in("Policy"), state.ManagedPolicies.Put(tx, p)
 		}
@@ -166,7 +177,8 @@ func (s *Service) managed(m map[string]server.Handler) {
 	m["ListPolicies"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		scope, attached, l := r.get("Scope"), r.form.Bool("OnlyAttached"), r.pathListing()
 		if usage := r.get("PolicyUsageFilter"); usage == "PermissionsBoundary" && r.err == nil {
-			r.err = slipway.Errorf(slipway.UnsupportedOperation, "The value PermissionsBoundary of the parameter PolicyUsageFilter is not supported.")
+			r.err = slipway.Errorf(slipway.UnsupportedOperation,
+				"The value PermissionsBoundary of the parameter PolicyUsageFilter is not supported.")
 		}
 		return func(tx store.Tx) (xml, error) {
 			var items []xml
@@ -193,13 +205,16 @@ func (s *Service) managed(m map[string]server.Handler) {
 	m["ListEntitiesForPolicy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		arn, kind, l := r.need("PolicyArn"), r.get("EntityFilter"), r.pathListing()
 		if usage := r.get("PolicyUsageFilter"); usage == "PermissionsBoundary" && r.err == nil {
-			r.err = slipway.Errorf(slipway.UnsupportedOperation, "The value PermissionsBoundary of the parameter PolicyUsageFilter is not supported.")
+			r.err = slipway.Errorf(slipway.UnsupportedOperation,
+				"The value PermissionsBoundary of the parameter PolicyUsageFilter is not supported.")
 		}
 		return func(tx store.Tx) (xml, error) {
 			if _, err := one(tx, r, arn); err != nil {
 				return nil, err
 			}
-			wanted := slices.DeleteFunc(holders(tx, r.account, arn), func(h holder) bool { return !l.has(h.path) || kind != "" && kind != h.kind })
+			wanted := slices.DeleteFunc(holders(tx, r.account, arn), func(h holder) bool {
+				return !l.has(h.path) || kind != "" && kind != h.kind
+			})
 			wanted, rest := page(l, wanted)
 			by := map[string][]xml{}
 			for _, h := range wanted {
@@ -216,7 +231,9 @@ func (s *Service) managed(m map[string]server.Handler) {
 				return nil, err
 			}
 			if len(p.Versions) > 1 {
-				return nil, conflict("This policy has more than one version. Before you delete a policy, you must delete the policy's versions.")
+				return nil,
+					conflict("This policy has more than one version. Before you delete a policy, you must delete " +
+						"the policy's versions.")
 			}
 			if len(holders(tx, r.account, arn)) > 0 {
 				return nil, conflict("Cannot delete a policy attached to entities.")
@@ -255,12 +272,15 @@ func (s *Service) managed(m map[string]server.Handler) {
 		}
 	})
 	m["CreatePolicyVersion"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		arn, document, def := r.need("PolicyArn"), r.document("PolicyDocument"), strings.EqualFold(r.get("SetAsDefault"), "true")
+		arn, document, def := r.need("PolicyArn"), r.document("PolicyDocument"),
+			strings.EqualFold(r.get("SetAsDefault"), "true")
 		return func(tx store.Tx) (xml, error) {
 			v := slipway.PolicyVersion{Document: document, Default: def, Created: s.now()}
 			err := state.ManagedPolicies.Edit(tx, state.IAM(r.account), arn, func(p *slipway.ManagedPolicy) error {
 				if len(p.Versions) >= 5 {
-					return slipway.Errorf(slipway.LimitExceeded, "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing version.")
+					return slipway.Errorf(slipway.LimitExceeded,
+						"A managed policy can have up to 5 versions. Before you create a new version, you must "+
+							"delete an existing version.")
 				}
 				v.ID = "v" + strconv.Itoa(p.Next)
 				for i := range p.Versions {

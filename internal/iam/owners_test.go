@@ -13,8 +13,8 @@ import (
 	"slipway/internal/store"
 )
 
-// TestRightsEndWithTheirOwner: who takes the name of a deleted user, role or profile gets a name. The keys, trust and instances of the one
-// before are not theirs, nor are their rights those keys'.
+// TestRightsEndWithTheirOwner: who takes the name of a deleted user, role or profile gets a name. The keys, trust and
+// instances of the one before are not theirs, nor are their rights those keys'.
 func TestRightsEndWithTheirOwner(t *testing.T) {
 	w := apitest.New(t)
 	root, account := w.Root(), w.Keys.Account
@@ -30,10 +30,12 @@ func TestRightsEndWithTheirOwner(t *testing.T) {
 
 	alice := w.User("alice", apitest.Document(apitest.MaySeeVPCs, `{"Effect":"Allow","Action":"sts:*","Resource":"*"}`))
 	session := apitest.KeysIn(w.Well(alice, "sts", "GetSessionToken").Body)
-	trust := apitest.Document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account + `:user/alice"},"Action":"sts:AssumeRole"}`)
+	trust := apitest.Document(`{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account +
+		`:user/alice"},"Action":"sts:AssumeRole"}`)
 	arn := "arn:aws:iam::" + account + ":role/r"
 	w.Well(root, "iam", "CreateRole", "RoleName", "r", "AssumeRolePolicyDocument", trust)
-	w.Well(root, "iam", "PutRolePolicy", "RoleName", "r", "PolicyName", "p", "PolicyDocument", apitest.Document(apitest.MaySeeVPCs))
+	w.Well(root, "iam", "PutRolePolicy", "RoleName", "r", "PolicyName", "p", "PolicyDocument",
+		apitest.Document(apitest.MaySeeVPCs))
 	assumed := apitest.KeysIn(w.Well(alice, "sts", "AssumeRole", "RoleArn", arn, "RoleSessionName", "s1").Body)
 	for _, who := range []aws.Credentials{alice, session, assumed} {
 		w.Well(who, "ec2", "DescribeVpcs")
@@ -48,7 +50,8 @@ func TestRightsEndWithTheirOwner(t *testing.T) {
 	}
 	w.Well(root, "iam", "UpdateAssumeRolePolicy", "RoleName", "r", "PolicyDocument", trust)
 	w.Well(second, "sts", "AssumeRole", "RoleArn", arn, "RoleSessionName", "s4")
-	if a := w.By(root, "iam", "UpdateAssumeRolePolicy", "RoleName", "r", "PolicyDocument", strings.Replace(trust, "alice", "nobody", 1)); a.Code != "MalformedPolicyDocument" {
+	if a := w.By(root, "iam", "UpdateAssumeRolePolicy", "RoleName", "r", "PolicyDocument",
+		strings.Replace(trust, "alice", "nobody", 1)); a.Code != "MalformedPolicyDocument" {
 		t.Errorf("a trust in nobody yet: %d %s", a.Status, a.Code)
 	}
 
@@ -65,7 +68,8 @@ func TestRightsEndWithTheirOwner(t *testing.T) {
 	w.Well(root, "iam", "DeleteRole", "RoleName", "r")
 	dead("a session of a deleted role", assumed)
 	w.Well(root, "iam", "CreateRole", "RoleName", "r", "AssumeRolePolicyDocument", trust)
-	w.Well(root, "iam", "PutRolePolicy", "RoleName", "r", "PolicyName", "p", "PolicyDocument", apitest.Document(apitest.MaySeeVPCs))
+	w.Well(root, "iam", "PutRolePolicy", "RoleName", "r", "PolicyName", "p", "PolicyDocument",
+		apitest.Document(apitest.MaySeeVPCs))
 	dead("a session of a deleted role beside a new one of the name", assumed)
 
 	// And the profile that an instance was launched with.
@@ -96,19 +100,26 @@ func TestAssumeRoleTellsNobody(t *testing.T) {
 	w := apitest.New(t)
 	w.Well(w.Root(), "iam", "CreateRole", "RoleName", "secret", "AssumeRolePolicyDocument", apitest.Ec2Trust)
 	stranger := w.As(slipway.Account{}).Root()
-	for _, tt := range []struct{ name, seconds string }{{"a session that no role allows", "43201"}, {"one that the role does not allow", "7200"}, {"a good one", "900"}, {"no number", "x"}} {
+	for _, tt := range []struct{ name, seconds string }{
+		{"a session that no role allows", "43201"}, {"one that the role does not allow", "7200"}, {"a good one", "900"},
+		{"no number", "x"},
+	} {
 		ask := func(role string) apitest.Answer {
-			a := w.By(stranger, "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.Keys.Account+":role/"+role, "RoleSessionName", "s1", "DurationSeconds", tt.seconds)
+			a := w.By(stranger, "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.Keys.Account+":role/"+role,
+				"RoleSessionName", "s1", "DurationSeconds", tt.seconds)
 			a.Message = strings.ReplaceAll(a.Message, role, "ROLE")
 			return a
 		}
 		there, absent := ask("secret"), ask("absent")
 		if there.Code != absent.Code || there.Message != absent.Message || there.Code == "" {
-			t.Errorf("%s: of a role that is there %s %q, of one that is not %s %q", tt.name, there.Code, there.Message, absent.Code, absent.Message)
+			t.Errorf("%s: of a role that is there %s %q, of one that is not %s %q", tt.name, there.Code, there.Message,
+				absent.Code, absent.Message)
 		}
 	}
-	w.Well(w.Root(), "iam", "CreateRole", "RoleName", "mine", "AssumeRolePolicyDocument", apitest.Document(`{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}`))
-	if a := w.By(w.Root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.Keys.Account+":role/mine", "RoleSessionName", "s1", "DurationSeconds", "7200"); a.Code != "ValidationError" {
+	w.Well(w.Root(), "iam", "CreateRole", "RoleName", "mine", "AssumeRolePolicyDocument",
+		apitest.Document(`{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}`))
+	if a := w.By(w.Root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.Keys.Account+":role/mine",
+		"RoleSessionName", "s1", "DurationSeconds", "7200"); a.Code != "ValidationError" {
 		t.Errorf("longer than the role allows, by who may: %d %s", a.Status, a.Code)
 	}
 }
@@ -121,10 +132,12 @@ func TestAProfileThatIsNoneIsRefused(t *testing.T) {
 	idle := w.Launch("t3.micro")
 	w.Await(idle, "running")
 	for _, bad := range []string{arn, arn + "app/", arn + "/", arn + "ops/app", arn + "//app"} {
-		if a := w.Call("RunInstances", "ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1", "IamInstanceProfile.Arn", bad); a.Code != "InvalidParameterValue" {
+		if a := w.Call("RunInstances", "ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount",
+			"1", "IamInstanceProfile.Arn", bad); a.Code != "InvalidParameterValue" {
 			t.Errorf("a launch with %s: %d %s", bad, a.Status, a.Code)
 		}
-		if a := w.Call("AssociateIamInstanceProfile", "InstanceId", idle, "IamInstanceProfile.Arn", bad); a.Code != "InvalidParameterValue" {
+		if a := w.Call("AssociateIamInstanceProfile", "InstanceId", idle, "IamInstanceProfile.Arn",
+			bad); a.Code != "InvalidParameterValue" {
 			t.Errorf("an association with %s: %d %s", bad, a.Status, a.Code)
 		}
 	}
@@ -139,9 +152,11 @@ func TestConditionsOfEveryRequest(t *testing.T) {
 	}
 	user := w.User("user", apitest.Document(allow))
 	w.Well(w.Root(), "iam", "TagUser", "UserName", "user", "Tags.member.1.Key", "Team", "Tags.member.1.Value", "red")
-	w.Well(w.Root(), "iam", "CreateRole", "RoleName", "role", "AssumeRolePolicyDocument", apitest.Document(`{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}`),
+	w.Well(w.Root(), "iam", "CreateRole", "RoleName", "role", "AssumeRolePolicyDocument",
+		apitest.Document(`{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}`),
 		"Tags.member.1.Key", "team", "Tags.member.1.Value", "blue")
-	role := apitest.KeysIn(w.Well(w.Root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.Keys.Account+":role/role", "RoleSessionName", "s1").Body)
+	role := apitest.KeysIn(w.Well(w.Root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.Keys.Account+":role/role",
+		"RoleSessionName", "s1").Body)
 	id := apitest.First(w.Well(w.Root(), "iam", "GetUser", "UserName", "user").Body, "UserId")
 	for _, tt := range []struct {
 		condition  string
@@ -189,11 +204,18 @@ func TestConditionsOfEveryRequest(t *testing.T) {
 	}
 
 	// Tags whose keys differ in case are one condition key with two values, and no caller picks which is meant.
-	two := []string{"ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1", "DryRun", "true", "TagSpecification.1.ResourceType", "instance",
-		"TagSpecification.1.Tag.1.Key", "team", "TagSpecification.1.Tag.1.Value", "red", "TagSpecification.1.Tag.2.Key", "Team", "TagSpecification.1.Tag.2.Value", "blue"}
+	two := []string{
+		"ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1", "DryRun", "true",
+		"TagSpecification.1.ResourceType", "instance",
+		"TagSpecification.1.Tag.1.Key", "team", "TagSpecification.1.Tag.1.Value", "red", "TagSpecification.1.Tag.2.Key",
+		"Team", "TagSpecification.1.Tag.2.Value", "blue",
+	}
 	const instance = `"Action":"ec2:RunInstances","Resource":"arn:aws:ec2:*:*:instance/*","Condition":{"StringEquals":{"aws:RequestTag/team":"red"}}}`
 	others := `{"Effect":"Allow","Action":"ec2:*","NotResource":"arn:aws:ec2:*:*:instance/*"},{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"*"}`
-	for name, policy := range map[string]string{"an allowance": apitest.Document(others, `{"Effect":"Allow",`+instance), "a denial": apitest.Document(allow, `{"Effect":"Deny",`+instance)} {
+	for name, policy := range map[string]string{
+		"an allowance": apitest.Document(others, `{"Effect":"Allow",`+instance),
+		"a denial":     apitest.Document(allow, `{"Effect":"Deny",`+instance),
+	} {
 		w.Well(w.Root(), "iam", "PutUserPolicy", "UserName", "user", "PolicyName", "p", "PolicyDocument", policy)
 		for range 20 {
 			if a := w.By(user, "ec2", "RunInstances", two...); a.Code != "UnauthorizedOperation" {
@@ -210,7 +232,9 @@ func TestAnUnreadablePolicyClosesTheDoor(t *testing.T) {
 	w.Well(who, "ec2", "DescribeVpcs")
 	u := state.Users.See(w.DB.Local(), state.IAM(w.Keys.Account), "user")
 	changed := *u
-	changed.Policies.Inline = map[string]string{"p": u.Policies.Inline["p"], "old": `{"Statement":{"Effect":"Deny","Action":"*"}}`}
+	changed.Policies.Inline = map[string]string{
+		"p": u.Policies.Inline["p"], "old": `{"Statement":{"Effect":"Deny","Action":"*"}}`,
+	}
 	if err := w.DB.Store.Update(t.Context(), putUser(&changed)); err != nil {
 		t.Fatal(err)
 	}

@@ -12,12 +12,16 @@ func profileXML(r store.Reader, p *slipway.InstanceProfile) xml {
 	if role := state.Roles.See(r, state.IAM(p.Account), p.Role); role != nil {
 		roles = append(roles, roleXML(role))
 	}
-	return all(text("Path", p.Path), text("InstanceProfileName", p.Name), text("InstanceProfileId", p.ID), text("Arn", p.ARN()), moment("CreateDate", p.Created), list("Roles", roles), tagList(p.Tags))
+	return all(text("Path", p.Path), text("InstanceProfileName", p.Name), text("InstanceProfileId", p.ID),
+		text("Arn", p.ARN()), moment("CreateDate", p.Created), list("Roles", roles), tagList(p.Tags))
 }
 
 func (s *Service) profiles(m map[string]server.Handler) {
 	m["CreateInstanceProfile"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		p := &slipway.InstanceProfile{Account: r.account, Name: r.name("InstanceProfileName"), ID: newID("AIPA"), Path: r.newPath(), Created: s.now(), Tags: r.tags()}
+		p := &slipway.InstanceProfile{
+			Account: r.account, Name: r.name("InstanceProfileName"), ID: newID("AIPA"), Path: r.newPath(),
+			Created: s.now(), Tags: r.tags(),
+		}
 		return func(tx store.Tx) (xml, error) {
 			if state.InstanceProfiles.See(tx, state.IAM(r.account), p.Name) != nil {
 				return nil, slipway.Errorf(slipway.EntityAlreadyExists, "Instance Profile %s already exists.", p.Name)
@@ -68,7 +72,8 @@ func (s *Service) profiles(m map[string]server.Handler) {
 			}
 			return nil, state.InstanceProfiles.Edit(tx, state.IAM(r.account), name, func(p *slipway.InstanceProfile) error {
 				if p.Role != "" {
-					return slipway.Errorf(slipway.LimitExceeded, "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
+					return slipway.Errorf(slipway.LimitExceeded,
+						"Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
 				}
 				p.Role = role
 				return nil

@@ -13,8 +13,10 @@ import (
 )
 
 func roleXML(r *slipway.Role) xml {
-	return all(text("Path", r.Path), text("RoleName", r.Name), text("RoleId", r.ID), text("Arn", r.ARN()), moment("CreateDate", r.Created),
-		text("AssumeRolePolicyDocument", escaped(r.Trust)), text("Description", r.Description), text("MaxSessionDuration", strconv.Itoa(int(r.MaxSession))), tagList(r.Tags))
+	return all(text("Path", r.Path), text("RoleName", r.Name), text("RoleId", r.ID), text("Arn", r.ARN()),
+		moment("CreateDate", r.Created),
+		text("AssumeRolePolicyDocument", escaped(r.Trust)), text("Description", r.Description),
+		text("MaxSessionDuration", strconv.Itoa(int(r.MaxSession))), tagList(r.Tags))
 }
 
 // maxSession is how long a role's sessions may live, in seconds; 0 where it is not given.
@@ -32,7 +34,8 @@ func (r *request) maxSession() int32 {
 func (s *Service) roles(m map[string]server.Handler) {
 	m["CreateRole"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		role := &slipway.Role{
-			Account: r.account, Name: r.name("RoleName"), ID: newID("AROA"), Path: r.newPath(), Description: r.get("Description"), Trust: r.trust("AssumeRolePolicyDocument"),
+			Account: r.account, Name: r.name("RoleName"), ID: newID("AROA"), Path: r.newPath(),
+			Description: r.get("Description"), Trust: r.trust("AssumeRolePolicyDocument"),
 			MaxSession: cmp.Or(r.maxSession(), 3600), Created: s.now(), Tags: r.tags(),
 		}
 		if b := r.get("PermissionsBoundary"); b != "" && r.err == nil {
@@ -126,22 +129,24 @@ func (s *Service) roles(m map[string]server.Handler) {
 			return nil, nil
 		}
 	})
-	s.policiesOf(m, "Role", func(tx store.Tx, account, name string, change func(*slipway.Policies) error) (*slipway.Policies, error) {
-		role, err := state.Roles.Get(tx, state.IAM(account), name)
-		if err != nil {
-			return nil, err
-		}
-		if change == nil {
-			return &role.Policies, nil
-		}
-		if err := change(&role.Policies); err != nil {
-			return nil, err
-		}
-		return &role.Policies, state.Roles.Put(tx, role)
-	})
+	s.policiesOf(m, "Role",
+		func(tx store.Tx, account, name string, change func(*slipway.Policies) error) (*slipway.Policies, error) {
+			role, err := state.Roles.Get(tx, state.IAM(account), name)
+			if err != nil {
+				return nil, err
+			}
+			if change == nil {
+				return &role.Policies, nil
+			}
+			if err := change(&role.Policies); err != nil {
+				return nil, err
+			}
+			return &role.Policies, state.Roles.Put(tx, role)
+		})
 }
 
-// escaped is a document as IAM answers it: after RFC 3986, where a space is %20. Clients decode it so and would keep a plus as it is.
+// escaped is a document as IAM answers it: after RFC 3986, where a space is %20. Clients decode it so and would keep a
+// plus as it is.
 func escaped(document string) string {
 	return strings.ReplaceAll(url.QueryEscape(document), "+", "%20")
 }

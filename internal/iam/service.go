@@ -1,5 +1,6 @@
-// Package iam is the room of identity: users, roles, policies and instance profiles, temporary credentials, and whether a caller may do what it
-// asks. The policy package evaluates; this room knows who has which policy. It must not know how an action is carried out.
+// Package iam is the room of identity: users, roles, policies and instance profiles, temporary credentials, and
+// whether a caller may do what it asks. The policy package evaluates; this room knows who has which policy. It must
+// not know how an action is carried out.
 package iam
 
 import (
@@ -91,7 +92,9 @@ func (r *request) get(name string) string {
 func (r *request) need(name string) string {
 	v := r.get(name)
 	if v == "" && r.err == nil {
-		r.err = slipway.Errorf(slipway.ValidationError, "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", ec2query.LowerCamel(name))
+		r.err = slipway.Errorf(slipway.ValidationError,
+			"1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null",
+			ec2query.LowerCamel(name))
 	}
 	return v
 }
@@ -102,7 +105,9 @@ var nameForm = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
 func (r *request) name(parameter string) string {
 	v := r.need(parameter)
 	if v != "" && !nameForm.MatchString(v) && r.err == nil {
-		r.err = slipway.Errorf(slipway.ValidationError, "The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-", ec2query.LowerCamel(parameter))
+		r.err = slipway.Errorf(slipway.ValidationError,
+			"The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-",
+			ec2query.LowerCamel(parameter))
 	}
 	return v
 }
@@ -111,7 +116,9 @@ func (r *request) name(parameter string) string {
 func (r *request) path(parameter string) string {
 	p := r.get(parameter)
 	if p != "" && (!strings.HasPrefix(p, "/") || !strings.HasSuffix(p, "/")) && r.err == nil {
-		r.err = slipway.Errorf(slipway.ValidationError, "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
+		r.err = slipway.Errorf(slipway.ValidationError,
+			"The specified value for path is invalid. It must begin and end with / and contain only alphanumeric "+
+				"characters and/or / characters.")
 	}
 	return p
 }
@@ -124,7 +131,8 @@ func (r *request) document(parameter string) string {
 	text := r.need(parameter)
 	if text != "" && r.err == nil {
 		if _, err := policy.Parse(text, policy.Identity); err != nil {
-			r.err = slipway.Errorf(slipway.MalformedPolicyDocument, "The policy is not in the valid JSON format or breaks the grammar: %s.", err)
+			r.err = slipway.Errorf(slipway.MalformedPolicyDocument,
+				"The policy is not in the valid JSON format or breaks the grammar: %s.", err)
 		}
 	}
 	return text

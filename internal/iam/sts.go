@@ -32,12 +32,14 @@ func (s *Service) TokenActions() map[string]server.Handler {
 // temporary makes credentials that end.
 func temporary(account string, now time.Time, life time.Duration) slipway.AccessKey {
 	return slipway.AccessKey{
-		ID: "ASIA" + rand.Text()[:16], Secret: rand.Text() + rand.Text()[:14], Account: account, Token: "slipway/" + rand.Text() + rand.Text(), Created: now, Expires: now.Add(life),
+		ID: "ASIA" + rand.Text()[:16], Secret: rand.Text() + rand.Text()[:14], Account: account,
+		Token: "slipway/" + rand.Text() + rand.Text(), Created: now, Expires: now.Add(life),
 	}
 }
 
 func credentialsXML(k *slipway.AccessKey) xml {
-	return all(text("AccessKeyId", k.ID), text("SecretAccessKey", k.Secret), text("SessionToken", k.Token), moment("Expiration", k.Expires)).in("Credentials")
+	return all(text("AccessKeyId", k.ID), text("SecretAccessKey", k.Secret), text("SessionToken", k.Token),
+		moment("Expiration", k.Expires)).in("Credentials")
 }
 
 // life is how long credentials shall live, in seconds, within bounds.
@@ -72,11 +74,15 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 	case parts == nil:
 		r.err = slipway.Errorf(slipway.ValidationError, "%s is invalid", arn)
 	case !sessionName.MatchString(session):
-		r.err = slipway.Errorf(slipway.ValidationError, "The RoleSessionName must have 2 to 64 of the characters that names may have.")
+		r.err = slipway.Errorf(slipway.ValidationError,
+			"The RoleSessionName must have 2 to 64 of the characters that names may have.")
 	}
 	if narrowed != "" && r.err == nil {
 		if len(narrowed) > maxSessionPolicy {
-			r.err = slipway.Errorf(slipway.ValidationError, "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to %d", maxSessionPolicy)
+			r.err = slipway.Errorf(slipway.ValidationError,
+				"1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have "+
+					"length less than or equal to %d",
+				maxSessionPolicy)
 		} else if _, err := policy.Parse(narrowed, policy.Identity); err != nil {
 			r.err = slipway.Errorf(slipway.MalformedPolicyDocument, "The session policy breaks the grammar: %s.", err)
 		}
@@ -86,7 +92,8 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 	if err := form.Err(); err != nil || r.err != nil {
 		return nil, cmp.Or(err, r.err)
 	}
-	denied := slipway.Errorf(slipway.AccessDenied, "User: %s is not authorized to perform: sts:AssumeRole on resource: %s", call.ARN, arn)
+	denied := slipway.Errorf(slipway.AccessDenied,
+		"User: %s is not authorized to perform: sts:AssumeRole on resource: %s", call.ARN, arn)
 	var k slipway.AccessKey
 	var assumed slipway.Caller
 	err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
@@ -101,7 +108,8 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 		case !may:
 			return denied
 		case span > time.Duration(role.MaxSession)*time.Second:
-			return slipway.Errorf(slipway.ValidationError, "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+			return slipway.Errorf(slipway.ValidationError,
+				"The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 		}
 		k = temporary(role.Account, s.now(), span)
 		k.Role, k.Owner, k.Session, k.Policy = role.ARN(), role.ID, session, narrowed
@@ -111,11 +119,13 @@ func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2que
 	if err != nil {
 		return nil, err
 	}
-	return all(credentialsXML(&k), all(text("AssumedRoleId", assumed.UserID), text("Arn", assumed.ARN)).in("AssumedRoleUser")), nil
+	return all(credentialsXML(&k),
+		all(text("AssumedRoleId", assumed.UserID), text("Arn", assumed.ARN)).in("AssumedRoleUser")), nil
 }
 
-// mayAssume weighs a role's trust and the caller's own policies. Within one account a trust that names the caller itself is enough; one that names
-// only the account leaves it to the policies of who is in it, and across accounts both sides must allow. A denial outweighs, wherever it stands.
+// mayAssume weighs a role's trust and the caller's own policies. Within one account a trust that names the caller
+// itself is enough; one that names only the account leaves it to the policies of who is in it, and across accounts
+// both sides must allow. A denial outweighs, wherever it stands.
 func (s *Service) mayAssume(r store.Reader, call slipway.Call, role *slipway.Role, external string) (bool, error) {
 	trust, err := policy.Parse(role.Trust, policy.Trust)
 	switch {
@@ -181,7 +191,8 @@ func issue(tx store.Tx, k *slipway.AccessKey) error {
 	n := 0
 	for range state.AccessKeys.By(tx, state.Global, "session/"+k.Account) {
 		if n++; n >= maxSessions {
-			return slipway.Errorf(slipway.Throttling, "Rate exceeded: the account has %d sessions; more are given when some have ended.", n)
+			return slipway.Errorf(slipway.Throttling,
+				"Rate exceeded: the account has %d sessions; more are given when some have ended.", n)
 		}
 	}
 	return state.AccessKeys.Put(tx, k)
@@ -194,8 +205,8 @@ const (
 	keptAfterEnd  = time.Hour
 )
 
-// Tick renews the credentials of instances with profiles. It costs what has changed, but for a look at all of them every minute,
-// and when a role or a profile has changed.
+// Tick renews the credentials of instances with profiles. It costs what has changed, but for a look at all of them
+// every minute, and when a role or a profile has changed.
 func (s *Service) Tick(ctx context.Context) error {
 	local := s.db.Local()
 	changed, all := []*slipway.Instance(nil), s.now().Sub(s.looked) >= time.Minute
@@ -234,7 +245,8 @@ func (s *Service) renew(ctx context.Context, r store.Reader, in *slipway.Instanc
 		return nil
 	}
 	newest := state.InstanceKey(r, in.ID)
-	if newest != nil && newest.Role == role.ARN() && newest.Of(role.ID, role.Created) && newest.Expires.Sub(s.now()) > instanceRenew {
+	if newest != nil && newest.Role == role.ARN() && newest.Of(role.ID, role.Created) &&
+		newest.Expires.Sub(s.now()) > instanceRenew {
 		return nil
 	}
 	k := temporary(in.Account, s.now(), instanceLife)
@@ -242,7 +254,8 @@ func (s *Service) renew(ctx context.Context, r store.Reader, in *slipway.Instanc
 	return s.keep(ctx, &k)
 }
 
-// sweepBack is how many hours are looked back: as far as slipway may have been away, or a clock may have jumped since the last time.
+// sweepBack is how many hours are looked back: as far as slipway may have been away, or a clock may have jumped since
+// the last time.
 const sweepBack = 400 * 24
 
 // Sweep forgets temporary credentials that ended more than an hour ago: until then their use answers that they have expired.

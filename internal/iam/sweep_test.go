@@ -10,11 +10,13 @@ import (
 	"slipway/internal/store/memory"
 )
 
-// TestSessionsAreForgottenHoweverTheClockGoes: a clock that is set forward by days between two sweeps, or back for a while, leaves no
-// session that nobody will ever forget.
+// TestSessionsAreForgottenHoweverTheClockGoes: a clock that is set forward by days between two sweeps, or back for a
+// while, leaves no session that nobody will ever forget.
 func TestSessionsAreForgottenHoweverTheClockGoes(t *testing.T) {
 	const day = 24 * time.Hour
-	for _, jumps := range [][]time.Duration{{10 * day}, {-10 * day, 10 * day, 3 * day}, {10 * day, -10 * day, 12 * day}, {-3 * day, 6 * day}} {
+	for _, jumps := range [][]time.Duration{
+		{10 * day}, {-10 * day, 10 * day, 3 * day}, {10 * day, -10 * day, 12 * day}, {-3 * day, 6 * day},
+	} {
 		t.Run(fmt.Sprint(jumps), func(t *testing.T) {
 			now := time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
 			db := state.DB{Store: memory.New(state.Schema())}

@@ -20,7 +20,8 @@ func (r *request) tags() slipway.Tags {
 		}
 		// A policy is asked about one value for each key.
 		if folded := strings.ToLower(*k); seen[folded] && r.err == nil {
-			r.err = slipway.Errorf(slipway.InvalidInput, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+			r.err = slipway.Errorf(slipway.InvalidInput,
+				"Duplicate tag keys found. Please note that Tag keys are case insensitive.")
 		} else {
 			seen[folded] = true
 		}
@@ -50,8 +51,11 @@ func tagList(t slipway.Tags) xml {
 	return list("Tags", tagItems(t))
 }
 
-// tagging are the actions that put tags on a kind of thing, take them off and list them; key is the parameter that names the thing.
-func tagging[T any](s *Service, m map[string]server.Handler, kind, key string, table *state.Table[T], tags func(*T) *slipway.Tags) {
+// tagging are the actions that put tags on a kind of thing, take them off and list them; key is the parameter that
+// names the thing.
+func tagging[T any](
+	s *Service, m map[string]server.Handler, kind, key string, table *state.Table[T], tags func(*T) *slipway.Tags,
+) {
 	edit := func(account, name string, change func(slipway.Tags) (slipway.Tags, error)) func(store.Tx) (xml, error) {
 		return func(tx store.Tx) (xml, error) {
 			return nil, table.Edit(tx, state.IAM(account), name, func(v *T) error {
@@ -99,5 +103,6 @@ func (s *Service) tags(m map[string]server.Handler) {
 	tagging(s, m, "User", "UserName", state.Users, func(u *slipway.User) *slipway.Tags { return &u.Tags })
 	tagging(s, m, "Role", "RoleName", state.Roles, func(r *slipway.Role) *slipway.Tags { return &r.Tags })
 	tagging(s, m, "Policy", "PolicyArn", state.ManagedPolicies, func(p *slipway.ManagedPolicy) *slipway.Tags { return &p.Tags })
-	tagging(s, m, "InstanceProfile", "InstanceProfileName", state.InstanceProfiles, func(p *slipway.InstanceProfile) *slipway.Tags { return &p.Tags })
+	tagging(s, m, "InstanceProfile", "InstanceProfileName", state.InstanceProfiles,
+		func(p *slipway.InstanceProfile) *slipway.Tags { return &p.Tags })
 }

@@ -66,7 +66,10 @@ func TestIAMTogether(t *testing.T) {
 		{"DeleteUser beside CreateAccessKey", [][]string{{"CreateUser", "UserName", "bob"}},
 			[][]string{{"DeleteUser", "UserName", "bob"}, {"CreateAccessKey", "UserName", "bob"}}, orphanKeys},
 		{"three CreateAccessKey", [][]string{{"CreateUser", "UserName", "bob"}},
-			[][]string{{"CreateAccessKey", "UserName", "bob"}, {"CreateAccessKey", "UserName", "bob"}, {"CreateAccessKey", "UserName", "bob"}},
+			[][]string{
+				{"CreateAccessKey", "UserName", "bob"}, {"CreateAccessKey", "UserName", "bob"},
+				{"CreateAccessKey", "UserName", "bob"},
+			},
 			func(s *adversary.Store) string {
 				n := 0
 				for range state.AccessKeys.By(newest(s), state.Global, "user/"+owner+"/bob") {
@@ -77,12 +80,25 @@ func TestIAMTogether(t *testing.T) {
 				}
 				return ""
 			}},
-		{"DeletePolicy beside AttachUserPolicy", [][]string{{"CreateUser", "UserName", "bob"}, {"CreatePolicy", "PolicyName", "p", "PolicyDocument", policy}},
-			[][]string{{"DeletePolicy", "PolicyArn", arn}, {"AttachUserPolicy", "UserName", "bob", "PolicyArn", arn}}, danglingPolicies},
-		{"DeletePolicy beside AttachRolePolicy", [][]string{{"CreateRole", "RoleName", "r", "AssumeRolePolicyDocument", trust}, {"CreatePolicy", "PolicyName", "p", "PolicyDocument", policy}},
-			[][]string{{"DeletePolicy", "PolicyArn", arn}, {"AttachRolePolicy", "RoleName", "r", "PolicyArn", arn}}, danglingPolicies},
-		{"DeleteRole beside AddRoleToInstanceProfile", [][]string{{"CreateRole", "RoleName", "r", "AssumeRolePolicyDocument", trust}, {"CreateInstanceProfile", "InstanceProfileName", "i"}},
-			[][]string{{"DeleteRole", "RoleName", "r"}, {"AddRoleToInstanceProfile", "InstanceProfileName", "i", "RoleName", "r"}},
+		{"DeletePolicy beside AttachUserPolicy",
+			[][]string{{"CreateUser", "UserName", "bob"}, {"CreatePolicy", "PolicyName", "p", "PolicyDocument", policy}},
+			[][]string{{"DeletePolicy", "PolicyArn", arn}, {"AttachUserPolicy", "UserName", "bob", "PolicyArn", arn}},
+			danglingPolicies},
+		{"DeletePolicy beside AttachRolePolicy",
+			[][]string{
+				{"CreateRole", "RoleName", "r", "AssumeRolePolicyDocument", trust},
+				{"CreatePolicy", "PolicyName", "p", "PolicyDocument", policy},
+			},
+			[][]string{{"DeletePolicy", "PolicyArn", arn}, {"AttachRolePolicy", "RoleName", "r", "PolicyArn", arn}},
+			danglingPolicies},
+		{"DeleteRole beside AddRoleToInstanceProfile",
+			[][]string{
+				{"CreateRole", "RoleName", "r", "AssumeRolePolicyDocument", trust},
+				{"CreateInstanceProfile", "InstanceProfileName", "i"},
+			},
+			[][]string{
+				{"DeleteRole", "RoleName", "r"}, {"AddRoleToInstanceProfile", "InstanceProfileName", "i", "RoleName", "r"},
+			},
 			func(s *adversary.Store) string {
 				for p := range state.InstanceProfiles.All(newest(s), state.IAM(owner)) {
 					if p.Role != "" && state.Roles.See(newest(s), state.IAM(owner), p.Role) == nil {
@@ -91,7 +107,8 @@ func TestIAMTogether(t *testing.T) {
 				}
 				return ""
 			}},
-		{"DeleteUser beside AttachUserPolicy", [][]string{{"CreateUser", "UserName", "bob"}, {"CreatePolicy", "PolicyName", "p", "PolicyDocument", policy}},
+		{"DeleteUser beside AttachUserPolicy",
+			[][]string{{"CreateUser", "UserName", "bob"}, {"CreatePolicy", "PolicyName", "p", "PolicyDocument", policy}},
 			[][]string{{"DeleteUser", "UserName", "bob"}, {"AttachUserPolicy", "UserName", "bob", "PolicyArn", arn}},
 			func(s *adversary.Store) string {
 				u := state.Users.See(newest(s), state.IAM(owner), "bob")
@@ -100,12 +117,19 @@ func TestIAMTogether(t *testing.T) {
 				}
 				return ""
 			}},
-		{"two CreateUser of one name", nil, [][]string{{"CreateUser", "UserName", "bob"}, {"CreateUser", "UserName", "bob", "Path", "/x/"}}, func(*adversary.Store) string { return "" }},
+		{"two CreateUser of one name", nil,
+			[][]string{{"CreateUser", "UserName", "bob"}, {"CreateUser", "UserName", "bob", "Path", "/x/"}},
+			func(*adversary.Store) string { return "" }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := map[string]bool{}
 			adversary.Run(t, state.Schema(), 200, func(t *testing.T, s *adversary.Store) {
-				c := &crew{t, s, slipway.WithCall(context.Background(), slipway.Call{Caller: slipway.Caller{Account: owner, ARN: "arn:aws:iam::" + owner + ":root"}, Region: "us-east-1"})}
+				c := &crew{
+					t, s, slipway.WithCall(context.Background(),
+						slipway.Call{
+							Caller: slipway.Caller{Account: owner, ARN: "arn:aws:iam::" + owner + ":root"}, Region: "us-east-1",
+						}),
+				}
 				first := c.server(s)
 				for _, call := range tt.before {
 					if got := first(call[0], call[1:]...); !strings.HasPrefix(got, "<") {

@@ -14,7 +14,8 @@ func (r *request) trust(parameter string) string {
 	text := r.need(parameter)
 	if text != "" && r.err == nil {
 		if _, err := policy.Parse(text, policy.Trust); err != nil {
-			r.err = slipway.Errorf(slipway.MalformedPolicyDocument, "The trust policy is not in the valid JSON format or breaks the grammar: %s.", err)
+			r.err = slipway.Errorf(slipway.MalformedPolicyDocument,
+				"The trust policy is not in the valid JSON format or breaks the grammar: %s.", err)
 		}
 	}
 	return text
@@ -22,11 +23,12 @@ func (r *request) trust(parameter string) string {
 
 // ofSomebody says whether a principal is a user, a role or a role's session, and not an account or everybody.
 func ofSomebody(principal string) bool {
-	return strings.Contains(principal, ":user/") || strings.Contains(principal, ":role/") || strings.Contains(principal, ":assumed-role/")
+	return strings.Contains(principal, ":user/") || strings.Contains(principal, ":role/") ||
+		strings.Contains(principal, ":assumed-role/")
 }
 
-// trusted are the unique ids of whom a trust policy names. A name that nobody of an account here has is refused, as by IAM: who takes it later
-// would be trusted unseen. Accounts that are not here cannot be asked, and nobody of them comes.
+// trusted are the unique ids of whom a trust policy names. A name that nobody of an account here has is refused, as by
+// IAM: who takes it later would be trusted unseen. Accounts that are not here cannot be asked, and nobody of them comes.
 func trusted(tx store.Tx, document string) (map[string]string, error) {
 	d, err := policy.Parse(document, policy.Trust)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 func newID(prefix string) string { return prefix + rand.Text()[:16] }
 
 func userXML(u *slipway.User) xml {
-	return all(text("Path", u.Path), text("UserName", u.Name), text("UserId", u.ID), text("Arn", u.ARN()), moment("CreateDate", u.Created), tagList(u.Tags))
+	return all(text("Path", u.Path), text("UserName", u.Name), text("UserId", u.ID), text("Arn", u.ARN()),
+		moment("CreateDate", u.Created), tagList(u.Tags))
 }
 
 func keyXML(k *slipway.AccessKey, secret bool) xml {
@@ -53,7 +54,10 @@ func keysOf(tx store.Tx, account, user string) []*slipway.AccessKey {
 func (s *Service) users(m map[string]server.Handler) {
 	s.absent(m)
 	m["CreateUser"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		u := &slipway.User{Account: r.account, Name: r.name("UserName"), ID: newID("AIDA"), Path: r.newPath(), Created: s.now(), Tags: r.tags()}
+		u := &slipway.User{
+			Account: r.account, Name: r.name("UserName"), ID: newID("AIDA"), Path: r.newPath(), Created: s.now(),
+			Tags: r.tags(),
+		}
 		return func(tx store.Tx) (xml, error) {
 			if state.Users.See(tx, state.IAM(r.account), u.Name) != nil {
 				return nil, exists("User", u.Name)
@@ -171,19 +175,20 @@ func (s *Service) users(m map[string]server.Handler) {
 			return nil, nil
 		}
 	})
-	s.policiesOf(m, "User", func(tx store.Tx, account, name string, change func(*slipway.Policies) error) (*slipway.Policies, error) {
-		u, err := state.Users.Get(tx, state.IAM(account), name)
-		if err != nil || change == nil {
-			if err != nil {
+	s.policiesOf(m, "User",
+		func(tx store.Tx, account, name string, change func(*slipway.Policies) error) (*slipway.Policies, error) {
+			u, err := state.Users.Get(tx, state.IAM(account), name)
+			if err != nil || change == nil {
+				if err != nil {
+					return nil, err
+				}
+				return &u.Policies, nil
+			}
+			if err := change(&u.Policies); err != nil {
 				return nil, err
 			}
-			return &u.Policies, nil
-		}
-		if err := change(&u.Policies); err != nil {
-			return nil, err
-		}
-		return &u.Policies, state.Users.Put(tx, u)
-	})
+			return &u.Policies, state.Users.Put(tx, u)
+		})
 }
 
 // renameUser changes a user's name and path; its keys go with it.
@@ -202,7 +207,10 @@ func renameUser(tx store.Tx, account, name, next, path string) error {
 		state.Users.Delete(tx, state.IAM(account), name)
 		u.Name = next
 		for k := range state.AccessKeys.By(tx, state.Global, "user/"+account+"/"+name) {
-			if err := state.AccessKeys.Edit(tx, state.Global, k.ID, func(k *slipway.AccessKey) error { k.User = next; return nil }); err != nil {
+			if err := state.AccessKeys.Edit(tx, state.Global, k.ID, func(k *slipway.AccessKey) error {
+				k.User = next
+				return nil
+			}); err != nil {
 				return err
 			}
 		}
@@ -213,7 +221,8 @@ func renameUser(tx store.Tx, account, name, next, path string) error {
 // absent are the lists of what no user can have here, by the action that asks for them: clients ask before they delete a user.
 func (s *Service) absent(m map[string]server.Handler) {
 	for action, name := range map[string]string{
-		"ListGroupsForUser": "Groups", "ListSSHPublicKeys": "SSHPublicKeys", "ListMFADevices": "MFADevices", "ListSigningCertificates": "Certificates",
+		"ListGroupsForUser": "Groups", "ListSSHPublicKeys": "SSHPublicKeys", "ListMFADevices": "MFADevices",
+		"ListSigningCertificates":        "Certificates",
 		"ListServiceSpecificCredentials": "ServiceSpecificCredentials",
 	} {
 		m[action] = s.act(func(r *request) func(store.Tx) (xml, error) {
@@ -249,7 +258,10 @@ func (s *Service) absent(m map[string]server.Handler) {
 }
 
 // policiesOf are the actions that users and roles have alike.
-func (s *Service) policiesOf(m map[string]server.Handler, kind string, edit func(tx store.Tx, account, name string, change func(*slipway.Policies) error) (*slipway.Policies, error)) {
+func (s *Service) policiesOf(
+	m map[string]server.Handler, kind string,
+	edit func(tx store.Tx, account, name string, change func(*slipway.Policies) error) (*slipway.Policies, error),
+) {
 	who := kind + "Name"
 	m["Put"+kind+"Policy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		name, policyName, document := r.name(who), r.name("PolicyName"), r.document("PolicyDocument")

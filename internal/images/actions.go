@@ -9,16 +9,21 @@ import (
 func (s *Service) Actions() action.Table {
 	return action.Table{
 		"CreateImage": action.Do(s.Create).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Makes(func(in *ec2wire.CreateImageRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "image"),
+			action.Makes(func(in *ec2wire.CreateImageRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "image"),
 			action.One("instance", func(in *ec2wire.CreateImageRequest) *string { return in.InstanceId }),
 			snapshotsOf(func(in *ec2wire.CreateImageRequest) []ec2wire.BlockDeviceMapping { return in.BlockDeviceMappings }),
 		),
 		"RegisterImage": action.Do(s.Register).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Makes(func(in *ec2wire.RegisterImageRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "image"),
+			action.Makes(func(in *ec2wire.RegisterImageRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "image"),
 			snapshotsOf(func(in *ec2wire.RegisterImageRequest) []ec2wire.BlockDeviceMapping { return in.BlockDeviceMappings }),
 		),
 		"CopyImage": action.Do(s.Copy).Bucket(action.Copies).Repeats(action.ByToken).On(
-			action.Makes(func(in *ec2wire.CopyImageRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "image"),
+			action.Makes(func(in *ec2wire.CopyImageRequest) []ec2wire.TagSpecification { return in.TagSpecifications },
+				"image"),
 			source,
 		),
 		"DeregisterImage": action.Do(s.Deregister).Bucket(action.Frequent).Repeats(action.NoToken).On(

@@ -45,7 +45,8 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeImageAttrib
 	case "productCodes":
 		out.ProductCodes = []ec2wire.ProductCode{}
 		for _, c := range im.ProductCodes {
-			out.ProductCodes = append(out.ProductCodes, ec2wire.ProductCode{ProductCodeId: &c, ProductCodeType: shape.Of("marketplace")})
+			out.ProductCodes = append(out.ProductCodes,
+				ec2wire.ProductCode{ProductCodeId: &c, ProductCodeType: shape.Of("marketplace")})
 		}
 	case "blockDeviceMapping":
 		out.BlockDeviceMappings = Devices(im.Devices)
@@ -171,11 +172,14 @@ func readChange(in *ec2wire.ModifyImageAttributeRequest) (change, error) {
 	case len(given) == 0 && attribute == "":
 		return c, slipway.Missing("Attribute")
 	case len(given) == 0:
-		return c, slipway.Errorf(slipway.InvalidParameterCombination, "The request must contain a value for the attribute %s.", attribute)
+		return c, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The request must contain a value for the attribute %s.", attribute)
 	case len(given) > 1:
-		return c, slipway.Errorf(slipway.InvalidParameterCombination, "Only one attribute may be modified in one call; there are %v.", given)
+		return c, slipway.Errorf(slipway.InvalidParameterCombination,
+			"Only one attribute may be modified in one call; there are %v.", given)
 	case attribute != "" && attribute != given[0]:
-		return c, slipway.Errorf(slipway.InvalidParameterCombination, "The attribute %s was named, and a value for %s was given.", attribute, given[0])
+		return c, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The attribute %s was named, and a value for %s was given.", attribute, given[0])
 	case c.imds != "" && c.imds != "v2.0":
 		return c, slipway.Invalid(c.imds, "imdsSupport", "It must be v2.0.")
 	}
@@ -185,7 +189,8 @@ func readChange(in *ec2wire.ModifyImageAttributeRequest) (change, error) {
 // grantees refuses who is neither an account nor everybody.
 func grantees(all ...shape.Grants) error {
 	bad := func(value, kind string) error {
-		return slipway.Errorf(slipway.InvalidAMIAttributeItemValue, "Invalid attribute item value \"%s\" for %s item type.", value, kind)
+		return slipway.Errorf(slipway.InvalidAMIAttributeItemValue,
+			"Invalid attribute item value \"%s\" for %s item type.", value, kind)
 	}
 	for _, g := range all {
 		for _, u := range g.Users {
@@ -205,10 +210,13 @@ func grantees(all ...shape.Grants) error {
 // mayBePublic refuses what would be of no use to others, and what the account has barred itself from.
 func mayBePublic(tx store.Tx, scope state.Scope, im *slipway.Image) error {
 	if r := state.Regions.See(tx, scope, "-"); r != nil && r.Settings.BlockPublicAMIs {
-		return slipway.Errorf(slipway.OperationNotPermitted, "You can't publicly share this image because block public access for AMIs is enabled for this account in this region.")
+		return slipway.Errorf(slipway.OperationNotPermitted,
+			"You can't publicly share this image because block public access for AMIs is enabled for this account "+
+				"in this region.")
 	}
 	if slices.ContainsFunc(im.Devices, func(m slipway.Mapping) bool { return m.Encrypted != nil && *m.Encrypted }) {
-		return slipway.Errorf(slipway.OperationNotPermitted, "The image '%s' has encrypted snapshots: it cannot be public.", im.ID)
+		return slipway.Errorf(slipway.OperationNotPermitted,
+			"The image '%s' has encrypted snapshots: it cannot be public.", im.ID)
 	}
 	return nil
 }
@@ -222,5 +230,8 @@ func (s *Service) Reset(ctx context.Context, in *ec2wire.ResetImageAttributeRequ
 	default:
 		return slipway.Invalid(a, "attribute", "Only launchPermission can be reset.")
 	}
-	return s.edit(ctx, in.ImageId, func(_ store.Tx, im *slipway.Image) error { im.LaunchableBy, im.Public = nil, false; return nil })
+	return s.edit(ctx, in.ImageId, func(_ store.Tx, im *slipway.Image) error {
+		im.LaunchableBy, im.Public = nil, false
+		return nil
+	})
 }

@@ -32,7 +32,8 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopyImageRequest) (*ec2w
 	case in.SnapshotCopyCompletionDurationMinutes != nil:
 		return nil, unsupported("SnapshotCopyCompletionDurationMinutes", "a copy here takes as long as it takes.")
 	case shape.Get(in.KmsKeyId) != "" && in.Encrypted != nil && !*in.Encrypted:
-		return nil, slipway.Errorf(slipway.InvalidParameterDependency, "The parameter KmsKeyId requires the parameter Encrypted to be set.")
+		return nil, slipway.Errorf(slipway.InvalidParameterDependency,
+			"The parameter KmsKeyId requires the parameter Encrypted to be set.")
 	}
 	id, err := slipway.ParseImageID(*in.SourceImageId)
 	if err != nil {
@@ -73,7 +74,9 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopyImageRequest) (*ec2w
 }
 
 // copied is the new image; the copies of its snapshots begin.
-func (s *Service) copied(tx store.Tx, scope state.Scope, from string, id slipway.ImageID, in *ec2wire.CopyImageRequest, tags map[string]slipway.Tags) (*slipway.Image, error) {
+func (s *Service) copied(
+	tx store.Tx, scope state.Scope, from string, id slipway.ImageID, in *ec2wire.CopyImageRequest, tags map[string]slipway.Tags,
+) (*slipway.Image, error) {
 	src := state.FindImage(tx, from, string(id))
 	switch {
 	case src == nil || !src.LaunchableFrom(scope.Account):
@@ -82,7 +85,8 @@ func (s *Service) copied(tx store.Tx, scope state.Scope, from string, id slipway
 		return nil, slipway.Errorf(slipway.InvalidAMIIDUnavailable, "The image ID '%s' is no longer available", id)
 	}
 	im := *src
-	im.ID, im.Owner, im.Region, im.Name, im.Location = slipway.NewImageID(), scope.Account, scope.Region, *in.Name, scope.Account+"/"+*in.Name
+	im.ID, im.Owner, im.Region, im.Name, im.Location = slipway.NewImageID(), scope.Account, scope.Region, *in.Name,
+		scope.Account+"/"+*in.Name
 	im.State, im.Created, im.CopyOf, im.CopyFrom = "pending", s.now(), src.ID, from
 	im.Public, im.LaunchableBy, im.TagsOf, im.Source, im.Devices = false, nil, nil, "", nil
 	im.Protected, im.Cooldown, im.ProtectedUntil, im.Deprecated = false, false, time.Time{}, time.Time{}
@@ -113,11 +117,14 @@ func (s *Service) copied(tx store.Tx, scope state.Scope, from string, id slipway
 			case n == nil:
 				return nil, state.Snapshots.Absent(string(m.Snapshot))
 			case n.Encrypted && n.Account != scope.Account && n.Account != slipway.SystemAccount:
-				return nil, slipway.Errorf(slipway.InvalidParameterValue, "The snapshot '%s' of the image is encrypted with a key that is its account's alone.", n.ID)
+				return nil, slipway.Errorf(slipway.InvalidParameterValue,
+					"The snapshot '%s' of the image is encrypted with a key that is its account's alone.", n.ID)
 			}
 			c, err := snapshots.Copy{
-				Source: n, Account: scope.Account, Region: scope.Region, Encrypted: encrypted, Key: shape.Get(in.KmsKeyId), Tags: maps.Clone(tags["snapshot"]),
-				Description: fmt.Sprintf("Copied for DestinationAmi %s from SourceAmi %s for SourceSnapshot %s", im.ID, src.ID, n.ID),
+				Source: n, Account: scope.Account, Region: scope.Region, Encrypted: encrypted,
+				Key: shape.Get(in.KmsKeyId), Tags: maps.Clone(tags["snapshot"]),
+				Description: fmt.Sprintf("Copied for DestinationAmi %s from SourceAmi %s for SourceSnapshot %s", im.ID,
+					src.ID, n.ID),
 			}.Begin(tx, s.now())
 			if err != nil {
 				return nil, err
@@ -158,7 +165,8 @@ func (s *Service) Deregister(ctx context.Context, in *ec2wire.DeregisterImageReq
 			if err != nil {
 				return err
 			}
-			out.DeleteSnapshotResults = append(out.DeleteSnapshotResults, ec2wire.DeleteSnapshotReturnCode{SnapshotId: shape.Text(m.Snapshot), ReturnCode: &code})
+			out.DeleteSnapshotResults = append(out.DeleteSnapshotResults,
+				ec2wire.DeleteSnapshotReturnCode{SnapshotId: shape.Text(m.Snapshot), ReturnCode: &code})
 		}
 		return nil
 	})
@@ -166,11 +174,15 @@ func (s *Service) Deregister(ctx context.Context, in *ec2wire.DeregisterImageReq
 }
 
 // discard deletes a snapshot with its image, unless it is somebody else's or another image needs it.
-func (s *Service) discard(ctx context.Context, tx store.Tx, id slipway.SnapshotID, image slipway.ImageID) (code string, err error) {
+func (s *Service) discard(
+	ctx context.Context, tx store.Tx, id slipway.SnapshotID, image slipway.ImageID,
+) (code string, err error) {
 	if _, err := snapshots.Own(ctx, tx, id); err != nil {
 		return "skipped", nil
 	}
-	err = state.Snapshots.Edit(tx, state.Shared(state.Of(ctx).Region), string(id), func(n *slipway.Snapshot) error { return snapshots.Remove(tx, n, image) })
+	err = state.Snapshots.Edit(tx, state.Shared(state.Of(ctx).Region), string(id), func(n *slipway.Snapshot) error {
+		return snapshots.Remove(tx, n, image)
+	})
 	if slipway.CodeOf(err) == slipway.InvalidSnapshotInUse {
 		return "skipped", nil
 	}

@@ -55,12 +55,18 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateImageRequest) (*
 		case slipway.ShuttingDown, slipway.Terminated:
 			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is %s.", i.ID, i.State)
 		default:
-			return slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter instanceId is invalid. Instance is not in state 'running' or 'stopped'.", i.ID)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"Value (%s) for parameter instanceId is invalid. Instance is not in state 'running' or 'stopped'.", i.ID)
 		}
 		im := &slipway.Image{
-			ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name, Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: "pending", Created: s.now(), ProductCodes: i.ProductCodes, Tags: tags["image"],
-			ImageMachine: slipway.ImageMachine{Architecture: i.Architecture, RootDevice: i.RootDevice, Boot: i.Boot, BootMode: i.BootMode, ENA: true, Virtualization: "hvm"},
-			ImageOrigin:  slipway.ImageOrigin{Source: i.ID},
+			ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name,
+			Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: "pending",
+			Created: s.now(), ProductCodes: i.ProductCodes, Tags: tags["image"],
+			ImageMachine: slipway.ImageMachine{
+				Architecture: i.Architecture, RootDevice: i.RootDevice, Boot: i.Boot, BootMode: i.BootMode, ENA: true,
+				Virtualization: "hvm",
+			},
+			ImageOrigin: slipway.ImageOrigin{Source: i.ID},
 		}
 		if from := state.FindImage(tx, scope.Region, string(i.Image)); from != nil {
 			im.IMDSSupport, im.ENA, im.SRIOV = from.IMDSSupport, from.ENA, from.SRIOV
@@ -114,7 +120,8 @@ func (m *maker) devices(asked []slipway.Mapping) error {
 			m.image.Devices = append(m.image.Devices, a)
 			continue
 		case a.Snapshot != "" || a.Encrypted != nil || a.Key != "":
-			return slipway.Errorf(slipway.InvalidBlockDeviceMapping, "The device %s is a volume of the instance: neither its snapshot nor its encryption can be given", b.Device)
+			return slipway.Errorf(slipway.InvalidBlockDeviceMapping,
+				"The device %s is a volume of the instance: neither its snapshot nor its encryption can be given", b.Device)
 		}
 		if err := m.volume(b, a); err != nil {
 			return err
@@ -139,7 +146,8 @@ func (m *maker) volume(b slipway.BlockDevice, asked slipway.Mapping) error {
 	if err != nil {
 		return err
 	}
-	n, err := snapshots.Of(m.tx, v, fmt.Sprintf("Created by CreateImage(%s) for %s", m.instance.ID, m.image.ID), maps.Clone(m.tags), m.s.now())
+	n, err := snapshots.Of(m.tx, v, fmt.Sprintf("Created by CreateImage(%s) for %s", m.instance.ID, m.image.ID),
+		maps.Clone(m.tags), m.s.now())
 	if err != nil {
 		return err
 	}
@@ -148,7 +156,10 @@ func (m *maker) volume(b slipway.BlockDevice, asked slipway.Mapping) error {
 			return err
 		}
 	}
-	d := slipway.Mapping{Device: b.Device, Snapshot: n.ID, SizeGiB: v.SizeGiB, Type: v.Type, Throughput: v.Throughput, Encrypted: &v.Encrypted, DeleteOnTermination: &b.DeleteOnTermination}
+	d := slipway.Mapping{
+		Device: b.Device, Snapshot: n.ID, SizeGiB: v.SizeGiB, Type: v.Type, Throughput: v.Throughput,
+		Encrypted: &v.Encrypted, DeleteOnTermination: &b.DeleteOnTermination,
+	}
 	if v.Type != "gp2" {
 		d.IOPS = v.IOPS
 	}
@@ -156,7 +167,8 @@ func (m *maker) volume(b slipway.BlockDevice, asked slipway.Mapping) error {
 		d = launchspec.Over(d, asked)
 	}
 	if d.SizeGiB < v.SizeGiB {
-		return slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", d.SizeGiB, n.ID, v.SizeGiB)
+		return slipway.Errorf(slipway.InvalidBlockDeviceMapping,
+			"Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", d.SizeGiB, n.ID, v.SizeGiB)
 	}
 	if _, err := volumes.Complete(spec(d, b.Device == m.instance.RootDevice)); err != nil {
 		return err
@@ -183,15 +195,18 @@ func fresh(tx store.Tx, scope state.Scope, m slipway.Mapping, root bool) (slipwa
 		case err != nil:
 			return m, err
 		case m.Encrypted != nil && *m.Encrypted != n.Encrypted:
-			return m, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "the encrypted flag cannot be specified since device %s has a snapshot specified.", m.Device)
+			return m, slipway.Errorf(slipway.InvalidBlockDeviceMapping,
+				"the encrypted flag cannot be specified since device %s has a snapshot specified.", m.Device)
 		case m.SizeGiB != 0 && m.SizeGiB < n.SizeGiB:
-			return m, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", m.SizeGiB, n.ID, n.SizeGiB)
+			return m, slipway.Errorf(slipway.InvalidBlockDeviceMapping,
+				"Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", m.SizeGiB, n.ID, n.SizeGiB)
 		case m.SizeGiB == 0:
 			m.SizeGiB = n.SizeGiB
 		}
 		m.Encrypted = &n.Encrypted
 	} else if m.SizeGiB == 0 {
-		return m, slipway.Errorf(slipway.MissingParameter, "The request must contain the parameter size or snapshotId for the device %s", m.Device)
+		return m, slipway.Errorf(slipway.MissingParameter,
+			"The request must contain the parameter size or snapshotId for the device %s", m.Device)
 	}
 	if m.Type == "" {
 		m.Type = "gp2"

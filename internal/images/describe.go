@@ -32,22 +32,38 @@ func devices(get func(slipway.Mapping) string) func(*slipway.Image) []string {
 }
 
 var fields = slipway.Fields[*slipway.Image]{
-	"architecture": func(im *slipway.Image) []string { return shape.One(im.Architecture) }, "image-id": func(im *slipway.Image) []string { return shape.One(im.ID) },
-	"name": func(im *slipway.Image) []string { return shape.One(im.Name) }, "description": func(im *slipway.Image) []string { return []string{im.Description} },
-	"state": func(im *slipway.Image) []string { return shape.One(shown(im)) }, "owner-id": func(im *slipway.Image) []string { return shape.One(im.Owner) },
-	"owner-alias": func(im *slipway.Image) []string { return shape.One(alias(im)) }, "is-public": func(im *slipway.Image) []string { return shape.Yes(im.Public) },
-	"image-type": func(*slipway.Image) []string { return []string{"machine"} }, "hypervisor": func(*slipway.Image) []string { return []string{"xen"} },
-	"virtualization-type": func(im *slipway.Image) []string { return shape.One(im.Virtualization) }, "root-device-type": func(*slipway.Image) []string { return []string{"ebs"} },
-	"root-device-name": func(im *slipway.Image) []string { return shape.One(im.RootDevice) }, "ena-support": func(im *slipway.Image) []string { return shape.Yes(im.ENA) },
-	"creation-date": func(im *slipway.Image) []string { return []string{im.Created.UTC().Format(ec2query.TimeForm)} },
-	"boot-mode":     func(im *slipway.Image) []string { return shape.One(im.BootMode) }, "imds-support": func(im *slipway.Image) []string { return shape.One(im.IMDSSupport) },
-	"product-code": func(im *slipway.Image) []string { return im.ProductCodes }, "platform": func(*slipway.Image) []string { return nil },
-	"product-code.type": func(*slipway.Image) []string { return []string{"marketplace"} },
-	"kernel-id":         func(*slipway.Image) []string { return nil }, "ramdisk-id": func(*slipway.Image) []string { return nil },
-	"manifest-location": func(im *slipway.Image) []string { return shape.One(im.Location) }, "sriov-net-support": func(im *slipway.Image) []string { return shape.One(im.SRIOV) },
-	"state-reason-code": func(im *slipway.Image) []string { return shape.One(im.Reason.Code) }, "state-reason-message": func(im *slipway.Image) []string { return shape.One(im.Reason.Message) },
-	"source-image-id": func(im *slipway.Image) []string { return shape.One(im.CopyOf) }, "source-image-region": func(im *slipway.Image) []string { return shape.One(im.CopyFrom) },
-	"image-allowed": func(*slipway.Image) []string { return shape.Yes(true) }, "free-tier-eligible": func(*slipway.Image) []string { return shape.Yes(true) },
+	"architecture":        func(im *slipway.Image) []string { return shape.One(im.Architecture) },
+	"image-id":            func(im *slipway.Image) []string { return shape.One(im.ID) },
+	"name":                func(im *slipway.Image) []string { return shape.One(im.Name) },
+	"description":         func(im *slipway.Image) []string { return []string{im.Description} },
+	"state":               func(im *slipway.Image) []string { return shape.One(shown(im)) },
+	"owner-id":            func(im *slipway.Image) []string { return shape.One(im.Owner) },
+	"owner-alias":         func(im *slipway.Image) []string { return shape.One(alias(im)) },
+	"is-public":           func(im *slipway.Image) []string { return shape.Yes(im.Public) },
+	"image-type":          func(*slipway.Image) []string { return []string{"machine"} },
+	"hypervisor":          func(*slipway.Image) []string { return []string{"xen"} },
+	"virtualization-type": func(im *slipway.Image) []string { return shape.One(im.Virtualization) },
+	"root-device-type":    func(*slipway.Image) []string { return []string{"ebs"} },
+	"root-device-name":    func(im *slipway.Image) []string { return shape.One(im.RootDevice) },
+	"ena-support":         func(im *slipway.Image) []string { return shape.Yes(im.ENA) },
+	"creation-date": func(im *slipway.Image) []string {
+		return []string{im.Created.UTC().Format(ec2query.TimeForm)}
+	},
+	"boot-mode":                        func(im *slipway.Image) []string { return shape.One(im.BootMode) },
+	"imds-support":                     func(im *slipway.Image) []string { return shape.One(im.IMDSSupport) },
+	"product-code":                     func(im *slipway.Image) []string { return im.ProductCodes },
+	"platform":                         func(*slipway.Image) []string { return nil },
+	"product-code.type":                func(*slipway.Image) []string { return []string{"marketplace"} },
+	"kernel-id":                        func(*slipway.Image) []string { return nil },
+	"ramdisk-id":                       func(*slipway.Image) []string { return nil },
+	"manifest-location":                func(im *slipway.Image) []string { return shape.One(im.Location) },
+	"sriov-net-support":                func(im *slipway.Image) []string { return shape.One(im.SRIOV) },
+	"state-reason-code":                func(im *slipway.Image) []string { return shape.One(im.Reason.Code) },
+	"state-reason-message":             func(im *slipway.Image) []string { return shape.One(im.Reason.Message) },
+	"source-image-id":                  func(im *slipway.Image) []string { return shape.One(im.CopyOf) },
+	"source-image-region":              func(im *slipway.Image) []string { return shape.One(im.CopyFrom) },
+	"image-allowed":                    func(*slipway.Image) []string { return shape.Yes(true) },
+	"free-tier-eligible":               func(*slipway.Image) []string { return shape.Yes(true) },
 	"source-instance-id":               func(im *slipway.Image) []string { return shape.One(im.Source) },
 	"block-device-mapping.device-name": devices(func(m slipway.Mapping) string { return m.Device }),
 	"block-device-mapping.snapshot-id": devices(func(m slipway.Mapping) string { return string(m.Snapshot) }),
@@ -56,7 +72,9 @@ var fields = slipway.Fields[*slipway.Image]{
 	"block-device-mapping.delete-on-termination": devices(func(m slipway.Mapping) string {
 		return strconv.FormatBool(m.DeleteOnTermination == nil || *m.DeleteOnTermination)
 	}),
-	"block-device-mapping.encrypted": devices(func(m slipway.Mapping) string { return strconv.FormatBool(m.Encrypted != nil && *m.Encrypted) }),
+	"block-device-mapping.encrypted": devices(func(m slipway.Mapping) string {
+		return strconv.FormatBool(m.Encrypted != nil && *m.Encrypted)
+	}),
 }
 
 // shown is an image's state as callers see it.
@@ -81,11 +99,17 @@ func protection(im *slipway.Image) string {
 // Wire writes an image as an account sees it.
 func Wire(im *slipway.Image, account string) ec2wire.Image {
 	w := ec2wire.Image{
-		ImageId: shape.Text(im.ID), ImageLocation: &im.Location, State: shape.Of(shown(im)), OwnerId: &im.Owner, Public: &im.Public, Architecture: &im.Architecture, ImageType: shape.Of("machine"),
-		Name: &im.Name, Description: shape.Text(im.Description), ImageOwnerAlias: shape.Text(alias(im)), RootDeviceType: shape.Of("ebs"), RootDeviceName: &im.RootDevice,
-		VirtualizationType: &im.Virtualization, Hypervisor: shape.Of("xen"), CreationDate: shape.Of(im.Created.UTC().Format(ec2query.TimeForm)), EnaSupport: &im.ENA,
-		SriovNetSupport: shape.Text(im.SRIOV), BootMode: shape.Text(im.BootMode), TpmSupport: shape.Text(im.TPMSupport), ImdsSupport: shape.Text(im.IMDSSupport),
-		PlatformDetails: shape.Of("Linux/UNIX"), UsageOperation: shape.Of("RunInstances"), Tags: shape.Tags(im.TagsFor(account)), BlockDeviceMappings: Devices(im.Devices), SourceInstanceId: shape.Text(im.Source), SourceImageId: shape.Text(im.CopyOf),
+		ImageId: shape.Text(im.ID), ImageLocation: &im.Location, State: shape.Of(shown(im)), OwnerId: &im.Owner,
+		Public: &im.Public, Architecture: &im.Architecture, ImageType: shape.Of("machine"),
+		Name: &im.Name, Description: shape.Text(im.Description), ImageOwnerAlias: shape.Text(alias(im)),
+		RootDeviceType: shape.Of("ebs"), RootDeviceName: &im.RootDevice,
+		VirtualizationType: &im.Virtualization, Hypervisor: shape.Of("xen"),
+		CreationDate: shape.Of(im.Created.UTC().Format(ec2query.TimeForm)), EnaSupport: &im.ENA,
+		SriovNetSupport: shape.Text(im.SRIOV), BootMode: shape.Text(im.BootMode), TpmSupport: shape.Text(im.TPMSupport),
+		ImdsSupport:     shape.Text(im.IMDSSupport),
+		PlatformDetails: shape.Of("Linux/UNIX"), UsageOperation: shape.Of("RunInstances"),
+		Tags: shape.Tags(im.TagsFor(account)), BlockDeviceMappings: Devices(im.Devices),
+		SourceInstanceId: shape.Text(im.Source), SourceImageId: shape.Text(im.CopyOf),
 		SourceImageRegion: shape.Text(im.CopyFrom), DeregistrationProtection: shape.Of(protection(im)),
 	}
 	if !im.Deprecated.IsZero() {
@@ -95,7 +119,8 @@ func Wire(im *slipway.Image, account string) ec2wire.Image {
 		w.StateReason = &ec2wire.StateReason{Code: &im.Reason.Code, Message: &im.Reason.Message}
 	}
 	for _, c := range im.ProductCodes {
-		w.ProductCodes = append(w.ProductCodes, ec2wire.ProductCode{ProductCodeId: shape.Of(c), ProductCodeType: shape.Of("marketplace")})
+		w.ProductCodes = append(w.ProductCodes,
+			ec2wire.ProductCode{ProductCodeId: shape.Of(c), ProductCodeType: shape.Of("marketplace")})
 	}
 	return w
 }
@@ -107,8 +132,11 @@ func Devices(in []slipway.Mapping) []ec2wire.BlockDeviceMapping {
 		w := ec2wire.BlockDeviceMapping{DeviceName: shape.Of(m.Device), VirtualName: shape.Text(m.Virtual)}
 		if m.Virtual == "" {
 			w.Ebs = &ec2wire.EbsBlockDevice{
-				SnapshotId: shape.Text(m.Snapshot), VolumeSize: shape.Some(m.SizeGiB), VolumeType: shape.Text(m.Type), Iops: shape.Some(m.IOPS), Throughput: shape.Some(m.Throughput),
-				Encrypted: shape.Of(m.Encrypted != nil && *m.Encrypted), DeleteOnTermination: shape.Of(m.DeleteOnTermination == nil || *m.DeleteOnTermination), KmsKeyId: shape.Text(m.Key),
+				SnapshotId: shape.Text(m.Snapshot), VolumeSize: shape.Some(m.SizeGiB), VolumeType: shape.Text(m.Type),
+				Iops: shape.Some(m.IOPS), Throughput: shape.Some(m.Throughput),
+				Encrypted:           shape.Of(m.Encrypted != nil && *m.Encrypted),
+				DeleteOnTermination: shape.Of(m.DeleteOnTermination == nil || *m.DeleteOnTermination),
+				KmsKeyId:            shape.Text(m.Key),
 			}
 		}
 		out = append(out, w)
@@ -126,19 +154,24 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeImagesReques
 	}
 	executable := func(own state.Scope, im *slipway.Image) bool {
 		return slices.ContainsFunc(in.ExecutableUsers, func(u string) bool {
-			return u == "all" && im.Public || u == "self" && slices.Contains(im.LaunchableBy, own.Account) || slices.Contains(im.LaunchableBy, u)
+			return u == "all" && im.Public || u == "self" && slices.Contains(im.LaunchableBy, own.Account) ||
+				slices.Contains(im.LaunchableBy, u)
 		})
 	}
 	kind := describe.Kind[slipway.Image, ec2wire.Image]{
 		Table: state.Images, Parse: describe.Form(slipway.ParseImageID), Fields: describe.Fixed(fields),
-		Tags: func(im *slipway.Image) slipway.Tags { return im.TagsFor(me) }, Wire: func(_ store.Reader, im *slipway.Image) ec2wire.Image { return Wire(im, me) },
+		Tags:   func(im *slipway.Image) slipway.Tags { return im.TagsFor(me) },
+		Wire:   func(_ store.Reader, im *slipway.Image) ec2wire.Image { return Wire(im, me) },
 		Scopes: func(own state.Scope) []state.Scope { return []state.Scope{state.Global, state.Shared(own.Region)} },
 		See: func(own state.Scope, im *slipway.Image, named bool) bool {
-			hidden := !im.Deprecated.IsZero() && im.Deprecated.Before(s.now()) && im.Owner != own.Account && !shape.Get(in.IncludeDeprecated) && !named
+			hidden := !im.Deprecated.IsZero() && im.Deprecated.Before(s.now()) && im.Owner != own.Account &&
+				!shape.Get(in.IncludeDeprecated) && !named
 			hidden = hidden || im.Disabled && (im.Owner != own.Account || !shape.Get(in.IncludeDisabled) && !named)
-			return im.LaunchableFrom(own.Account) && !hidden && (len(in.Owners) == 0 || owns(own, im)) && (len(in.ExecutableUsers) == 0 || executable(own, im))
+			return im.LaunchableFrom(own.Account) && !hidden && (len(in.Owners) == 0 || owns(own, im)) &&
+				(len(in.ExecutableUsers) == 0 || executable(own, im))
 		},
 	}
-	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.ImageIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	page, next, err := kind.List(ctx, s.db,
+		describe.Query{IDs: in.ImageIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeImagesResult{Images: page, NextToken: next}, err
 }

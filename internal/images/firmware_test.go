@@ -31,19 +31,26 @@ func TestBootModes(t *testing.T) {
 		t.Run(tt.mode+" on "+tt.kind, func(t *testing.T) {
 			params := []string{"ImageId", images[tt.mode], "InstanceType", tt.kind, "MinCount", "1", "MaxCount", "1"}
 			if tt.current == "" {
-				w.Refuses(t, []apitest.Refusal{apitest.Case("refused", "InvalidParameterValue", "'uefi'", "RunInstances", params)})
+				w.Refuses(t,
+					[]apitest.Refusal{apitest.Case("refused", "InvalidParameterValue", "'uefi'", "RunInstances", params)})
 				return
 			}
 			id := w.Must("instanceId", "RunInstances", params...)
-			if mode, current, machine := w.Firmware(id); mode != tt.mode || current != tt.current || machine != (current == "uefi") {
-				t.Errorf("bootMode %s, currentInstanceBootMode %s, the machine's UEFI %v; want %s by %s", mode, current, machine, tt.mode, tt.current)
+			if mode, current, machine := w.Firmware(id); mode != tt.mode || current != tt.current ||
+				machine != (current == "uefi") {
+				t.Errorf("bootMode %s, currentInstanceBootMode %s, the machine's UEFI %v; want %s by %s", mode, current,
+					machine, tt.mode, tt.current)
 			}
 			w.Await(id, "running")
 			w.Must("instanceId", "StopInstances", "InstanceId.1", id)
 			w.Await(id, "stopped")
 			older := []string{"InstanceId", id, "InstanceType.Value", "t2.nano"}
 			if tt.mode == "uefi" {
-				w.Refuses(t, []apitest.Refusal{apitest.Case("to an older type", "InvalidInstanceAttributeValue", "uefi", "ModifyInstanceAttribute", older)})
+				w.Refuses(t,
+					[]apitest.Refusal{
+						apitest.Case("to an older type", "InvalidInstanceAttributeValue", "uefi",
+							"ModifyInstanceAttribute", older),
+					})
 				return
 			}
 			w.Must("return", "ModifyInstanceAttribute", older...)
@@ -57,7 +64,8 @@ func TestBootModes(t *testing.T) {
 // TestAnImportedDiskThatWantsUEFI is none for what boots by BIOS only.
 func TestAnImportedDiskThatWantsUEFI(t *testing.T) {
 	w := apitest.New(t)
-	err := w.API.Images.Provide(t.Context(), w.Host.Disks, apitest.HostID, guestimage.Built{Name: "theirs", Digest: "1", Architecture: "x86_64", RootDevice: "/dev/xvda", SizeGiB: 1, UEFI: true})
+	err := w.API.Images.Provide(t.Context(), w.Host.Disks, apitest.HostID,
+		guestimage.Built{Name: "theirs", Digest: "1", Architecture: "x86_64", RootDevice: "/dev/xvda", SizeGiB: 1, UEFI: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,25 +80,37 @@ func TestAHostWithoutUEFI(t *testing.T) {
 	snapshot := apitest.NewWorld(w).Snapshot
 	image, bios := w.BootingBy(snapshot, "uefi"), w.BootingBy(snapshot, "legacy-bios")
 	launch := func(image string, more ...string) []string {
-		return append([]string{"ImageId", image, "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1", "Placement.AvailabilityZone", "us-east-1a"}, more...)
+		return append([]string{
+			"ImageId", image, "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1",
+			"Placement.AvailabilityZone", "us-east-1a",
+		}, more...)
 	}
 	id := w.Must("instanceId", "RunInstances", launch(image)...)
 	w.Await(id, "running")
 	w.Must("instanceId", "StopInstances", "InstanceId.1", id)
 	w.Await(id, "stopped")
-	w.Must("capacityReservationId", "CreateCapacityReservation", "InstanceType", "t3.micro", "InstancePlatform", "Linux/UNIX", "InstanceCount", "1", "AvailabilityZone", "us-east-1a")
+	w.Must("capacityReservationId", "CreateCapacityReservation", "InstanceType", "t3.micro", "InstancePlatform",
+		"Linux/UNIX", "InstanceCount", "1", "AvailabilityZone", "us-east-1a")
 
 	host := w.Host.VMM.(*fake.Driver)
 	host.WithoutUEFI(errors.New("the firmware is not installed"))
-	w.Eventually("a launch is refused", func() bool { return w.Call("RunInstances", launch(image, "DryRun", "true")...).Code == "Unsupported" })
+	w.Eventually("a launch is refused", func() bool {
+		return w.Call("RunInstances", launch(image, "DryRun", "true")...).Code == "Unsupported"
+	})
 	w.Refuses(t, []apitest.Refusal{
 		apitest.Case("a launch", "Unsupported", "the firmware is not installed", "RunInstances", launch(image)),
 		apitest.Case("a start", "Unsupported", "the firmware is not installed", "StartInstances", []string{"InstanceId.1", id}),
-		apitest.Case("the store of one that has it", "UnsupportedOperation", "cannot be read", "GetInstanceUefiData", []string{"InstanceId", id}),
+		apitest.Case("the store of one that has it", "UnsupportedOperation", "cannot be read", "GetInstanceUefiData",
+			[]string{"InstanceId", id}),
 	})
-	other := w.Must("instanceId", "RunInstances", launch(bios, "CapacityReservationSpecification.CapacityReservationPreference", "none")...)
+	other := w.Must("instanceId", "RunInstances",
+		launch(bios, "CapacityReservationSpecification.CapacityReservationPreference", "none")...)
 	w.Await(other, "running")
-	w.Refuses(t, []apitest.Refusal{apitest.Case("the store of one that has none", "UnsupportedOperation", "legacy-bios", "GetInstanceUefiData", []string{"InstanceId", other})})
+	w.Refuses(t,
+		[]apitest.Refusal{
+			apitest.Case("the store of one that has none", "UnsupportedOperation", "legacy-bios", "GetInstanceUefiData",
+				[]string{"InstanceId", other}),
+		})
 
 	const second slipway.HostID = "second"
 	err := w.DB.Update(t.Context(), func(tx store.Tx) error {
@@ -106,7 +126,9 @@ func TestAHostWithoutUEFI(t *testing.T) {
 	}
 
 	host.WithoutUEFI(nil)
-	w.Eventually("the instance may start again", func() bool { return w.Call("StartInstances", "InstanceId.1", id).Status == 200 })
+	w.Eventually("the instance may start again", func() bool {
+		return w.Call("StartInstances", "InstanceId.1", id).Status == 200
+	})
 	w.Await(id, "running")
 	if why := w.Call("DescribeInstances", "InstanceId.1", id).Body; !strings.Contains(why, "<currentInstanceBootMode>uefi<") {
 		t.Errorf("it boots otherwise now: %s", why)

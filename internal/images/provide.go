@@ -13,8 +13,8 @@ import (
 	"slipway/internal/store"
 )
 
-// Provide makes a built image one of the system's AMIs, with its snapshot on the host whose disks are given. Its ids follow from its content, so
-// they are the same on every machine, and to provide it again changes nothing.
+// Provide makes a built image one of the system's AMIs, with its snapshot on the host whose disks are given. Its ids
+// follow from its content, so they are the same on every machine, and to provide it again changes nothing.
 func (s *Service) Provide(ctx context.Context, disks blockstore.Store, host slipway.HostID, b guestimage.Built) error {
 	sum := sha256.Sum256([]byte(b.Name + b.Digest))
 	suffix := "0" + hex.EncodeToString(sum[:8])
@@ -45,17 +45,23 @@ func (s *Service) Provide(ctx context.Context, disks blockstore.Store, host slip
 			return err
 		}
 		return state.Images.Put(tx, &slipway.Image{
-			ID: ami, Owner: slipway.SystemAccount, Name: name, Description: b.Description, Location: "amazon/" + name, State: "available", Created: b.Created, Tags: tags,
+			ID: ami, Owner: slipway.SystemAccount, Name: name, Description: b.Description, Location: "amazon/" + name,
+			State: "available", Created: b.Created, Tags: tags,
 			ImageSharing: slipway.ImageSharing{Public: true},
-			ImageMachine: slipway.ImageMachine{Architecture: b.Architecture, RootDevice: b.RootDevice, Boot: boot, BootMode: mode, ENA: true, Virtualization: "hvm", Devices: []slipway.Mapping{
-				{Device: b.RootDevice, Snapshot: snap, SizeGiB: int32(b.SizeGiB), Type: "gp2", DeleteOnTermination: &keep},
-			}},
+			ImageMachine: slipway.ImageMachine{
+				Architecture: b.Architecture, RootDevice: b.RootDevice, Boot: boot, BootMode: mode, ENA: true,
+				Virtualization: "hvm", Devices: []slipway.Mapping{
+					{Device: b.RootDevice, Snapshot: snap, SizeGiB: int32(b.SizeGiB), Type: "gp2", DeleteOnTermination: &keep},
+				},
+			},
 		})
 	})
 }
 
 // provideDisk brings the image's files in, unless they are there, and answers what its machines boot by.
-func provideDisk(ctx context.Context, disks blockstore.Store, snap slipway.SnapshotID, ami slipway.ImageID, b guestimage.Built) (slipway.Boot, error) {
+func provideDisk(
+	ctx context.Context, disks blockstore.Store, snap slipway.SnapshotID, ami slipway.ImageID, b guestimage.Built,
+) (slipway.Boot, error) {
 	boot := slipway.Boot{Append: b.Append, UEFI: b.UEFI}
 	_, there := disks.SnapshotPath(snap)
 	for _, f := range []struct {

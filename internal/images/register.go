@@ -16,7 +16,9 @@ import (
 func refused(in *ec2wire.RegisterImageRequest) error {
 	switch {
 	case shape.Get(in.ImageLocation) != "":
-		return unsupported("ImageLocation", "there are no images backed by an instance store here. ImportImage brings a disk image in, and so does `slipway image import`.")
+		return unsupported("ImageLocation",
+			"there are no images backed by an instance store here. ImportImage brings a disk image in, and so does "+
+				"`slipway image import`.")
 	case shape.Get(in.KernelId) != "":
 		return unsupported("KernelId", "an image here boots by its disk's own loader, or as its snapshot's instance did.")
 	case shape.Get(in.RamdiskId) != "":
@@ -68,8 +70,14 @@ func (s *Service) Register(ctx context.Context, in *ec2wire.RegisterImageRequest
 		return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "The root device %s must be mapped to a snapshot.", root)
 	}
 	im := &slipway.Image{
-		ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name, Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: "available", Created: s.now(), Tags: tags,
-		ImageMachine: slipway.ImageMachine{Architecture: "x86_64", RootDevice: root, BootMode: shape.Get(in.BootMode), IMDSSupport: shape.Get(in.ImdsSupport), ENA: shape.Get(in.EnaSupport), SRIOV: shape.Get(in.SriovNetSupport), Virtualization: "hvm"},
+		ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name,
+		Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: "available",
+		Created: s.now(), Tags: tags,
+		ImageMachine: slipway.ImageMachine{
+			Architecture: "x86_64", RootDevice: root, BootMode: shape.Get(in.BootMode),
+			IMDSSupport: shape.Get(in.ImdsSupport), ENA: shape.Get(in.EnaSupport), SRIOV: shape.Get(in.SriovNetSupport),
+			Virtualization: "hvm",
+		},
 	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		im.Devices = nil

@@ -57,7 +57,9 @@ func (s *Service) edit(ctx context.Context, name *string, change func(store.Tx, 
 		if _, err := own(ctx, tx, id); err != nil {
 			return err
 		}
-		return state.Images.Edit(tx, state.Shared(state.Of(ctx).Region), string(id), func(im *slipway.Image) error { return change(tx, im) })
+		return state.Images.Edit(tx, state.Shared(state.Of(ctx).Region), string(id), func(im *slipway.Image) error {
+			return change(tx, im)
+		})
 	})
 }
 
@@ -68,7 +70,9 @@ func checkName(name string) error {
 	case name == "":
 		return slipway.Missing("Name")
 	case !nameForm.MatchString(name):
-		return slipway.Errorf(slipway.InvalidAMINameMalformed, "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, spaces and ( ) [ ] . / - ' @ _")
+		return slipway.Errorf(slipway.InvalidAMINameMalformed,
+			"AMI names must be between 3 and 128 characters long, and may contain letters, numbers, spaces and ( ) "+
+				"[ ] . / - ' @ _")
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
-// Package imagesource fetches disk images for imports: out of one directory of the operator's, or from one S3-compatible endpoint.
-// Nothing else is ever opened, because the names come from whoever may call the API. What an image holds is not its matter.
+// Package imagesource fetches disk images for imports: out of one directory of the operator's, or from one
+// S3-compatible endpoint. Nothing else is ever opened, because the names come from whoever may call the API. What an
+// image holds is not its matter.
 package imagesource
 
 import (
@@ -110,13 +111,14 @@ func (s *Sources) local(u *url.URL, said string) (place, error) {
 	}
 	rel, err := filepath.Rel(s.Directory, filepath.Clean(u.Path))
 	if err != nil || !filepath.IsLocal(rel) || rel == "." {
-		return place{}, unsupported("a file must lie below %s, which is imports.directory in slipway's configuration.", s.Directory)
+		return place{}, unsupported("a file must lie below %s, which is imports.directory in slipway's configuration.",
+			s.Directory)
 	}
 	return place{file: rel}, nil
 }
 
-// web takes URLs of the endpoint's own objects, in either style. Any other host is none of the caller's business: it may be one that
-// only this machine can reach.
+// web takes URLs of the endpoint's own objects, in either style. Any other host is none of the caller's business: it
+// may be one that only this machine can reach.
 func (s *Sources) web(u *url.URL, said string) (place, error) {
 	if s.S3 == nil {
 		return place{}, unsupported(noS3)
@@ -135,8 +137,8 @@ func (s *Sources) web(u *url.URL, said string) (place, error) {
 	return place{}, unsupported("it must lie below %s, which is imports.s3.endpoint in slipway's configuration.", e)
 }
 
-// Fetch writes an image to a file; heard is told how much of how much is there, the latter 0 where nobody says. What is wrong with
-// the source is a diskimage.Refusal.
+// Fetch writes an image to a file; heard is told how much of how much is there, the latter 0 where nobody says. What
+// is wrong with the source is a diskimage.Refusal.
 func (s *Sources) Fetch(ctx context.Context, from slipway.DiskSource, to *os.File, heard func(done, of int64)) error {
 	p, err := s.place(from)
 	if e, ours := errors.AsType[*slipway.Error](err); ours { // the configuration has changed since the request

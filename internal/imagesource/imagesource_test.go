@@ -51,19 +51,24 @@ func TestWhereImagesMayComeFrom(t *testing.T) {
 		{"an object by the endpoint's virtual host", s, at("https://bucket.s3.example:9000/disk"), "", ""},
 
 		{"a file elsewhere", s, at("file:///etc/passwd"), slipway.UnsupportedOperation, "imports.directory"},
-		{"a file above the directory", s, at("file:///srv/images/../secret"), slipway.UnsupportedOperation, "imports.directory"},
+		{"a file above the directory", s, at("file:///srv/images/../secret"), slipway.UnsupportedOperation,
+			"imports.directory"},
 		{"an escaped way up", s, at("file:///srv/images/%2e%2e/secret"), slipway.UnsupportedOperation, "imports.directory"},
 		{"a directory with a like name", s, at("file:///srv/images2/disk"), slipway.UnsupportedOperation, "imports.directory"},
 		{"the directory itself", s, at("file:///srv/images"), slipway.UnsupportedOperation, "imports.directory"},
 		{"two slashes", s, at("file://srv/images/disk"), slipway.InvalidParameterValue, "three slashes"},
-		{"another host", s, at("https://169.254.169.254/latest/meta-data"), slipway.UnsupportedOperation, "imports.s3.endpoint"},
+		{"another host", s, at("https://169.254.169.254/latest/meta-data"), slipway.UnsupportedOperation,
+			"imports.s3.endpoint"},
 		{"another port", s, at("https://s3.example:9001/bucket/disk"), slipway.UnsupportedOperation, "imports.s3.endpoint"},
 		{"another scheme", s, at("http://s3.example:9000/bucket/disk"), slipway.UnsupportedOperation, "imports.s3.endpoint"},
-		{"a host that ends like the endpoint", s, at("https://evils3.example:9000/bucket/disk"), slipway.UnsupportedOperation, "imports.s3.endpoint"},
-		{"the endpoint as a user", s, at("https://s3.example:9000@evil.example/bucket/disk"), slipway.InvalidParameterValue, "no user"},
+		{"a host that ends like the endpoint", s, at("https://evils3.example:9000/bucket/disk"),
+			slipway.UnsupportedOperation, "imports.s3.endpoint"},
+		{"the endpoint as a user", s, at("https://s3.example:9000@evil.example/bucket/disk"),
+			slipway.InvalidParameterValue, "no user"},
 		{"a query", s, at("https://s3.example:9000/bucket/disk?X-Amz-Signature=0"), slipway.InvalidParameterValue, "no query"},
 		{"a bucket that is a path", s, slipway.DiskSource{Bucket: "a/b", Key: "disk"}, slipway.InvalidParameterValue, "bucket"},
-		{"a bucket that would be a host", s, slipway.DiskSource{Bucket: "evil.example#", Key: "disk"}, slipway.InvalidParameterValue, "bucket"},
+		{"a bucket that would be a host", s, slipway.DiskSource{Bucket: "evil.example#", Key: "disk"},
+			slipway.InvalidParameterValue, "bucket"},
 		{"no key", s, at("s3://bucket"), slipway.InvalidParameterValue, "key"},
 		{"another scheme altogether", s, at("ftp://s3.example/disk"), slipway.InvalidParameterValue, "scheme"},
 		{"qemu's own notation", s, at("nbd:127.0.0.1:10809"), slipway.InvalidParameterValue, "nothing else"},
@@ -71,8 +76,10 @@ func TestWhereImagesMayComeFrom(t *testing.T) {
 
 		{"a file, without a directory", none, at("file:///srv/images/disk"), slipway.UnsupportedOperation, "imports.directory"},
 		{"an object, without an endpoint", none, at("s3://bucket/disk"), slipway.UnsupportedOperation, "imports.s3.endpoint"},
-		{"a bucket, without an endpoint", none, slipway.DiskSource{Bucket: "bucket", Key: "disk"}, slipway.UnsupportedOperation, "imports.s3.endpoint"},
-		{"the web, without an endpoint", none, at("https://s3.example/bucket/disk"), slipway.UnsupportedOperation, "imports.s3.endpoint"},
+		{"a bucket, without an endpoint", none, slipway.DiskSource{Bucket: "bucket", Key: "disk"},
+			slipway.UnsupportedOperation, "imports.s3.endpoint"},
+		{"the web, without an endpoint", none, at("https://s3.example/bucket/disk"), slipway.UnsupportedOperation,
+			"imports.s3.endpoint"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := tt.sources.Check(tt.from)
@@ -118,12 +125,15 @@ func TestFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, target := range map[string]string{"inside": "disk", "out": outside, "up": "../" + filepath.Base(filepath.Dir(outside)) + "/secret"} {
+	for name, target := range map[string]string{
+		"inside": "disk", "out": outside, "up": "../" + filepath.Base(filepath.Dir(outside)) + "/secret",
+	} {
 		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600), os.Mkdir(filepath.Join(dir, "folder"), 0o700)); err != nil {
+	if err := errors.Join(unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600),
+		os.Mkdir(filepath.Join(dir, "folder"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	at := func(name string) slipway.DiskSource {
@@ -134,7 +144,10 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v, want %d", name, len(got), err, len(content))
 		}
 	}
-	for name, says := range map[string]string{"out": "cannot be opened", "up": "cannot be opened", "pipe": "no regular file", "folder": "no regular file", "none": "no file"} {
+	for name, says := range map[string]string{
+		"out": "cannot be opened", "up": "cannot be opened", "pipe": "no regular file", "folder": "no regular file",
+		"none": "no file",
+	} {
 		got, err := fetched(t, s, at(name))
 		refused(t, name, err, says)
 		if len(got) > 0 {
@@ -180,7 +193,9 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestObjects(t *testing.T) {
 	content := append(bytes.Repeat([]byte("disk"), 100_000), make([]byte, 200_000)...)
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("another server was asked") }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("another server was asked")
+	}))
 	defer elsewhere.Close()
 	half := func(n int, w http.ResponseWriter, r *http.Request) bool {
 		if n > 1 {
@@ -199,21 +214,23 @@ func TestObjects(t *testing.T) {
 	}{
 		{"an object", "a/disk.raw", "", 1, "secret", nil},
 		{"a broken connection is taken up", "a/disk.raw", "", 2, "secret", half},
-		{"a broken connection begins anew where nothing names the version", "a/disk.raw", "", 2, "secret", func(n int, w http.ResponseWriter, r *http.Request) bool {
-			if n == 1 {
-				w.Header().Set("Content-Length", fmt.Sprint(len(content)))
-				w.Write(bytes.Repeat([]byte("old"), len(content)/6))
-				panic(http.ErrAbortHandler)
-			}
-			return false
-		}},
-		{"an object that changes meanwhile", "a/disk.raw", "has changed", 2, "secret", func(n int, w http.ResponseWriter, r *http.Request) bool {
-			if half(n, w, r) {
+		{"a broken connection begins anew where nothing names the version", "a/disk.raw", "", 2, "secret",
+			func(n int, w http.ResponseWriter, r *http.Request) bool {
+				if n == 1 {
+					w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+					w.Write(bytes.Repeat([]byte("old"), len(content)/6))
+					panic(http.ErrAbortHandler)
+				}
+				return false
+			}},
+		{"an object that changes meanwhile", "a/disk.raw", "has changed", 2, "secret",
+			func(n int, w http.ResponseWriter, r *http.Request) bool {
+				if half(n, w, r) {
+					return true
+				}
+				w.WriteHeader(http.StatusPreconditionFailed)
 				return true
-			}
-			w.WriteHeader(http.StatusPreconditionFailed)
-			return true
-		}},
+			}},
 		{"an endpoint that is busy", "a/disk.raw", "", 2, "secret", func(n int, w http.ResponseWriter, _ *http.Request) bool {
 			if n == 1 {
 				w.WriteHeader(http.StatusServiceUnavailable)
@@ -231,7 +248,9 @@ func TestObjects(t *testing.T) {
 			b := &bucket{content: content, answer: tt.answer}
 			server := httptest.NewServer(b)
 			defer server.Close()
-			s := New(Config{S3: &S3{Endpoint: endpoint(t, server.URL), Region: "eu-west-1", AccessKey: "AKIAREADER", SecretKey: tt.secret}})
+			s := New(Config{
+				S3: &S3{Endpoint: endpoint(t, server.URL), Region: "eu-west-1", AccessKey: "AKIAREADER", SecretKey: tt.secret},
+			})
 			got, err := fetched(t, s, slipway.DiskSource{Bucket: "bucket", Key: tt.key})
 			if tt.says != "" {
 				refused(t, "Fetch", err, tt.says)
@@ -248,7 +267,10 @@ func TestObjects(t *testing.T) {
 // TestKeysAreEncodedOnce: what the server decodes is the key.
 func TestKeysAreEncodedOnce(t *testing.T) {
 	for _, hosts := range []bool{false, true} {
-		d := &download{Sources: New(Config{S3: &S3{Endpoint: endpoint(t, "https://s3.example/base"), VirtualHosts: hosts}}), place: place{bucket: "bucket", key: "a b/c+d%20é&=?#.raw"}}
+		d := &download{
+			Sources: New(Config{S3: &S3{Endpoint: endpoint(t, "https://s3.example/base"), VirtualHosts: hosts}}),
+			place:   place{bucket: "bucket", key: "a b/c+d%20é&=?#.raw"},
+		}
 		want := "https://s3.example/base/bucket/a%20b/c%2Bd%2520%C3%A9%26%3D%3F%23.raw"
 		if hosts {
 			want = "https://bucket.s3.example/base/a%20b/c%2Bd%2520%C3%A9%26%3D%3F%23.raw"

@@ -140,12 +140,18 @@ func (d *download) accept(a *http.Response) error {
 	case a.StatusCode == http.StatusOK && !resumed:
 		d.size, d.etag = max(a.ContentLength, 0), a.Header.Get("ETag")
 		return nil
-	case a.StatusCode == http.StatusOK, a.StatusCode == http.StatusPreconditionFailed, a.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		return &diskimage.Refusal{Why: "The object has changed while it was read, or the endpoint cannot go on where a connection broke"}
+	case a.StatusCode == http.StatusOK, a.StatusCode == http.StatusPreconditionFailed,
+		a.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+		return &diskimage.Refusal{
+			Why: "The object has changed while it was read, or the endpoint cannot go on where a connection broke",
+		}
 	case a.StatusCode >= 500 || a.StatusCode == http.StatusTooManyRequests:
 		return fmt.Errorf("%w: it answered %s", errPassing, a.Status)
 	case a.StatusCode >= 300 && a.StatusCode < 400:
-		return &diskimage.Refusal{Why: "The endpoint answered with a redirection, which is not followed: imports.s3.endpoint and imports.s3.region must be the bucket's own"}
+		return &diskimage.Refusal{
+			Why: "The endpoint answered with a redirection, which is not followed: imports.s3.endpoint and " +
+				"imports.s3.region must be the bucket's own",
+		}
 	}
 	return &diskimage.Refusal{Why: "We do not have access to the given resource. Reason " + a.Status}
 }

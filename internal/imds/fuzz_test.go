@@ -13,8 +13,12 @@ import (
 )
 
 func FuzzRequest(f *testing.F) {
-	for _, line := range []string{"GET /latest/meta-data/ HTTP/1.1", "PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: 21600", "GET /2021-01-03/dynamic/instance-identity/document HTTP/1.0",
-		"GET /latest/meta-data/../user-data HTTP/1.1\r\nX-Forwarded-For: x"} {
+	for _, line := range []string{
+		"GET /latest/meta-data/ HTTP/1.1",
+		"PUT /latest/api/token HTTP/1.1\r\nX-aws-ec2-metadata-token-ttl-seconds: 21600",
+		"GET /2021-01-03/dynamic/instance-identity/document HTTP/1.0",
+		"GET /latest/meta-data/../user-data HTTP/1.1\r\nX-Forwarded-For: x",
+	} {
 		f.Add([]byte(line + "\r\nHost: 169.254.169.254\r\n\r\n"))
 	}
 	s := New(nil, NewKey(), func() time.Time { return noon }, func(slipway.InstanceID) {}, slog.New(slog.DiscardHandler))

@@ -29,15 +29,35 @@ func (c *clock) now() time.Time { return c.at }
 
 func example() Instance {
 	return Instance{
-		Options: slipway.MetadataOptions{HTTPTokens: "optional", HopLimit: 1, HTTPEndpoint: "enabled", HTTPIPv6: "disabled", Tags: "enabled"}, Groups: []string{"default", "web"}, Lifecycle: "on-demand", Devices: map[string]string{"ami": "/dev/xvda", "root": "/dev/xvda", "ebs1": "sdf"}, Tags: slipway.Tags{"Name": "web", "empty": ""}, Interfaces: []Interface{{
-			ID: "eni-01111111111111117", MAC: "02:00:0a:00:00:05", Owner: "000000000001", Hostname: "ip-10-0-0-5.ec2.internal", Subnet: "subnet-0bbbbbbbbbbbbbbb2", VPC: "vpc-0fffffffffffffff6",
-			Addresses:  []slipway.PrivateAddress{{IP: netip.MustParseAddr("10.0.0.5"), Public: netip.MustParseAddr("127.100.0.5")}, {IP: netip.MustParseAddr("10.0.0.6")}},
+		Options: slipway.MetadataOptions{
+			HTTPTokens: "optional", HopLimit: 1, HTTPEndpoint: "enabled", HTTPIPv6: "disabled", Tags: "enabled",
+		}, Groups: []string{"default", "web"}, Lifecycle: "on-demand",
+		Devices: map[string]string{"ami": "/dev/xvda", "root": "/dev/xvda", "ebs1": "sdf"},
+		Tags:    slipway.Tags{"Name": "web", "empty": ""}, Interfaces: []Interface{{
+			ID: "eni-01111111111111117", MAC: "02:00:0a:00:00:05", Owner: "000000000001",
+			Hostname: "ip-10-0-0-5.ec2.internal", Subnet: "subnet-0bbbbbbbbbbbbbbb2", VPC: "vpc-0fffffffffffffff6",
+			Addresses: []slipway.PrivateAddress{
+				{IP: netip.MustParseAddr("10.0.0.5"), Public: netip.MustParseAddr("127.100.0.5")},
+				{IP: netip.MustParseAddr("10.0.0.6")},
+			},
 			IPv6:       []netip.Addr{netip.MustParseAddr("2001:db8::5")},
-			SubnetCIDR: netip.MustParsePrefix("10.0.0.0/24"), VPCCIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("10.1.0.0/16")}, Groups: []string{"default", "web"},
+			SubnetCIDR: netip.MustParsePrefix("10.0.0.0/24"),
+			VPCCIDRs:   []netip.Prefix{netip.MustParsePrefix("10.0.0.0/16"), netip.MustParsePrefix("10.1.0.0/16")},
+			Groups:     []string{"default", "web"},
 		}},
-		Facts:  Facts{ID: "i-0eeeeeeeeeeeeeee5", Account: "000000000001", Region: "us-east-1", Zone: "us-east-1a", ZoneID: "use1-az1", Type: "t3.micro", Image: "ami-0aaaaaaaaaaaaaaa1", Reservation: "r-0ddddddddddddddd4", Launched: noon, Architecture: "x86_64"},
-		Access: Access{KeyName: "ops", PublicKey: "ssh-ed25519 AAAA ops", UserData: []byte("\x1f\x8b\x00raw\n\n"), Profile: &Profile{ARN: "arn:aws:iam::000000000001:instance-profile/p", ID: "AIPA1", Role: "reader", AccessKey: "ASIA1", SecretKey: "s", Token: "t", Updated: noon, Expires: noon.Add(time.Hour)}},
-		Names:  Names{Hostname: "ip-10-0-0-5.ec2.internal", DomainSuffix: "amazonaws.com"},
+		Facts: Facts{
+			ID: "i-0eeeeeeeeeeeeeee5", Account: "000000000001", Region: "us-east-1", Zone: "us-east-1a",
+			ZoneID: "use1-az1", Type: "t3.micro", Image: "ami-0aaaaaaaaaaaaaaa1", Reservation: "r-0ddddddddddddddd4",
+			Launched: noon, Architecture: "x86_64",
+		},
+		Access: Access{
+			KeyName: "ops", PublicKey: "ssh-ed25519 AAAA ops", UserData: []byte("\x1f\x8b\x00raw\n\n"),
+			Profile: &Profile{
+				ARN: "arn:aws:iam::000000000001:instance-profile/p", ID: "AIPA1", Role: "reader", AccessKey: "ASIA1",
+				SecretKey: "s", Token: "t", Updated: noon, Expires: noon.Add(time.Hour),
+			},
+		},
+		Names: Names{Hostname: "ip-10-0-0-5.ec2.internal", DomainSuffix: "amazonaws.com"},
 	}
 }
 
@@ -124,9 +144,12 @@ func TestTokens(t *testing.T) {
 	}{
 		{"a read without a token", "GET", "/latest/meta-data/instance-id", optional, 0, nil, 200},
 		{"a read with one", "GET", "/latest/meta-data/instance-id", optional, 0, []string{tokenHeader, token}, 200},
-		{"one second before it ends", "GET", "/latest/meta-data/instance-id", required, 59 * time.Second, []string{tokenHeader, token}, 200},
-		{"when it has ended", "GET", "/latest/meta-data/instance-id", required, 60 * time.Second, []string{tokenHeader, token}, 401},
-		{"ended, where none is needed", "GET", "/latest/meta-data/instance-id", optional, 60 * time.Second, []string{tokenHeader, token}, 401},
+		{"one second before it ends", "GET", "/latest/meta-data/instance-id", required, 59 * time.Second,
+			[]string{tokenHeader, token}, 200},
+		{"when it has ended", "GET", "/latest/meta-data/instance-id", required, 60 * time.Second,
+			[]string{tokenHeader, token}, 401},
+		{"ended, where none is needed", "GET", "/latest/meta-data/instance-id", optional, 60 * time.Second,
+			[]string{tokenHeader, token}, 401},
 		{"another service's token", "GET", "/latest/meta-data/instance-id", optional, 0, []string{tokenHeader, foreign}, 401},
 		{"no token where one is required", "GET", "/latest/meta-data/instance-id", required, 0, nil, 401},
 		{"no token for user data where one is required", "GET", "/latest/user-data", required, 0, nil, 401},
@@ -135,7 +158,8 @@ func TestTokens(t *testing.T) {
 		{"a TTL of 21601", "PUT", "/latest/api/token", optional, 0, []string{ttlHeader, "21601"}, 400},
 		{"a TTL of 21600", "PUT", "/latest/api/token", optional, 0, []string{ttlHeader, "21600"}, 200},
 		{"a TTL that is no number", "PUT", "/latest/api/token", optional, 0, []string{ttlHeader, "x"}, 400},
-		{"a token through a proxy", "PUT", "/latest/api/token", optional, 0, []string{ttlHeader, "60", "X-Forwarded-For", "10.0.0.9"}, 403},
+		{"a token through a proxy", "PUT", "/latest/api/token", optional, 0,
+			[]string{ttlHeader, "60", "X-Forwarded-For", "10.0.0.9"}, 403},
 		{"a token at a dated path", "PUT", "/2021-03-23/api/token", optional, 0, []string{ttlHeader, "60"}, 403},
 		{"a switched-off endpoint", "GET", "/latest/meta-data/", off, 0, nil, 403},
 		{"a switched-off endpoint's token", "PUT", "/latest/api/token", off, 0, []string{ttlHeader, "60"}, 403},
@@ -188,7 +212,8 @@ func TestTree(t *testing.T) {
 		}
 	}
 	var creds map[string]string
-	if err := json.Unmarshal([]byte(g.get("/latest/meta-data/iam/security-credentials/reader")), &creds); err != nil || creds["Code"] != "Success" || creds["Expiration"] != "2026-03-04T13:00:00Z" {
+	if err := json.Unmarshal([]byte(g.get("/latest/meta-data/iam/security-credentials/reader")), &creds); err != nil ||
+		creds["Code"] != "Success" || creds["Expiration"] != "2026-03-04T13:00:00Z" {
 		t.Errorf("the role's credentials are %v (%v)", creds, err)
 	}
 }
@@ -244,7 +269,10 @@ func TestIdentityDocumentIsSigned(t *testing.T) {
 	if err := json.Unmarshal([]byte(document), &d); err != nil {
 		t.Fatal(err)
 	}
-	for k, want := range map[string]any{"accountId": "000000000001", "privateIp": "10.0.0.5", "pendingTime": "2026-03-04T12:00:00Z", "version": "2017-09-30", "kernelId": nil} {
+	for k, want := range map[string]any{
+		"accountId": "000000000001", "privateIp": "10.0.0.5", "pendingTime": "2026-03-04T12:00:00Z",
+		"version": "2017-09-30", "kernelId": nil,
+	} {
 		if got, there := d[k]; !there || got != want {
 			t.Errorf("%s = %v, want %v", k, got, want)
 		}
@@ -258,7 +286,8 @@ func TestIdentityDocumentIsSigned(t *testing.T) {
 	}
 	sum := sha256.Sum256([]byte(document))
 	key := g.id.Certificate().PublicKey.(*rsa.PublicKey)
-	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], plain(g.get("/latest/dynamic/instance-identity/signature"))); err != nil {
+	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:],
+		plain(g.get("/latest/dynamic/instance-identity/signature"))); err != nil {
 		t.Errorf("the signature: %v", err)
 	}
 	p, err := pkcs7.Parse(plain(g.get("/latest/dynamic/instance-identity/rsa2048")))

@@ -15,8 +15,10 @@ import (
 
 // Versions are the dated paths; each is an alias of latest.
 var Versions = []string{
-	"1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01", "2009-04-04", "2011-01-01",
-	"2011-05-01", "2012-01-12", "2014-02-25", "2014-11-05", "2015-10-20", "2016-04-19", "2016-06-30", "2016-09-02", "2018-03-28", "2018-08-17",
+	"1.0", "2007-01-19", "2007-03-01", "2007-08-29", "2007-10-10", "2007-12-15", "2008-02-01", "2008-09-01",
+	"2009-04-04", "2011-01-01",
+	"2011-05-01", "2012-01-12", "2014-02-25", "2014-11-05", "2015-10-20", "2016-04-19", "2016-06-30", "2016-09-02",
+	"2018-03-28", "2018-08-17",
 	"2018-09-24", "2019-10-01", "2020-10-27", "2021-01-03", "2021-03-23", "2021-07-15", "2022-09-24", "2024-04-11", "latest",
 }
 
@@ -124,7 +126,9 @@ func (t tree) profile(in *Instance) {
 		return
 	}
 	form := func(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05Z") }
-	info, _ := json.MarshalIndent(struct{ Code, LastUpdated, InstanceProfileArn, InstanceProfileId string }{"Success", form(p.Updated), p.ARN, p.ID}, "", "  ")
+	info, _ := json.MarshalIndent(struct{ Code, LastUpdated, InstanceProfileArn, InstanceProfileId string }{
+		"Success", form(p.Updated), p.ARN, p.ID,
+	}, "", "  ")
 	t.put("meta-data/iam/info", string(info))
 	if p.Role == "" {
 		return
@@ -216,9 +220,11 @@ func Document(in *Instance) []byte {
 		Region           string `json:"region"`
 		Version          string `json:"version"`
 	}{
-		AccountID: in.Account, Architecture: in.Architecture, AvailabilityZone: in.Zone, Marketplace: list(in.ProductCodes), ImageID: string(in.Image),
-		InstanceID: string(in.ID), InstanceType: in.Type, PendingTime: in.Launched.UTC().Format("2006-01-02T15:04:05Z"), PrivateIP: private,
-		Region: in.Region, Version: "2017-09-30",
+		AccountID: in.Account, Architecture: in.Architecture, AvailabilityZone: in.Zone,
+		Marketplace: list(in.ProductCodes), ImageID: string(in.Image),
+		InstanceID: string(in.ID), InstanceType: in.Type, PendingTime: in.Launched.UTC().Format("2006-01-02T15:04:05Z"),
+		PrivateIP: private,
+		Region:    in.Region, Version: "2017-09-30",
 	}, "", "  ")
 	return b
 }

@@ -9,11 +9,15 @@ import (
 func (s *Service) Actions() action.Table {
 	return action.Table{
 		"ImportImage": action.Do(s.Image).Bucket(action.Mutating).Repeats(action.ByToken).On(
-			action.Makes(func(in *ec2wire.ImportImageRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "import-image-task", "image", "snapshot"),
+			action.Makes(func(in *ec2wire.ImportImageRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "import-image-task", "image", "snapshot"),
 			disks,
 		),
 		"ImportSnapshot": action.Do(s.Snapshot).Bucket(action.Mutating).Repeats(action.ByToken).On(
-			action.Makes(func(in *ec2wire.ImportSnapshotRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "import-snapshot-task", "snapshot")),
+			action.Makes(func(in *ec2wire.ImportSnapshotRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "import-snapshot-task", "snapshot")),
 		"DescribeImportImageTasks":    action.Read(s.Images).Filters(imagesFilters...).On(action.Nothing),
 		"DescribeImportSnapshotTasks": action.Read(s.Snapshots).Filters(imagesFilters...).On(action.Nothing),
 		"CancelImportTask": action.Do(s.Cancel).Bucket(action.Mutating).Repeats(action.NoToken).

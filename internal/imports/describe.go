@@ -20,20 +20,27 @@ var fields = slipway.Fields[*slipway.ImportTask]{
 // kind is how tasks of one kind are described.
 func kind[W any](ofImage bool, wire func(store.Reader, *slipway.ImportTask) W) describe.Kind[slipway.ImportTask, W] {
 	return describe.Kind[slipway.ImportTask, W]{
-		Table: state.ImportTasks, Fields: describe.Fixed(fields), Tags: func(t *slipway.ImportTask) slipway.Tags { return t.Tags }, Wire: wire,
+		Table: state.ImportTasks, Fields: describe.Fixed(fields),
+		Tags: func(t *slipway.ImportTask) slipway.Tags { return t.Tags }, Wire: wire,
 		See: func(_ state.Scope, t *slipway.ImportTask, _ bool) bool { return t.ID.OfImage() == ofImage },
 	}
 }
 
 // Images answers DescribeImportImageTasks.
-func (s *Service) Images(ctx context.Context, in *ec2wire.DescribeImportImageTasksRequest) (*ec2wire.DescribeImportImageTasksResult, error) {
-	page, next, err := kind(true, wireImage).List(ctx, s.db, describe.Query{IDs: in.ImportTaskIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) Images(
+	ctx context.Context, in *ec2wire.DescribeImportImageTasksRequest,
+) (*ec2wire.DescribeImportImageTasksResult, error) {
+	page, next, err := kind(true, wireImage).List(ctx, s.db,
+		describe.Query{IDs: in.ImportTaskIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeImportImageTasksResult{ImportImageTasks: page, NextToken: next}, err
 }
 
 // Snapshots answers DescribeImportSnapshotTasks.
-func (s *Service) Snapshots(ctx context.Context, in *ec2wire.DescribeImportSnapshotTasksRequest) (*ec2wire.DescribeImportSnapshotTasksResult, error) {
-	page, next, err := kind(false, wireSnapshot).List(ctx, s.db, describe.Query{IDs: in.ImportTaskIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) Snapshots(
+	ctx context.Context, in *ec2wire.DescribeImportSnapshotTasksRequest,
+) (*ec2wire.DescribeImportSnapshotTasksResult, error) {
+	page, next, err := kind(false, wireSnapshot).List(ctx, s.db,
+		describe.Query{IDs: in.ImportTaskIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeImportSnapshotTasksResult{ImportSnapshotTasks: page, NextToken: next}, err
 }
 
@@ -85,9 +92,12 @@ func made(t *slipway.ImportTask, d *slipway.ImportDisk) *string {
 
 func wireImage(_ store.Reader, t *slipway.ImportTask) ec2wire.ImportImageTask {
 	w := ec2wire.ImportImageTask{
-		ImportTaskId: shape.Text(t.ID), Description: shape.Text(t.Description), Status: &t.State, StatusMessage: shape.Text(t.Message), Progress: progress(t, t.Progress),
-		Architecture: shape.Of("x86_64"), BootMode: &t.BootMode, Encrypted: &t.Encrypted, KmsKeyId: shape.Text(t.Key), Platform: shape.Text(t.Platform), Hypervisor: shape.Text(t.Hypervisor),
-		LicenseType: shape.Text(t.LicenseType), UsageOperation: shape.Text(t.UsageOperation), SnapshotDetails: []ec2wire.SnapshotDetail{}, Tags: shape.Tags(t.Tags),
+		ImportTaskId: shape.Text(t.ID), Description: shape.Text(t.Description), Status: &t.State,
+		StatusMessage: shape.Text(t.Message), Progress: progress(t, t.Progress),
+		Architecture: shape.Of("x86_64"), BootMode: &t.BootMode, Encrypted: &t.Encrypted, KmsKeyId: shape.Text(t.Key),
+		Platform: shape.Text(t.Platform), Hypervisor: shape.Text(t.Hypervisor),
+		LicenseType: shape.Text(t.LicenseType), UsageOperation: shape.Text(t.UsageOperation),
+		SnapshotDetails: []ec2wire.SnapshotDetail{}, Tags: shape.Tags(t.Tags),
 	}
 	if t.State == "completed" {
 		w.ImageId = shape.Text(t.Image)
@@ -99,7 +109,8 @@ func wireImage(_ store.Reader, t *slipway.ImportTask) ec2wire.ImportImageTask {
 			status = "completed"
 		}
 		w.SnapshotDetails = append(w.SnapshotDetails, ec2wire.SnapshotDetail{
-			Description: shape.Text(d.Description), DeviceName: shape.Text(d.Device), DiskImageSize: &d.FileSize, Format: shape.Text(d.Format), Progress: progress(t, d.Progress),
+			Description: shape.Text(d.Description), DeviceName: shape.Text(d.Device), DiskImageSize: &d.FileSize,
+			Format: shape.Text(d.Format), Progress: progress(t, d.Progress),
 			SnapshotId: made(t, d), Status: &status, Url: shape.Text(d.Source.URL), UserBucket: bucketOf(d),
 		})
 	}
@@ -111,8 +122,10 @@ func wireSnapshot(_ store.Reader, t *slipway.ImportTask) ec2wire.ImportSnapshotT
 	return ec2wire.ImportSnapshotTask{
 		ImportTaskId: shape.Text(t.ID), Description: shape.Text(t.Description), Tags: shape.Tags(t.Tags),
 		SnapshotTaskDetail: &ec2wire.SnapshotTaskDetail{
-			Description: shape.Text(d.Description), DiskImageSize: &d.FileSize, Encrypted: &t.Encrypted, Format: shape.Text(d.Format), KmsKeyId: shape.Text(t.Key),
-			Progress: progress(t, t.Progress), SnapshotId: made(t, d), Status: &t.State, StatusMessage: shape.Text(t.Message), Url: shape.Text(d.Source.URL), UserBucket: bucketOf(d),
+			Description: shape.Text(d.Description), DiskImageSize: &d.FileSize, Encrypted: &t.Encrypted,
+			Format: shape.Text(d.Format), KmsKeyId: shape.Text(t.Key),
+			Progress: progress(t, t.Progress), SnapshotId: made(t, d), Status: &t.State,
+			StatusMessage: shape.Text(t.Message), Url: shape.Text(d.Source.URL), UserBucket: bucketOf(d),
 		},
 	}
 }

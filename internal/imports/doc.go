@@ -1,6 +1,6 @@
-// Package imports is the room of disk images that come from elsewhere: ImportImage, ImportSnapshot and their tasks. A task's host
-// fetches and converts, told by the task's record alone; the image and the snapshots that come of it appear with its end. This room
-// opens no file and no connection.
+// Package imports is the room of disk images that come from elsewhere: ImportImage, ImportSnapshot and their tasks. A
+// task's host fetches and converts, told by the task's record alone; the image and the snapshots that come of it
+// appear with its end. This room opens no file and no connection.
 package imports
 
 import (
@@ -58,7 +58,8 @@ func (s *Service) Sweep(ctx context.Context) error {
 // encryption is whether a task's snapshots are to be encrypted.
 func encryption(encrypted *bool, key *string) (bool, error) {
 	if shape.Get(key) != "" && !shape.Get(encrypted) {
-		return false, slipway.Errorf(slipway.InvalidParameterDependency, "The parameter KmsKeyId requires the parameter Encrypted to be set.")
+		return false, slipway.Errorf(slipway.InvalidParameterDependency,
+			"The parameter KmsKeyId requires the parameter Encrypted to be set.")
 	}
 	return shape.Get(encrypted), nil
 }

@@ -57,13 +57,14 @@ func refused(in *ec2wire.ImportImageRequest) error {
 	return nil
 }
 
-// serviceRole is the role whose rights EC2 reads buckets with, unless another is named. Here the operator's key reads, so it need not be
-// there; a role that is named, as EC2 has it, must.
+// serviceRole is the role whose rights EC2 reads buckets with, unless another is named. Here the operator's key reads,
+// so it need not be there; a role that is named, as EC2 has it, must.
 const serviceRole = "vmimport"
 
 func checkRole(tx store.Tx, account, name string) error {
 	if name != "" && name != serviceRole && state.Roles.See(tx, state.IAM(account), name) == nil {
-		return slipway.Errorf(slipway.InvalidParameter, "The service role %s provided does not exist or does not have sufficient permissions", name)
+		return slipway.Errorf(slipway.InvalidParameter,
+			"The service role %s provided does not exist or does not have sufficient permissions", name)
 	}
 	return nil
 }
@@ -88,18 +89,24 @@ func (s *Service) Image(ctx context.Context, in *ec2wire.ImportImageRequest) (*e
 	same := *in
 	same.ClientToken, same.DryRun = nil, nil
 	mode := cmp.Or(shape.Get(in.BootMode), "legacy-bios")
-	t, err := s.begin(ctx, request{action: "ImportImage", token: in.ClientToken, hash: state.HashOf(same), role: shape.Get(in.RoleName)}, &slipway.ImportTask{
-		ID: slipway.ImportTaskID(slipway.NewID(slipway.ImageImport)), Description: shape.Get(in.Description), Progress: firstImage, Disks: disks, Image: slipway.NewImageID(), BootMode: mode,
-		Encrypted: encrypted, Key: shape.Get(in.KmsKeyId), Platform: shape.Get(in.Platform), Hypervisor: shape.Get(in.Hypervisor), LicenseType: shape.Get(in.LicenseType),
-		UsageOperation: shape.Get(in.UsageOperation), Tags: tags,
-	})
+	t, err := s.begin(ctx,
+		request{action: "ImportImage", token: in.ClientToken, hash: state.HashOf(same), role: shape.Get(in.RoleName)},
+		&slipway.ImportTask{
+			ID: slipway.ImportTaskID(slipway.NewID(slipway.ImageImport)), Description: shape.Get(in.Description),
+			Progress: firstImage, Disks: disks, Image: slipway.NewImageID(), BootMode: mode,
+			Encrypted: encrypted, Key: shape.Get(in.KmsKeyId), Platform: shape.Get(in.Platform),
+			Hypervisor: shape.Get(in.Hypervisor), LicenseType: shape.Get(in.LicenseType),
+			UsageOperation: shape.Get(in.UsageOperation), Tags: tags,
+		})
 	if err != nil {
 		return nil, err
 	}
 	w := wireImage(nil, t)
 	return &ec2wire.ImportImageResult{
-		Architecture: w.Architecture, Description: w.Description, Encrypted: w.Encrypted, Hypervisor: w.Hypervisor, ImageId: w.ImageId, ImportTaskId: w.ImportTaskId, KmsKeyId: w.KmsKeyId,
-		LicenseType: w.LicenseType, Platform: w.Platform, Progress: w.Progress, SnapshotDetails: w.SnapshotDetails, Status: w.Status, StatusMessage: w.StatusMessage, Tags: w.Tags,
+		Architecture: w.Architecture, Description: w.Description, Encrypted: w.Encrypted, Hypervisor: w.Hypervisor,
+		ImageId: w.ImageId, ImportTaskId: w.ImportTaskId, KmsKeyId: w.KmsKeyId,
+		LicenseType: w.LicenseType, Platform: w.Platform, Progress: w.Progress, SnapshotDetails: w.SnapshotDetails,
+		Status: w.Status, StatusMessage: w.StatusMessage, Tags: w.Tags,
 		UsageOperation: w.UsageOperation,
 	}, nil
 }
@@ -124,15 +131,21 @@ func (s *Service) Snapshot(ctx context.Context, in *ec2wire.ImportSnapshotReques
 	}
 	same := *in
 	same.ClientToken, same.DryRun = nil, nil
-	t, err := s.begin(ctx, request{action: "ImportSnapshot", token: in.ClientToken, hash: state.HashOf(same), role: shape.Get(in.RoleName)}, &slipway.ImportTask{
-		ID: slipway.ImportTaskID(slipway.NewID(slipway.SnapshotImport)), Description: shape.Get(in.Description), Progress: firstSnapshot, Disks: []slipway.ImportDisk{d},
-		Encrypted: encrypted, Key: shape.Get(in.KmsKeyId), Tags: tags,
-	})
+	t, err := s.begin(ctx,
+		request{
+			action: "ImportSnapshot", token: in.ClientToken, hash: state.HashOf(same), role: shape.Get(in.RoleName),
+		}, &slipway.ImportTask{
+			ID: slipway.ImportTaskID(slipway.NewID(slipway.SnapshotImport)), Description: shape.Get(in.Description),
+			Progress: firstSnapshot, Disks: []slipway.ImportDisk{d},
+			Encrypted: encrypted, Key: shape.Get(in.KmsKeyId), Tags: tags,
+		})
 	if err != nil {
 		return nil, err
 	}
 	w := wireSnapshot(nil, t)
-	return &ec2wire.ImportSnapshotResult{Description: w.Description, ImportTaskId: w.ImportTaskId, SnapshotTaskDetail: w.SnapshotTaskDetail, Tags: w.Tags}, nil
+	return &ec2wire.ImportSnapshotResult{
+		Description: w.Description, ImportTaskId: w.ImportTaskId, SnapshotTaskDetail: w.SnapshotTaskDetail, Tags: w.Tags,
+	}, nil
 }
 
 func source(url *string, bucket *ec2wire.UserBucket) slipway.DiskSource {
@@ -150,7 +163,8 @@ func (s *Service) check(d *slipway.ImportDisk, format *string, container string)
 	case d.Source.URL == "" && !bucket && d.From == "":
 		return slipway.Missing(container + ".Url")
 	case bucket && d.Source.URL != "" || d.From != "" && (bucket || d.Source.URL != ""):
-		return slipway.Errorf(slipway.InvalidParameterCombination, "A disk container may have one of Url, UserBucket and SnapshotId.")
+		return slipway.Errorf(slipway.InvalidParameterCombination,
+			"A disk container may have one of Url, UserBucket and SnapshotId.")
 	case bucket && d.Source.Bucket == "":
 		return slipway.Missing(container + ".UserBucket.S3Bucket")
 	case bucket && d.Source.Key == "":
@@ -204,13 +218,16 @@ func (s *Service) disks(in []ec2wire.ImageDiskContainer) ([]slipway.ImportDisk, 
 	}
 	var out []slipway.ImportDisk
 	for i, c := range in {
-		d := slipway.ImportDisk{Description: shape.Get(c.Description), Device: shape.Get(c.DeviceName), Source: source(c.Url, c.UserBucket)}
+		d := slipway.ImportDisk{
+			Description: shape.Get(c.Description), Device: shape.Get(c.DeviceName), Source: source(c.Url, c.UserBucket),
+		}
 		if d.Device == "" {
 			d.Device = free(i)
 			taken[d.Device] = true
 		}
 		if d.Device == "" {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "There are more disks, %d, than an instance has names for.", len(in))
+			return nil, slipway.Errorf(slipway.InvalidParameterValue,
+				"There are more disks, %d, than an instance has names for.", len(in))
 		}
 		if shape.Get(c.SnapshotId) != "" {
 			id, err := slipway.ParseSnapshotID(*c.SnapshotId)

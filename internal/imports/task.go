@@ -45,8 +45,10 @@ func Complete(tx store.Tx, t *slipway.ImportTask, now time.Time) error {
 	for i := range t.Disks {
 		d := &t.Disks[i]
 		err := state.Snapshots.Put(tx, &slipway.Snapshot{
-			ID: d.Snapshot, Account: t.Account, Region: t.Region, Host: t.Host, SizeGiB: d.SizeGiB, Description: "Created by AWS-VMImport service for " + string(t.ID),
-			Boot: d.Boot, State: "completed", Progress: 100, Start: t.Created, Completed: now, Encrypted: t.Encrypted, Key: t.Key, Secret: d.Secret,
+			ID: d.Snapshot, Account: t.Account, Region: t.Region, Host: t.Host, SizeGiB: d.SizeGiB,
+			Description: "Created by AWS-VMImport service for " + string(t.ID),
+			Boot:        d.Boot, State: "completed", Progress: 100, Start: t.Created, Completed: now,
+			Encrypted: t.Encrypted, Key: t.Key, Secret: d.Secret,
 		})
 		if err != nil {
 			return err
@@ -57,12 +59,20 @@ func Complete(tx store.Tx, t *slipway.ImportTask, now time.Time) error {
 		return nil
 	}
 	im := &slipway.Image{
-		ID: t.Image, Owner: t.Account, Region: t.Region, Name: string(t.ID), Description: "AWS-VMImport service: Linux", Location: t.Account + "/" + string(t.ID), State: "available", Created: now,
-		ImageMachine: slipway.ImageMachine{Architecture: "x86_64", RootDevice: t.Disks[0].Device, Boot: t.Disks[0].Boot, BootMode: t.BootMode, ENA: true, Virtualization: "hvm"},
+		ID: t.Image, Owner: t.Account, Region: t.Region, Name: string(t.ID), Description: "AWS-VMImport service: Linux",
+		Location: t.Account + "/" + string(t.ID), State: "available", Created: now,
+		ImageMachine: slipway.ImageMachine{
+			Architecture: "x86_64", RootDevice: t.Disks[0].Device, Boot: t.Disks[0].Boot, BootMode: t.BootMode,
+			ENA: true, Virtualization: "hvm",
+		},
 	}
 	for _, d := range t.Disks {
 		keep := false // the volumes outlive their instance: EC2's imported images are so
-		im.Devices = append(im.Devices, slipway.Mapping{Device: d.Device, Snapshot: d.Snapshot, SizeGiB: d.SizeGiB, Type: "gp2", Encrypted: &t.Encrypted, Key: t.Key, DeleteOnTermination: &keep})
+		im.Devices = append(im.Devices,
+			slipway.Mapping{
+				Device: d.Device, Snapshot: d.Snapshot, SizeGiB: d.SizeGiB, Type: "gp2", Encrypted: &t.Encrypted,
+				Key: t.Key, DeleteOnTermination: &keep,
+			})
 	}
 	return state.Images.Put(tx, im)
 }

@@ -18,7 +18,9 @@ import (
 
 // Attribute answers DescribeInstanceAttribute: one attribute at a time, its element there even when it has no value, because
 // Terraform looks into it unasked.
-func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeInstanceAttributeRequest) (*ec2wire.InstanceAttribute, error) {
+func (s *Service) Attribute(
+	ctx context.Context, in *ec2wire.DescribeInstanceAttributeRequest,
+) (*ec2wire.InstanceAttribute, error) {
 	switch {
 	case shape.Get(in.InstanceId) == "":
 		return nil, slipway.Missing("InstanceId")
@@ -84,7 +86,9 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeInstanceAtt
 }
 
 func severalInterfaces(id slipway.InstanceID) error {
-	return slipway.Errorf(slipway.InvalidInstanceID, "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", id)
+	return slipway.Errorf(slipway.InvalidInstanceID,
+		"There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.",
+		id)
 }
 
 // edit is one attribute's change, on a record that is the caller's to change.
@@ -130,7 +134,8 @@ func (s *Service) edit(ctx context.Context, id slipway.InstanceID, e edit) error
 			return err
 		}
 		if i.State == slipway.Terminated || i.State == slipway.ShuttingDown {
-			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in a valid state for this operation.", id)
+			return slipway.Errorf(slipway.IncorrectInstanceState,
+				"The instance '%s' is not in a valid state for this operation.", id)
 		}
 		if err := e(tx, i); err != nil {
 			return err
@@ -185,14 +190,16 @@ func members(in *ec2wire.ModifyInstanceAttributeRequest) ([]edit, error) {
 	}
 	if v := in.SriovNetSupport; v != nil && shape.Get(v.Value) != "" {
 		out = append(out, whenStopped(func(store.Tx, *slipway.Instance) error {
-			return slipway.Errorf(slipway.UnsupportedInstanceAttribute, "The attribute sriovNetSupport is not supported: guests here have virtio network cards.")
+			return slipway.Errorf(slipway.UnsupportedInstanceAttribute,
+				"The attribute sriovNetSupport is not supported: guests here have virtio network cards.")
 		}))
 	}
 	if v := in.EnclaveOptions; v != nil && shape.Get(v.Enabled) {
 		return nil, slipway.Errorf(slipway.UnsupportedOperation, "There are no Nitro enclaves on this host.")
 	}
 	if in.Kernel != nil && shape.Get(in.Kernel.Value) != "" || in.Ramdisk != nil && shape.Get(in.Ramdisk.Value) != "" {
-		return nil, slipway.Errorf(slipway.UnsupportedInstanceAttribute, "Kernel and RAM disk images (aki-, ari-) are not supported.")
+		return nil, slipway.Errorf(slipway.UnsupportedInstanceAttribute,
+			"Kernel and RAM disk images (aki-, ari-) are not supported.")
 	}
 	if v := in.SourceDestCheck; v != nil && v.Value != nil {
 		out = append(out, setSourceDest(*v.Value))
@@ -221,8 +228,9 @@ func byName(in *ec2wire.ModifyInstanceAttributeRequest) error {
 			return slipway.Invalid(value, "value", "It must be true or false.")
 		}
 		*map[string]**ec2wire.AttributeBooleanValue{
-			"disableApiTermination": &in.DisableApiTermination, "disableApiStop": &in.DisableApiStop, "sourceDestCheck": &in.SourceDestCheck,
-			"ebsOptimized": &in.EbsOptimized, "enaSupport": &in.EnaSupport,
+			"disableApiTermination": &in.DisableApiTermination, "disableApiStop": &in.DisableApiStop,
+			"sourceDestCheck": &in.SourceDestCheck,
+			"ebsOptimized":    &in.EbsOptimized, "enaSupport": &in.EnaSupport,
 		}[name] = &ec2wire.AttributeBooleanValue{Value: &b}
 	case "instanceInitiatedShutdownBehavior":
 		in.InstanceInitiatedShutdownBehavior = text
@@ -262,10 +270,12 @@ func setType(value string) edit {
 			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "Invalid value '%s' for InstanceType.", value)
 		}
 		if !slices.Contains(to.Architectures, i.Architecture) {
-			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "The instance type %s does not have the architecture %s of the instance.", value, i.Architecture)
+			return slipway.Errorf(slipway.InvalidInstanceAttributeValue,
+				"The instance type %s does not have the architecture %s of the instance.", value, i.Architecture)
 		}
 		if i.BootMode == "uefi" && !to.UEFI() {
-			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "The instance type %s does not have the boot mode %s of the instance.", value, i.BootMode)
+			return slipway.Errorf(slipway.InvalidInstanceAttributeValue,
+				"The instance type %s does not have the boot mode %s of the instance.", value, i.BootMode)
 		}
 		b, err := state.Ledgers.Get(tx, state.Global, string(i.Host))
 		if err != nil {
@@ -285,7 +295,8 @@ func setType(value string) edit {
 			return err
 		}
 		if b.MemoryMiB > host.MemoryMiB {
-			return slipway.Errorf(slipway.InsufficientInstanceCapacity, "The host of instance '%s' does not have sufficient %s capacity.", i.ID, value)
+			return slipway.Errorf(slipway.InsufficientInstanceCapacity,
+				"The host of instance '%s' does not have sufficient %s capacity.", i.ID, value)
 		}
 		i.Type, i.Cores, i.ThreadsPerCore, i.Boot = to.Name, to.Cores, to.ThreadsPerCore, i.Boot.On(to, i.BootMode)
 		if i.CPUCredits == "" || !to.Burstable { // what was chosen is kept from one burstable type to the next
@@ -309,7 +320,8 @@ func setUserData(data []byte) edit {
 func onlyInterface(tx store.Tx, i *slipway.Instance) (*slipway.Interface, error) {
 	switch len(i.Interfaces) {
 	case 0:
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The instance '%s' is in EC2-Classic, where this attribute is fixed.", i.ID)
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The instance '%s' is in EC2-Classic, where this attribute is fixed.", i.ID)
 	case 1:
 		return state.Interfaces.Get(tx, state.Scope{Account: i.Account, Region: i.Region}, string(i.Interfaces[0]))
 	}
@@ -350,18 +362,20 @@ func setDevices(in []ec2wire.InstanceBlockDeviceMappingSpecification) edit {
 		for _, m := range in {
 			at := slices.IndexFunc(i.Volumes, func(b slipway.BlockDevice) bool { return b.Device == shape.Get(m.DeviceName) })
 			if at < 0 {
-				return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "No device is currently mapped at %s", shape.Get(m.DeviceName))
+				return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "No device is currently mapped at %s",
+					shape.Get(m.DeviceName))
 			}
 			if m.Ebs == nil || m.Ebs.DeleteOnTermination == nil {
 				continue
 			}
 			i.Volumes[at].DeleteOnTermination = *m.Ebs.DeleteOnTermination
-			err := state.Volumes.Edit(tx, state.Scope{Account: i.Account, Region: i.Region}, string(i.Volumes[at].Volume), func(v *slipway.Volume) error {
-				if v.Attachment != nil {
-					v.Attachment.DeleteOnTermination = *m.Ebs.DeleteOnTermination
-				}
-				return nil
-			})
+			err := state.Volumes.Edit(tx, state.Scope{Account: i.Account, Region: i.Region},
+				string(i.Volumes[at].Volume), func(v *slipway.Volume) error {
+					if v.Attachment != nil {
+						v.Attachment.DeleteOnTermination = *m.Ebs.DeleteOnTermination
+					}
+					return nil
+				})
 			if err != nil {
 				return err
 			}
@@ -371,7 +385,9 @@ func setDevices(in []ec2wire.InstanceBlockDeviceMappingSpecification) edit {
 }
 
 // ModifyMetadata answers ModifyInstanceMetadataOptions: members left out keep their value.
-func (s *Service) ModifyMetadata(ctx context.Context, in *ec2wire.ModifyInstanceMetadataOptionsRequest) (*ec2wire.ModifyInstanceMetadataOptionsResult, error) {
+func (s *Service) ModifyMetadata(
+	ctx context.Context, in *ec2wire.ModifyInstanceMetadataOptionsRequest,
+) (*ec2wire.ModifyInstanceMetadataOptionsResult, error) {
 	if shape.Get(in.InstanceId) == "" {
 		return nil, slipway.Missing("InstanceId")
 	}
@@ -379,7 +395,8 @@ func (s *Service) ModifyMetadata(ctx context.Context, in *ec2wire.ModifyInstance
 	if err != nil {
 		return nil, err
 	}
-	to, err := launchspec.MetadataValues(in.HttpTokens, in.HttpEndpoint, in.HttpProtocolIpv6, in.InstanceMetadataTags, in.HttpPutResponseHopLimit)
+	to, err := launchspec.MetadataValues(in.HttpTokens, in.HttpEndpoint, in.HttpProtocolIpv6, in.InstanceMetadataTags,
+		in.HttpPutResponseHopLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -407,7 +424,9 @@ func (s *Service) ModifyMetadata(ctx context.Context, in *ec2wire.ModifyInstance
 }
 
 // ModifyCredits answers ModifyInstanceCreditSpecification; each instance succeeds or fails by itself.
-func (s *Service) ModifyCredits(ctx context.Context, in *ec2wire.ModifyInstanceCreditSpecificationRequest) (*ec2wire.ModifyInstanceCreditSpecificationResult, error) {
+func (s *Service) ModifyCredits(
+	ctx context.Context, in *ec2wire.ModifyInstanceCreditSpecificationRequest,
+) (*ec2wire.ModifyInstanceCreditSpecificationResult, error) {
 	if len(in.InstanceCreditSpecifications) == 0 {
 		return nil, slipway.Missing("InstanceCreditSpecification")
 	}
@@ -422,24 +441,31 @@ func (s *Service) ModifyCredits(ctx context.Context, in *ec2wire.ModifyInstanceC
 		}
 		credits := shape.Get(c.CpuCredits)
 		if credits != "standard" && credits != "unlimited" {
-			return nil, slipway.Errorf(slipway.InvalidCpuCredits, "Invalid value '%s' for cpuCredits. It must be standard or unlimited.", credits)
+			return nil, slipway.Errorf(slipway.InvalidCpuCredits,
+				"Invalid value '%s' for cpuCredits. It must be standard or unlimited.", credits)
 		}
 		err = s.edit(ctx, id, func(_ store.Tx, i *slipway.Instance) error {
 			if i.CPUCredits == "" {
-				return slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported, "The instance type %s does not support credit specification.", i.Type)
+				return slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported,
+					"The instance type %s does not support credit specification.", i.Type)
 			}
 			i.CPUCredits = credits
 			return nil
 		})
 		switch {
 		case err == nil:
-			out.SuccessfulInstanceCreditSpecifications = append(out.SuccessfulInstanceCreditSpecifications, ec2wire.SuccessfulInstanceCreditSpecificationItem{InstanceId: shape.Text(id)})
+			out.SuccessfulInstanceCreditSpecifications = append(out.SuccessfulInstanceCreditSpecifications,
+				ec2wire.SuccessfulInstanceCreditSpecificationItem{InstanceId: shape.Text(id)})
 		case slipway.CodeOf(err) == slipway.DryRunOperation || slipway.CodeOf(err) == slipway.InternalError:
 			return nil, err
 		default:
-			out.UnsuccessfulInstanceCreditSpecifications = append(out.UnsuccessfulInstanceCreditSpecifications, ec2wire.UnsuccessfulInstanceCreditSpecificationItem{
-				InstanceId: shape.Text(id), Error: &ec2wire.UnsuccessfulInstanceCreditSpecificationItemError{Code: shape.Of(string(slipway.CodeOf(err))), Message: shape.Of(err.Error())},
-			})
+			out.UnsuccessfulInstanceCreditSpecifications = append(out.UnsuccessfulInstanceCreditSpecifications,
+				ec2wire.UnsuccessfulInstanceCreditSpecificationItem{
+					InstanceId: shape.Text(id),
+					Error: &ec2wire.UnsuccessfulInstanceCreditSpecificationItemError{
+						Code: shape.Of(string(slipway.CodeOf(err))), Message: shape.Of(err.Error()),
+					},
+				})
 		}
 	}
 	return out, nil

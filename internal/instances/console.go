@@ -55,7 +55,9 @@ func (s *Service) Console(ctx context.Context, in *ec2wire.GetConsoleOutputReque
 }
 
 // Screenshot answers GetConsoleScreenshot with a JPEG of the guest's screen.
-func (s *Service) Screenshot(ctx context.Context, in *ec2wire.GetConsoleScreenshotRequest) (*ec2wire.GetConsoleScreenshotResult, error) {
+func (s *Service) Screenshot(
+	ctx context.Context, in *ec2wire.GetConsoleScreenshotRequest,
+) (*ec2wire.GetConsoleScreenshotResult, error) {
 	i, err := s.one(ctx, in.InstanceId)
 	if err != nil {
 		return nil, err
@@ -78,7 +80,9 @@ func (s *Service) Screenshot(ctx context.Context, in *ec2wire.GetConsoleScreensh
 	if err := jpeg.Encode(&out, picture, &jpeg.Options{Quality: 75}); err != nil {
 		return nil, err
 	}
-	return &ec2wire.GetConsoleScreenshotResult{InstanceId: shape.Text(i.ID), ImageData: shape.Of(base64.StdEncoding.EncodeToString(out.Bytes()))}, nil
+	return &ec2wire.GetConsoleScreenshotResult{
+		InstanceId: shape.Text(i.ID), ImageData: shape.Of(base64.StdEncoding.EncodeToString(out.Bytes())),
+	}, nil
 }
 
 // Interrupt answers SendDiagnosticInterrupt with a non-maskable interrupt.
@@ -102,5 +106,7 @@ func (s *Service) Password(ctx context.Context, in *ec2wire.GetPasswordDataReque
 	if err != nil {
 		return nil, err
 	}
-	return &ec2wire.GetPasswordDataResult{InstanceId: shape.Text(i.ID), Timestamp: shape.Of(s.now()), PasswordData: shape.Of("")}, nil
+	return &ec2wire.GetPasswordDataResult{
+		InstanceId: shape.Text(i.ID), Timestamp: shape.Of(s.now()), PasswordData: shape.Of(""),
+	}, nil
 }

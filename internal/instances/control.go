@@ -13,7 +13,9 @@ import (
 )
 
 // change applies one step to each instance named, all or none, and says how their states changed.
-func (s *Service) change(ctx context.Context, names []string, step func(store.Tx, *slipway.Instance) error) ([]ec2wire.InstanceStateChange, error) {
+func (s *Service) change(
+	ctx context.Context, names []string, step func(store.Tx, *slipway.Instance) error,
+) ([]ec2wire.InstanceStateChange, error) {
 	if len(names) == 0 {
 		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "No instances specified")
 	}
@@ -40,7 +42,10 @@ func (s *Service) change(ctx context.Context, names []string, step func(store.Tx
 			if err := state.Instances.Put(tx, in); err != nil {
 				return err
 			}
-			out = append(out, ec2wire.InstanceStateChange{InstanceId: shape.Text(in.ID), CurrentState: stateOf(in.State), PreviousState: stateOf(before)})
+			out = append(out,
+				ec2wire.InstanceStateChange{
+					InstanceId: shape.Text(in.ID), CurrentState: stateOf(in.State), PreviousState: stateOf(before),
+				})
 		}
 		return nil
 	})
@@ -55,13 +60,17 @@ func (s *Service) Start(ctx context.Context, in *ec2wire.StartInstancesRequest) 
 			return nil
 		case slipway.Stopped:
 		default:
-			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in a state from which it can be started.", i.ID)
+			return slipway.Errorf(slipway.IncorrectInstanceState,
+				"The instance '%s' is not in a state from which it can be started.", i.ID)
 		}
 		if _, ok := i.RootVolume(); !ok {
-			return slipway.Errorf(slipway.IncorrectInstanceState, "Invalid value '%s' for instanceId. Instance does not have a volume attached at root (%s)", i.ID, i.RootDevice)
+			return slipway.Errorf(slipway.IncorrectInstanceState,
+				"Invalid value '%s' for instanceId. Instance does not have a volume attached at root (%s)", i.ID, i.RootDevice)
 		}
 		if i.Interruption != nil {
-			return slipway.Errorf(slipway.IncorrectSpotRequestState, "The Spot request of the instance '%s' is not active: the instance starts by itself when there is capacity.", i.ID)
+			return slipway.Errorf(slipway.IncorrectSpotRequestState,
+				"The Spot request of the instance '%s' is not active: the instance starts by itself when there is capacity.",
+				i.ID)
 		}
 		if why := capacity.LacksUEFI(tx, i.Host); i.Boot.UEFI && why != "" {
 			return slipway.Errorf(slipway.Unsupported, "The instance '%s' boots by UEFI, which its host cannot: %s.", i.ID, why)
@@ -86,15 +95,21 @@ func (s *Service) Stop(ctx context.Context, in *ec2wire.StopInstancesRequest) (*
 	changes, err := s.change(ctx, in.InstanceIds, func(tx store.Tx, i *slipway.Instance) error {
 		switch {
 		case i.Lifecycle == "spot" && !admission.Persistent(tx, i):
-			return slipway.Errorf(slipway.UnsupportedOperation, "You can't stop the Spot Instance '%s' because it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests.", i.ID)
+			return slipway.Errorf(slipway.UnsupportedOperation,
+				"You can't stop the Spot Instance '%s' because it is associated with a one-time Spot Instance "+
+					"request. You can only stop Spot Instances associated with persistent Spot Instance requests.",
+				i.ID)
 		case i.State == slipway.Stopped, i.State == slipway.Stopping && !shape.Get(in.Force):
 			return nil
 		case i.State != slipway.Running && i.State != slipway.Stopping:
-			return slipway.Errorf(slipway.IncorrectInstanceState, "This instance '%s' is not in a state from which it can be stopped.", i.ID)
+			return slipway.Errorf(slipway.IncorrectInstanceState,
+				"This instance '%s' is not in a state from which it can be stopped.", i.ID)
 		case i.ProtectStop:
-			return slipway.Errorf(slipway.OperationNotPermitted, "The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)
+			return slipway.Errorf(slipway.OperationNotPermitted,
+				"The instance '%s' may not be stopped. Modify its 'disableApiStop' instance attribute and try again.", i.ID)
 		case shape.Get(in.Hibernate) && !i.Hibernation:
-			return slipway.Errorf(slipway.UnsupportedHibernationConfiguration, "The instance '%s' is not enabled for hibernation.", i.ID)
+			return slipway.Errorf(slipway.UnsupportedHibernationConfiguration,
+				"The instance '%s' is not enabled for hibernation.", i.ID)
 		}
 		why := slipway.ReasonUserShutdown
 		i.Wanted = slipway.WantStopped
@@ -116,7 +131,8 @@ func (s *Service) Reboot(ctx context.Context, in *ec2wire.RebootInstancesRequest
 			i.Reboots++
 		case slipway.Terminated, slipway.ShuttingDown:
 		default:
-			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in a state from which it can be rebooted.", i.ID)
+			return slipway.Errorf(slipway.IncorrectInstanceState,
+				"The instance '%s' is not in a state from which it can be rebooted.", i.ID)
 		}
 		return nil
 	})
@@ -125,7 +141,9 @@ func (s *Service) Reboot(ctx context.Context, in *ec2wire.RebootInstancesRequest
 
 // Terminate answers TerminateInstances. Protection refuses a whole zone's instances and lets the other zones' go, although
 // the call then reports an error (reference, 4.1).
-func (s *Service) Terminate(ctx context.Context, in *ec2wire.TerminateInstancesRequest) (*ec2wire.TerminateInstancesResult, error) {
+func (s *Service) Terminate(
+	ctx context.Context, in *ec2wire.TerminateInstancesRequest,
+) (*ec2wire.TerminateInstancesResult, error) {
 	protected := map[string]error{}
 	if ids, err := parseIDs(in.InstanceIds); err == nil {
 		r, err := s.db.Snapshot(ctx)
@@ -149,7 +167,8 @@ func (s *Service) Terminate(ctx context.Context, in *ec2wire.TerminateInstancesR
 		if err := mayTerminate(i); err != nil {
 			return err
 		}
-		i.Wanted, i.Force, i.TransitionReason = slipway.WantTerminated, i.Force || shape.Get(in.Force) || shape.Get(in.SkipOsShutdown), slipway.UserInitiated(s.now())
+		i.Wanted, i.Force, i.TransitionReason = slipway.WantTerminated,
+			i.Force || shape.Get(in.Force) || shape.Get(in.SkipOsShutdown), slipway.UserInitiated(s.now())
 		return i.Become(slipway.ShuttingDown, slipway.ReasonUserShutdown)
 	})
 	if err == nil {
@@ -173,7 +192,8 @@ func mayTerminate(i *slipway.Instance) error {
 	if attribute == "" {
 		return nil
 	}
-	return slipway.Errorf(slipway.OperationNotPermitted, "The instance '%s' may not be terminated. Modify its '%s' instance attribute and try again.", i.ID, attribute)
+	return slipway.Errorf(slipway.OperationNotPermitted,
+		"The instance '%s' may not be terminated. Modify its '%s' instance attribute and try again.", i.ID, attribute)
 }
 
 // Monitor answers MonitorInstances; Unmonitor its opposite.
@@ -183,7 +203,9 @@ func (s *Service) Monitor(ctx context.Context, in *ec2wire.MonitorInstancesReque
 }
 
 // Unmonitor answers UnmonitorInstances.
-func (s *Service) Unmonitor(ctx context.Context, in *ec2wire.UnmonitorInstancesRequest) (*ec2wire.UnmonitorInstancesResult, error) {
+func (s *Service) Unmonitor(
+	ctx context.Context, in *ec2wire.UnmonitorInstancesRequest,
+) (*ec2wire.UnmonitorInstancesResult, error) {
 	out, err := s.monitor(ctx, in.InstanceIds, false, "disabled")
 	return &ec2wire.UnmonitorInstancesResult{InstanceMonitorings: out}, err
 }
@@ -191,7 +213,8 @@ func (s *Service) Unmonitor(ctx context.Context, in *ec2wire.UnmonitorInstancesR
 func (s *Service) monitor(ctx context.Context, ids []string, on bool, word string) ([]ec2wire.InstanceMonitoring, error) {
 	changes, err := s.change(ctx, ids, func(_ store.Tx, i *slipway.Instance) error {
 		if i.State == slipway.Terminated || i.State == slipway.ShuttingDown {
-			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in a state in which its monitoring can be changed.", i.ID)
+			return slipway.Errorf(slipway.IncorrectInstanceState,
+				"The instance '%s' is not in a state in which its monitoring can be changed.", i.ID)
 		}
 		i.Monitoring = on
 		return nil

@@ -10,7 +10,8 @@ import (
 	"slipway/internal/store"
 )
 
-// TestProtection: termination protection holds its own zone, stop protection holds both, and neither holds a guest that switches itself off.
+// TestProtection: termination protection holds its own zone, stop protection holds both, and neither holds a guest
+// that switches itself off.
 func TestProtection(t *testing.T) {
 	w := apitest.New(t)
 	in := func(zone string, more ...string) string {
@@ -21,7 +22,8 @@ func TestProtection(t *testing.T) {
 		w.Await(id, "running")
 	}
 	a := w.Call("TerminateInstances", "InstanceId.1", kept, "InstanceId.2", beside, "InstanceId.3", other)
-	if a.Code != "OperationNotPermitted" || !strings.Contains(a.Message, kept) || !strings.Contains(a.Message, "disableApiTermination") {
+	if a.Code != "OperationNotPermitted" || !strings.Contains(a.Message, kept) ||
+		!strings.Contains(a.Message, "disableApiTermination") {
 		t.Errorf("a protected one among others: %s %q", a.Code, a.Message)
 	}
 	w.Await(other, "terminated")
@@ -33,11 +35,13 @@ func TestProtection(t *testing.T) {
 	still := in("us-east-1c", "DisableApiStop", "true")
 	w.Await(still, "running")
 	for _, action := range []string{"StopInstances", "TerminateInstances"} {
-		if a := w.Call(action, "InstanceId.1", still); a.Code != "OperationNotPermitted" || !strings.Contains(a.Message, "disableApiStop") {
+		if a := w.Call(action, "InstanceId.1", still); a.Code != "OperationNotPermitted" ||
+			!strings.Contains(a.Message, "disableApiStop") {
 			t.Errorf("%s of one that is protected against stops: %s %q", action, a.Code, a.Message)
 		}
 	}
-	if got := apitest.First(w.Must("disableApiTermination", "DescribeInstanceAttribute", "InstanceId", still, "Attribute", "disableApiTermination"), "value"); got != "false" {
+	if got := apitest.First(w.Must("disableApiTermination", "DescribeInstanceAttribute", "InstanceId", still,
+		"Attribute", "disableApiTermination"), "value"); got != "false" {
 		t.Errorf("stop protection changed disableApiTermination to %s", got)
 	}
 	w.Must("return", "RebootInstances", "InstanceId.1", still)
@@ -45,7 +49,8 @@ func TestProtection(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Await(still, "stopped")
-	w.Must("return", "ModifyInstanceAttribute", "InstanceId", still, "Attribute", "disableApiStop", "Value", "false") // the older form, as the CLI's --attribute sends it
+	// the older form, as the CLI's --attribute sends it
+	w.Must("return", "ModifyInstanceAttribute", "InstanceId", still, "Attribute", "disableApiStop", "Value", "false")
 	w.Must("return", "ModifyInstanceAttribute", "InstanceId", kept, "Attribute", "disableApiTermination", "Value", "false")
 	w.Terminate(still, kept, beside)
 }
@@ -57,10 +62,14 @@ func TestAttributesByName(t *testing.T) {
 	w.Await(id, "running")
 	w.Must("instanceId", "StopInstances", "InstanceId.1", id)
 	w.Await(id, "stopped")
-	for _, tt := range [][3]string{{"sourceDestCheck", "false", "false"}, {"ebsOptimized", "true", "true"}, {"disableApiStop", "TRUE", "true"}, {"instanceType", "t3.small", "t3.small"},
-		{"instanceInitiatedShutdownBehavior", "terminate", "terminate"}, {"userData", "aGVsbG8=", "aGVsbG8="}} {
+	for _, tt := range [][3]string{
+		{"sourceDestCheck", "false", "false"}, {"ebsOptimized", "true", "true"}, {"disableApiStop", "TRUE", "true"},
+		{"instanceType", "t3.small", "t3.small"},
+		{"instanceInitiatedShutdownBehavior", "terminate", "terminate"}, {"userData", "aGVsbG8=", "aGVsbG8="},
+	} {
 		w.Must("return", "ModifyInstanceAttribute", "InstanceId", id, "Attribute", tt[0], "Value", tt[1])
-		if got := apitest.First(w.Must(tt[0], "DescribeInstanceAttribute", "InstanceId", id, "Attribute", tt[0]), "value"); got != tt[2] {
+		if got := apitest.First(w.Must(tt[0], "DescribeInstanceAttribute", "InstanceId", id, "Attribute", tt[0]),
+			"value"); got != tt[2] {
 			t.Errorf("%s = %s is %q afterwards", tt[0], tt[1], got)
 		}
 	}
@@ -68,13 +77,20 @@ func TestAttributesByName(t *testing.T) {
 	w.Must("return", "ModifyInstanceAttribute", "InstanceId", id, "Attribute", "groupSet", "GroupId.1", group)
 	modify := func(more ...string) []string { return append([]string{"InstanceId", id}, more...) }
 	w.Refuses(t, []apitest.Refusal{
-		apitest.Case("a value that is none", "InvalidParameterValue", "maybe", "ModifyInstanceAttribute", modify("Attribute", "ebsOptimized", "Value", "maybe")),
-		apitest.Case("a name that is none", "InvalidParameterValue", "colour", "ModifyInstanceAttribute", modify("Attribute", "colour", "Value", "red")),
-		apitest.Case("what cannot be changed", "InvalidParameterValue", "rootDeviceName", "ModifyInstanceAttribute", modify("Attribute", "rootDeviceName", "Value", "/dev/sda1")),
-		apitest.Case("a value without a name", "MissingParameter", "Attribute", "ModifyInstanceAttribute", modify("Value", "x")),
-		apitest.Case("a name without a value", "InvalidParameterValue", "value", "ModifyInstanceAttribute", modify("Attribute", "disableApiStop")),
-		apitest.Case("both forms", "InvalidParameterCombination", "multiple", "ModifyInstanceAttribute", modify("Attribute", "ebsOptimized", "Value", "true", "EbsOptimized.Value", "true")),
-		apitest.Case("a kernel", "UnsupportedInstanceAttribute", "aki-", "ModifyInstanceAttribute", modify("Attribute", "ramdisk", "Value", "ari-00000000")),
+		apitest.Case("a value that is none", "InvalidParameterValue", "maybe", "ModifyInstanceAttribute",
+			modify("Attribute", "ebsOptimized", "Value", "maybe")),
+		apitest.Case("a name that is none", "InvalidParameterValue", "colour", "ModifyInstanceAttribute",
+			modify("Attribute", "colour", "Value", "red")),
+		apitest.Case("what cannot be changed", "InvalidParameterValue", "rootDeviceName", "ModifyInstanceAttribute",
+			modify("Attribute", "rootDeviceName", "Value", "/dev/sda1")),
+		apitest.Case("a value without a name", "MissingParameter", "Attribute", "ModifyInstanceAttribute",
+			modify("Value", "x")),
+		apitest.Case("a name without a value", "InvalidParameterValue", "value", "ModifyInstanceAttribute",
+			modify("Attribute", "disableApiStop")),
+		apitest.Case("both forms", "InvalidParameterCombination", "multiple", "ModifyInstanceAttribute",
+			modify("Attribute", "ebsOptimized", "Value", "true", "EbsOptimized.Value", "true")),
+		apitest.Case("a kernel", "UnsupportedInstanceAttribute", "aki-", "ModifyInstanceAttribute",
+			modify("Attribute", "ramdisk", "Value", "ari-00000000")),
 	})
 }
 
@@ -110,7 +126,10 @@ func TestInstanceStores(t *testing.T) {
 		}
 		return out
 	}
-	mapping := []string{"BlockDeviceMapping.1.DeviceName", "/dev/sdb", "BlockDeviceMapping.1.VirtualName", "ephemeral0", "BlockDeviceMapping.2.DeviceName", "/dev/sdc", "BlockDeviceMapping.2.VirtualName", "ephemeral7"}
+	mapping := []string{
+		"BlockDeviceMapping.1.DeviceName", "/dev/sdb", "BlockDeviceMapping.1.VirtualName", "ephemeral0",
+		"BlockDeviceMapping.2.DeviceName", "/dev/sdc", "BlockDeviceMapping.2.VirtualName", "ephemeral7",
+	}
 	nvme, mapped, bare := w.Launch("m5d.large"), w.Launch("m3.medium", mapping...), w.Launch("m3.medium")
 	for _, tt := range []struct {
 		name, id string
@@ -121,10 +140,13 @@ func TestInstanceStores(t *testing.T) {
 			t.Errorf("%s: stores %v, want %d", tt.name, got, tt.want)
 		}
 	}
-	if a, _, _ := w.Hosts.Instance(t.Context(), apitest.HostID, slipway.InstanceID(mapped)); a.Metadata.Devices["ephemeral0"] != "sdb" {
+	if a, _, _ := w.Hosts.Instance(t.Context(), apitest.HostID,
+		slipway.InstanceID(mapped)); a.Metadata.Devices["ephemeral0"] != "sdb" {
 		t.Errorf("its metadata name devices %v", a.Metadata.Devices)
 	}
-	if got := w.Call("DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1", nvme).Body; strings.Count(got, "<volumeId>") != strings.Count(got, "<attachmentSet>")+1 && strings.Count(got, "<item><volumeId>") > 1 {
+	if got := w.Call("DescribeVolumes", "Filter.1.Name", "attachment.instance-id", "Filter.1.Value.1",
+		nvme).Body; strings.Count(got, "<volumeId>") != strings.Count(got, "<attachmentSet>")+1 &&
+		strings.Count(got, "<item><volumeId>") > 1 {
 		t.Errorf("an instance store is shown as a volume: %s", got)
 	}
 }
@@ -156,19 +178,22 @@ func TestStateChanges(t *testing.T) {
 		t.Errorf("stop without ids: %s %q", a.Code, a.Message)
 	}
 	// All or nothing: one unknown id, and the known one runs on.
-	if a := w.Call("StopInstances", "InstanceId.1", o.Running, "InstanceId.2", "i-0123456789abcdef0"); a.Code != "InvalidInstanceID.NotFound" {
+	if a := w.Call("StopInstances", "InstanceId.1", o.Running, "InstanceId.2",
+		"i-0123456789abcdef0"); a.Code != "InvalidInstanceID.NotFound" {
 		t.Errorf("one unknown id: %s", a.Code)
 	}
 	if got := apitest.First(w.Must("instanceState", "DescribeInstances", "InstanceId.1", o.Running), "name"); got != "running" {
 		t.Errorf("after a refused stop it is %s", got)
 	}
 	a := w.Call("StopInstances", "InstanceId.1", o.Running)
-	if apitest.First(apitest.First(a.Body, "currentState"), "code") != "64" || apitest.First(apitest.First(a.Body, "previousState"), "code") != "16" {
+	if apitest.First(apitest.First(a.Body, "currentState"), "code") != "64" ||
+		apitest.First(apitest.First(a.Body, "previousState"), "code") != "16" {
 		t.Errorf("a stop answers %s", a.Body)
 	}
 	w.Await(o.Running, "stopped")
 	body := w.Call("DescribeInstances", "InstanceId.1", o.Running).Body
-	if !strings.HasPrefix(apitest.First(body, "reason"), "User initiated (20") || !strings.HasSuffix(apitest.First(body, "reason"), " GMT)") || strings.Contains(body, "<ipAddress>") {
+	if !strings.HasPrefix(apitest.First(body, "reason"), "User initiated (20") ||
+		!strings.HasSuffix(apitest.First(body, "reason"), " GMT)") || strings.Contains(body, "<ipAddress>") {
 		t.Errorf("stopped, its reason is %q", apitest.First(body, "reason"))
 	}
 }
@@ -217,12 +242,15 @@ func TestR1ImagePermissions(t *testing.T) {
 	}
 }
 
-// TestR2DefaultSubnetAndZone: the default VPC's subnet of the zone asked for, or of a zone that is chosen; a VPC without subnets says so.
+// TestR2DefaultSubnetAndZone: the default VPC's subnet of the zone asked for, or of a zone that is chosen; a VPC
+// without subnets says so.
 func TestR2DefaultSubnetAndZone(t *testing.T) {
 	w := apitest.New(t)
 	id := w.Launch("t3.micro")
 	body := w.Call("DescribeInstances", "InstanceId.1", id).Body
-	if apitest.First(body, "availabilityZone") != "us-east-1a" || apitest.First(body, "vpcId") != w.Must("vpcId", "DescribeVpcs", "Filter.1.Name", "is-default", "Filter.1.Value.1", "true") {
+	if apitest.First(body, "availabilityZone") != "us-east-1a" ||
+		apitest.First(body, "vpcId") != w.Must("vpcId", "DescribeVpcs", "Filter.1.Name", "is-default",
+			"Filter.1.Value.1", "true") {
 		t.Errorf("it is in %s of %s", apitest.First(body, "availabilityZone"), apitest.First(body, "vpcId"))
 	}
 	scope := state.Scope{Account: w.Keys.Account, Region: "us-east-1"}
@@ -242,10 +270,12 @@ func TestR2DefaultSubnetAndZone(t *testing.T) {
 		}
 	}
 	run := func(more ...string) apitest.Answer {
-		return w.Call("RunInstances", append([]string{"ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1"}, more...)...)
+		return w.Call("RunInstances",
+			append([]string{"ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1"}, more...)...)
 	}
 	drop("us-east-1b")
-	if a := run("Placement.AvailabilityZone", "us-east-1b"); a.Code != "InvalidInput" || !strings.Contains(a.Message, "No default subnet for availability zone: 'us-east-1b'.") {
+	if a := run("Placement.AvailabilityZone", "us-east-1b"); a.Code != "InvalidInput" ||
+		!strings.Contains(a.Message, "No default subnet for availability zone: 'us-east-1b'.") {
 		t.Errorf("a zone without a default subnet: %s %q", a.Code, a.Message)
 	}
 	drop("us-east-1a", "us-east-1c")
@@ -259,7 +289,8 @@ func TestR7TypesWithoutIPv6(t *testing.T) {
 	w := apitest.New(t)
 	o := apitest.NewWorld(w)
 	names := w.Names(o)
-	a := w.Call("RunInstances", "ImageId", o.Image, "InstanceType", "m1.small", "MinCount", "1", "MaxCount", "1", "SubnetId", names.Replace("$SUBNET"), "Ipv6AddressCount", "1")
+	a := w.Call("RunInstances", "ImageId", o.Image, "InstanceType", "m1.small", "MinCount", "1", "MaxCount", "1",
+		"SubnetId", names.Replace("$SUBNET"), "Ipv6AddressCount", "1")
 	if a.Code != "InvalidParameterCombination" || !strings.Contains(a.Message, "m1.small") {
 		t.Errorf("IPv6 for m1.small: %s %q", a.Code, a.Message)
 	}
@@ -272,14 +303,18 @@ func TestR7TypesWithoutIPv6(t *testing.T) {
 func TestR13TagsAtAndAfterLaunch(t *testing.T) {
 	w := apitest.New(t)
 	a := w.Call("RunInstances", "ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1",
-		"TagSpecification.1.ResourceType", "instance", "TagSpecification.1.Tag.1.Key", "aws:mine", "TagSpecification.1.Tag.1.Value", "x")
+		"TagSpecification.1.ResourceType", "instance", "TagSpecification.1.Tag.1.Key", "aws:mine",
+		"TagSpecification.1.Tag.1.Value", "x")
 	if a.Code != "InvalidParameterValue" || w.Must("reservationSet", "DescribeInstances") != "" {
 		t.Errorf("a reserved tag: %s, and there is %s", a.Code, w.Must("reservationSet", "DescribeInstances"))
 	}
-	id := w.Launch("t3.micro", "TagSpecification.1.ResourceType", "volume", "TagSpecification.1.Tag.1.Key", "disk", "TagSpecification.1.Tag.1.Value", "root",
-		"TagSpecification.2.ResourceType", "network-interface", "TagSpecification.2.Tag.1.Key", "card", "TagSpecification.2.Tag.1.Value", "first")
+	id := w.Launch("t3.micro", "TagSpecification.1.ResourceType", "volume", "TagSpecification.1.Tag.1.Key", "disk",
+		"TagSpecification.1.Tag.1.Value", "root",
+		"TagSpecification.2.ResourceType", "network-interface", "TagSpecification.2.Tag.1.Key", "card",
+		"TagSpecification.2.Tag.1.Value", "first")
 	for kind, key := range map[string]string{"volume": "disk", "network-interface": "card"} {
-		if got := w.Must("resourceId", "DescribeTags", "Filter.1.Name", "resource-type", "Filter.1.Value.1", kind, "Filter.2.Name", "key", "Filter.2.Value.1", key); got == "" {
+		if got := w.Must("resourceId", "DescribeTags", "Filter.1.Name", "resource-type", "Filter.1.Value.1", kind,
+			"Filter.2.Name", "key", "Filter.2.Value.1", key); got == "" {
 			t.Errorf("no %s has the tag %s", kind, key)
 		}
 	}

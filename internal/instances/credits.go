@@ -24,7 +24,9 @@ func burstable(family *string) (*slipway.InstanceType, error) {
 }
 
 // DefaultCredits answers GetDefaultCreditSpecification.
-func (s *Service) DefaultCredits(ctx context.Context, in *ec2wire.GetDefaultCreditSpecificationRequest) (*ec2wire.GetDefaultCreditSpecificationResult, error) {
+func (s *Service) DefaultCredits(
+	ctx context.Context, in *ec2wire.GetDefaultCreditSpecificationRequest,
+) (*ec2wire.GetDefaultCreditSpecificationResult, error) {
 	t, err := burstable(in.InstanceFamily)
 	if err != nil {
 		return nil, err
@@ -33,9 +35,11 @@ func (s *Service) DefaultCredits(ctx context.Context, in *ec2wire.GetDefaultCred
 	if err != nil {
 		return nil, err
 	}
-	return &ec2wire.GetDefaultCreditSpecificationResult{InstanceFamilyCreditSpecification: &ec2wire.InstanceFamilyCreditSpecification{
-		InstanceFamily: in.InstanceFamily, CpuCredits: shape.Of(credits(r, state.Of(ctx), t)),
-	}}, nil
+	return &ec2wire.GetDefaultCreditSpecificationResult{
+		InstanceFamilyCreditSpecification: &ec2wire.InstanceFamilyCreditSpecification{
+			InstanceFamily: in.InstanceFamily, CpuCredits: shape.Of(credits(r, state.Of(ctx), t)),
+		},
+	}, nil
 }
 
 // credits is what an instance of the type has where nothing was chosen for it.
@@ -47,7 +51,9 @@ func credits(r store.Reader, scope state.Scope, t *slipway.InstanceType) string 
 }
 
 // ModifyDefaultCredits answers ModifyDefaultCreditSpecification. It is for launches from then on.
-func (s *Service) ModifyDefaultCredits(ctx context.Context, in *ec2wire.ModifyDefaultCreditSpecificationRequest) (*ec2wire.ModifyDefaultCreditSpecificationResult, error) {
+func (s *Service) ModifyDefaultCredits(
+	ctx context.Context, in *ec2wire.ModifyDefaultCreditSpecificationRequest,
+) (*ec2wire.ModifyDefaultCreditSpecificationResult, error) {
 	if _, err := burstable(in.InstanceFamily); err != nil {
 		return nil, err
 	}
@@ -67,7 +73,9 @@ func (s *Service) ModifyDefaultCredits(ctx context.Context, in *ec2wire.ModifyDe
 			return nil
 		})
 	})
-	return &ec2wire.ModifyDefaultCreditSpecificationResult{InstanceFamilyCreditSpecification: &ec2wire.InstanceFamilyCreditSpecification{
-		InstanceFamily: in.InstanceFamily, CpuCredits: in.CpuCredits,
-	}}, err
+	return &ec2wire.ModifyDefaultCreditSpecificationResult{
+		InstanceFamilyCreditSpecification: &ec2wire.InstanceFamilyCreditSpecification{
+			InstanceFamily: in.InstanceFamily, CpuCredits: in.CpuCredits,
+		},
+	}, err
 }

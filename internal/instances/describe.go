@@ -13,13 +13,16 @@ import (
 )
 
 // Describe answers DescribeInstances.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeInstancesRequest) (*ec2wire.DescribeInstancesResult, error) {
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeInstancesRequest,
+) (*ec2wire.DescribeInstancesResult, error) {
 	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, fields, tagsOf)
 	if err != nil {
 		return nil, err
 	}
 	if in.MaxResults != nil && chosen.named {
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter instancesSet cannot be used with the parameter maxResults")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter instancesSet cannot be used with the parameter maxResults")
 	}
 	if len(in.Filters) == 0 && (in.MaxResults != nil || shape.Get(in.NextToken) != "") {
 		return s.describePage(chosen, in)
@@ -40,11 +43,14 @@ func older(a, b *slipway.Instance) int {
 }
 
 // describePage walks the instances by id from where the last page ended: a page costs what it shows.
-func (s *Service) describePage(chosen *selection, in *ec2wire.DescribeInstancesRequest) (*ec2wire.DescribeInstancesResult, error) {
+func (s *Service) describePage(
+	chosen *selection, in *ec2wire.DescribeInstancesRequest,
+) (*ec2wire.DescribeInstancesResult, error) {
 	size := int32(1000)
 	if in.MaxResults != nil {
 		if *in.MaxResults < 5 {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than 5.", *in.MaxResults)
+			return nil, slipway.Errorf(slipway.InvalidParameterValue,
+				"Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than 5.", *in.MaxResults)
 		}
 		size = min(*in.MaxResults, 1000)
 	}
@@ -82,7 +88,8 @@ func group(all *joiner, list []*slipway.Instance) []ec2wire.Reservation {
 			i = len(out)
 			place[in.Reservation] = i
 			w := ec2wire.Reservation{
-				ReservationId: shape.Text(in.Reservation), OwnerId: &in.Account, RequesterId: shape.Text(in.Requester), Groups: []ec2wire.GroupIdentifier{},
+				ReservationId: shape.Text(in.Reservation), OwnerId: &in.Account, RequesterId: shape.Text(in.Requester),
+				Groups: []ec2wire.GroupIdentifier{},
 			}
 			if in.VPC == "" && in.State != slipway.Terminated {
 				w.Groups = v.groupSet(in.ClassicGroups)

@@ -13,7 +13,8 @@ import (
 	"slipway/internal/state"
 )
 
-// Machines are the running machines, wherever their hosts are, for the actions that look into one: its console, its screen, an interrupt.
+// Machines are the running machines, wherever their hosts are, for the actions that look into one: its console, its
+// screen, an interrupt.
 type Machines interface {
 	Console(ctx context.Context, in *slipway.Instance) ([]byte, error)
 	Screen(ctx context.Context, in *slipway.Instance, wake bool) ([]byte, error)

@@ -46,9 +46,13 @@ func makeFields() slipway.Fields[*shown] {
 	own("availability-zone-id", func(s *shown) []string { return text(s.wire.Placement.AvailabilityZoneId) })
 	own("boot-mode", func(s *shown) []string { return text(s.wire.BootMode) })
 	own("capacity-reservation-id", func(s *shown) []string { return text(s.wire.CapacityReservationId) })
-	own("capacity-reservation-specification.capacity-reservation-preference", func(s *shown) []string { return shape.One(s.CapacityPreference) })
-	own("capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id", func(s *shown) []string { return shape.One(s.CapacityTarget) })
-	own("capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn", func(*shown) []string { return nil })
+	own("capacity-reservation-specification.capacity-reservation-preference", func(s *shown) []string {
+		return shape.One(s.CapacityPreference)
+	})
+	own("capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
+		func(s *shown) []string { return shape.One(s.CapacityTarget) })
+	own("capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn",
+		func(*shown) []string { return nil })
 	own("client-token", func(s *shown) []string { return shape.One(s.ClientToken) })
 	own("current-instance-boot-mode", func(s *shown) []string { return text(s.wire.CurrentInstanceBootMode) })
 	own("dns-name", func(s *shown) []string { return text(s.wire.PublicDnsName) })
@@ -60,7 +64,9 @@ func makeFields() slipway.Fields[*shown] {
 	own("hypervisor", func(s *shown) []string { return text(s.wire.Hypervisor) })
 	own("iam-instance-profile.arn", func(s *shown) []string { return shape.One(s.Profile) })
 	own("iam-instance-profile.id", func(s *shown) []string { return shape.One(s.ProfileID) })
-	own("iam-instance-profile.name", func(s *shown) []string { return shape.One(s.Profile[strings.LastIndexByte(s.Profile, '/')+1:]) })
+	own("iam-instance-profile.name", func(s *shown) []string {
+		return shape.One(s.Profile[strings.LastIndexByte(s.Profile, '/')+1:])
+	})
 	own("image-id", func(s *shown) []string { return shape.One(s.Image) })
 	own("instance-id", func(s *shown) []string { return shape.One(s.ID) })
 	own("instance-lifecycle", func(s *shown) []string { return shape.One(s.Lifecycle) })
@@ -81,12 +87,16 @@ func makeFields() slipway.Fields[*shown] {
 	own("metadata-options.http-endpoint", func(s *shown) []string { return shape.One(s.Metadata.HTTPEndpoint) })
 	own("metadata-options.http-protocol-ipv4", func(s *shown) []string { return shape.One(s.Metadata.HTTPEndpoint) })
 	own("metadata-options.http-protocol-ipv6", func(s *shown) []string { return shape.One(s.Metadata.HTTPIPv6) })
-	own("metadata-options.http-put-response-hop-limit", func(s *shown) []string { return []string{strconv.Itoa(int(s.Metadata.HopLimit))} })
+	own("metadata-options.http-put-response-hop-limit", func(s *shown) []string {
+		return []string{strconv.Itoa(int(s.Metadata.HopLimit))}
+	})
 	own("metadata-options.http-tokens", func(s *shown) []string { return shape.One(s.Metadata.HTTPTokens) })
 	own("metadata-options.instance-metadata-tags", func(s *shown) []string { return shape.One(s.Metadata.Tags) })
 	own("metadata-options.state", func(s *shown) []string { return text(s.wire.MetadataOptions.State) })
 	own("monitoring-state", func(s *shown) []string { return text(s.wire.Monitoring.State) })
-	own("network-performance-options.bandwidth-weighting", func(s *shown) []string { return text(s.wire.NetworkPerformanceOptions.BandwidthWeighting) })
+	own("network-performance-options.bandwidth-weighting", func(s *shown) []string {
+		return text(s.wire.NetworkPerformanceOptions.BandwidthWeighting)
+	})
 	own("owner-id", func(s *shown) []string { return shape.One(s.Account) })
 	own("placement-group-name", func(s *shown) []string { return shape.One(s.Placement.GroupName) })
 	own("placement-partition-number", func(s *shown) []string {
@@ -98,8 +108,12 @@ func makeFields() slipway.Fields[*shown] {
 	own("platform", func(s *shown) []string { return text(s.wire.Platform) })
 	own("platform-details", func(s *shown) []string { return text(s.wire.PlatformDetails) })
 	own("private-dns-name", func(s *shown) []string { return text(s.wire.PrivateDnsName) })
-	own("private-dns-name-options.enable-resource-name-dns-a-record", func(s *shown) []string { return shape.Yes(s.DNS.ARecord) })
-	own("private-dns-name-options.enable-resource-name-dns-aaaa-record", func(s *shown) []string { return shape.Yes(s.DNS.AAAARecord) })
+	own("private-dns-name-options.enable-resource-name-dns-a-record", func(s *shown) []string {
+		return shape.Yes(s.DNS.ARecord)
+	})
+	own("private-dns-name-options.enable-resource-name-dns-aaaa-record", func(s *shown) []string {
+		return shape.Yes(s.DNS.AAAARecord)
+	})
 	own("private-dns-name-options.hostname-type", func(s *shown) []string { return shape.One(s.DNS.HostnameType) })
 	own("private-ip-address", func(s *shown) []string { return text(s.wire.PrivateIpAddress) })
 	own("product-code", func(s *shown) []string { return s.ProductCodes })
@@ -173,11 +187,19 @@ func deviceFields(f slipway.Fields[*shown]) {
 			return out
 		}
 	}
-	f["block-device-mapping.attach-time"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string { return at(*b.Ebs.AttachTime) })
-	f["block-device-mapping.delete-on-termination"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string { return yes(b.Ebs.DeleteOnTermination) })
-	f["block-device-mapping.device-name"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string { return text(b.DeviceName) })
+	f["block-device-mapping.attach-time"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string {
+		return at(*b.Ebs.AttachTime)
+	})
+	f["block-device-mapping.delete-on-termination"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string {
+		return yes(b.Ebs.DeleteOnTermination)
+	})
+	f["block-device-mapping.device-name"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string {
+		return text(b.DeviceName)
+	})
 	f["block-device-mapping.status"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string { return text(b.Ebs.Status) })
-	f["block-device-mapping.volume-id"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string { return text(b.Ebs.VolumeId) })
+	f["block-device-mapping.volume-id"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string {
+		return text(b.Ebs.VolumeId)
+	})
 }
 
 func portFields(f slipway.Fields[*shown]) {
@@ -223,15 +245,21 @@ func portFields(f slipway.Fields[*shown]) {
 		prefix  string
 		primary bool
 	}{{"association.", true}, {"addresses.association.", false}} {
-		address(at.prefix+"allocation-id", at.primary, func(_ *shown, a slipway.PrivateAddress) []string { return shape.One(a.Allocation) })
-		address(at.prefix+"association-id", at.primary, func(_ *shown, a slipway.PrivateAddress) []string { return shape.One(a.Association) })
+		address(at.prefix+"allocation-id", at.primary, func(_ *shown, a slipway.PrivateAddress) []string {
+			return shape.One(a.Allocation)
+		})
+		address(at.prefix+"association-id", at.primary, func(_ *shown, a slipway.PrivateAddress) []string {
+			return shape.One(a.Association)
+		})
 		address(at.prefix+"carrier-ip", at.primary, func(*shown, slipway.PrivateAddress) []string { return nil })
 		address(at.prefix+"customer-owned-ip", at.primary, func(*shown, slipway.PrivateAddress) []string { return nil })
 		address(at.prefix+"ip-owner-id", at.primary, owner)
 		address(at.prefix+"public-dns-name", at.primary, name)
 		address(at.prefix+"public-ip", at.primary, public)
 	}
-	address("addresses.private-ip-address", false, func(_ *shown, a slipway.PrivateAddress) []string { return []string{a.IP.String()} })
+	address("addresses.private-ip-address", false, func(_ *shown, a slipway.PrivateAddress) []string {
+		return []string{a.IP.String()}
+	})
 	address("private-ip-address", true, func(_ *shown, a slipway.PrivateAddress) []string { return []string{a.IP.String()} })
 	address("addresses.private-dns-name", false, func(s *shown, a slipway.PrivateAddress) []string {
 		return []string{slipway.PrivateName(s.Region, slipway.PrivateDNS{}, "", a.IP)}
@@ -262,7 +290,10 @@ func portFields(f slipway.Fields[*shown]) {
 	attachment("instance-id", func(a *slipway.Attachment) []string { return shape.One(a.Instance) })
 	attachment("network-card-index", func(a *slipway.Attachment) []string { return []string{strconv.Itoa(int(a.NetworkCard))} })
 	each("attachment.instance-owner-id", func(s *shown, _ *slipway.Interface) []string { return []string{s.Account} })
-	each("attachment.status", func(s *shown, n *slipway.Interface) []string { w := s.view.port(n); return text(w.Attachment.Status) })
+	each("attachment.status", func(s *shown, n *slipway.Interface) []string {
+		w := s.view.port(n)
+		return text(w.Attachment.Status)
+	})
 	each("availability-zone", func(_ *shown, n *slipway.Interface) []string { return []string{n.Zone} })
 	each("deny-all-igw-traffic", func(*shown, *slipway.Interface) []string { return shape.Yes(false) })
 	each("description", func(_ *shown, n *slipway.Interface) []string { return []string{n.Description} })

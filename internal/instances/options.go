@@ -32,7 +32,9 @@ func (s *Service) named(ctx context.Context, name *string, e edit) error {
 }
 
 // ModifyPlacement answers ModifyInstancePlacement: tenancy, dedicated host, affinity and placement group of a stopped instance.
-func (s *Service) ModifyPlacement(ctx context.Context, in *ec2wire.ModifyInstancePlacementRequest) (*ec2wire.ModifyInstancePlacementResult, error) {
+func (s *Service) ModifyPlacement(
+	ctx context.Context, in *ec2wire.ModifyInstancePlacementRequest,
+) (*ec2wire.ModifyInstancePlacementResult, error) {
 	if err := launchspec.OneOf(in.Tenancy, "tenancy", "default", "dedicated", "host"); err != nil {
 		return nil, err
 	}
@@ -41,7 +43,8 @@ func (s *Service) ModifyPlacement(ctx context.Context, in *ec2wire.ModifyInstanc
 	}
 	switch {
 	case shape.Get(in.HostResourceGroupArn) != "":
-		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter HostResourceGroupArn is not supported: there are no host resource groups here.")
+		return nil, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter HostResourceGroupArn is not supported: there are no host resource groups here.")
 	case in.GroupName != nil && shape.Get(in.GroupId) != "":
 		return nil, launchspec.Combination("The parameter groupName cannot be used with the parameter groupId")
 	}
@@ -57,7 +60,9 @@ func (s *Service) ModifyPlacement(ctx context.Context, in *ec2wire.ModifyInstanc
 			if g != nil {
 				p.GroupName, p.GroupID, p.Partition = g.Name, g.ID, shape.Get(in.PartitionNumber)
 				if p.Partition != 0 && (g.Strategy != "partition" || p.Partition < 1 || p.Partition > g.Partitions) {
-					return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter partitionNumber is invalid. The group '%s' has %d partitions.", p.Partition, g.Name, g.Partitions)
+					return slipway.Errorf(slipway.InvalidParameterValue,
+						"Value (%d) for parameter partitionNumber is invalid. The group '%s' has %d partitions.",
+						p.Partition, g.Name, g.Partitions)
 				}
 			}
 		}
@@ -68,9 +73,13 @@ func (s *Service) ModifyPlacement(ctx context.Context, in *ec2wire.ModifyInstanc
 			case err != nil:
 				return err
 			case h.Host != i.Host || h.Zone != i.Zone:
-				return slipway.Errorf(slipway.InvalidParameterCombination, "The dedicated host '%s' is on another machine or in another zone than the instance '%s', whose volumes cannot move.", id, i.ID)
+				return slipway.Errorf(slipway.InvalidParameterCombination,
+					"The dedicated host '%s' is on another machine or in another zone than the instance '%s', whose "+
+						"volumes cannot move.",
+					id, i.ID)
 			case !h.Runs(slipway.FindInstanceType(i.Type)):
-				return slipway.Errorf(slipway.UnsupportedInstanceTypeOnHost, "The instance type '%s' is not supported on the dedicated host '%s'.", i.Type, id)
+				return slipway.Errorf(slipway.UnsupportedInstanceTypeOnHost,
+					"The instance type '%s' is not supported on the dedicated host '%s'.", i.Type, id)
 			}
 			p.DedicatedHost, p.Tenancy = h.ID, "host"
 		}
@@ -100,10 +109,13 @@ func groupOf(r store.Reader, scope state.Scope, name, id string) (*slipway.Place
 }
 
 // ModifyCPU answers ModifyInstanceCpuOptions, for a stopped instance.
-func (s *Service) ModifyCPU(ctx context.Context, in *ec2wire.ModifyInstanceCpuOptionsRequest) (*ec2wire.ModifyInstanceCpuOptionsResult, error) {
+func (s *Service) ModifyCPU(
+	ctx context.Context, in *ec2wire.ModifyInstanceCpuOptionsRequest,
+) (*ec2wire.ModifyInstanceCpuOptionsResult, error) {
 	cores, threads := shape.Get(in.CoreCount), shape.Get(in.ThreadsPerCore)
 	if shape.Get(in.NestedVirtualization) == "enabled" {
-		return nil, slipway.Errorf(slipway.Unsupported, "The parameter NestedVirtualization is not supported on this instance type.")
+		return nil, slipway.Errorf(slipway.Unsupported,
+			"The parameter NestedVirtualization is not supported on this instance type.")
 	}
 	if in.CoreCount == nil || in.ThreadsPerCore == nil {
 		return nil, launchspec.Combination("CoreCount and ThreadsPerCore must be specified together.")
@@ -121,11 +133,15 @@ func (s *Service) ModifyCPU(ctx context.Context, in *ec2wire.ModifyInstanceCpuOp
 		i.Cores, i.ThreadsPerCore = cores, threads
 		return state.Ledgers.Put(tx, b)
 	}))
-	return &ec2wire.ModifyInstanceCpuOptionsResult{InstanceId: in.InstanceId, CoreCount: in.CoreCount, ThreadsPerCore: in.ThreadsPerCore}, err
+	return &ec2wire.ModifyInstanceCpuOptionsResult{
+		InstanceId: in.InstanceId, CoreCount: in.CoreCount, ThreadsPerCore: in.ThreadsPerCore,
+	}, err
 }
 
 // ModifyMaintenance answers ModifyInstanceMaintenanceOptions.
-func (s *Service) ModifyMaintenance(ctx context.Context, in *ec2wire.ModifyInstanceMaintenanceOptionsRequest) (*ec2wire.ModifyInstanceMaintenanceOptionsResult, error) {
+func (s *Service) ModifyMaintenance(
+	ctx context.Context, in *ec2wire.ModifyInstanceMaintenanceOptionsRequest,
+) (*ec2wire.ModifyInstanceMaintenanceOptionsResult, error) {
 	if err := launchspec.OneOf(in.AutoRecovery, "autoRecovery", "default", "disabled"); err != nil {
 		return nil, err
 	}
@@ -142,13 +158,16 @@ func (s *Service) ModifyMaintenance(ctx context.Context, in *ec2wire.ModifyInsta
 }
 
 // ModifyDNS answers ModifyPrivateDnsNameOptions; the kind of name only changes while stopped.
-func (s *Service) ModifyDNS(ctx context.Context, in *ec2wire.ModifyPrivateDnsNameOptionsRequest) (*ec2wire.ModifyPrivateDnsNameOptionsResult, error) {
+func (s *Service) ModifyDNS(
+	ctx context.Context, in *ec2wire.ModifyPrivateDnsNameOptionsRequest,
+) (*ec2wire.ModifyPrivateDnsNameOptionsResult, error) {
 	if err := launchspec.OneOf(in.PrivateDnsHostnameType, "privateDnsHostnameType", "ip-name", "resource-name"); err != nil {
 		return nil, err
 	}
 	err := s.named(ctx, in.InstanceId, func(tx store.Tx, i *slipway.Instance) error {
 		if i.VPC == "" {
-			return slipway.Errorf(slipway.UnsupportedOperation, "The instance '%s' is in EC2-Classic, where names are fixed.", i.ID)
+			return slipway.Errorf(slipway.UnsupportedOperation,
+				"The instance '%s' is in EC2-Classic, where names are fixed.", i.ID)
 		}
 		if kind := shape.Get(in.PrivateDnsHostnameType); kind != "" && kind != i.DNS.HostnameType {
 			if i.State != slipway.Stopped {
@@ -168,7 +187,9 @@ func (s *Service) ModifyDNS(ctx context.Context, in *ec2wire.ModifyPrivateDnsNam
 }
 
 // ModifyCapacity answers ModifyInstanceCapacityReservationAttributes: what the instance asks for when it next starts.
-func (s *Service) ModifyCapacity(ctx context.Context, in *ec2wire.ModifyInstanceCapacityReservationAttributesRequest) (*ec2wire.ModifyInstanceCapacityReservationAttributesResult, error) {
+func (s *Service) ModifyCapacity(
+	ctx context.Context, in *ec2wire.ModifyInstanceCapacityReservationAttributesRequest,
+) (*ec2wire.ModifyInstanceCapacityReservationAttributesResult, error) {
 	if in.CapacityReservationSpecification == nil {
 		return nil, slipway.Missing("CapacityReservationSpecification")
 	}
@@ -190,9 +211,11 @@ func (s *Service) ModifyCapacity(ctx context.Context, in *ec2wire.ModifyInstance
 		case err != nil:
 			return err
 		case c.State != "active" || c.Type != i.Type || c.Zone != i.Zone:
-			return slipway.Errorf(slipway.InvalidParameterCombination, "The capacity reservation '%s' does not fit the instance '%s'.", target, i.ID)
+			return slipway.Errorf(slipway.InvalidParameterCombination,
+				"The capacity reservation '%s' does not fit the instance '%s'.", target, i.ID)
 		case capacity.FreeSlots(tx, c)[i.Host] == 0:
-			return slipway.Errorf(slipway.ReservationCapacityExceeded, "The requested reservation does not have sufficient compatible and available capacity for this request.")
+			return slipway.Errorf(slipway.ReservationCapacityExceeded,
+				"The requested reservation does not have sufficient compatible and available capacity for this request.")
 		}
 		i.CapacityReservation = c.ID
 		if err := state.CapacityReservations.Put(tx, c); err != nil {
@@ -214,14 +237,20 @@ func leaveReservation(tx store.Tx, i *slipway.Instance) error {
 }
 
 // ModifyBandwidth answers ModifyInstanceNetworkPerformanceOptions.
-func (s *Service) ModifyBandwidth(ctx context.Context, in *ec2wire.ModifyInstanceNetworkPerformanceRequest) (*ec2wire.ModifyInstanceNetworkPerformanceResult, error) {
+func (s *Service) ModifyBandwidth(
+	ctx context.Context, in *ec2wire.ModifyInstanceNetworkPerformanceRequest,
+) (*ec2wire.ModifyInstanceNetworkPerformanceResult, error) {
 	err := s.named(ctx, in.InstanceId, func(store.Tx, *slipway.Instance) error {
 		if w := shape.Get(in.BandwidthWeighting); w != "" && w != "default" {
-			return slipway.Errorf(slipway.Unsupported, "The bandwidth weighting %s is not supported: no instance type here shares bandwidth between network and volumes.", w)
+			return slipway.Errorf(slipway.Unsupported,
+				"The bandwidth weighting %s is not supported: no instance type here shares bandwidth between "+
+					"network and volumes.", w)
 		}
 		return nil
 	})
-	return &ec2wire.ModifyInstanceNetworkPerformanceResult{InstanceId: in.InstanceId, BandwidthWeighting: shape.Of("default")}, err
+	return &ec2wire.ModifyInstanceNetworkPerformanceResult{
+		InstanceId: in.InstanceId, BandwidthWeighting: shape.Of("default"),
+	}, err
 }
 
 // Reset answers ResetInstanceAttribute.
@@ -253,7 +282,10 @@ func (s *Service) ReportStatus(ctx context.Context, in *ec2wire.ReportInstanceSt
 	if err := launchspec.OneOf(in.Status, "status", "ok", "impaired"); err != nil {
 		return err
 	}
-	codes := []string{"instance-stuck-in-state", "unresponsive", "not-accepting-credentials", "password-not-available", "performance-network", "performance-instance-store", "performance-ebs-volume", "performance-other", "other"}
+	codes := []string{
+		"instance-stuck-in-state", "unresponsive", "not-accepting-credentials", "password-not-available",
+		"performance-network", "performance-instance-store", "performance-ebs-volume", "performance-other", "other",
+	}
 	for _, c := range in.ReasonCodes {
 		if !slices.Contains(codes, c) {
 			return slipway.Invalid(c, "reasonCode", "It must be one of "+strings.Join(codes, ", ")+".")
@@ -275,17 +307,21 @@ func (s *Service) ReportStatus(ctx context.Context, in *ec2wire.ReportInstanceSt
 		return err
 	}
 	for _, i := range found {
-		s.log.WarnContext(ctx, "owner reports instance status", "instance", i.ID, "status", *in.Status, "reasons", strings.Join(in.ReasonCodes, ","))
+		s.log.WarnContext(ctx, "owner reports instance status", "instance", i.ID, "status", *in.Status, "reasons",
+			strings.Join(in.ReasonCodes, ","))
 	}
 	return nil
 }
 
 var topologyFields = slipway.Fields[*shown]{
-	"availability-zone": fields["availability-zone"], "zone-id": fields["availability-zone-id"], "instance-type": fields["instance-type"],
+	"availability-zone": fields["availability-zone"], "zone-id": fields["availability-zone-id"],
+	"instance-type": fields["instance-type"],
 }
 
 // Topology answers DescribeInstanceTopology: three layers of network nodes, of which a host has the last to itself.
-func (s *Service) Topology(ctx context.Context, in *ec2wire.DescribeInstanceTopologyRequest) (*ec2wire.DescribeInstanceTopologyResult, error) {
+func (s *Service) Topology(
+	ctx context.Context, in *ec2wire.DescribeInstanceTopologyRequest,
+) (*ec2wire.DescribeInstanceTopologyResult, error) {
 	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, topologyFields, nil)
 	if err != nil {
 		return nil, err
@@ -298,7 +334,8 @@ func (s *Service) Topology(ctx context.Context, in *ec2wire.DescribeInstanceTopo
 		z, _ := slipway.FindZone(i.Region, i.Zone)
 		node := func(of string) string { return fmt.Sprintf("nn-%017x", sha256.Sum256([]byte(of)))[:20] }
 		rows = append(rows, ec2wire.InstanceTopology{
-			InstanceId: shape.Text(i.ID), InstanceType: shape.Of(i.Type), GroupName: shape.Text(i.Placement.GroupName), AvailabilityZone: shape.Of(i.Zone), ZoneId: shape.Text(z.ID),
+			InstanceId: shape.Text(i.ID), InstanceType: shape.Of(i.Type), GroupName: shape.Text(i.Placement.GroupName),
+			AvailabilityZone: shape.Of(i.Zone), ZoneId: shape.Text(z.ID),
 			NetworkNodes: []string{node(i.Region), node(i.Zone), node(i.Zone + string(i.Host))},
 		})
 	}
@@ -307,7 +344,9 @@ func (s *Service) Topology(ctx context.Context, in *ec2wire.DescribeInstanceTopo
 }
 
 // ImageMetadata answers DescribeInstanceImageMetadata.
-func (s *Service) ImageMetadata(ctx context.Context, in *ec2wire.DescribeInstanceImageMetadataRequest) (*ec2wire.DescribeInstanceImageMetadataResult, error) {
+func (s *Service) ImageMetadata(
+	ctx context.Context, in *ec2wire.DescribeInstanceImageMetadataRequest,
+) (*ec2wire.DescribeInstanceImageMetadataResult, error) {
 	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, fields, tagsOf)
 	if err != nil {
 		return nil, err
@@ -316,12 +355,17 @@ func (s *Service) ImageMetadata(ctx context.Context, in *ec2wire.DescribeInstanc
 	for i := range chosen.all {
 		z, _ := slipway.FindZone(i.Region, i.Zone)
 		w := ec2wire.InstanceImageMetadata{
-			InstanceId: shape.Text(i.ID), InstanceType: shape.Of(i.Type), LaunchTime: shape.Of(i.LaunchTime), AvailabilityZone: shape.Of(i.Zone), ZoneId: shape.Text(z.ID), State: stateOf(i.State),
-			OwnerId: shape.Of(i.Account), Tags: shape.Tags(i.Tags), ImageMetadata: &ec2wire.ImageMetadata{ImageId: shape.Text(i.Image)}, Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
+			InstanceId: shape.Text(i.ID), InstanceType: shape.Of(i.Type), LaunchTime: shape.Of(i.LaunchTime),
+			AvailabilityZone: shape.Of(i.Zone), ZoneId: shape.Text(z.ID), State: stateOf(i.State),
+			OwnerId: shape.Of(i.Account), Tags: shape.Tags(i.Tags),
+			ImageMetadata: &ec2wire.ImageMetadata{ImageId: shape.Text(i.Image)},
+			Operator:      &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 		}
 		if im := state.FindImage(chosen.reader, i.Region, string(i.Image)); im != nil && im.LaunchableFrom(i.Account) {
-			w.ImageMetadata.Name, w.ImageMetadata.OwnerId, w.ImageMetadata.State = shape.Of(im.Name), shape.Of(im.Owner), shape.Of(im.State)
-			w.ImageMetadata.CreationDate, w.ImageMetadata.IsPublic, w.ImageMetadata.ImageAllowed = shape.Of(im.Created.UTC().Format(ec2query.TimeForm)), shape.Of(im.Public), shape.Of(true)
+			m := w.ImageMetadata
+			m.Name, m.OwnerId, m.State = shape.Of(im.Name), shape.Of(im.Owner), shape.Of(im.State)
+			m.CreationDate = shape.Of(im.Created.UTC().Format(ec2query.TimeForm))
+			m.IsPublic, m.ImageAllowed = shape.Of(im.Public), shape.Of(true)
 			if im.Owner == slipway.SystemAccount {
 				w.ImageMetadata.ImageOwnerAlias = shape.Of("amazon")
 			}
@@ -333,15 +377,20 @@ func (s *Service) ImageMetadata(ctx context.Context, in *ec2wire.DescribeInstanc
 }
 
 // MetadataDefaults answers GetInstanceMetadataDefaults.
-func (s *Service) MetadataDefaults(ctx context.Context, _ *ec2wire.GetInstanceMetadataDefaultsRequest) (*ec2wire.GetInstanceMetadataDefaultsResult, error) {
+func (s *Service) MetadataDefaults(
+	ctx context.Context, _ *ec2wire.GetInstanceMetadataDefaultsRequest,
+) (*ec2wire.GetInstanceMetadataDefaultsResult, error) {
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2wire.GetInstanceMetadataDefaultsResult{AccountLevel: &ec2wire.InstanceMetadataDefaultsResponse{ManagedBy: shape.Of("account")}}
+	out := &ec2wire.GetInstanceMetadataDefaultsResult{
+		AccountLevel: &ec2wire.InstanceMetadataDefaultsResponse{ManagedBy: shape.Of("account")},
+	}
 	if region := state.Regions.See(r, state.Of(ctx), "-"); region != nil {
 		m := region.Settings.Metadata
-		out.AccountLevel.HttpTokens, out.AccountLevel.HttpEndpoint, out.AccountLevel.InstanceMetadataTags = shape.Text(m.HTTPTokens), shape.Text(m.HTTPEndpoint), shape.Text(m.Tags)
+		out.AccountLevel.HttpTokens, out.AccountLevel.HttpEndpoint, out.AccountLevel.InstanceMetadataTags = shape.Text(m.HTTPTokens),
+			shape.Text(m.HTTPEndpoint), shape.Text(m.Tags)
 		out.AccountLevel.HttpPutResponseHopLimit = shape.Some(m.HopLimit)
 		out.AccountLevel.HttpTokensEnforced = shape.Of("disabled")
 		if region.Settings.TokensEnforced {
@@ -352,7 +401,9 @@ func (s *Service) MetadataDefaults(ctx context.Context, _ *ec2wire.GetInstanceMe
 }
 
 // ModifyMetadataDefaults answers ModifyInstanceMetadataDefaults: "no-preference" and a hop limit of -1 take a default away.
-func (s *Service) ModifyMetadataDefaults(ctx context.Context, in *ec2wire.ModifyInstanceMetadataDefaultsRequest) (*ec2wire.ModifyInstanceMetadataDefaultsResult, error) {
+func (s *Service) ModifyMetadataDefaults(
+	ctx context.Context, in *ec2wire.ModifyInstanceMetadataDefaultsRequest,
+) (*ec2wire.ModifyInstanceMetadataDefaultsResult, error) {
 	given := func(v *string) *string {
 		if shape.Get(v) == "no-preference" {
 			return nil
@@ -363,7 +414,8 @@ func (s *Service) ModifyMetadataDefaults(ctx context.Context, in *ec2wire.Modify
 	if shape.Get(hops) == -1 {
 		hops = nil
 	}
-	to, err := launchspec.MetadataValues(given(in.HttpTokens), given(in.HttpEndpoint), nil, given(in.InstanceMetadataTags), hops)
+	to, err := launchspec.MetadataValues(given(in.HttpTokens), given(in.HttpEndpoint), nil,
+		given(in.InstanceMetadataTags), hops)
 	if err != nil {
 		return nil, err
 	}
@@ -376,7 +428,10 @@ func (s *Service) ModifyMetadataDefaults(ctx context.Context, in *ec2wire.Modify
 			for _, f := range []struct {
 				asked    *string
 				to, from *string
-			}{{in.HttpTokens, &m.HTTPTokens, &to.HTTPTokens}, {in.HttpEndpoint, &m.HTTPEndpoint, &to.HTTPEndpoint}, {in.InstanceMetadataTags, &m.Tags, &to.Tags}} {
+			}{
+				{in.HttpTokens, &m.HTTPTokens, &to.HTTPTokens}, {in.HttpEndpoint, &m.HTTPEndpoint, &to.HTTPEndpoint},
+				{in.InstanceMetadataTags, &m.Tags, &to.Tags},
+			} {
 				if shape.Get(f.asked) != "" {
 					*f.to = *f.from
 				}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestTheOrderOfChecks: of two faults a call answers for the one that docs/order-of-checks.md puts first. Each fault stands in order; every one
-// is tried with every later one.
+// TestTheOrderOfChecks: of two faults a call answers for the one that docs/order-of-checks.md puts first. Each fault
+// stands in order; every one is tried with every later one.
 func TestTheOrderOfChecks(t *testing.T) {
 	w := apitest.New(t)
 	o := apitest.NewWorld(w)
@@ -17,13 +17,16 @@ func TestTheOrderOfChecks(t *testing.T) {
 	}{
 		{"an unknown parameter", "UnknownParameter", []string{"Colour", "red"}},
 		{"a scalar that is none", "InvalidParameterValue", []string{"EbsOptimized", "perhaps"}},
-		{"an unknown template", "InvalidLaunchTemplateId.NotFound", []string{"LaunchTemplate.LaunchTemplateId", "lt-0123456789abcdef0"}},
+		{"an unknown template", "InvalidLaunchTemplateId.NotFound",
+			[]string{"LaunchTemplate.LaunchTemplateId", "lt-0123456789abcdef0"}},
 		{"what slipway has not", "Unsupported", []string{"SecondaryInterface.1.DeviceIndex", "1"}},
 		{"a value outside of its set", "InvalidParameterValue", []string{"InstanceInitiatedShutdownBehavior", "explode"}},
 		{"more at least than one call launches", "ResourceCountExceeded", []string{"MinCount", "2000", "MaxCount", "2000"}},
-		{"what excludes each other", "InvalidParameterCombination", []string{"SubnetId", o.Subnet, "SecurityGroup.1", "default"}},
+		{"what excludes each other", "InvalidParameterCombination",
+			[]string{"SubnetId", o.Subnet, "SecurityGroup.1", "default"}},
 		{"a malformed group", "InvalidGroupId.Malformed", []string{"SecurityGroupId.1", "sg"}},
-		{"a device twice", "InvalidBlockDeviceMapping", []string{"BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.VirtualName", "ephemeral99"}},
+		{"a device twice", "InvalidBlockDeviceMapping",
+			[]string{"BlockDeviceMapping.1.DeviceName", "/dev/sdf", "BlockDeviceMapping.1.VirtualName", "ephemeral99"}},
 		{"a malformed dedicated host", "InvalidHostID.Malformed", []string{"Placement.HostId", "h"}},
 		{"an unknown image", "InvalidAMIID.NotFound", []string{"ImageId", "ami-0123456789abcdef0"}},
 		{"an unknown type", "InvalidParameterValue", []string{"InstanceType", "t9.huge"}},

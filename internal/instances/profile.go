@@ -14,22 +14,29 @@ import (
 
 func association(i *slipway.Instance, word string) *ec2wire.IamInstanceProfileAssociation {
 	return &ec2wire.IamInstanceProfileAssociation{
-		AssociationId: shape.Of(i.ProfileAssociation), InstanceId: shape.Text(i.ID), IamInstanceProfile: &ec2wire.IamInstanceProfile{Arn: shape.Of(i.Profile), Id: shape.Of(i.ProfileID)}, State: &word,
+		AssociationId: shape.Of(i.ProfileAssociation), InstanceId: shape.Text(i.ID),
+		IamInstanceProfile: &ec2wire.IamInstanceProfile{Arn: shape.Of(i.Profile), Id: shape.Of(i.ProfileID)}, State: &word,
 	}
 }
 
-func (s *Service) profileOf(tx store.Tx, i *slipway.Instance, spec *ec2wire.IamInstanceProfileSpecification) (*slipway.InstanceProfile, error) {
+func (s *Service) profileOf(
+	tx store.Tx, i *slipway.Instance, spec *ec2wire.IamInstanceProfileSpecification,
+) (*slipway.InstanceProfile, error) {
 	if spec == nil || shape.Get(spec.Arn) == "" && shape.Get(spec.Name) == "" {
 		return nil, slipway.Missing("IamInstanceProfile")
 	}
 	if shape.Get(spec.Arn) != "" && shape.Get(spec.Name) != "" {
-		return nil, launchspec.Combination("The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'")
+		return nil,
+			launchspec.Combination("The parameter 'iamInstanceProfile.name' may not be used in combination with " +
+				"'iamInstanceProfile.arn'")
 	}
 	return admission.FindProfile(tx, i.Account, shape.Get(spec.Arn), shape.Get(spec.Name))
 }
 
 // AssociateProfile answers AssociateIamInstanceProfile.
-func (s *Service) AssociateProfile(ctx context.Context, in *ec2wire.AssociateIamInstanceProfileRequest) (*ec2wire.AssociateIamInstanceProfileResult, error) {
+func (s *Service) AssociateProfile(
+	ctx context.Context, in *ec2wire.AssociateIamInstanceProfileRequest,
+) (*ec2wire.AssociateIamInstanceProfileResult, error) {
 	out := &ec2wire.AssociateIamInstanceProfileResult{}
 	err := s.named(ctx, in.InstanceId, func(tx store.Tx, i *slipway.Instance) error {
 		if i.Profile != "" {
@@ -70,7 +77,9 @@ func (s *Service) byAssociation(ctx context.Context, id *string, e edit) error {
 }
 
 // ReplaceProfile answers ReplaceIamInstanceProfileAssociation; the association gets a new id.
-func (s *Service) ReplaceProfile(ctx context.Context, in *ec2wire.ReplaceIamInstanceProfileAssociationRequest) (*ec2wire.ReplaceIamInstanceProfileAssociationResult, error) {
+func (s *Service) ReplaceProfile(
+	ctx context.Context, in *ec2wire.ReplaceIamInstanceProfileAssociationRequest,
+) (*ec2wire.ReplaceIamInstanceProfileAssociationResult, error) {
 	out := &ec2wire.ReplaceIamInstanceProfileAssociationResult{}
 	err := s.byAssociation(ctx, in.AssociationId, func(tx store.Tx, i *slipway.Instance) error {
 		p, err := s.profileOf(tx, i, in.IamInstanceProfile)
@@ -85,7 +94,9 @@ func (s *Service) ReplaceProfile(ctx context.Context, in *ec2wire.ReplaceIamInst
 }
 
 // DisassociateProfile answers DisassociateIamInstanceProfile.
-func (s *Service) DisassociateProfile(ctx context.Context, in *ec2wire.DisassociateIamInstanceProfileRequest) (*ec2wire.DisassociateIamInstanceProfileResult, error) {
+func (s *Service) DisassociateProfile(
+	ctx context.Context, in *ec2wire.DisassociateIamInstanceProfileRequest,
+) (*ec2wire.DisassociateIamInstanceProfileResult, error) {
 	out := &ec2wire.DisassociateIamInstanceProfileResult{}
 	err := s.byAssociation(ctx, in.AssociationId, func(_ store.Tx, i *slipway.Instance) error {
 		out.IamInstanceProfileAssociation = association(i, "disassociating")
@@ -96,7 +107,9 @@ func (s *Service) DisassociateProfile(ctx context.Context, in *ec2wire.Disassoci
 }
 
 // Associations answers DescribeIamInstanceProfileAssociations.
-func (s *Service) Associations(ctx context.Context, in *ec2wire.DescribeIamInstanceProfileAssociationsRequest) (*ec2wire.DescribeIamInstanceProfileAssociationsResult, error) {
+func (s *Service) Associations(
+	ctx context.Context, in *ec2wire.DescribeIamInstanceProfileAssociationsRequest,
+) (*ec2wire.DescribeIamInstanceProfileAssociationsResult, error) {
 	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[*slipway.Instance]{
 		"instance-id": func(i *slipway.Instance) []string { return shape.One(i.ID) },
 		"state":       func(*slipway.Instance) []string { return []string{"associated"} },

@@ -21,7 +21,9 @@ type selection struct {
 }
 
 // choose checks a request's ids and filters, of those that are known, and finds what they leave.
-func (s *Service) choose(ctx context.Context, names []string, asked []ec2wire.Filter, known slipway.Fields[*shown], tags func(*shown) slipway.Tags) (*selection, error) {
+func (s *Service) choose(
+	ctx context.Context, names []string, asked []ec2wire.Filter, known slipway.Fields[*shown], tags func(*shown) slipway.Tags,
+) (*selection, error) {
 	ids, err := parseIDs(names)
 	if err != nil {
 		return nil, err
@@ -88,7 +90,8 @@ func find(r store.Reader, scope state.Scope, ids []slipway.InstanceID) ([]*slipw
 	case 1:
 		return nil, state.Instances.Absent(absent[0])
 	}
-	return nil, slipway.Errorf(slipway.InvalidInstanceIDNotFound, "The instance IDs '%s' do not exist", strings.Join(absent, ", "))
+	return nil, slipway.Errorf(slipway.InvalidInstanceIDNotFound, "The instance IDs '%s' do not exist",
+		strings.Join(absent, ", "))
 }
 
 // indexed are the filters that an index answers, so that they cost what they find.
@@ -129,7 +132,9 @@ func indexed(filters []slipway.Filter) (terms []string, ok bool) {
 }
 
 // candidates yields what the ids or the filters leave to look at.
-func candidates(r store.Reader, scope state.Scope, ids []slipway.InstanceID, filters []slipway.Filter) (iter.Seq[*slipway.Instance], error) {
+func candidates(
+	r store.Reader, scope state.Scope, ids []slipway.InstanceID, filters []slipway.Filter,
+) (iter.Seq[*slipway.Instance], error) {
 	if len(ids) > 0 {
 		found, err := find(r, scope, ids)
 		return slices.Values(found), err

@@ -27,7 +27,9 @@ func TestDefaultCredits(t *testing.T) {
 	}
 	w.Refuses(t, []apitest.Refusal{
 		apitest.Case("no family", "MissingParameter", "InstanceFamily", "GetDefaultCreditSpecification", nil),
-		apitest.Case("a family without credits", "InvalidParameterValue", "m5", "ModifyDefaultCreditSpecification", []string{"InstanceFamily", "m5", "CpuCredits", "standard"}),
-		apitest.Case("an option that is none", "InvalidParameterValue", "some", "ModifyDefaultCreditSpecification", []string{"InstanceFamily", "t3", "CpuCredits", "some"}),
+		apitest.Case("a family without credits", "InvalidParameterValue", "m5", "ModifyDefaultCreditSpecification",
+			[]string{"InstanceFamily", "m5", "CpuCredits", "standard"}),
+		apitest.Case("an option that is none", "InvalidParameterValue", "some", "ModifyDefaultCreditSpecification",
+			[]string{"InstanceFamily", "t3", "CpuCredits", "some"}),
 	})
 }

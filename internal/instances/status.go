@@ -60,14 +60,18 @@ var statusFields = func() slipway.Fields[*shown] {
 		"attached-ebs-status.status":   func(s *shown) []string { y, _ := s.checks(); return []string{y} },
 		"application-status.status":    func(*shown) []string { return nil },
 	}
-	for _, name := range []string{"code", "description", "instance-event-id", "not-after", "not-before", "not-before-deadline"} {
+	for _, name := range []string{
+		"code", "description", "instance-event-id", "not-after", "not-before", "not-before-deadline",
+	} {
 		f["event."+name] = func(*shown) []string { return nil }
 	}
 	return f
 }()
 
 // Status answers DescribeInstanceStatus: of running instances, unless all are asked for.
-func (s *Service) Status(ctx context.Context, in *ec2wire.DescribeInstanceStatusRequest) (*ec2wire.DescribeInstanceStatusResult, error) {
+func (s *Service) Status(
+	ctx context.Context, in *ec2wire.DescribeInstanceStatusRequest,
+) (*ec2wire.DescribeInstanceStatusResult, error) {
 	if n := len(in.InstanceIds); n > 100 {
 		return nil, slipway.Errorf(slipway.InvalidParameterValue, "At most 100 instance IDs may be given; there are %d.", n)
 	}
@@ -92,12 +96,16 @@ func (s *Service) Status(ctx context.Context, in *ec2wire.DescribeInstanceStatus
 		z, _ := slipway.FindZone(i.Region, i.Zone)
 		system, instance := v.checks()
 		w := ec2wire.InstanceStatus{
-			InstanceId: shape.Text(i.ID), AvailabilityZone: &i.Zone, AvailabilityZoneId: shape.Text(z.ID), InstanceState: stateOf(i.State),
-			InstanceStatus: v.summary(instance), SystemStatus: v.summary(system), Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
+			InstanceId: shape.Text(i.ID), AvailabilityZone: &i.Zone, AvailabilityZoneId: shape.Text(z.ID),
+			InstanceState:  stateOf(i.State),
+			InstanceStatus: v.summary(instance), SystemStatus: v.summary(system),
+			Operator:          &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 			AttachedEbsStatus: &ec2wire.EbsStatusSummary{Status: shape.Of(system)},
 		}
 		if system != "not-applicable" {
-			w.AttachedEbsStatus.Details = []ec2wire.EbsStatusDetails{{Name: shape.Of("reachability"), Status: shape.Of(reachability(system))}}
+			w.AttachedEbsStatus.Details = []ec2wire.EbsStatusDetails{
+				{Name: shape.Of("reachability"), Status: shape.Of(reachability(system))},
+			}
 		}
 		out.InstanceStatuses = append(out.InstanceStatuses, w)
 	}
@@ -105,7 +113,9 @@ func (s *Service) Status(ctx context.Context, in *ec2wire.DescribeInstanceStatus
 }
 
 // Credits answers DescribeInstanceCreditSpecifications, for burstable types only.
-func (s *Service) Credits(ctx context.Context, in *ec2wire.DescribeInstanceCreditSpecificationsRequest) (*ec2wire.DescribeInstanceCreditSpecificationsResult, error) {
+func (s *Service) Credits(
+	ctx context.Context, in *ec2wire.DescribeInstanceCreditSpecificationsRequest,
+) (*ec2wire.DescribeInstanceCreditSpecificationsResult, error) {
 	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, slipway.Fields[*shown]{"instance-id": fields["instance-id"]}, nil)
 	if err != nil {
 		return nil, err
@@ -115,11 +125,13 @@ func (s *Service) Credits(ctx context.Context, in *ec2wire.DescribeInstanceCredi
 		burstable := i.CPUCredits != ""
 		switch {
 		case !burstable && chosen.named:
-			return nil, slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported, "The instance type %s of instance %s does not support credit specification.", i.Type, i.ID)
+			return nil, slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported,
+				"The instance type %s of instance %s does not support credit specification.", i.Type, i.ID)
 		case !burstable || i.State == slipway.Terminated && !chosen.named:
 			continue
 		}
-		rows = append(rows, ec2wire.InstanceCreditSpecification{InstanceId: shape.Text(i.ID), CpuCredits: shape.Of(i.CPUCredits)})
+		rows = append(rows,
+			ec2wire.InstanceCreditSpecification{InstanceId: shape.Text(i.ID), CpuCredits: shape.Of(i.CPUCredits)})
 	}
 	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, chosen.named, 5)
 	return &ec2wire.DescribeInstanceCreditSpecificationsResult{InstanceCreditSpecifications: page, NextToken: next}, err

@@ -15,11 +15,13 @@ const sweepAtOnce = 500
 // sweepBack is how many days are looked back, in case nobody swept for a while.
 const sweepBack = 400
 
-// sweepTokens forgets client tokens that have outlived their instances. Those whose instances live are looked at again the day after.
+// sweepTokens forgets client tokens that have outlived their instances. Those whose instances live are looked at again
+// the day after.
 func (s *Service) sweepTokens(ctx context.Context) error {
 	var due []*state.Token
 	for back := range sweepBack {
-		due = slices.AppendSeq(due, state.Tokens.By(s.db.Local(), state.Global, "/due/"+state.Day(s.now().AddDate(0, 0, -back))))
+		due = slices.AppendSeq(due,
+			state.Tokens.By(s.db.Local(), state.Global, "/due/"+state.Day(s.now().AddDate(0, 0, -back))))
 	}
 	for some := range slices.Chunk(due, sweepAtOnce) {
 		err := s.db.Update(ctx, func(tx store.Tx) error {
@@ -28,7 +30,9 @@ func (s *Service) sweepTokens(ctx context.Context) error {
 				if t == nil || t.Due() > state.Day(s.now()) {
 					continue
 				}
-				if !slices.ContainsFunc(t.Instances, func(id slipway.InstanceID) bool { return state.Instances.See(tx, t.Scope, string(id)) != nil }) {
+				if !slices.ContainsFunc(t.Instances, func(id slipway.InstanceID) bool {
+					return state.Instances.See(tx, t.Scope, string(id)) != nil
+				}) {
 					state.Tokens.Delete(tx, t.Scope, t.ID)
 					continue
 				}
@@ -75,7 +79,8 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 }
 
-// Drain stops every instance of a host that is about to go, and waits until they have or ctx ends; they are found stopped when it is back.
+// Drain stops every instance of a host that is about to go, and waits until they have or ctx ends; they are found
+// stopped when it is back.
 func (s *Service) Drain(ctx context.Context, host slipway.HostID) error {
 	changes := s.db.Watch("")
 	defer changes.Close()
@@ -112,7 +117,10 @@ func (s *Service) stopAll(ctx context.Context, host slipway.HostID) error {
 				return err
 			}
 			in.Wanted, in.Force = slipway.WantStopped, true
-			if err := in.Become(slipway.Stopping, slipway.Reason{Code: "Server.ScheduledStop", Message: "Server.ScheduledStop: slipway was stopped"}); err != nil {
+			if err := in.Become(slipway.Stopping,
+				slipway.Reason{
+					Code: "Server.ScheduledStop", Message: "Server.ScheduledStop: slipway was stopped",
+				}); err != nil {
 				return err
 			}
 			if err := state.Instances.Put(tx, in); err != nil {

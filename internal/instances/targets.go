@@ -19,7 +19,9 @@ func exchanging(v action.View, id slipway.InstanceID, spec *ec2wire.IamInstanceP
 	if p != nil {
 		x.Keys = map[string]string{"ec2:NewInstanceProfile": p.ARN()}
 	}
-	return []action.Resource{x, admission.Passing(v, v.Call.Account, p, slipway.EC2ARN(v.Call.Region, v.Call.Account, "instance", x.ID))}
+	return []action.Resource{
+		x, admission.Passing(v, v.Call.Account, p, slipway.EC2ARN(v.Call.Region, v.Call.Account, "instance", x.ID)),
+	}
 }
 
 func associated(v action.View, in *ec2wire.AssociateIamInstanceProfileRequest) []action.Resource {

@@ -139,32 +139,46 @@ func stateOf(s slipway.State) *ec2wire.InstanceState {
 func (v view) wire() ec2wire.Instance {
 	z, _ := slipway.FindZone(v.Region, v.Zone)
 	w := ec2wire.Instance{
-		InstanceId: shape.Text(v.ID), ImageId: shape.Text(v.Image), State: stateOf(v.State), PrivateDnsName: shape.Of(v.privateName()),
-		PublicDnsName: shape.Of(v.publicName()), StateTransitionReason: &v.TransitionReason, KeyName: shape.Text(v.KeyName), AmiLaunchIndex: &v.LaunchIndex,
+		InstanceId: shape.Text(v.ID), ImageId: shape.Text(v.Image), State: stateOf(v.State),
+		PrivateDnsName: shape.Of(v.privateName()),
+		PublicDnsName:  shape.Of(v.publicName()), StateTransitionReason: &v.TransitionReason,
+		KeyName: shape.Text(v.KeyName), AmiLaunchIndex: &v.LaunchIndex,
 		ProductCodes: []ec2wire.ProductCode{}, InstanceType: &v.Type, LaunchTime: &v.LaunchTime, Monitoring: v.monitoring(),
 		Placement: &ec2wire.Placement{
-			AvailabilityZone: &v.Zone, AvailabilityZoneId: shape.Text(z.ID), GroupName: shape.Of(v.Placement.GroupName), GroupId: shape.Text(v.Placement.GroupID),
+			AvailabilityZone: &v.Zone, AvailabilityZoneId: shape.Text(z.ID), GroupName: shape.Of(v.Placement.GroupName),
+			GroupId: shape.Text(v.Placement.GroupID),
 			Tenancy: shape.Of(orDefault(v.Placement.Tenancy)), PartitionNumber: shape.Some(v.Placement.Partition),
 			HostId: shape.Text(v.Placement.DedicatedHost), Affinity: shape.Text(v.Placement.Affinity),
 		},
-		Architecture: &v.Architecture, RootDeviceType: shape.Of("ebs"), RootDeviceName: &v.RootDevice, BlockDeviceMappings: v.blockDevices(),
-		VirtualizationType: shape.Of("hvm"), Hypervisor: shape.Of("xen"), ClientToken: &v.ClientToken, Tags: shape.Tags(v.Tags),
-		SecurityGroups: v.groupSet(v.ownGroups()), EbsOptimized: &v.EBSOptimized, EnaSupport: shape.Of(v.kind != nil && v.kind.ENA != "unsupported"),
-		NetworkInterfaces:                []ec2wire.InstanceNetworkInterface{},
-		CpuOptions:                       &ec2wire.CpuOptions{CoreCount: &v.Cores, ThreadsPerCore: &v.ThreadsPerCore},
-		CapacityReservationSpecification: &ec2wire.CapacityReservationSpecificationResponse{CapacityReservationPreference: shape.Text(v.CapacityPreference)},
-		HibernationOptions:               &ec2wire.HibernationOptions{Configured: &v.Hibernation},
-		MetadataOptions:                  Options(v.Metadata, v.Metadata.Applied),
-		EnclaveOptions:                   &ec2wire.EnclaveOptions{Enabled: shape.Of(false)},
-		PlatformDetails:                  shape.Of("Linux/UNIX"), UsageOperation: shape.Of("RunInstances"), UsageOperationUpdateTime: &v.LaunchTime,
-		MaintenanceOptions:        &ec2wire.InstanceMaintenanceOptions{AutoRecovery: shape.Of(orDefault(v.AutoRecovery)), RebootMigration: shape.Of("default")},
+		Architecture: &v.Architecture, RootDeviceType: shape.Of("ebs"), RootDeviceName: &v.RootDevice,
+		BlockDeviceMappings: v.blockDevices(),
+		VirtualizationType:  shape.Of("hvm"), Hypervisor: shape.Of("xen"), ClientToken: &v.ClientToken,
+		Tags:           shape.Tags(v.Tags),
+		SecurityGroups: v.groupSet(v.ownGroups()), EbsOptimized: &v.EBSOptimized,
+		EnaSupport:        shape.Of(v.kind != nil && v.kind.ENA != "unsupported"),
+		NetworkInterfaces: []ec2wire.InstanceNetworkInterface{},
+		CpuOptions:        &ec2wire.CpuOptions{CoreCount: &v.Cores, ThreadsPerCore: &v.ThreadsPerCore},
+		CapacityReservationSpecification: &ec2wire.CapacityReservationSpecificationResponse{
+			CapacityReservationPreference: shape.Text(v.CapacityPreference),
+		},
+		HibernationOptions: &ec2wire.HibernationOptions{Configured: &v.Hibernation},
+		MetadataOptions:    Options(v.Metadata, v.Metadata.Applied),
+		EnclaveOptions:     &ec2wire.EnclaveOptions{Enabled: shape.Of(false)},
+		PlatformDetails:    shape.Of("Linux/UNIX"), UsageOperation: shape.Of("RunInstances"),
+		UsageOperationUpdateTime: &v.LaunchTime,
+		MaintenanceOptions: &ec2wire.InstanceMaintenanceOptions{
+			AutoRecovery: shape.Of(orDefault(v.AutoRecovery)), RebootMigration: shape.Of("default"),
+		},
 		NetworkPerformanceOptions: &ec2wire.InstanceNetworkPerformanceOptions{BandwidthWeighting: shape.Of("default")},
 		Operator:                  &ec2wire.OperatorResponse{Managed: shape.Of(false)},
-		InstanceLifecycle:         shape.Text(v.Lifecycle), SpotInstanceRequestId: shape.Text(v.SpotRequest), CapacityReservationId: shape.Text(v.CapacityReservation),
-		BootMode: shape.Text(v.BootMode), CurrentInstanceBootMode: shape.Of(v.bootMode()), Platform: shape.Text(v.Platform),
+		InstanceLifecycle:         shape.Text(v.Lifecycle), SpotInstanceRequestId: shape.Text(v.SpotRequest),
+		CapacityReservationId: shape.Text(v.CapacityReservation),
+		BootMode:              shape.Text(v.BootMode), CurrentInstanceBootMode: shape.Of(v.bootMode()),
+		Platform: shape.Text(v.Platform),
 	}
 	for _, c := range v.ProductCodes {
-		w.ProductCodes = append(w.ProductCodes, ec2wire.ProductCode{ProductCodeId: shape.Of(c), ProductCodeType: shape.Of("marketplace")})
+		w.ProductCodes = append(w.ProductCodes,
+			ec2wire.ProductCode{ProductCodeId: shape.Of(c), ProductCodeType: shape.Of("marketplace")})
 	}
 	for _, arn := range v.Licenses {
 		w.Licenses = append(w.Licenses, ec2wire.LicenseConfiguration{LicenseConfigurationArn: shape.Of(arn)})
@@ -189,7 +203,8 @@ func (v view) wire() ec2wire.Instance {
 	}
 	w.VpcId, w.SubnetId = shape.Text(v.VPC), shape.Text(v.Subnet)
 	w.PrivateDnsNameOptions = &ec2wire.PrivateDnsNameOptionsResponse{
-		HostnameType: shape.Text(v.DNS.HostnameType), EnableResourceNameDnsARecord: &v.DNS.ARecord, EnableResourceNameDnsAAAARecord: &v.DNS.AAAARecord,
+		HostnameType: shape.Text(v.DNS.HostnameType), EnableResourceNameDnsARecord: &v.DNS.ARecord,
+		EnableResourceNameDnsAAAARecord: &v.DNS.AAAARecord,
 	}
 	for i, n := range v.ports {
 		w.NetworkInterfaces = append(w.NetworkInterfaces, v.port(n))
@@ -235,7 +250,8 @@ func Options(m slipway.MetadataOptions, applied bool) *ec2wire.InstanceMetadataO
 		s = "applied"
 	}
 	return &ec2wire.InstanceMetadataOptionsResponse{
-		State: &s, HttpTokens: shape.Of(m.HTTPTokens), HttpPutResponseHopLimit: shape.Of(m.HopLimit), HttpEndpoint: shape.Of(m.HTTPEndpoint),
+		State: &s, HttpTokens: shape.Of(m.HTTPTokens), HttpPutResponseHopLimit: shape.Of(m.HopLimit),
+		HttpEndpoint:     shape.Of(m.HTTPEndpoint),
 		HttpProtocolIpv6: shape.Of(m.HTTPIPv6), InstanceMetadataTags: shape.Of(m.Tags),
 	}
 }
@@ -255,7 +271,8 @@ func (v view) blockDevices() []ec2wire.InstanceBlockDeviceMapping {
 			status = "attaching"
 		}
 		out = append(out, ec2wire.InstanceBlockDeviceMapping{DeviceName: &b.Device, Ebs: &ec2wire.EbsInstanceBlockDevice{
-			VolumeId: shape.Text(b.Volume), Status: shape.Of(status), AttachTime: &b.AttachTime, DeleteOnTermination: &b.DeleteOnTermination,
+			VolumeId: shape.Text(b.Volume), Status: shape.Of(status), AttachTime: &b.AttachTime,
+			DeleteOnTermination: &b.DeleteOnTermination,
 		}})
 	}
 	return out
@@ -264,9 +281,12 @@ func (v view) blockDevices() []ec2wire.InstanceBlockDeviceMapping {
 // port writes an interface as an instance shows it (reference, 3.4).
 func (v view) port(n *slipway.Interface) ec2wire.InstanceNetworkInterface {
 	w := ec2wire.InstanceNetworkInterface{
-		NetworkInterfaceId: shape.Text(n.ID), SubnetId: shape.Text(n.Subnet), VpcId: shape.Text(n.VPC), Description: &n.Description, OwnerId: &n.Account,
-		Status: shape.Of("in-use"), MacAddress: &n.MAC, SourceDestCheck: &n.SourceDestCheck, InterfaceType: &n.Type, Groups: v.groupSet(n.Groups),
-		Ipv6Addresses: []ec2wire.InstanceIpv6Address{}, PrivateIpAddresses: []ec2wire.InstancePrivateIpAddress{}, Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
+		NetworkInterfaceId: shape.Text(n.ID), SubnetId: shape.Text(n.Subnet), VpcId: shape.Text(n.VPC),
+		Description: &n.Description, OwnerId: &n.Account,
+		Status: shape.Of("in-use"), MacAddress: &n.MAC, SourceDestCheck: &n.SourceDestCheck, InterfaceType: &n.Type,
+		Groups:        v.groupSet(n.Groups),
+		Ipv6Addresses: []ec2wire.InstanceIpv6Address{}, PrivateIpAddresses: []ec2wire.InstancePrivateIpAddress{},
+		Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}
 	if a := n.Attachment; a != nil {
 		status := a.State()
@@ -274,14 +294,16 @@ func (v view) port(n *slipway.Interface) ec2wire.InstanceNetworkInterface {
 			status = "attaching"
 		}
 		w.Attachment = &ec2wire.InstanceNetworkInterfaceAttachment{
-			AttachmentId: shape.Text(a.ID), DeviceIndex: &a.DeviceIndex, NetworkCardIndex: &a.NetworkCard, Status: &status, AttachTime: &a.AttachTime,
+			AttachmentId: shape.Text(a.ID), DeviceIndex: &a.DeviceIndex, NetworkCardIndex: &a.NetworkCard,
+			Status: &status, AttachTime: &a.AttachTime,
 			DeleteOnTermination: &a.DeleteOnTermination,
 		}
 	}
 	for i := range n.Addresses {
 		a := &n.Addresses[i]
 		p := ec2wire.InstancePrivateIpAddress{
-			PrivateIpAddress: shape.Of(a.IP.String()), Primary: shape.Of(i == 0), PrivateDnsName: shape.Text(slipway.PrivateName(v.Region, slipway.PrivateDNS{}, "", a.IP)),
+			PrivateIpAddress: shape.Of(a.IP.String()), Primary: shape.Of(i == 0),
+			PrivateDnsName: shape.Text(slipway.PrivateName(v.Region, slipway.PrivateDNS{}, "", a.IP)),
 		}
 		if a.Public.IsValid() {
 			owner := "amazon"
@@ -289,7 +311,9 @@ func (v view) port(n *slipway.Interface) ec2wire.InstanceNetworkInterface {
 				owner = n.Account
 			}
 			p.Association = &ec2wire.InstanceNetworkInterfaceAssociation{
-				PublicIp: shape.Of(a.Public.String()), PublicDnsName: shape.Of(slipway.PublicName(v.Region, v.vpc == nil || v.vpc.DNSHostnames, a.Public)), IpOwnerId: &owner,
+				PublicIp:      shape.Of(a.Public.String()),
+				PublicDnsName: shape.Of(slipway.PublicName(v.Region, v.vpc == nil || v.vpc.DNSHostnames, a.Public)),
+				IpOwnerId:     &owner,
 			}
 		}
 		if i == 0 {
@@ -298,7 +322,8 @@ func (v view) port(n *slipway.Interface) ec2wire.InstanceNetworkInterface {
 		w.PrivateIpAddresses = append(w.PrivateIpAddresses, p)
 	}
 	for i, ip := range n.IPv6 {
-		w.Ipv6Addresses = append(w.Ipv6Addresses, ec2wire.InstanceIpv6Address{Ipv6Address: shape.Of(ip.String()), IsPrimaryIpv6: shape.Of(i == 0 && n.PrimaryIPv6)})
+		w.Ipv6Addresses = append(w.Ipv6Addresses,
+			ec2wire.InstanceIpv6Address{Ipv6Address: shape.Of(ip.String()), IsPrimaryIpv6: shape.Of(i == 0 && n.PrimaryIPv6)})
 	}
 	for _, p := range n.Prefixes {
 		w.Ipv4Prefixes = append(w.Ipv4Prefixes, ec2wire.InstanceIpv4Prefix{Ipv4Prefix: shape.Of(p.String())})

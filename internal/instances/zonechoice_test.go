@@ -13,7 +13,8 @@ import (
 func TestADefaultSubnetIsChosenThatHasRoom(t *testing.T) {
 	w := apitest.New(t)
 	launch := func(count string, more ...string) apitest.Answer {
-		return w.Call("RunInstances", append([]string{"ImageId", w.Image(), "InstanceType", "t3.nano", "MinCount", count, "MaxCount", count}, more...)...)
+		return w.Call("RunInstances",
+			append([]string{"ImageId", w.Image(), "InstanceType", "t3.nano", "MinCount", count, "MaxCount", count}, more...)...)
 	}
 	one := launch("1")
 	if zone := apitest.First(one.Body, "availabilityZone"); zone != "us-east-1a" {
@@ -31,7 +32,8 @@ func TestADefaultSubnetIsChosenThatHasRoom(t *testing.T) {
 				ip := s.CIDR.Addr().Next().Next().Next()
 				for range left {
 					ip = ip.Next()
-					if err := state.InUse.Put(tx, &state.Use{Scope: scope, ID: state.AddressKey(string(s.ID), ip), By: "test"}); err != nil {
+					if err := state.InUse.Put(tx,
+						&state.Use{Scope: scope, ID: state.AddressKey(string(s.ID), ip), By: "test"}); err != nil {
 						return err
 					}
 				}

@@ -19,7 +19,9 @@ type Service struct{}
 func New() *Service { return &Service{} }
 
 // Describe answers DescribeInstanceTypes.
-func (s *Service) Describe(_ context.Context, in *ec2wire.DescribeInstanceTypesRequest) (*ec2wire.DescribeInstanceTypesResult, error) {
+func (s *Service) Describe(
+	_ context.Context, in *ec2wire.DescribeInstanceTypesRequest,
+) (*ec2wire.DescribeInstanceTypesResult, error) {
 	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, nil)
 	if err != nil {
 		return nil, err
@@ -31,7 +33,8 @@ func (s *Service) Describe(_ context.Context, in *ec2wire.DescribeInstanceTypesR
 		}
 	}
 	if len(unknown) > 0 {
-		return nil, slipway.Errorf(slipway.InvalidInstanceType, "The following supplied instance types do not exist: [%s]", strings.Join(unknown, ", "))
+		return nil, slipway.Errorf(slipway.InvalidInstanceType,
+			"The following supplied instance types do not exist: [%s]", strings.Join(unknown, ", "))
 	}
 	all := []ec2wire.InstanceTypeInfo{}
 	for _, t := range slipway.InstanceTypes() {
@@ -44,7 +47,9 @@ func (s *Service) Describe(_ context.Context, in *ec2wire.DescribeInstanceTypesR
 }
 
 // Offerings answers DescribeInstanceTypeOfferings: every type is in every zone.
-func (s *Service) Offerings(ctx context.Context, in *ec2wire.DescribeInstanceTypeOfferingsRequest) (*ec2wire.DescribeInstanceTypeOfferingsResult, error) {
+func (s *Service) Offerings(
+	ctx context.Context, in *ec2wire.DescribeInstanceTypeOfferingsRequest,
+) (*ec2wire.DescribeInstanceTypeOfferingsResult, error) {
 	region := slipway.CallFrom(ctx).Region
 	kind := shape.Get(in.LocationType)
 	var places []string
@@ -74,7 +79,10 @@ func (s *Service) Offerings(ctx context.Context, in *ec2wire.DescribeInstanceTyp
 	for _, t := range slipway.InstanceTypes() {
 		for _, p := range places {
 			if match(offering{t.Name, p}) {
-				all = append(all, ec2wire.InstanceTypeOffering{InstanceType: shape.Of(t.Name), LocationType: shape.Of(kind), Location: shape.Of(p)})
+				all = append(all,
+					ec2wire.InstanceTypeOffering{
+						InstanceType: shape.Of(t.Name), LocationType: shape.Of(kind), Location: shape.Of(p),
+					})
 			}
 		}
 	}
@@ -118,24 +126,41 @@ var fields = slipway.Fields[*slipway.InstanceType]{
 func wire(t *slipway.InstanceType) ec2wire.InstanceTypeInfo {
 	nitro := t.Hypervisor == "nitro"
 	w := ec2wire.InstanceTypeInfo{
-		InstanceType: &t.Name, CurrentGeneration: &t.CurrentGeneration, FreeTierEligible: &t.FreeTier, SupportedUsageClasses: t.UsageClasses,
-		SupportedRootDeviceTypes: t.RootDeviceTypes, SupportedVirtualizationTypes: t.Virtualization, BareMetal: shape.Of(false), Hypervisor: &t.Hypervisor,
-		ProcessorInfo: &ec2wire.ProcessorInfo{SupportedArchitectures: t.Architectures, SustainedClockSpeedInGhz: shape.Some(t.ClockGHz), Manufacturer: shape.Text(t.Manufacturer)},
-		VCpuInfo:      &ec2wire.VCpuInfo{DefaultVCpus: &t.VCPUs, DefaultCores: &t.Cores, DefaultThreadsPerCore: &t.ThreadsPerCore, ValidThreadsPerCore: t.ValidThreads},
-		MemoryInfo:    &ec2wire.MemoryInfo{SizeInMiB: &t.MemoryMiB}, InstanceStorageSupported: &t.InstanceStorage,
+		InstanceType: &t.Name, CurrentGeneration: &t.CurrentGeneration, FreeTierEligible: &t.FreeTier,
+		SupportedUsageClasses:    t.UsageClasses,
+		SupportedRootDeviceTypes: t.RootDeviceTypes, SupportedVirtualizationTypes: t.Virtualization,
+		BareMetal: shape.Of(false), Hypervisor: &t.Hypervisor,
+		ProcessorInfo: &ec2wire.ProcessorInfo{
+			SupportedArchitectures: t.Architectures, SustainedClockSpeedInGhz: shape.Some(t.ClockGHz),
+			Manufacturer: shape.Text(t.Manufacturer),
+		},
+		VCpuInfo: &ec2wire.VCpuInfo{
+			DefaultVCpus: &t.VCPUs, DefaultCores: &t.Cores, DefaultThreadsPerCore: &t.ThreadsPerCore,
+			ValidThreadsPerCore: t.ValidThreads,
+		},
+		MemoryInfo: &ec2wire.MemoryInfo{SizeInMiB: &t.MemoryMiB}, InstanceStorageSupported: &t.InstanceStorage,
 		EbsInfo: &ec2wire.EbsInfo{
-			EbsOptimizedSupport: &t.EBSOptimized, EncryptionSupport: shape.Of("supported"), NvmeSupport: &t.EBSNVMe, MaximumEbsAttachments: &t.MaxAttachments,
-			AttachmentLimitType: shape.Of("shared"),
+			EbsOptimizedSupport: &t.EBSOptimized, EncryptionSupport: shape.Of("supported"), NvmeSupport: &t.EBSNVMe,
+			MaximumEbsAttachments: &t.MaxAttachments,
+			AttachmentLimitType:   shape.Of("shared"),
 		},
 		NetworkInfo: &ec2wire.NetworkInfo{
-			NetworkPerformance: &t.NetworkPerformance, MaximumNetworkInterfaces: &t.MaxInterfaces, MaximumNetworkCards: shape.Of(int32(1)), DefaultNetworkCardIndex: shape.Of(int32(0)),
-			NetworkCards:              []ec2wire.NetworkCardInfo{{NetworkCardIndex: shape.Of(int32(0)), NetworkPerformance: &t.NetworkPerformance, MaximumNetworkInterfaces: &t.MaxInterfaces}},
-			Ipv4AddressesPerInterface: &t.IPv4PerInterface, Ipv6AddressesPerInterface: &t.IPv6PerInterface, Ipv6Supported: &t.IPv6, EnaSupport: &t.ENA,
+			NetworkPerformance: &t.NetworkPerformance, MaximumNetworkInterfaces: &t.MaxInterfaces,
+			MaximumNetworkCards: shape.Of(int32(1)), DefaultNetworkCardIndex: shape.Of(int32(0)),
+			NetworkCards: []ec2wire.NetworkCardInfo{
+				{NetworkCardIndex: shape.Of(int32(0)), NetworkPerformance: &t.NetworkPerformance,
+					MaximumNetworkInterfaces: &t.MaxInterfaces},
+			},
+			Ipv4AddressesPerInterface: &t.IPv4PerInterface, Ipv6AddressesPerInterface: &t.IPv6PerInterface,
+			Ipv6Supported: &t.IPv6, EnaSupport: &t.ENA,
 			EfaSupported: shape.Of(false), EncryptionInTransitSupported: shape.Of(false), EnaSrdSupported: shape.Of(false),
 		},
-		PlacementGroupInfo: &ec2wire.PlacementGroupInfo{SupportedStrategies: t.PlacementStrategies}, HibernationSupported: &t.Hibernation,
-		BurstablePerformanceSupported: &t.Burstable, DedicatedHostsSupported: &t.DedicatedHosts, AutoRecoverySupported: &nitro, SupportedBootModes: t.BootModes,
-		NitroEnclavesSupport: shape.Of("unsupported"), NitroTpmSupport: shape.Of("unsupported"), PhcSupport: shape.Of("unsupported"),
+		PlacementGroupInfo:            &ec2wire.PlacementGroupInfo{SupportedStrategies: t.PlacementStrategies},
+		HibernationSupported:          &t.Hibernation,
+		BurstablePerformanceSupported: &t.Burstable, DedicatedHostsSupported: &t.DedicatedHosts,
+		AutoRecoverySupported: &nitro, SupportedBootModes: t.BootModes,
+		NitroEnclavesSupport: shape.Of("unsupported"), NitroTpmSupport: shape.Of("unsupported"),
+		PhcSupport: shape.Of("unsupported"),
 	}
 	if t.InstanceStorage {
 		info := &ec2wire.InstanceStorageInfo{TotalSizeInGB: &t.StorageTotalGB}

@@ -12,7 +12,9 @@ import (
 )
 
 // FromRequirements answers GetInstanceTypesFromInstanceRequirements: the names of the types that have what is asked for.
-func (s *Service) FromRequirements(_ context.Context, in *ec2wire.GetInstanceTypesFromInstanceRequirementsRequest) (*ec2wire.GetInstanceTypesFromInstanceRequirementsResult, error) {
+func (s *Service) FromRequirements(
+	_ context.Context, in *ec2wire.GetInstanceTypesFromInstanceRequirementsRequest,
+) (*ec2wire.GetInstanceTypesFromInstanceRequirementsResult, error) {
 	switch {
 	case len(in.ArchitectureTypes) == 0:
 		return nil, slipway.Missing("ArchitectureType")
@@ -23,7 +25,8 @@ func (s *Service) FromRequirements(_ context.Context, in *ec2wire.GetInstanceTyp
 	case shape.Get(in.Context) != "":
 		return nil, slipway.Refused("Context", "it is reserved.")
 	}
-	if err := known(in.ArchitectureTypes, "architectureType", "i386", "x86_64", "arm64", "x86_64_mac", "arm64_mac"); err != nil {
+	if err := known(in.ArchitectureTypes, "architectureType", "i386", "x86_64", "arm64", "x86_64_mac",
+		"arm64_mac"); err != nil {
 		return nil, err
 	}
 	if err := known(in.VirtualizationTypes, "virtualizationType", "hvm", "paravirtual"); err != nil {
@@ -46,7 +49,8 @@ func (s *Service) FromRequirements(_ context.Context, in *ec2wire.GetInstanceTyp
 // makers are the catalogue's manufacturers in the words of requirements.
 var makers = map[string]string{"Intel": "intel", "AMD": "amd", "AWS": "amazon-web-services", "Apple": "apple"}
 
-// requirements reads what a type must have. What is not asked for excludes only what EC2 excludes unasked: bare metal and burstable types.
+// requirements reads what a type must have. What is not asked for excludes only what EC2 excludes unasked: bare metal
+// and burstable types.
 func requirements(q *ec2wire.InstanceRequirementsRequest) (func(*slipway.InstanceType) bool, error) {
 	if err := unknowable(q); err != nil {
 		return nil, err
@@ -57,7 +61,8 @@ func requirements(q *ec2wire.InstanceRequirementsRequest) (func(*slipway.Instanc
 	case q.MemoryMiB == nil || q.MemoryMiB.Min == nil:
 		return nil, slipway.Missing("InstanceRequirements.MemoryMiB.Min")
 	case len(q.AllowedInstanceTypes) > 0 && len(q.ExcludedInstanceTypes) > 0:
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter AllowedInstanceTypes cannot be used with the parameter ExcludedInstanceTypes")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter AllowedInstanceTypes cannot be used with the parameter ExcludedInstanceTypes")
 	}
 	for _, w := range []struct {
 		given []string
@@ -80,7 +85,8 @@ func requirements(q *ec2wire.InstanceRequirementsRequest) (func(*slipway.Instanc
 	var failed error
 	within := func(name string, low, high *float64, of func(*slipway.InstanceType) (float64, bool)) {
 		if low != nil && *low < 0 || low != nil && high != nil && *low > *high {
-			failed = slipway.Errorf(slipway.InvalidParameterValue, "The range of %s is invalid: the minimum must be at least 0 and not above the maximum.", name)
+			failed = slipway.Errorf(slipway.InvalidParameterValue,
+				"The range of %s is invalid: the minimum must be at least 0 and not above the maximum.", name)
 		}
 		if low == nil && high == nil {
 			return
@@ -93,19 +99,24 @@ func requirements(q *ec2wire.InstanceRequirementsRequest) (func(*slipway.Instanc
 	is := func(of func(*slipway.InstanceType) float64) func(*slipway.InstanceType) (float64, bool) {
 		return func(t *slipway.InstanceType) (float64, bool) { return of(t), true }
 	}
-	within("VCpuCount", real(q.VCpuCount.Min), real(q.VCpuCount.Max), is(func(t *slipway.InstanceType) float64 { return float64(t.VCPUs) }))
-	within("MemoryMiB", real(q.MemoryMiB.Min), real(q.MemoryMiB.Max), is(func(t *slipway.InstanceType) float64 { return float64(t.MemoryMiB) }))
+	within("VCpuCount", real(q.VCpuCount.Min), real(q.VCpuCount.Max),
+		is(func(t *slipway.InstanceType) float64 { return float64(t.VCPUs) }))
+	within("MemoryMiB", real(q.MemoryMiB.Min), real(q.MemoryMiB.Max),
+		is(func(t *slipway.InstanceType) float64 { return float64(t.MemoryMiB) }))
 	if r := q.MemoryGiBPerVCpu; r != nil {
-		within("MemoryGiBPerVCpu", r.Min, r.Max, is(func(t *slipway.InstanceType) float64 { return float64(t.MemoryMiB) / 1024 / float64(t.VCPUs) }))
+		within("MemoryGiBPerVCpu", r.Min, r.Max,
+			is(func(t *slipway.InstanceType) float64 { return float64(t.MemoryMiB) / 1024 / float64(t.VCPUs) }))
 	}
 	if r := q.NetworkInterfaceCount; r != nil {
-		within("NetworkInterfaceCount", real(r.Min), real(r.Max), is(func(t *slipway.InstanceType) float64 { return float64(t.MaxInterfaces) }))
+		within("NetworkInterfaceCount", real(r.Min), real(r.Max),
+			is(func(t *slipway.InstanceType) float64 { return float64(t.MaxInterfaces) }))
 	}
 	if r := q.NetworkBandwidthGbps; r != nil {
 		within("NetworkBandwidthGbps", r.Min, r.Max, bandwidth)
 	}
 	if r := q.TotalLocalStorageGB; r != nil {
-		within("TotalLocalStorageGB", r.Min, r.Max, is(func(t *slipway.InstanceType) float64 { return float64(t.StorageTotalGB) }))
+		within("TotalLocalStorageGB", r.Min, r.Max,
+			is(func(t *slipway.InstanceType) float64 { return float64(t.StorageTotalGB) }))
 	}
 	if r := q.AcceleratorCount; r != nil { // no type of the catalogue has any
 		within("AcceleratorCount", real(r.Min), real(r.Max), is(func(*slipway.InstanceType) float64 { return 0 }))
@@ -118,7 +129,10 @@ func requirements(q *ec2wire.InstanceRequirementsRequest) (func(*slipway.Instanc
 	rule(has(q.LocalStorage, "included", func(t *slipway.InstanceType) bool { return t.InstanceStorage }))
 	if len(q.LocalStorageTypes) > 0 {
 		rule(func(t *slipway.InstanceType) bool {
-			return len(t.Disks) == 0 || slices.ContainsFunc(t.Disks, func(d slipway.InstanceDisk) bool { return slices.Contains(q.LocalStorageTypes, d.Type) })
+			return len(t.Disks) == 0 ||
+				slices.ContainsFunc(t.Disks, func(d slipway.InstanceDisk) bool {
+					return slices.Contains(q.LocalStorageTypes, d.Type)
+				})
 		})
 	}
 	if len(q.CpuManufacturers) > 0 {

@@ -18,7 +18,8 @@ func TestTypesByRequirements(t *testing.T) {
 		{"nothing more", "m5.large m6a.large m4.large i3.large", "t3.medium m6g.large c5.large.metal t3.micro", nil},
 		{"a range of processors", "m5.large", "m5.xlarge", []string{of + "VCpuCount.Max", "2"}},
 		{"a range of memory", "c5.large", "m5.large", []string{of + "MemoryMiB.Max", "4096"}},
-		{"memory by processor", "c5.large", "m5.large r5.large", []string{of + "MemoryGiBPerVCpu.Min", "1.5", of + "MemoryGiBPerVCpu.Max", "2.5"}},
+		{"memory by processor", "c5.large", "m5.large r5.large",
+			[]string{of + "MemoryGiBPerVCpu.Min", "1.5", of + "MemoryGiBPerVCpu.Max", "2.5"}},
 		{"a maker", "m5a.large m6a.large", "m5.large", []string{of + "CpuManufacturer.1", "amd"}},
 		{"two makers", "m5a.large m5.large", "", []string{of + "CpuManufacturer.1", "amd", of + "CpuManufacturer.2", "intel"}},
 		{"no such families", "m5.large", "c5.large c5a.large", []string{of + "ExcludedInstanceType.1", "c*"}},
@@ -30,7 +31,8 @@ func TestTypesByRequirements(t *testing.T) {
 		{"bare metal", "", "m5.large", []string{of + "BareMetal", "required"}},
 		{"stores", "i3.large", "m5.large", []string{of + "LocalStorage", "required"}},
 		{"no stores", "m5.large", "i3.large", []string{of + "LocalStorage", "excluded"}},
-		{"stores of a kind", "d2.xlarge", "i3.large m5.large", []string{of + "LocalStorage", "required", of + "LocalStorageType.1", "hdd"}},
+		{"stores of a kind", "d2.xlarge", "i3.large m5.large",
+			[]string{of + "LocalStorage", "required", of + "LocalStorageType.1", "hdd"}},
 		{"much store", "d2.xlarge", "m5.large i3.large", []string{of + "TotalLocalStorageGB.Min", "2000.5"}},
 		{"interfaces", "m5.xlarge", "m5.large", []string{of + "NetworkInterfaceCount.Min", "4"}},
 		{"a network", "m6i.large", "m5.large m4.large", []string{of + "NetworkBandwidthGbps.Min", "12.5"}},
@@ -55,8 +57,10 @@ func TestTypesByRequirements(t *testing.T) {
 		})
 	}
 	page := w.Call("GetInstanceTypesFromInstanceRequirements", apitest.Requirements("MaxResults", "1")...).Body
-	next := w.Call("GetInstanceTypesFromInstanceRequirements", apitest.Requirements("MaxResults", "1", "NextToken", apitest.First(page, "nextToken"))...).Body
-	if a, b := apitest.First(page, "instanceType"), apitest.First(next, "instanceType"); strings.Count(page, "<item>") != 1 || a == "" || a >= b {
+	next := w.Call("GetInstanceTypesFromInstanceRequirements",
+		apitest.Requirements("MaxResults", "1", "NextToken", apitest.First(page, "nextToken"))...).Body
+	if a, b := apitest.First(page, "instanceType"),
+		apitest.First(next, "instanceType"); strings.Count(page, "<item>") != 1 || a == "" || a >= b {
 		t.Errorf("pages: %q, then %q", a, b)
 	}
 	const action = "GetInstanceTypesFromInstanceRequirements"
@@ -73,16 +77,23 @@ func TestTypesByRequirements(t *testing.T) {
 		refused("an unknown maker", "InvalidParameterValue", "acorn", of+"CpuManufacturer.1", "acorn"),
 		refused("a word for metal", "InvalidParameterValue", "perhaps", of+"BareMetal", "perhaps"),
 		refused("a range upside down", "InvalidParameterValue", "VCpuCount", of+"VCpuCount.Max", "1"),
-		refused("allowed and excluded", "InvalidParameterCombination", "AllowedInstanceTypes", of+"AllowedInstanceType.1", "c*", of+"ExcludedInstanceType.1", "m*"),
+		refused("allowed and excluded", "InvalidParameterCombination", "AllowedInstanceTypes",
+			of+"AllowedInstanceType.1", "c*", of+"ExcludedInstanceType.1", "m*"),
 		refused("an accelerator", "UnsupportedOperation", "AcceleratorNames", of+"AcceleratorName.1", "t4"),
-		refused("a makers' accelerator", "UnsupportedOperation", "AcceleratorManufacturers", of+"AcceleratorManufacturer.1", "nvidia"),
+		refused("a makers' accelerator", "UnsupportedOperation", "AcceleratorManufacturers",
+			of+"AcceleratorManufacturer.1", "nvidia"),
 		refused("a kind of accelerator", "UnsupportedOperation", "AcceleratorTypes", of+"AcceleratorType.1", "gpu"),
-		refused("an accelerator's memory", "UnsupportedOperation", "AcceleratorTotalMemoryMiB", of+"AcceleratorTotalMemoryMiB.Min", "1"),
+		refused("an accelerator's memory", "UnsupportedOperation", "AcceleratorTotalMemoryMiB",
+			of+"AcceleratorTotalMemoryMiB.Min", "1"),
 		refused("a baseline", "UnsupportedOperation", "BaselineEbsBandwidthMbps", of+"BaselineEbsBandwidthMbps.Min", "1"),
-		refused("performance factors", "UnsupportedOperation", "BaselinePerformanceFactors", of+"BaselinePerformanceFactors.Cpu.Reference.1.InstanceFamily", "c6i"),
-		refused("a spot price", "UnsupportedOperation", "SpotMaxPricePercentageOverLowestPrice", of+"SpotMaxPricePercentageOverLowestPrice", "10"),
-		refused("a price", "UnsupportedOperation", "OnDemandMaxPricePercentageOverLowestPrice", of+"OnDemandMaxPricePercentageOverLowestPrice", "10"),
-		refused("an optimal price", "UnsupportedOperation", "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice", of+"MaxSpotPriceAsPercentageOfOptimalOnDemandPrice", "10"),
+		refused("performance factors", "UnsupportedOperation", "BaselinePerformanceFactors",
+			of+"BaselinePerformanceFactors.Cpu.Reference.1.InstanceFamily", "c6i"),
+		refused("a spot price", "UnsupportedOperation", "SpotMaxPricePercentageOverLowestPrice",
+			of+"SpotMaxPricePercentageOverLowestPrice", "10"),
+		refused("a price", "UnsupportedOperation", "OnDemandMaxPricePercentageOverLowestPrice",
+			of+"OnDemandMaxPricePercentageOverLowestPrice", "10"),
+		refused("an optimal price", "UnsupportedOperation", "MaxSpotPriceAsPercentageOfOptimalOnDemandPrice",
+			of+"MaxSpotPriceAsPercentageOfOptimalOnDemandPrice", "10"),
 		refused("a context", "UnsupportedOperation", "Context", "Context", "x"),
 	})
 }

@@ -20,30 +20,50 @@ func (s *Service) Actions() action.Table {
 			action.Each("security-group", func(in *ec2wire.CreateNetworkInterfaceRequest) []string { return in.Groups }),
 		),
 		"DeleteNetworkInterface": action.Void(s.Delete).Bucket(action.Frequent).Repeats(action.NoToken).On(
-			action.One("network-interface", func(in *ec2wire.DeleteNetworkInterfaceRequest) *string { return in.NetworkInterfaceId })),
+			action.One("network-interface", func(in *ec2wire.DeleteNetworkInterfaceRequest) *string {
+				return in.NetworkInterfaceId
+			})),
 		"AttachNetworkInterface": action.Do(s.Attach).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("network-interface", func(in *ec2wire.AttachNetworkInterfaceRequest) *string { return in.NetworkInterfaceId }),
+			action.One("network-interface", func(in *ec2wire.AttachNetworkInterfaceRequest) *string {
+				return in.NetworkInterfaceId
+			}),
 			action.One("instance", func(in *ec2wire.AttachNetworkInterfaceRequest) *string { return in.InstanceId }),
 		),
 		"DetachNetworkInterface": action.Void(s.Detach).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			detached),
 		"ModifyNetworkInterfaceAttribute": action.Void(s.Modify).Bucket(action.Frequent).Repeats(action.NoToken).On(
-			action.One("network-interface", func(in *ec2wire.ModifyNetworkInterfaceAttributeRequest) *string { return in.NetworkInterfaceId }),
-			action.Each("security-group", func(in *ec2wire.ModifyNetworkInterfaceAttributeRequest) []string { return in.Groups }),
+			action.One("network-interface", func(in *ec2wire.ModifyNetworkInterfaceAttributeRequest) *string {
+				return in.NetworkInterfaceId
+			}),
+			action.Each("security-group", func(in *ec2wire.ModifyNetworkInterfaceAttributeRequest) []string {
+				return in.Groups
+			}),
 			ofInstance,
 		),
 		"DescribeNetworkInterfaceAttribute": action.Read(s.Attribute).On(
-			action.One("network-interface", func(in *ec2wire.DescribeNetworkInterfaceAttributeRequest) *string { return in.NetworkInterfaceId })),
+			action.One("network-interface", func(in *ec2wire.DescribeNetworkInterfaceAttributeRequest) *string {
+				return in.NetworkInterfaceId
+			})),
 		"ResetNetworkInterfaceAttribute": action.Void(s.Reset).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("network-interface", func(in *ec2wire.ResetNetworkInterfaceAttributeRequest) *string { return in.NetworkInterfaceId })),
+			action.One("network-interface", func(in *ec2wire.ResetNetworkInterfaceAttributeRequest) *string {
+				return in.NetworkInterfaceId
+			})),
 		"AssignPrivateIpAddresses": action.Do(s.Assign).Bucket(action.Frequent).Repeats(action.NoToken).On(
-			action.One("network-interface", func(in *ec2wire.AssignPrivateIpAddressesRequest) *string { return in.NetworkInterfaceId })),
+			action.One("network-interface", func(in *ec2wire.AssignPrivateIpAddressesRequest) *string {
+				return in.NetworkInterfaceId
+			})),
 		"UnassignPrivateIpAddresses": action.Void(s.Unassign).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("network-interface", func(in *ec2wire.UnassignPrivateIpAddressesRequest) *string { return in.NetworkInterfaceId })),
+			action.One("network-interface", func(in *ec2wire.UnassignPrivateIpAddressesRequest) *string {
+				return in.NetworkInterfaceId
+			})),
 		"AssignIpv6Addresses": action.Do(s.AssignIPv6).Bucket(action.Frequent).Repeats(action.NoToken).On(
-			action.One("network-interface", func(in *ec2wire.AssignIpv6AddressesRequest) *string { return in.NetworkInterfaceId })),
+			action.One("network-interface", func(in *ec2wire.AssignIpv6AddressesRequest) *string {
+				return in.NetworkInterfaceId
+			})),
 		"UnassignIpv6Addresses": action.Do(s.UnassignIPv6).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("network-interface", func(in *ec2wire.UnassignIpv6AddressesRequest) *string { return in.NetworkInterfaceId })),
+			action.One("network-interface", func(in *ec2wire.UnassignIpv6AddressesRequest) *string {
+				return in.NetworkInterfaceId
+			})),
 		"DescribeNetworkInterfacePermissions": action.Read(s.Permissions).Filters().On(action.Nothing),
 	}
 }

@@ -34,7 +34,8 @@ func (v version) read(addresses, prefixes []string, counts ...int) (ips []netip.
 		return nil, nil, slipway.Missing(v.first)
 	case 1:
 	default:
-		return nil, nil, slipway.Errorf(slipway.InvalidParameterCombination, "Only one of addresses, their count, prefixes and their count can be specified")
+		return nil, nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"Only one of addresses, their count, prefixes and their count can be specified")
 	}
 	if ips, err = readAddresses(addresses, v.address, v == ipv4); err != nil {
 		return nil, nil, err
@@ -44,7 +45,9 @@ func (v version) read(addresses, prefixes []string, counts ...int) (ips []netip.
 }
 
 // assign is edit for what gives an interface more of its subnet's addresses, within what its instance's type has.
-func (s *Service) assign(ctx context.Context, name *string, give func(store.Tx, *slipway.Interface, *slipway.Subnet) error) (slipway.InterfaceID, error) {
+func (s *Service) assign(
+	ctx context.Context, name *string, give func(store.Tx, *slipway.Interface, *slipway.Subnet) error,
+) (slipway.InterfaceID, error) {
 	return s.edit(ctx, name, func(tx store.Tx, n *slipway.Interface) error {
 		subnet, err := state.Subnets.Must(tx, state.Of(ctx), string(n.Subnet))
 		if err != nil {
@@ -69,7 +72,9 @@ func (s *Service) kind(tx store.Tx, n *slipway.Interface) *slipway.InstanceType 
 }
 
 // Assign answers AssignPrivateIpAddresses.
-func (s *Service) Assign(ctx context.Context, in *ec2wire.AssignPrivateIpAddressesRequest) (*ec2wire.AssignPrivateIpAddressesResult, error) {
+func (s *Service) Assign(
+	ctx context.Context, in *ec2wire.AssignPrivateIpAddressesRequest,
+) (*ec2wire.AssignPrivateIpAddressesResult, error) {
 	count, prefixCount := int(shape.Get(in.SecondaryPrivateIpAddressCount)), int(shape.Get(in.Ipv4PrefixCount))
 	named, prefixes, err := ipv4.read(in.PrivateIpAddresses, in.Ipv4Prefixes, count, prefixCount)
 	if err != nil {
@@ -86,15 +91,21 @@ func (s *Service) Assign(ctx context.Context, in *ec2wire.AssignPrivateIpAddress
 		if err := AddSecondary(tx, n, subnet, count); err != nil {
 			return err
 		}
-		if err := addPrefixes(tx, n, Wanted{Subnet: subnet, InterfaceAddresses: slipway.InterfaceAddresses{Prefixes: prefixes, PrefixCount: prefixCount}}); err != nil {
+		if err := addPrefixes(tx, n,
+			Wanted{
+				Subnet: subnet, InterfaceAddresses: slipway.InterfaceAddresses{Prefixes: prefixes, PrefixCount: prefixCount},
+			}); err != nil {
 			return err
 		}
-		out.AssignedPrivateIpAddresses, out.AssignedIpv4Prefixes = []ec2wire.AssignedPrivateIpAddress{}, []ec2wire.Ipv4PrefixSpecification{}
+		out.AssignedPrivateIpAddresses, out.AssignedIpv4Prefixes = []ec2wire.AssignedPrivateIpAddress{},
+			[]ec2wire.Ipv4PrefixSpecification{}
 		for _, a := range n.Addresses[had:] {
-			out.AssignedPrivateIpAddresses = append(out.AssignedPrivateIpAddresses, ec2wire.AssignedPrivateIpAddress{PrivateIpAddress: shape.Of(a.IP.String())})
+			out.AssignedPrivateIpAddresses = append(out.AssignedPrivateIpAddresses,
+				ec2wire.AssignedPrivateIpAddress{PrivateIpAddress: shape.Of(a.IP.String())})
 		}
 		for _, p := range n.Prefixes[hadPrefixes:] {
-			out.AssignedIpv4Prefixes = append(out.AssignedIpv4Prefixes, ec2wire.Ipv4PrefixSpecification{Ipv4Prefix: shape.Of(p.String())})
+			out.AssignedIpv4Prefixes = append(out.AssignedIpv4Prefixes,
+				ec2wire.Ipv4PrefixSpecification{Ipv4Prefix: shape.Of(p.String())})
 		}
 		return nil
 	})
@@ -126,9 +137,11 @@ func (s *Service) take(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet
 		case i < 0:
 			continue
 		case !reassign:
-			return slipway.Errorf(slipway.ResourceAlreadyAssigned, "The private IP address %s is already assigned to the network interface '%s'.", ip, from.ID)
+			return slipway.Errorf(slipway.ResourceAlreadyAssigned,
+				"The private IP address %s is already assigned to the network interface '%s'.", ip, from.ID)
 		case i == 0:
-			return slipway.Errorf(slipway.InvalidParameterValue, "The private IP address %s is the primary one of the network interface '%s'.", ip, from.ID)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"The private IP address %s is the primary one of the network interface '%s'.", ip, from.ID)
 		}
 		moved := from.Addresses[i]
 		from.Addresses = slices.Delete(from.Addresses, i, i+1)
@@ -136,7 +149,10 @@ func (s *Service) take(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet
 		use(tx, n, ip)
 		n.Addresses = append(n.Addresses, moved)
 		if moved.Allocation != "" {
-			err := state.Addresses.Edit(tx, scope, string(moved.Allocation), func(a *slipway.Address) error { a.Interface = n.ID; return nil })
+			err := state.Addresses.Edit(tx, scope, string(moved.Allocation), func(a *slipway.Address) error {
+				a.Interface = n.ID
+				return nil
+			})
 			if err != nil {
 				return err
 			}
@@ -156,12 +172,15 @@ func (s *Service) Unassign(ctx context.Context, in *ec2wire.UnassignPrivateIpAdd
 		for _, ip := range named {
 			i := slices.IndexFunc(n.Addresses, func(a slipway.PrivateAddress) bool { return a.IP == ip })
 			if i < 0 {
-				return slipway.Errorf(slipway.InvalidParameterValue, "The private IP address %s is not assigned to the network interface '%s'.", ip, n.ID)
+				return slipway.Errorf(slipway.InvalidParameterValue,
+					"The private IP address %s is not assigned to the network interface '%s'.", ip, n.ID)
 			}
 			if i == 0 {
-				return slipway.Errorf(slipway.InvalidParameterValue, "The primary private IP address %s cannot be unassigned.", ip)
+				return slipway.Errorf(slipway.InvalidParameterValue,
+					"The primary private IP address %s cannot be unassigned.", ip)
 			}
-			if err := addresses.Free(tx, &slipway.Interface{Account: n.Account, Region: n.Region, Addresses: n.Addresses[i : i+1]}); err != nil {
+			if err := addresses.Free(tx,
+				&slipway.Interface{Account: n.Account, Region: n.Region, Addresses: n.Addresses[i : i+1]}); err != nil {
 				return err
 			}
 			Unuse(tx, n, ip)
@@ -170,7 +189,8 @@ func (s *Service) Unassign(ctx context.Context, in *ec2wire.UnassignPrivateIpAdd
 		for _, p := range prefixes {
 			i := slices.Index(n.Prefixes, p)
 			if i < 0 {
-				return slipway.Errorf(slipway.InvalidParameterValue, "The prefix %s is not assigned to the network interface '%s'.", p, n.ID)
+				return slipway.Errorf(slipway.InvalidParameterValue,
+					"The prefix %s is not assigned to the network interface '%s'.", p, n.ID)
 			}
 			for ip := p.Addr(); p.Contains(ip); ip = ip.Next() {
 				Unuse(tx, n, ip)
@@ -183,7 +203,9 @@ func (s *Service) Unassign(ctx context.Context, in *ec2wire.UnassignPrivateIpAdd
 }
 
 // AssignIPv6 answers AssignIpv6Addresses.
-func (s *Service) AssignIPv6(ctx context.Context, in *ec2wire.AssignIpv6AddressesRequest) (*ec2wire.AssignIpv6AddressesResult, error) {
+func (s *Service) AssignIPv6(
+	ctx context.Context, in *ec2wire.AssignIpv6AddressesRequest,
+) (*ec2wire.AssignIpv6AddressesResult, error) {
 	count, prefixCount := int(shape.Get(in.Ipv6AddressCount)), int(shape.Get(in.Ipv6PrefixCount))
 	named, prefixes, err := ipv6.read(in.Ipv6Addresses, in.Ipv6Prefixes, count, prefixCount)
 	if err != nil {
@@ -195,7 +217,10 @@ func (s *Service) AssignIPv6(ctx context.Context, in *ec2wire.AssignIpv6Addresse
 		if err := AddIPv6(tx, n, subnet, named, count); err != nil {
 			return err
 		}
-		if err := addPrefixes(tx, n, Wanted{Subnet: subnet, InterfaceAddresses: slipway.InterfaceAddresses{Prefixes6: prefixes, Prefix6Count: prefixCount}}); err != nil {
+		if err := addPrefixes(tx, n,
+			Wanted{
+				Subnet: subnet, InterfaceAddresses: slipway.InterfaceAddresses{Prefixes6: prefixes, Prefix6Count: prefixCount},
+			}); err != nil {
 			return err
 		}
 		out.AssignedIpv6Addresses, out.AssignedIpv6Prefixes = []string{}, []string{}
@@ -215,18 +240,23 @@ func (s *Service) AssignIPv6(ctx context.Context, in *ec2wire.AssignIpv6Addresse
 }
 
 // UnassignIPv6 answers UnassignIpv6Addresses.
-func (s *Service) UnassignIPv6(ctx context.Context, in *ec2wire.UnassignIpv6AddressesRequest) (*ec2wire.UnassignIpv6AddressesResult, error) {
+func (s *Service) UnassignIPv6(
+	ctx context.Context, in *ec2wire.UnassignIpv6AddressesRequest,
+) (*ec2wire.UnassignIpv6AddressesResult, error) {
 	named, prefixes, err := ipv6.read(in.Ipv6Addresses, in.Ipv6Prefixes)
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2wire.UnassignIpv6AddressesResult{UnassignedIpv6Addresses: in.Ipv6Addresses, UnassignedIpv6Prefixes: in.Ipv6Prefixes}
+	out := &ec2wire.UnassignIpv6AddressesResult{
+		UnassignedIpv6Addresses: in.Ipv6Addresses, UnassignedIpv6Prefixes: in.Ipv6Prefixes,
+	}
 	id, err := s.edit(ctx, in.NetworkInterfaceId, func(tx store.Tx, n *slipway.Interface) error {
 		for _, ip := range named {
 			i := slices.Index(n.IPv6, ip)
 			switch {
 			case i < 0:
-				return slipway.Errorf(slipway.InvalidParameterValue, "The IPv6 address %s is not assigned to the network interface '%s'.", ip, n.ID)
+				return slipway.Errorf(slipway.InvalidParameterValue,
+					"The IPv6 address %s is not assigned to the network interface '%s'.", ip, n.ID)
 			case i == 0 && n.PrimaryIPv6:
 				return slipway.Errorf(slipway.InvalidParameterValue, "The primary IPv6 address %s cannot be unassigned.", ip)
 			}
@@ -236,7 +266,8 @@ func (s *Service) UnassignIPv6(ctx context.Context, in *ec2wire.UnassignIpv6Addr
 		for _, p := range prefixes {
 			i := slices.Index(n.Prefixes6, p)
 			if i < 0 {
-				return slipway.Errorf(slipway.InvalidParameterValue, "The prefix %s is not assigned to the network interface '%s'.", p, n.ID)
+				return slipway.Errorf(slipway.InvalidParameterValue,
+					"The prefix %s is not assigned to the network interface '%s'.", p, n.ID)
 			}
 			n.Prefixes6 = slices.Delete(n.Prefixes6, i, i+1)
 		}

@@ -16,7 +16,9 @@ func noAttachment(id string) error {
 }
 
 // Attach answers AttachNetworkInterface: a running guest gets a new card, a stopped one finds it at its start.
-func (s *Service) Attach(ctx context.Context, in *ec2wire.AttachNetworkInterfaceRequest) (*ec2wire.AttachNetworkInterfaceResult, error) {
+func (s *Service) Attach(
+	ctx context.Context, in *ec2wire.AttachNetworkInterfaceRequest,
+) (*ec2wire.AttachNetworkInterfaceResult, error) {
 	id, err := shape.ID(in.InstanceId, "InstanceId", slipway.ParseInstanceID)
 	if err != nil {
 		return nil, err
@@ -27,7 +29,8 @@ func (s *Service) Attach(ctx context.Context, in *ec2wire.AttachNetworkInterface
 	case *in.DeviceIndex < 0:
 		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%d' for deviceIndex.", *in.DeviceIndex)
 	case shape.Get(in.NetworkCardIndex) != 0:
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Network card index %d is invalid: instance types here have one network card.", *in.NetworkCardIndex)
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"Network card index %d is invalid: instance types here have one network card.", *in.NetworkCardIndex)
 	case in.EnaSrdSpecification != nil && shape.Get(in.EnaSrdSpecification.EnaSrdEnabled):
 		return nil, slipway.Refused("EnaSrdSpecification", "no instance type here has ENA Express.")
 	case in.EnaQueueCount != nil:
@@ -42,14 +45,19 @@ func (s *Service) Attach(ctx context.Context, in *ec2wire.AttachNetworkInterface
 		if err := fits(tx, i, n, *in.DeviceIndex); err != nil {
 			return err
 		}
-		n.Attachment = &slipway.Attachment{ID: attachment, Instance: id, DeviceIndex: *in.DeviceIndex, AttachTime: s.now(), Attaching: i.State == slipway.Running}
+		n.Attachment = &slipway.Attachment{
+			ID: attachment, Instance: id, DeviceIndex: *in.DeviceIndex, AttachTime: s.now(),
+			Attaching: i.State == slipway.Running,
+		}
 		i.Interfaces = append(i.Interfaces, n.ID)
 		return state.Instances.Put(tx, i)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &ec2wire.AttachNetworkInterfaceResult{AttachmentId: shape.Text(attachment), NetworkCardIndex: shape.Of(int32(0))}, nil
+	return &ec2wire.AttachNetworkInterfaceResult{
+		AttachmentId: shape.Text(attachment), NetworkCardIndex: shape.Of(int32(0)),
+	}, nil
 }
 
 // fits refuses an interface that cannot be a card of the instance.
@@ -60,21 +68,27 @@ func fits(tx store.Tx, i *slipway.Instance, n *slipway.Interface, index int32) e
 	case n.Attachment != nil:
 		return slipway.Errorf(slipway.InvalidNetworkInterfaceInUse, "Network interface '%s' is currently in use.", n.ID)
 	case i.Zone != n.Zone:
-		return slipway.Errorf(slipway.InvalidParameterCombination, "You may not attach a network interface to an instance if they are not in the same availability zone")
+		return slipway.Errorf(slipway.InvalidParameterCombination,
+			"You may not attach a network interface to an instance if they are not in the same availability zone")
 	case i.VPC != n.VPC:
-		return slipway.Errorf(slipway.UnsupportedOperation, "The network interface '%s' and the instance '%s' are in different VPCs, which is not supported.", n.ID, i.ID)
+		return slipway.Errorf(slipway.UnsupportedOperation,
+			"The network interface '%s' and the instance '%s' are in different VPCs, which is not supported.", n.ID, i.ID)
 	}
 	for _, id := range i.Interfaces {
-		if other := state.Interfaces.See(tx, state.Scope{Account: i.Account, Region: i.Region}, string(id)); other != nil && other.Attachment != nil && other.Attachment.DeviceIndex == index {
-			return slipway.Errorf(slipway.InvalidParameterValue, "Instance '%s' already has an interface attached at device index '%d'.", i.ID, index)
+		if other := state.Interfaces.See(tx, state.Scope{Account: i.Account, Region: i.Region},
+			string(id)); other != nil && other.Attachment != nil && other.Attachment.DeviceIndex == index {
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"Instance '%s' already has an interface attached at device index '%d'.", i.ID, index)
 		}
 	}
 	kind := slipway.FindInstanceType(i.Type)
 	if kind != nil && len(i.Interfaces) >= int(kind.MaxInterfaces) {
-		return slipway.Errorf(slipway.AttachmentLimitExceeded, "Interface count %d exceeds the limit for %s", len(i.Interfaces)+1, i.Type)
+		return slipway.Errorf(slipway.AttachmentLimitExceeded, "Interface count %d exceeds the limit for %s",
+			len(i.Interfaces)+1, i.Type)
 	}
 	if len(i.Volumes)+len(i.Interfaces) >= slipway.MachineSlots {
-		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance '%s' has %d volumes and interfaces, and room for no more.", i.ID, slipway.MachineSlots)
+		return slipway.Errorf(slipway.AttachmentLimitExceeded,
+			"The instance '%s' has %d volumes and interfaces, and room for no more.", i.ID, slipway.MachineSlots)
 	}
 	return limits(kind, n)
 }
@@ -116,7 +130,8 @@ func (s *Service) Detach(ctx context.Context, in *ec2wire.DetachNetworkInterface
 
 func detach(tx store.Tx, n *slipway.Interface, force bool) error {
 	if n.Attachment.DeviceIndex == 0 {
-		return slipway.Errorf(slipway.OperationNotPermitted, "The network interface at device index 0 and networkCard index 0 cannot be detached.")
+		return slipway.Errorf(slipway.OperationNotPermitted,
+			"The network interface at device index 0 and networkCard index 0 cannot be detached.")
 	}
 	i, err := state.Instances.Get(tx, state.Scope{Account: n.Account, Region: n.Region}, string(n.Attachment.Instance))
 	if err != nil {

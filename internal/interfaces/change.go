@@ -31,17 +31,21 @@ func readGroups(r store.Reader, scope state.Scope, vpc slipway.VPCID, names []st
 	}
 	for _, id := range out {
 		if g := state.SecurityGroups.See(r, scope, string(id)); g == nil || g.VPC != vpc {
-			return nil, slipway.Errorf(slipway.InvalidParameter, "Security group %s and the interface belong to different networks.", id)
+			return nil, slipway.Errorf(slipway.InvalidParameter,
+				"Security group %s and the interface belong to different networks.", id)
 		}
 	}
 	if len(out) > maxGroups {
-		return nil, slipway.Errorf(slipway.SecurityGroupsPerInterfaceLimitExceeded, "The maximum number of security groups per interface has been reached: %d.", maxGroups)
+		return nil, slipway.Errorf(slipway.SecurityGroupsPerInterfaceLimitExceeded,
+			"The maximum number of security groups per interface has been reached: %d.", maxGroups)
 	}
 	return out, nil
 }
 
 // CreateOne answers CreateNetworkInterface.
-func (s *Service) CreateOne(ctx context.Context, in *ec2wire.CreateNetworkInterfaceRequest) (*ec2wire.CreateNetworkInterfaceResult, error) {
+func (s *Service) CreateOne(
+	ctx context.Context, in *ec2wire.CreateNetworkInterfaceRequest,
+) (*ec2wire.CreateNetworkInterfaceResult, error) {
 	subnet, err := shape.ID(in.SubnetId, "SubnetId", slipway.ParseSubnetID)
 	if err != nil {
 		return nil, err
@@ -54,7 +58,10 @@ func (s *Service) CreateOne(ctx context.Context, in *ec2wire.CreateNetworkInterf
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	once := state.Once{Scope: scope, Action: "CreateNetworkInterface", Token: shape.Get(in.ClientToken), Hash: state.HashOf(subnet, in.Groups, w)}
+	once := state.Once{
+		Scope: scope, Action: "CreateNetworkInterface", Token: shape.Get(in.ClientToken),
+		Hash: state.HashOf(subnet, in.Groups, w),
+	}
 	out := &ec2wire.CreateNetworkInterfaceResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := once.Seen(tx)
@@ -95,13 +102,16 @@ func (s *Service) CreateOne(ctx context.Context, in *ec2wire.CreateNetworkInterf
 // managed refuses changes of an interface that belongs to a gateway.
 func managed(n *slipway.Interface) error {
 	if n.Requester != "" {
-		return slipway.Errorf(slipway.OperationNotPermitted, "You do not have permission to access the network interface '%s': it belongs to '%s'.", n.ID, n.Description)
+		return slipway.Errorf(slipway.OperationNotPermitted,
+			"You do not have permission to access the network interface '%s': it belongs to '%s'.", n.ID, n.Description)
 	}
 	return nil
 }
 
 // edit changes one interface that is the caller's own.
-func (s *Service) edit(ctx context.Context, id *string, change func(store.Tx, *slipway.Interface) error) (slipway.InterfaceID, error) {
+func (s *Service) edit(
+	ctx context.Context, id *string, change func(store.Tx, *slipway.Interface) error,
+) (slipway.InterfaceID, error) {
 	eni, err := shape.ID(id, "NetworkInterfaceId", slipway.ParseInterfaceID)
 	if err != nil {
 		return "", err
@@ -150,7 +160,8 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteNetworkInterface
 func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyNetworkInterfaceAttributeRequest) error {
 	switch {
 	case in.ConnectionTrackingSpecification != nil:
-		return slipway.Refused("ConnectionTrackingSpecification", "the host's kernel has one set of time-outs for all interfaces.")
+		return slipway.Refused("ConnectionTrackingSpecification",
+			"the host's kernel has one set of time-outs for all interfaces.")
 	case in.EnaSrdSpecification != nil && shape.Get(in.EnaSrdSpecification.EnaSrdEnabled):
 		return slipway.Refused("EnaSrdSpecification", "no instance type here has ENA Express.")
 	case len(in.AssociatedSubnetIds) > 0:
@@ -159,7 +170,10 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyNetworkInterface
 		return slipway.Refused("Attachment.EnaQueueCount", "guests here have virtio network cards.")
 	}
 	given := 0
-	for _, set := range []bool{len(in.Groups) > 0, in.SourceDestCheck != nil, in.Description != nil, in.Attachment != nil, in.EnablePrimaryIpv6 != nil, in.AssociatePublicIpAddress != nil} {
+	for _, set := range []bool{
+		len(in.Groups) > 0, in.SourceDestCheck != nil, in.Description != nil, in.Attachment != nil,
+		in.EnablePrimaryIpv6 != nil, in.AssociatePublicIpAddress != nil,
+	} {
 		if set {
 			given++
 		}
@@ -183,7 +197,8 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyNetworkInterface
 			n.AutoPublic = *in.AssociatePublicIpAddress
 		case in.EnablePrimaryIpv6 != nil:
 			if !*in.EnablePrimaryIpv6 && n.PrimaryIPv6 {
-				return slipway.Errorf(slipway.InvalidParameterValue, "The primary IPv6 address of '%s' cannot be given up.", n.ID)
+				return slipway.Errorf(slipway.InvalidParameterValue,
+					"The primary IPv6 address of '%s' cannot be given up.", n.ID)
 			}
 			if *in.EnablePrimaryIpv6 && len(n.IPv6) == 0 {
 				return slipway.Errorf(slipway.InvalidParameterValue, "The network interface '%s' has no IPv6 address.", n.ID)
@@ -206,12 +221,17 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyNetworkInterface
 
 // Reset answers ResetNetworkInterfaceAttribute, which knows one attribute.
 func (s *Service) Reset(ctx context.Context, in *ec2wire.ResetNetworkInterfaceAttributeRequest) error {
-	_, err := s.edit(ctx, in.NetworkInterfaceId, func(_ store.Tx, n *slipway.Interface) error { n.SourceDestCheck = true; return nil })
+	_, err := s.edit(ctx, in.NetworkInterfaceId, func(_ store.Tx, n *slipway.Interface) error {
+		n.SourceDestCheck = true
+		return nil
+	})
 	return err
 }
 
 // Attribute answers DescribeNetworkInterfaceAttribute.
-func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeNetworkInterfaceAttributeRequest) (*ec2wire.DescribeNetworkInterfaceAttributeResult, error) {
+func (s *Service) Attribute(
+	ctx context.Context, in *ec2wire.DescribeNetworkInterfaceAttributeRequest,
+) (*ec2wire.DescribeNetworkInterfaceAttributeResult, error) {
 	id, err := shape.ID(in.NetworkInterfaceId, "NetworkInterfaceId", slipway.ParseInterfaceID)
 	if err != nil {
 		return nil, err
@@ -246,9 +266,14 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeNetworkInte
 }
 
 // Permissions answers DescribeNetworkInterfacePermissions: nobody has been given any.
-func (s *Service) Permissions(_ context.Context, in *ec2wire.DescribeNetworkInterfacePermissionsRequest) (*ec2wire.DescribeNetworkInterfacePermissionsResult, error) {
+func (s *Service) Permissions(
+	_ context.Context, in *ec2wire.DescribeNetworkInterfacePermissionsRequest,
+) (*ec2wire.DescribeNetworkInterfacePermissionsResult, error) {
 	for _, id := range in.NetworkInterfacePermissionIds {
-		return nil, slipway.Errorf(slipway.InvalidPermissionIDNotFound, "The network interface permission '%s' does not exist", id)
+		return nil, slipway.Errorf(slipway.InvalidPermissionIDNotFound,
+			"The network interface permission '%s' does not exist", id)
 	}
-	return &ec2wire.DescribeNetworkInterfacePermissionsResult{NetworkInterfacePermissions: []ec2wire.NetworkInterfacePermission{}}, nil
+	return &ec2wire.DescribeNetworkInterfacePermissionsResult{
+		NetworkInterfacePermissions: []ec2wire.NetworkInterfacePermission{},
+	}, nil
 }

@@ -30,8 +30,9 @@ type Wanted struct {
 // InvalidIPAddress.InUse, InvalidParameterValue.
 func Create(tx store.Tx, w Wanted, now time.Time) (*slipway.Interface, error) {
 	n := &slipway.Interface{
-		ID: slipway.NewInterfaceID(), Account: w.Subnet.Account, Region: w.Subnet.Region, VPC: w.Subnet.VPC, Subnet: w.Subnet.ID,
-		Zone: w.Subnet.Zone, Description: w.Description, MAC: newMAC(), Groups: w.Groups, SourceDestCheck: true,
+		ID: slipway.NewInterfaceID(), Account: w.Subnet.Account, Region: w.Subnet.Region, VPC: w.Subnet.VPC,
+		Subnet: w.Subnet.ID,
+		Zone:   w.Subnet.Zone, Description: w.Description, MAC: newMAC(), Groups: w.Groups, SourceDestCheck: true,
 		Type: w.Type, AutoPublic: w.AutoPublic, PrimaryIPv6: w.PrimaryIPv6, Created: now, Tags: w.Tags,
 	}
 	if n.Type == "" {
@@ -150,7 +151,8 @@ func free(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet) (netip.Addr
 			return ip, nil
 		}
 	}
-	return netip.Addr{}, slipway.Errorf(slipway.InsufficientFreeAddressesInSubnet, "There are not enough free addresses in subnet '%s' to satisfy the requested number of instances.", subnet.ID)
+	return netip.Addr{}, slipway.Errorf(slipway.InsufficientFreeAddressesInSubnet,
+		"There are not enough free addresses in subnet '%s' to satisfy the requested number of instances.", subnet.ID)
 }
 
 func use(tx store.Tx, n *slipway.Interface, ip netip.Addr) bool {
@@ -177,7 +179,8 @@ func AddIPv6(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet, named []
 	}
 	for _, ip := range named {
 		if !subnet.IPv6.Prefix.Contains(ip) {
-			return slipway.Errorf(slipway.InvalidParameterValue, "Address %s does not fall within the subnet's address range", ip)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"Address %s does not fall within the subnet's address range", ip)
 		}
 		if !use(tx, n, ip) {
 			return slipway.Errorf(slipway.InvalidIPAddressInUse, "Address %s is in use.", ip)
@@ -211,7 +214,8 @@ func addPrefixes(tx store.Tx, n *slipway.Interface, w Wanted) error {
 			found = claimPrefix(tx, n, netip.PrefixFrom(address(base+at), 28))
 		}
 		if !found {
-			return slipway.Errorf(slipway.InsufficientFreeAddressesInSubnet, "The subnet '%s' has no free /28 prefix.", w.Subnet.ID)
+			return slipway.Errorf(slipway.InsufficientFreeAddressesInSubnet, "The subnet '%s' has no free /28 prefix.",
+				w.Subnet.ID)
 		}
 	}
 	for _, p := range w.Prefixes6 {
@@ -222,7 +226,8 @@ func addPrefixes(tx store.Tx, n *slipway.Interface, w Wanted) error {
 	}
 	for range w.Prefix6Count {
 		if !w.Subnet.IPv6.Prefix.IsValid() {
-			return slipway.Errorf(slipway.InvalidParameterValue, "The subnet '%s' does not have an IPv6 CIDR block.", w.Subnet.ID)
+			return slipway.Errorf(slipway.InvalidParameterValue, "The subnet '%s' does not have an IPv6 CIDR block.",
+				w.Subnet.ID)
 		}
 		b := w.Subnet.IPv6.Prefix.Masked().Addr().As16()
 		rand.Read(b[8:10])

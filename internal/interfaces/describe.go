@@ -60,12 +60,18 @@ func public(_ int, a slipway.PrivateAddress) string {
 
 func fields(r store.Reader) slipway.Fields[*slipway.Interface] {
 	return slipway.Fields[*slipway.Interface]{
-		"network-interface-id": func(n *slipway.Interface) []string { return shape.One(n.ID) }, "status": func(n *slipway.Interface) []string { return []string{status(n)} },
-		"subnet-id": func(n *slipway.Interface) []string { return shape.One(n.Subnet) }, "vpc-id": func(n *slipway.Interface) []string { return shape.One(n.VPC) },
-		"availability-zone": func(n *slipway.Interface) []string { return shape.One(n.Zone) }, "description": func(n *slipway.Interface) []string { return []string{n.Description} },
-		"owner-id": func(n *slipway.Interface) []string { return shape.One(n.Account) }, "mac-address": func(n *slipway.Interface) []string { return shape.One(n.MAC) },
-		"interface-type": func(n *slipway.Interface) []string { return shape.One(n.Type) }, "source-dest-check": func(n *slipway.Interface) []string { return shape.Yes(n.SourceDestCheck) },
-		"requester-managed": func(n *slipway.Interface) []string { return shape.Yes(n.Requester != "") }, "requester-id": func(n *slipway.Interface) []string { return shape.One(n.Requester) },
+		"network-interface-id": func(n *slipway.Interface) []string { return shape.One(n.ID) },
+		"status":               func(n *slipway.Interface) []string { return []string{status(n)} },
+		"subnet-id":            func(n *slipway.Interface) []string { return shape.One(n.Subnet) },
+		"vpc-id":               func(n *slipway.Interface) []string { return shape.One(n.VPC) },
+		"availability-zone":    func(n *slipway.Interface) []string { return shape.One(n.Zone) },
+		"description":          func(n *slipway.Interface) []string { return []string{n.Description} },
+		"owner-id":             func(n *slipway.Interface) []string { return shape.One(n.Account) },
+		"mac-address":          func(n *slipway.Interface) []string { return shape.One(n.MAC) },
+		"interface-type":       func(n *slipway.Interface) []string { return shape.One(n.Type) },
+		"source-dest-check":    func(n *slipway.Interface) []string { return shape.Yes(n.SourceDestCheck) },
+		"requester-managed":    func(n *slipway.Interface) []string { return shape.Yes(n.Requester != "") },
+		"requester-id":         func(n *slipway.Interface) []string { return shape.One(n.Requester) },
 		"private-ip-address": func(n *slipway.Interface) []string {
 			if !n.IP().IsValid() {
 				return nil
@@ -75,19 +81,31 @@ func fields(r store.Reader) slipway.Fields[*slipway.Interface] {
 		"private-dns-name": func(n *slipway.Interface) []string {
 			return shape.One(slipway.PrivateName(n.Region, slipway.PrivateDNS{}, "", n.IP()))
 		},
-		"addresses.private-ip-address":     addressed(func(_ int, a slipway.PrivateAddress) string { return a.IP.String() }),
-		"addresses.primary":                addressed(func(i int, _ slipway.PrivateAddress) string { return strconv.FormatBool(i == 0) }),
-		"addresses.association.public-ip":  addressed(public),
-		"association.public-ip":            addressed(public),
-		"association.allocation-id":        addressed(func(_ int, a slipway.PrivateAddress) string { return string(a.Allocation) }),
-		"association.association-id":       addressed(func(_ int, a slipway.PrivateAddress) string { return string(a.Association) }),
-		"attachment.attachment-id":         attached(func(a *slipway.Attachment) string { return string(a.ID) }),
-		"attachment.instance-id":           attached(func(a *slipway.Attachment) string { return string(a.Instance) }),
-		"attachment.device-index":          attached(func(a *slipway.Attachment) string { return strconv.Itoa(int(a.DeviceIndex)) }),
-		"attachment.status":                attached(func(a *slipway.Attachment) string { return a.State() }),
-		"attachment.delete-on-termination": attached(func(a *slipway.Attachment) string { return strconv.FormatBool(a.DeleteOnTermination) }),
-		"attachment.attach-time":           attached(func(a *slipway.Attachment) string { return a.AttachTime.UTC().Format(ec2query.TimeForm) }),
-		"attachment.instance-owner-id":     func(n *slipway.Interface) []string { return shape.One(n.Account) },
+		"addresses.private-ip-address": addressed(func(_ int, a slipway.PrivateAddress) string { return a.IP.String() }),
+		"addresses.primary": addressed(func(i int, _ slipway.PrivateAddress) string {
+			return strconv.FormatBool(i == 0)
+		}),
+		"addresses.association.public-ip": addressed(public),
+		"association.public-ip":           addressed(public),
+		"association.allocation-id": addressed(func(_ int, a slipway.PrivateAddress) string {
+			return string(a.Allocation)
+		}),
+		"association.association-id": addressed(func(_ int, a slipway.PrivateAddress) string {
+			return string(a.Association)
+		}),
+		"attachment.attachment-id": attached(func(a *slipway.Attachment) string { return string(a.ID) }),
+		"attachment.instance-id":   attached(func(a *slipway.Attachment) string { return string(a.Instance) }),
+		"attachment.device-index": attached(func(a *slipway.Attachment) string {
+			return strconv.Itoa(int(a.DeviceIndex))
+		}),
+		"attachment.status": attached(func(a *slipway.Attachment) string { return a.State() }),
+		"attachment.delete-on-termination": attached(func(a *slipway.Attachment) string {
+			return strconv.FormatBool(a.DeleteOnTermination)
+		}),
+		"attachment.attach-time": attached(func(a *slipway.Attachment) string {
+			return a.AttachTime.UTC().Format(ec2query.TimeForm)
+		}),
+		"attachment.instance-owner-id": func(n *slipway.Interface) []string { return shape.One(n.Account) },
 		"ipv6-addresses.ipv6-address": func(n *slipway.Interface) []string {
 			var out []string
 			for _, ip := range n.IPv6 {
@@ -129,15 +147,21 @@ func Wire(r store.Reader, n *slipway.Interface) ec2wire.NetworkInterface {
 	z, _ := slipway.FindZone(n.Region, n.Zone)
 	vpc := state.VPCs.See(r, state.Scope{Account: n.Account, Region: n.Region}, string(n.VPC))
 	w := ec2wire.NetworkInterface{
-		NetworkInterfaceId: shape.Text(n.ID), Status: shape.Of(status(n)), SubnetId: shape.Text(n.Subnet), VpcId: shape.Text(n.VPC), AvailabilityZone: &n.Zone,
-		AvailabilityZoneId: shape.Text(z.ID), Description: &n.Description, OwnerId: &n.Account, MacAddress: &n.MAC, InterfaceType: &n.Type, SourceDestCheck: &n.SourceDestCheck,
-		RequesterManaged: shape.Of(n.Requester != ""), RequesterId: shape.Text(n.Requester), Groups: groups(r, n), TagSet: shape.Tags(n.Tags), DenyAllIgwTraffic: shape.Of(false),
-		PrivateIpAddresses: []ec2wire.NetworkInterfacePrivateIpAddress{}, Ipv6Addresses: []ec2wire.NetworkInterfaceIpv6Address{}, Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
+		NetworkInterfaceId: shape.Text(n.ID), Status: shape.Of(status(n)), SubnetId: shape.Text(n.Subnet),
+		VpcId: shape.Text(n.VPC), AvailabilityZone: &n.Zone,
+		AvailabilityZoneId: shape.Text(z.ID), Description: &n.Description, OwnerId: &n.Account, MacAddress: &n.MAC,
+		InterfaceType: &n.Type, SourceDestCheck: &n.SourceDestCheck,
+		RequesterManaged: shape.Of(n.Requester != ""), RequesterId: shape.Text(n.Requester), Groups: groups(r, n),
+		TagSet: shape.Tags(n.Tags), DenyAllIgwTraffic: shape.Of(false),
+		PrivateIpAddresses: []ec2wire.NetworkInterfacePrivateIpAddress{},
+		Ipv6Addresses:      []ec2wire.NetworkInterfaceIpv6Address{},
+		Operator:           &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}
 	for i := range n.Addresses {
 		a := &n.Addresses[i]
 		p := ec2wire.NetworkInterfacePrivateIpAddress{
-			PrivateIpAddress: shape.Of(a.IP.String()), Primary: shape.Of(i == 0), PrivateDnsName: shape.Text(slipway.PrivateName(n.Region, slipway.PrivateDNS{}, "", a.IP)),
+			PrivateIpAddress: shape.Of(a.IP.String()), Primary: shape.Of(i == 0),
+			PrivateDnsName: shape.Text(slipway.PrivateName(n.Region, slipway.PrivateDNS{}, "", a.IP)),
 		}
 		if a.Public.IsValid() {
 			owner := "amazon"
@@ -145,8 +169,10 @@ func Wire(r store.Reader, n *slipway.Interface) ec2wire.NetworkInterface {
 				owner = n.Account
 			}
 			p.Association = &ec2wire.NetworkInterfaceAssociation{
-				PublicIp: shape.Of(a.Public.String()), PublicDnsName: shape.Text(slipway.PublicName(n.Region, vpc != nil && vpc.DNSHostnames, a.Public)), IpOwnerId: &owner,
-				AllocationId: shape.Text(a.Allocation), AssociationId: shape.Text(a.Association),
+				PublicIp:      shape.Of(a.Public.String()),
+				PublicDnsName: shape.Text(slipway.PublicName(n.Region, vpc != nil && vpc.DNSHostnames, a.Public)),
+				IpOwnerId:     &owner,
+				AllocationId:  shape.Text(a.Allocation), AssociationId: shape.Text(a.Association),
 			}
 		}
 		if i == 0 {
@@ -155,7 +181,10 @@ func Wire(r store.Reader, n *slipway.Interface) ec2wire.NetworkInterface {
 		w.PrivateIpAddresses = append(w.PrivateIpAddresses, p)
 	}
 	for i, ip := range n.IPv6 {
-		w.Ipv6Addresses = append(w.Ipv6Addresses, ec2wire.NetworkInterfaceIpv6Address{Ipv6Address: shape.Of(ip.String()), IsPrimaryIpv6: shape.Of(i == 0 && n.PrimaryIPv6)})
+		w.Ipv6Addresses = append(w.Ipv6Addresses,
+			ec2wire.NetworkInterfaceIpv6Address{
+				Ipv6Address: shape.Of(ip.String()), IsPrimaryIpv6: shape.Of(i == 0 && n.PrimaryIPv6),
+			})
 	}
 	for _, p := range n.Prefixes {
 		w.Ipv4Prefixes = append(w.Ipv4Prefixes, ec2wire.Ipv4PrefixSpecification{Ipv4Prefix: shape.Of(p.String())})
@@ -165,7 +194,8 @@ func Wire(r store.Reader, n *slipway.Interface) ec2wire.NetworkInterface {
 	}
 	if a := n.Attachment; a != nil {
 		w.Attachment = &ec2wire.NetworkInterfaceAttachment{
-			AttachmentId: shape.Text(a.ID), InstanceId: shape.Text(a.Instance), InstanceOwnerId: &n.Account, DeviceIndex: &a.DeviceIndex, NetworkCardIndex: &a.NetworkCard,
+			AttachmentId: shape.Text(a.ID), InstanceId: shape.Text(a.Instance), InstanceOwnerId: &n.Account,
+			DeviceIndex: &a.DeviceIndex, NetworkCardIndex: &a.NetworkCard,
 			Status: shape.Of(a.State()), AttachTime: &a.AttachTime, DeleteOnTermination: &a.DeleteOnTermination,
 		}
 	}
@@ -173,11 +203,15 @@ func Wire(r store.Reader, n *slipway.Interface) ec2wire.NetworkInterface {
 }
 
 var interfaceKind = describe.Kind[slipway.Interface, ec2wire.NetworkInterface]{
-	Table: state.Interfaces, Parse: describe.Form(slipway.ParseInterfaceID), Tags: func(n *slipway.Interface) slipway.Tags { return n.Tags }, Wire: Wire, Fields: fields,
+	Table: state.Interfaces, Parse: describe.Form(slipway.ParseInterfaceID),
+	Tags: func(n *slipway.Interface) slipway.Tags { return n.Tags }, Wire: Wire, Fields: fields,
 }
 
 // Describe answers DescribeNetworkInterfaces.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeNetworkInterfacesRequest) (*ec2wire.DescribeNetworkInterfacesResult, error) {
-	page, next, err := interfaceKind.List(ctx, s.db, describe.Query{IDs: in.NetworkInterfaceIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeNetworkInterfacesRequest,
+) (*ec2wire.DescribeNetworkInterfacesResult, error) {
+	page, next, err := interfaceKind.List(ctx, s.db,
+		describe.Query{IDs: in.NetworkInterfaceIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeNetworkInterfacesResult{NetworkInterfaces: page, NextToken: next}, err
 }

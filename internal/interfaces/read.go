@@ -162,7 +162,8 @@ func readWanted(in *ec2wire.CreateNetworkInterfaceRequest) (Wanted, error) {
 	}
 	switch {
 	case in.ConnectionTrackingSpecification != nil:
-		return w, slipway.Refused("ConnectionTrackingSpecification", "the host's kernel has one set of time-outs for all interfaces.")
+		return w, slipway.Refused("ConnectionTrackingSpecification",
+			"the host's kernel has one set of time-outs for all interfaces.")
 	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
 		return w, slipway.Refused("Operator", "no services manage interfaces here.")
 	case len(w.Description) > 255:
@@ -172,7 +173,8 @@ func readWanted(in *ec2wire.CreateNetworkInterfaceRequest) (Wanted, error) {
 	w.InterfaceAddresses, err = AddressParameters{
 		Primary: in.PrivateIpAddress, Addresses: in.PrivateIpAddresses, Count: in.SecondaryPrivateIpAddressCount,
 		IPv6: in.Ipv6Addresses, IPv6Count: in.Ipv6AddressCount, PrimaryIPv6: in.EnablePrimaryIpv6,
-		Prefixes: in.Ipv4Prefixes, PrefixCount: in.Ipv4PrefixCount, Prefixes6: in.Ipv6Prefixes, Prefix6Count: in.Ipv6PrefixCount,
+		Prefixes: in.Ipv4Prefixes, PrefixCount: in.Ipv4PrefixCount, Prefixes6: in.Ipv6Prefixes,
+		Prefix6Count: in.Ipv6PrefixCount,
 	}.Read()
 	return w, err
 }

@@ -1,7 +1,7 @@
 // Package jail starts programs that see next to nothing of the host: mount, pid, ipc and network namespaces of their own, the
 // system's read-only libraries, and the files that they are given, each at its own path. Because the files are bound into that
-// view, a program needs no right to walk to them, and what it is not given does not exist for it. More files can be shown to one
-// that runs. qemu starts its machines by it; the package knows no machine, and must not read the state directory.
+// view, a program needs no right to walk to them, and what it is not given does not exist for it. More files can be
+// shown to one that runs. qemu starts its machines by it; the package knows no machine, and must not read the state directory.
 package jail
 
 import (
@@ -48,8 +48,8 @@ var devices = []string{"/dev/null", "/dev/zero", "/dev/urandom"}
 // viewSize bounds what the view itself may take of memory.
 const viewSize = "size=4m,nr_inodes=8192,mode=755"
 
-// Start starts cmd inside v, in namespaces of its own, with an empty bounding set, unable to gain rights. cmd.Path is absolute and
-// below one of the system's directories or one of v.Files; cmd's process is the first of its pid namespace.
+// Start starts cmd inside v, in namespaces of its own, with an empty bounding set, unable to gain rights. cmd.Path is
+// absolute and below one of the system's directories or one of v.Files; cmd's process is the first of its pid namespace.
 func Start(cmd *exec.Cmd, v View) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -221,8 +221,8 @@ func giveUp() error {
 	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 }
 
-// Show lets a running program see one more file. What it sees already at that path is left, if it is the same. A program without a
-// view of its own sees it anyhow.
+// Show lets a running program see one more file. What it sees already at that path is left, if it is the same. A
+// program without a view of its own sees it anyhow.
 func Show(pidfd int, f File) error {
 	return thread.Run(func() error {
 		tree, err := grab(f)

@@ -50,7 +50,11 @@ func lockUp(t *testing.T) *cell {
 	c.in, c.cmd = w, exec.Command("/bin/sh")
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr, c.cmd.Dir = r, c.out, c.out, "/"
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: stranger, Gid: stranger}}
-	err = Start(c.cmd, View{Root: root, Files: []File{{Path: c.shown}}, Contents: []Content{{"/secrets/one", []byte("hush"), stranger}, {"/secrets/other", []byte("hush"), stranger - 1}}})
+	err = Start(c.cmd,
+		View{
+			Root: root, Files: []File{{Path: c.shown}},
+			Contents: []Content{{"/secrets/one", []byte("hush"), stranger}, {"/secrets/other", []byte("hush"), stranger - 1}},
+		})
 	r.Close()
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +185,8 @@ func TestARelativePathIsRefused(t *testing.T) {
 	}
 }
 
-// TestAProgramWithoutAView, such as one that an earlier slipway started, is left alone: what it would be shown or denied is the host's.
+// TestAProgramWithoutAView, such as one that an earlier slipway started, is left alone: what it would be shown or
+// denied is the host's.
 func TestAProgramWithoutAView(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("namespaces need root")

@@ -59,7 +59,8 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateKeyPairRequest) 
 		return nil, err
 	}
 	return &ec2wire.KeyPair{
-		KeyName: &pair.Name, KeyPairId: shape.Text(pair.ID), KeyFingerprint: &pair.Fingerprint, KeyMaterial: &material, Tags: shape.Tags(tags),
+		KeyName: &pair.Name, KeyPairId: shape.Text(pair.ID), KeyFingerprint: &pair.Fingerprint, KeyMaterial: &material,
+		Tags: shape.Tags(tags),
 	}, nil
 }
 
@@ -87,7 +88,9 @@ func (s *Service) Import(ctx context.Context, in *ec2wire.ImportKeyPairRequest) 
 	if err := s.put(ctx, &pair); err != nil {
 		return nil, err
 	}
-	return &ec2wire.ImportKeyPairResult{KeyName: &pair.Name, KeyPairId: shape.Text(pair.ID), KeyFingerprint: &pair.Fingerprint, Tags: shape.Tags(tags)}, nil
+	return &ec2wire.ImportKeyPairResult{
+		KeyName: &pair.Name, KeyPairId: shape.Text(pair.ID), KeyFingerprint: &pair.Fingerprint, Tags: shape.Tags(tags),
+	}, nil
 }
 
 func (s *Service) put(ctx context.Context, pair *slipway.KeyPair) error {
@@ -203,7 +206,8 @@ func parse(material []byte) (slipway.KeyPair, error) {
 			return slipway.KeyPair{}, bad
 		}
 		if bits := key.N.BitLen(); bits != 1024 && bits != 2048 && bits != 4096 {
-			return slipway.KeyPair{}, slipway.Errorf(slipway.InvalidKeyFormat, "The key has %d bits; RSA keys must have 1024, 2048 or 4096", bits)
+			return slipway.KeyPair{}, slipway.Errorf(slipway.InvalidKeyFormat,
+				"The key has %d bits; RSA keys must have 1024, 2048 or 4096", bits)
 		}
 		der, err := x509.MarshalPKIXPublicKey(key)
 		if err != nil {
@@ -212,7 +216,8 @@ func parse(material []byte) (slipway.KeyPair, error) {
 		sum := md5.Sum(der)
 		pair.Type, pair.Fingerprint = "rsa", colons(sum[:])
 	default:
-		return slipway.KeyPair{}, slipway.Errorf(slipway.InvalidKeyFormat, "Keys of type %s are not accepted: use RSA or ED25519", pub.Type())
+		return slipway.KeyPair{}, slipway.Errorf(slipway.InvalidKeyFormat,
+			"Keys of type %s are not accepted: use RSA or ED25519", pub.Type())
 	}
 	return pair, nil
 }

@@ -50,7 +50,8 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeKeyPairsRequ
 			continue
 		}
 		info := ec2wire.KeyPairInfo{
-			KeyPairId: shape.Text(k.ID), KeyName: &k.Name, KeyType: &k.Type, KeyFingerprint: &k.Fingerprint, CreateTime: &k.Created, Tags: shape.Tags(k.Tags),
+			KeyPairId: shape.Text(k.ID), KeyName: &k.Name, KeyType: &k.Type, KeyFingerprint: &k.Fingerprint,
+			CreateTime: &k.Created, Tags: shape.Tags(k.Tags),
 		}
 		if shape.Get(in.IncludePublicKey) {
 			info.PublicKey = &k.PublicKey

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// TestPPK compares with what puttygen 0.78 made of the same keys: puttygen testdata/KIND.pem -O private --ppk-param version=2 -C "a key".
+// TestPPK compares with what puttygen 0.78 made of the same keys: puttygen testdata/KIND.pem -O private --ppk-param
+// version=2 -C "a key".
 func TestPPK(t *testing.T) {
 	for _, kind := range []string{"rsa", "ed25519"} {
 		b, err := os.ReadFile("testdata/" + kind + ".pem")

@@ -19,8 +19,11 @@ func readCapacity(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error 
 }
 
 // CapacityChoice is also what ModifyInstanceCapacityReservationAttributes takes.
-func CapacityChoice(o *ec2wire.CapacityReservationSpecification) (preference string, target slipway.CapacityReservationID, err error) {
-	if err := OneOf(o.CapacityReservationPreference, "capacityReservationPreference", "open", "none", "capacity-reservations-only"); err != nil {
+func CapacityChoice(
+	o *ec2wire.CapacityReservationSpecification,
+) (preference string, target slipway.CapacityReservationID, err error) {
+	if err := OneOf(o.CapacityReservationPreference, "capacityReservationPreference", "open", "none",
+		"capacity-reservations-only"); err != nil {
 		return "", "", err
 	}
 	preference = shape.Get(o.CapacityReservationPreference)
@@ -31,11 +34,14 @@ func CapacityChoice(o *ec2wire.CapacityReservationSpecification) (preference str
 	id := shape.Get(t.CapacityReservationId)
 	switch {
 	case shape.Get(t.CapacityReservationResourceGroupArn) != "":
-		return "", "", slipway.Errorf(slipway.UnsupportedOperation, "The parameter CapacityReservationTarget.CapacityReservationResourceGroupArn is not supported: there are no resource groups here.")
+		return "", "", slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter CapacityReservationTarget.CapacityReservationResourceGroupArn is not supported: there "+
+				"are no resource groups here.")
 	case id == "":
 		return preference, "", nil
 	case preference != "" && preference != "capacity-reservations-only":
-		return "", "", Combination("The parameter capacityReservationPreference cannot be used with the parameter capacityReservationTarget")
+		return "", "",
+			Combination("The parameter capacityReservationPreference cannot be used with the parameter capacityReservationTarget")
 	}
 	target, err = slipway.ParseCapacityReservationID(id)
 	return preference, target, err
@@ -53,7 +59,9 @@ func readMarket(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	switch kind := shape.Get(o.MarketType); kind {
 	case "spot":
 	case "capacity-block", "interruptible-capacity-reservation":
-		return slipway.Errorf(slipway.UnsupportedOperation, "The market type %s (InstanceMarketOptions.MarketType) is not supported: there are no such reservations here.", kind)
+		return slipway.Errorf(slipway.UnsupportedOperation,
+			"The market type %s (InstanceMarketOptions.MarketType) is not supported: there are no such reservations here.",
+			kind)
 	case "":
 		return slipway.Missing("InstanceMarketOptions.MarketType")
 	default:
@@ -62,12 +70,14 @@ func readMarket(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	spot := &slipway.SpotOptions{Interruption: "terminate"}
 	if w := o.SpotOptions; w != nil {
 		if w.BlockDurationMinutes != nil {
-			return slipway.Errorf(slipway.Unsupported, "The parameter SpotOptions.BlockDurationMinutes is not supported: EC2 has ended spot blocks.")
+			return slipway.Errorf(slipway.Unsupported,
+				"The parameter SpotOptions.BlockDurationMinutes is not supported: EC2 has ended spot blocks.")
 		}
 		if err := OneOf(w.SpotInstanceType, "spotInstanceType", "one-time", "persistent"); err != nil {
 			return err
 		}
-		if err := OneOf(w.InstanceInterruptionBehavior, "instanceInterruptionBehavior", "hibernate", "stop", "terminate"); err != nil {
+		if err := OneOf(w.InstanceInterruptionBehavior, "instanceInterruptionBehavior", "hibernate", "stop",
+			"terminate"); err != nil {
 			return err
 		}
 		spot.Persistent = shape.Get(w.SpotInstanceType) == "persistent"
@@ -91,7 +101,8 @@ func readMarket(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	case s.ProtectTerminate || s.ProtectStop:
 		return Combination("Termination and stop protection are not supported for Spot Instances.")
 	case spot.Interruption == "hibernate" && !s.Hibernation:
-		return slipway.Errorf(slipway.UnsupportedHibernationConfiguration, "The interruption behavior 'hibernate' requires HibernationOptions.Configured.")
+		return slipway.Errorf(slipway.UnsupportedHibernationConfiguration,
+			"The interruption behavior 'hibernate' requires HibernationOptions.Configured.")
 	case s.Placement.Tenancy == "host":
 		return Combination("Spot Instances are not supported on Dedicated Hosts.")
 	}

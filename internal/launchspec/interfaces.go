@@ -18,16 +18,19 @@ func readInterfaces(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) erro
 		}
 		place := [2]int32{n.Card, n.DeviceIndex}
 		if seen[place] {
-			return slipway.Errorf(slipway.InvalidParameterValue, "Each network interface requires a unique device index; %d is given twice.", n.DeviceIndex)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"Each network interface requires a unique device index; %d is given twice.", n.DeviceIndex)
 		}
 		seen[place] = true
 		if n.Public != nil && *n.Public && (len(in.NetworkInterfaces) > 1 || n.Existing != "" || n.DeviceIndex != 0) {
-			return Combination("The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.")
+			return Combination("The associatePublicIPAddress parameter cannot be specified when launching with " +
+				"multiple network interfaces.")
 		}
 		s.Network.Interfaces = append(s.Network.Interfaces, n)
 	}
 	if len(seen) > 0 && !seen[[2]int32{0, 0}] {
-		return slipway.Errorf(slipway.InvalidParameterValue, "When specifying network interfaces, you must include a device at index 0.")
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"When specifying network interfaces, you must include a device at index 0.")
 	}
 	return nil
 }
@@ -45,20 +48,28 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 	}
 	switch {
 	case n.Type == "efa" || n.Type == "efa-only":
-		return n, slipway.Errorf(slipway.Unsupported, "The interface type %s is not supported: no instance type here has an Elastic Fabric Adapter.", n.Type)
+		return n, slipway.Errorf(slipway.Unsupported,
+			"The interface type %s is not supported: no instance type here has an Elastic Fabric Adapter.", n.Type)
 	case n.Card != 0:
-		return n, slipway.Errorf(slipway.InvalidParameterValue, "Network card index %d is invalid: instance types here have one network card.", n.Card)
+		return n, slipway.Errorf(slipway.InvalidParameterValue,
+			"Network card index %d is invalid: instance types here have one network card.", n.Card)
 	case shape.Get(w.AssociateCarrierIpAddress):
-		return n, slipway.Errorf(slipway.UnsupportedOperation, "The parameter NetworkInterface.AssociateCarrierIpAddress is not supported: there are no Wavelength zones here.")
-	case w.EnaSrdSpecification != nil && !shape.Get(w.EnaSrdSpecification.EnaSrdEnabled) && w.EnaSrdSpecification.EnaSrdUdpSpecification != nil &&
+		return n, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter NetworkInterface.AssociateCarrierIpAddress is not supported: there are no Wavelength zones here.")
+	case w.EnaSrdSpecification != nil && !shape.Get(w.EnaSrdSpecification.EnaSrdEnabled) &&
+		w.EnaSrdSpecification.EnaSrdUdpSpecification != nil &&
 		shape.Get(w.EnaSrdSpecification.EnaSrdUdpSpecification.EnaSrdUdpEnabled):
 		return n, Combination("The parameter enaSrdUdpEnabled requires enaSrdEnabled.")
 	case w.EnaSrdSpecification != nil && shape.Get(w.EnaSrdSpecification.EnaSrdEnabled):
-		return n, slipway.Errorf(slipway.Unsupported, "The parameter NetworkInterface.EnaSrdSpecification is not supported on this instance type.")
+		return n, slipway.Errorf(slipway.Unsupported,
+			"The parameter NetworkInterface.EnaSrdSpecification is not supported on this instance type.")
 	case w.EnaQueueCount != nil:
-		return n, slipway.Errorf(slipway.Unsupported, "The parameter NetworkInterface.EnaQueueCount is not supported on this instance type.")
+		return n, slipway.Errorf(slipway.Unsupported,
+			"The parameter NetworkInterface.EnaQueueCount is not supported on this instance type.")
 	case w.ConnectionTrackingSpecification != nil:
-		return n, slipway.Errorf(slipway.UnsupportedOperation, "The parameter NetworkInterface.ConnectionTrackingSpecification is not supported: the host's kernel has one set of time-outs for all interfaces.")
+		return n, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter NetworkInterface.ConnectionTrackingSpecification is not supported: the host's kernel has "+
+				"one set of time-outs for all interfaces.")
 	}
 	var err error
 	if id := shape.Get(w.SubnetId); id != "" {
@@ -83,8 +94,10 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 			return n, err
 		}
 		switch {
-		case n.Subnet != "" || len(n.Groups) > 0 || explicit || n.SecondaryCount+n.IPv6Count+n.PrefixCount+n.Prefix6Count > 0 || n.Description != "" || n.Public != nil:
-			return n, Combination("A network interface may not specify both a network interface ID and properties of a new one.")
+		case n.Subnet != "" || len(n.Groups) > 0 || explicit ||
+			n.SecondaryCount+n.IPv6Count+n.PrefixCount+n.Prefix6Count > 0 || n.Description != "" || n.Public != nil:
+			return n,
+				Combination("A network interface may not specify both a network interface ID and properties of a new one.")
 		case shape.Get(n.DeleteOnTermination):
 			return n, Combination("A network interface may not specify a network interface ID and delete on termination")
 		case count > 1:

@@ -1,5 +1,6 @@
-// Package launchspec reads what a request to launch says: RunInstances' members, laid over a launch template's, become a slipway.LaunchSpec by every
-// check that needs no state. After it there is no wire type. It looks nothing up but launch templates.
+// Package launchspec reads what a request to launch says: RunInstances' members, laid over a launch template's, become
+// a slipway.LaunchSpec by every check that needs no state. After it there is no wire type. It looks nothing up but
+// launch templates.
 package launchspec
 
 import (
@@ -32,7 +33,9 @@ func Read(in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
 		LaunchAccess:   slipway.LaunchAccess{KeyName: shape.Get(in.KeyName)},
 		LaunchToken:    slipway.LaunchToken{ClientToken: shape.Get(in.ClientToken)},
 		LaunchHardware: slipway.LaunchHardware{EBSOptimized: in.EbsOptimized},
-		LaunchOptions:  slipway.LaunchOptions{ProtectTerminate: shape.Get(in.DisableApiTermination), ProtectStop: shape.Get(in.DisableApiStop)},
+		LaunchOptions: slipway.LaunchOptions{
+			ProtectTerminate: shape.Get(in.DisableApiTermination), ProtectStop: shape.Get(in.DisableApiStop),
+		},
 	}
 	if in.Monitoring != nil {
 		s.Monitoring = shape.Get(in.Monitoring.Enabled)
@@ -86,18 +89,24 @@ func refused(_ *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
 		return no("Operator", "it is for AWS's own services.")
 	case len(in.SecondaryInterfaces) > 0:
-		return slipway.Errorf(slipway.Unsupported, "The parameter SecondaryInterface is not supported: there are no secondary networks here.")
+		return slipway.Errorf(slipway.Unsupported,
+			"The parameter SecondaryInterface is not supported: there are no secondary networks here.")
 	case in.EnclaveOptions != nil && shape.Get(in.EnclaveOptions.Enabled):
 		return no("EnclaveOptions.Enabled", "there are no Nitro enclaves on this host.")
-	case in.NetworkPerformanceOptions != nil && !slices.Contains([]string{"", "default"}, shape.Get(in.NetworkPerformanceOptions.BandwidthWeighting)):
-		return slipway.Errorf(slipway.Unsupported, "The parameter NetworkPerformanceOptions.BandwidthWeighting is not supported: no instance type here shares bandwidth between network and volumes.")
+	case in.NetworkPerformanceOptions != nil &&
+		!slices.Contains([]string{"", "default"}, shape.Get(in.NetworkPerformanceOptions.BandwidthWeighting)):
+		return slipway.Errorf(slipway.Unsupported,
+			"The parameter NetworkPerformanceOptions.BandwidthWeighting is not supported: no instance type here "+
+				"shares bandwidth between network and volumes.")
 	}
 	if c := in.CpuOptions; c != nil {
 		if shape.Get(c.AmdSevSnp) == "enabled" {
-			return slipway.Errorf(slipway.Unsupported, "The parameter CpuOptions.AmdSevSnp is not supported on this instance type.")
+			return slipway.Errorf(slipway.Unsupported,
+				"The parameter CpuOptions.AmdSevSnp is not supported on this instance type.")
 		}
 		if shape.Get(c.NestedVirtualization) == "enabled" {
-			return slipway.Errorf(slipway.Unsupported, "The parameter CpuOptions.NestedVirtualization is not supported on this instance type.")
+			return slipway.Errorf(slipway.Unsupported,
+				"The parameter CpuOptions.NestedVirtualization is not supported on this instance type.")
 		}
 	}
 	return nil
@@ -113,7 +122,8 @@ func OneOf(value *string, parameter string, set ...string) error {
 
 // values checks each scalar by itself.
 func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
-	if err := OneOf(in.InstanceInitiatedShutdownBehavior, "instanceInitiatedShutdownBehavior", "stop", "terminate"); err != nil {
+	if err := OneOf(in.InstanceInitiatedShutdownBehavior, "instanceInitiatedShutdownBehavior", "stop",
+		"terminate"); err != nil {
 		return err
 	}
 	s.ShutdownBehavior = shape.Get(in.InstanceInitiatedShutdownBehavior)
@@ -127,7 +137,8 @@ func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	if s.Metadata, err = metadataOptions(in.MetadataOptions); err != nil {
 		return err
 	}
-	if s.Tags, err = shape.TagsAtLaunch(in.TagSpecifications, "instance", "volume", "network-interface", "spot-instances-request"); err != nil {
+	if s.Tags, err = shape.TagsAtLaunch(in.TagSpecifications, "instance", "volume", "network-interface",
+		"spot-instances-request"); err != nil {
 		return err
 	}
 	if s.Metadata.Tags == "enabled" {
@@ -141,7 +152,8 @@ func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		if err := OneOf(o.HostnameType, "hostnameType", "ip-name", "resource-name"); err != nil {
 			return err
 		}
-		s.HostnameType, s.ARecord, s.AAAARecord = shape.Get(o.HostnameType), o.EnableResourceNameDnsARecord, o.EnableResourceNameDnsAAAARecord
+		s.HostnameType, s.ARecord, s.AAAARecord = shape.Get(o.HostnameType), o.EnableResourceNameDnsARecord,
+			o.EnableResourceNameDnsAAAARecord
 	}
 	if o := in.MaintenanceOptions; o != nil {
 		if err := OneOf(o.AutoRecovery, "autoRecovery", "default", "disabled"); err != nil {
@@ -151,7 +163,8 @@ func values(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	}
 	if o := in.CreditSpecification; o != nil {
 		if c := shape.Get(o.CpuCredits); c != "" && c != "standard" && c != "unlimited" {
-			return slipway.Errorf(slipway.InvalidCpuCredits, "Invalid value '%s' for cpuCredits. It must be standard or unlimited.", c)
+			return slipway.Errorf(slipway.InvalidCpuCredits,
+				"Invalid value '%s' for cpuCredits. It must be standard or unlimited.", c)
 		}
 		s.CPUCredits = shape.Get(o.CpuCredits)
 	}
@@ -183,17 +196,22 @@ func metadataOptions(o *ec2wire.InstanceMetadataOptionsRequest) (slipway.Metadat
 
 // MetadataValues checks the metadata options' values; empty members are not given.
 func MetadataValues(tokens, endpoint, ipv6, tags *string, hops *int32) (slipway.MetadataOptions, error) {
-	m := slipway.MetadataOptions{HTTPTokens: shape.Get(tokens), HTTPEndpoint: shape.Get(endpoint), HTTPIPv6: shape.Get(ipv6), Tags: shape.Get(tags), HopLimit: shape.Get(hops)}
+	m := slipway.MetadataOptions{
+		HTTPTokens: shape.Get(tokens), HTTPEndpoint: shape.Get(endpoint), HTTPIPv6: shape.Get(ipv6),
+		Tags: shape.Get(tags), HopLimit: shape.Get(hops),
+	}
 	for _, f := range []struct{ value, name, a, b string }{
 		{m.HTTPTokens, "HttpTokens", "optional", "required"}, {m.HTTPEndpoint, "HttpEndpoint", "enabled", "disabled"},
 		{m.HTTPIPv6, "HttpProtocolIpv6", "enabled", "disabled"}, {m.Tags, "InstanceMetadataTags", "enabled", "disabled"},
 	} {
 		if f.value != "" && f.value != f.a && f.value != f.b {
-			return m, slipway.Errorf(slipway.InvalidParameterValue, "A value of '%s' is not valid for %s. Specify either '%s' or '%s' and try again.", f.value, f.name, f.a, f.b)
+			return m, slipway.Errorf(slipway.InvalidParameterValue,
+				"A value of '%s' is not valid for %s. Specify either '%s' or '%s' and try again.", f.value, f.name, f.a, f.b)
 		}
 	}
 	if hops != nil && (*hops < 1 || *hops > 64) {
-		return m, slipway.Errorf(slipway.InvalidParameterValue, "A value of '%d' is not valid for HttpPutResponseHopLimit. Specify a number from 1 to 64 and try again.", *hops)
+		return m, slipway.Errorf(slipway.InvalidParameterValue,
+			"A value of '%d' is not valid for HttpPutResponseHopLimit. Specify a number from 1 to 64 and try again.", *hops)
 	}
 	return m, nil
 }
@@ -208,13 +226,17 @@ func required(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	case in.MaxCount == nil:
 		return slipway.Missing("MaxCount")
 	case *in.MinCount < 1:
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter minCount is invalid. Minimum value is 1.", *in.MinCount)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter minCount is invalid. Minimum value is 1.", *in.MinCount)
 	case *in.MaxCount < 1:
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter maxCount is invalid. Minimum value is 1.", *in.MaxCount)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter maxCount is invalid. Minimum value is 1.", *in.MaxCount)
 	case *in.MinCount > *in.MaxCount:
-		return slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter minCount is invalid. It may not exceed maxCount (%d).", *in.MinCount, *in.MaxCount)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter minCount is invalid. It may not exceed maxCount (%d).", *in.MinCount, *in.MaxCount)
 	case *in.MinCount > MaxPerCall:
-		return slipway.Errorf(slipway.ResourceCountExceeded, "You have requested %d instances; one call launches at most %d.", *in.MinCount, MaxPerCall)
+		return slipway.Errorf(slipway.ResourceCountExceeded,
+			"You have requested %d instances; one call launches at most %d.", *in.MinCount, MaxPerCall)
 	}
 	s.Min, s.Max = *in.MinCount, min(*in.MaxCount, MaxPerCall)
 	if s.Type == "" {
@@ -284,11 +306,14 @@ func readNetwork(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	}
 	for _, name := range in.SecurityGroups {
 		if name == "" {
-			return slipway.Errorf(slipway.InvalidParameterValue, "Value () for parameter groupName is invalid. The value cannot be empty")
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"Value () for parameter groupName is invalid. The value cannot be empty")
 		}
 	}
 	n.GroupNames = in.SecurityGroups
-	given, err := interfaces.AddressParameters{Primary: in.PrivateIpAddress, IPv6: in.Ipv6Addresses, IPv6Count: in.Ipv6AddressCount, PrimaryIPv6: in.EnablePrimaryIpv6}.Read()
+	given, err := interfaces.AddressParameters{
+		Primary: in.PrivateIpAddress, IPv6: in.Ipv6Addresses, IPv6Count: in.Ipv6AddressCount, PrimaryIPv6: in.EnablePrimaryIpv6,
+	}.Read()
 	if err != nil {
 		return err
 	}
@@ -307,14 +332,16 @@ func GroupIDs(in []string) ([]slipway.SecurityGroupID, error) {
 	var out []slipway.SecurityGroupID
 	for _, id := range in {
 		if id == "" {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Value () for parameter groupId is invalid. The value cannot be empty")
+			return nil, slipway.Errorf(slipway.InvalidParameterValue,
+				"Value () for parameter groupId is invalid. The value cannot be empty")
 		}
 		g, err := slipway.ParseSecurityGroupID(id)
 		if err != nil {
 			return nil, err
 		}
 		if slices.Contains(out, g) {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter groupId is invalid. The same group is given twice.", id)
+			return nil, slipway.Errorf(slipway.InvalidParameterValue,
+				"Value (%s) for parameter groupId is invalid. The same group is given twice.", id)
 		}
 		out = append(out, g)
 	}
@@ -340,31 +367,41 @@ func Mappings(in []ec2wire.BlockDeviceMapping) ([]slipway.Mapping, error) {
 		case seen[m.Device]:
 			return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Invalid device name %s: it is used twice", m.Device)
 		case m.Virtual != "" && b.Ebs != nil:
-			return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "The device %s has both a virtual name and an EBS volume", m.Device)
+			return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping,
+				"The device %s has both a virtual name and an EBS volume", m.Device)
 		case m.Virtual != "" && !ephemeralName(m.Virtual):
-			return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Invalid virtual name %s: it must be ephemeral0 to ephemeral23", m.Virtual)
+			return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping,
+				"Invalid virtual name %s: it must be ephemeral0 to ephemeral23", m.Virtual)
 		}
 		seen[m.Device] = true
 		if e := b.Ebs; e != nil && !m.NoDevice {
 			switch {
 			case shape.Get(e.AvailabilityZone) != "" || shape.Get(e.AvailabilityZoneId) != "":
-				return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter Ebs.AvailabilityZone is not allowed in a block device mapping")
+				return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+					"The parameter Ebs.AvailabilityZone is not allowed in a block device mapping")
 			case shape.Get(e.OutpostArn) != "":
-				return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter BlockDeviceMapping.Ebs.OutpostArn is not supported: there are no Outposts here.")
+				return nil, slipway.Errorf(slipway.UnsupportedOperation,
+					"The parameter BlockDeviceMapping.Ebs.OutpostArn is not supported: there are no Outposts here.")
 			case shape.Get(e.EbsCardIndex) != 0:
-				return nil, slipway.Errorf(slipway.Unsupported, "The parameter BlockDeviceMapping.Ebs.EbsCardIndex is not supported: instance types here have one EBS card.")
+				return nil, slipway.Errorf(slipway.Unsupported,
+					"The parameter BlockDeviceMapping.Ebs.EbsCardIndex is not supported: instance types here have one EBS card.")
 			case e.VolumeInitializationRate != nil:
-				return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter BlockDeviceMapping.Ebs.VolumeInitializationRate is not supported: volumes here need no initialization, they read from their snapshot at once.")
+				return nil, slipway.Errorf(slipway.UnsupportedOperation,
+					"The parameter BlockDeviceMapping.Ebs.VolumeInitializationRate is not supported: volumes here "+
+						"need no initialization, they read from their snapshot at once.")
 			case shape.Get(e.KmsKeyId) != "" && e.Encrypted != nil && !*e.Encrypted:
-				return nil, slipway.Errorf(slipway.InvalidParameterDependency, "The parameter [KmsKeyId] requires the parameter Encrypted to be set.")
+				return nil, slipway.Errorf(slipway.InvalidParameterDependency,
+					"The parameter [KmsKeyId] requires the parameter Encrypted to be set.")
 			}
 			if id := shape.Get(e.SnapshotId); id != "" {
 				if _, err := slipway.ParseSnapshotID(id); err != nil {
 					return nil, err
 				}
 			}
-			m.Snapshot, m.SizeGiB, m.Type = slipway.SnapshotID(shape.Get(e.SnapshotId)), shape.Get(e.VolumeSize), shape.Get(e.VolumeType)
-			m.IOPS, m.Throughput, m.Encrypted, m.Key, m.DeleteOnTermination = shape.Get(e.Iops), shape.Get(e.Throughput), e.Encrypted, shape.Get(e.KmsKeyId), e.DeleteOnTermination
+			m.Snapshot, m.SizeGiB, m.Type = slipway.SnapshotID(shape.Get(e.SnapshotId)), shape.Get(e.VolumeSize),
+				shape.Get(e.VolumeType)
+			m.IOPS, m.Throughput, m.Encrypted, m.Key, m.DeleteOnTermination = shape.Get(e.Iops),
+				shape.Get(e.Throughput), e.Encrypted, shape.Get(e.KmsKeyId), e.DeleteOnTermination
 		}
 		out = append(out, m)
 	}
@@ -390,12 +427,17 @@ func readPlacement(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error
 	}
 	switch {
 	case shape.Get(p.SpreadDomain) != "":
-		return slipway.Errorf(slipway.UnsupportedOperation, "The parameter Placement.SpreadDomain is not supported: EC2 reserves it.")
+		return slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter Placement.SpreadDomain is not supported: EC2 reserves it.")
 	case shape.Get(p.HostResourceGroupArn) != "":
-		return slipway.Errorf(slipway.UnsupportedOperation, "The parameter Placement.HostResourceGroupArn is not supported: there are no host resource groups here.")
+		return slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter Placement.HostResourceGroupArn is not supported: there are no host resource groups here.")
 	}
 	s.Zone = shape.Get(p.AvailabilityZone) + shape.Get(p.AvailabilityZoneId)
-	s.Placement = slipway.Placement{Tenancy: shape.Get(p.Tenancy), GroupName: shape.Get(p.GroupName), Partition: shape.Get(p.PartitionNumber), Affinity: shape.Get(p.Affinity)}
+	s.Placement = slipway.Placement{
+		Tenancy: shape.Get(p.Tenancy), GroupName: shape.Get(p.GroupName), Partition: shape.Get(p.PartitionNumber),
+		Affinity: shape.Get(p.Affinity),
+	}
 	if id := shape.Get(p.HostId); id != "" {
 		var err error
 		if s.Placement.DedicatedHost, err = slipway.ParseDedicatedHostID(id); err != nil {

@@ -20,9 +20,12 @@ func Templated(in *ec2wire.RunInstancesRequest) bool {
 	return shape.Get(want.LaunchTemplateId)+shape.Get(want.LaunchTemplateName)+shape.Get(want.Version) != ""
 }
 
-// Complete lays a request over its launch template and says of each parameter where it came from. What excludes what is checked afterwards, on
-// the whole. The template's version is the one that the launch keeps: a version never changes, the default does.
-func Complete(r store.Reader, scope state.Scope, in *ec2wire.RunInstancesRequest) (slipway.TemplateRef, map[string]string, error) {
+// Complete lays a request over its launch template and says of each parameter where it came from. What excludes what
+// is checked afterwards, on the whole. The template's version is the one that the launch keeps: a version never
+// changes, the default does.
+func Complete(
+	r store.Reader, scope state.Scope, in *ec2wire.RunInstancesRequest,
+) (slipway.TemplateRef, map[string]string, error) {
 	var ref slipway.TemplateRef
 	if !Templated(in) {
 		return ref, nil, nil
@@ -41,7 +44,9 @@ func Complete(r store.Reader, scope state.Scope, in *ec2wire.RunInstancesRequest
 		return ref, nil, fmt.Errorf("version %d of %s: %w", v.Number, t.ID, err)
 	}
 	if fleet && shape.Get(in.InstanceType)+shape.Get(under.InstanceType) == "" {
-		return ref, nil, slipway.Errorf(slipway.MissingParameter, "The request must contain the parameter InstanceType: the launch template's InstanceRequirements choose types for fleets, not for RunInstances")
+		return ref, nil, slipway.Errorf(slipway.MissingParameter,
+			"The request must contain the parameter InstanceType: the launch template's InstanceRequirements choose "+
+				"types for fleets, not for RunInstances")
 	}
 	origin := merge(in, under)
 	origin["LaunchTemplate"] = fmt.Sprintf("%s (%s), version %d", t.ID, t.Name, v.Number)
@@ -95,8 +100,10 @@ func merge(in, under *ec2wire.RunInstancesRequest) map[string]string {
 		devices []ec2wire.BlockDeviceMapping
 		ports   []ec2wire.InstanceNetworkInterfaceSpecification
 	}{
-		keyed(in.TagSpecifications, under.TagSpecifications, func(t *ec2wire.TagSpecification) string { return shape.Get(t.ResourceType) }, "TagSpecifications", m.tags),
-		keyed(in.BlockDeviceMappings, under.BlockDeviceMappings, func(b *ec2wire.BlockDeviceMapping) string { return shape.Get(b.DeviceName) }, "BlockDeviceMappings", m.device),
+		keyed(in.TagSpecifications, under.TagSpecifications,
+			func(t *ec2wire.TagSpecification) string { return shape.Get(t.ResourceType) }, "TagSpecifications", m.tags),
+		keyed(in.BlockDeviceMappings, under.BlockDeviceMappings,
+			func(b *ec2wire.BlockDeviceMapping) string { return shape.Get(b.DeviceName) }, "BlockDeviceMappings", m.device),
 		keyed(in.NetworkInterfaces, under.NetworkInterfaces, func(n *ec2wire.InstanceNetworkInterfaceSpecification) string {
 			if n.DeviceIndex == nil {
 				return ""

@@ -38,32 +38,55 @@ func TestTheRequestGoesOverTheTemplate(t *testing.T) {
 	for _, tt := range []struct{ name, template, request, want string }{
 		{"a scalar of the request wins", "ImageId=a KeyName=k", "ImageId=b", "ImageId=b KeyName=k"},
 		{"an empty text is not given", "ImageId=a", "ImageId=", "ImageId=a"},
-		{"false is given", "EbsOptimized=true DisableApiStop=true", "EbsOptimized=false", "EbsOptimized=false DisableApiStop=true"},
-		{"a structure is merged member by member", "MetadataOptions.HttpTokens=optional MetadataOptions.HttpEndpoint=disabled", "MetadataOptions.HttpTokens=required",
+		{"false is given", "EbsOptimized=true DisableApiStop=true", "EbsOptimized=false",
+			"EbsOptimized=false DisableApiStop=true"},
+		{"a structure is merged member by member",
+			"MetadataOptions.HttpTokens=optional MetadataOptions.HttpEndpoint=disabled", "MetadataOptions.HttpTokens=required",
 			"MetadataOptions.HttpTokens=required MetadataOptions.HttpEndpoint=disabled"},
-		{"a zone sent empty leaves the template's", "Placement.AvailabilityZone=us-east-1b", "Placement.AvailabilityZone=", "Placement.AvailabilityZone=us-east-1b"},
-		{"a list of groups is replaced whole", "SecurityGroupId.1=a SecurityGroupId.2=b", "SecurityGroupId.1=c", "SecurityGroupId.1=c"},
-		{"ids of groups leave the template's names", "SecurityGroup.1=a", "SecurityGroupId.1=c", "SecurityGroup.1=a SecurityGroupId.1=c"},
+		{"a zone sent empty leaves the template's", "Placement.AvailabilityZone=us-east-1b",
+			"Placement.AvailabilityZone=", "Placement.AvailabilityZone=us-east-1b"},
+		{"a list of groups is replaced whole", "SecurityGroupId.1=a SecurityGroupId.2=b", "SecurityGroupId.1=c",
+			"SecurityGroupId.1=c"},
+		{"ids of groups leave the template's names", "SecurityGroup.1=a", "SecurityGroupId.1=c",
+			"SecurityGroup.1=a SecurityGroupId.1=c"},
 		{"tags are merged by type and key",
-			"TagSpecification.1.ResourceType=instance TagSpecification.1.Tag.1.Key=Name TagSpecification.1.Tag.1.Value=old TagSpecification.1.Tag.2.Key=Env TagSpecification.1.Tag.2.Value=dev TagSpecification.2.ResourceType=volume TagSpecification.2.Tag.1.Key=x",
+			"TagSpecification.1.ResourceType=instance TagSpecification.1.Tag.1.Key=Name " +
+				"TagSpecification.1.Tag.1.Value=old TagSpecification.1.Tag.2.Key=Env " +
+				"TagSpecification.1.Tag.2.Value=dev TagSpecification.2.ResourceType=volume TagSpecification.2.Tag.1.Key=x",
 			"TagSpecification.1.ResourceType=instance TagSpecification.1.Tag.1.Key=Name TagSpecification.1.Tag.1.Value=new",
-			"TagSpecification.1.ResourceType=volume TagSpecification.1.Tag.1.Key=x TagSpecification.2.ResourceType=instance TagSpecification.2.Tag.1.Key=Name TagSpecification.2.Tag.1.Value=new TagSpecification.2.Tag.2.Key=Env TagSpecification.2.Tag.2.Value=dev"},
+			"TagSpecification.1.ResourceType=volume TagSpecification.1.Tag.1.Key=x " +
+				"TagSpecification.2.ResourceType=instance TagSpecification.2.Tag.1.Key=Name " +
+				"TagSpecification.2.Tag.1.Value=new TagSpecification.2.Tag.2.Key=Env TagSpecification.2.Tag.2.Value=dev"},
 		{"devices are merged by name",
-			"BlockDeviceMapping.1.DeviceName=/dev/sda1 BlockDeviceMapping.1.Ebs.VolumeSize=9 BlockDeviceMapping.1.Ebs.VolumeType=gp3 BlockDeviceMapping.2.DeviceName=/dev/sdf BlockDeviceMapping.2.Ebs.VolumeSize=1",
+			"BlockDeviceMapping.1.DeviceName=/dev/sda1 BlockDeviceMapping.1.Ebs.VolumeSize=9 " +
+				"BlockDeviceMapping.1.Ebs.VolumeType=gp3 BlockDeviceMapping.2.DeviceName=/dev/sdf " +
+				"BlockDeviceMapping.2.Ebs.VolumeSize=1",
 			"BlockDeviceMapping.1.DeviceName=/dev/sda1 BlockDeviceMapping.1.Ebs.VolumeSize=20",
-			"BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=1 BlockDeviceMapping.2.DeviceName=/dev/sda1 BlockDeviceMapping.2.Ebs.VolumeSize=20 BlockDeviceMapping.2.Ebs.VolumeType=gp3"},
-		{"a device may be left out", "BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=1", "BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.NoDevice=",
+			"BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=1 " +
+				"BlockDeviceMapping.2.DeviceName=/dev/sda1 BlockDeviceMapping.2.Ebs.VolumeSize=20 " +
+				"BlockDeviceMapping.2.Ebs.VolumeType=gp3"},
+		{"a device may be left out", "BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=1",
+			"BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.NoDevice=",
 			"BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.NoDevice="},
-		{"a device that was left out may be brought back", "BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.NoDevice=", "BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=1",
+		{"a device that was left out may be brought back",
+			"BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.NoDevice=",
+			"BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=1",
 			"BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=1"},
 		{"interfaces are merged by index",
-			"NetworkInterface.1.DeviceIndex=0 NetworkInterface.1.SubnetId=s NetworkInterface.1.SecurityGroupId.1=g NetworkInterface.2.DeviceIndex=1 NetworkInterface.2.SubnetId=s",
+			"NetworkInterface.1.DeviceIndex=0 NetworkInterface.1.SubnetId=s NetworkInterface.1.SecurityGroupId.1=g " +
+				"NetworkInterface.2.DeviceIndex=1 NetworkInterface.2.SubnetId=s",
 			"NetworkInterface.1.DeviceIndex=0 NetworkInterface.1.SubnetId=t",
-			"NetworkInterface.1.DeviceIndex=1 NetworkInterface.1.SubnetId=s NetworkInterface.2.DeviceIndex=0 NetworkInterface.2.SubnetId=t NetworkInterface.2.SecurityGroupId.1=g"},
-		{"an interface that exists takes nothing of a new one", "NetworkInterface.1.DeviceIndex=0 NetworkInterface.1.SubnetId=s NetworkInterface.1.Description=d",
-			"NetworkInterface.1.DeviceIndex=0 NetworkInterface.1.NetworkInterfaceId=eni-1", "NetworkInterface.1.DeviceIndex=0 NetworkInterface.1.NetworkInterfaceId=eni-1"},
-		{"a device given twice is left for the checks to refuse", "BlockDeviceMapping.1.DeviceName=x", "BlockDeviceMapping.1.DeviceName=x BlockDeviceMapping.2.DeviceName=x", "BlockDeviceMapping.1.DeviceName=x BlockDeviceMapping.2.DeviceName=x"},
-		{"interfaces without an index are left for the checks to refuse", "NetworkInterface.1.SubnetId=s", "NetworkInterface.1.SubnetId=t", "NetworkInterface.1.SubnetId=s NetworkInterface.2.SubnetId=t"},
+			"NetworkInterface.1.DeviceIndex=1 NetworkInterface.1.SubnetId=s NetworkInterface.2.DeviceIndex=0 " +
+				"NetworkInterface.2.SubnetId=t NetworkInterface.2.SecurityGroupId.1=g"},
+		{"an interface that exists takes nothing of a new one",
+			"NetworkInterface.1.DeviceIndex=0 NetworkInterface.1.SubnetId=s NetworkInterface.1.Description=d",
+			"NetworkInterface.1.DeviceIndex=0 NetworkInterface.1.NetworkInterfaceId=eni-1",
+			"NetworkInterface.1.DeviceIndex=0 NetworkInterface.1.NetworkInterfaceId=eni-1"},
+		{"a device given twice is left for the checks to refuse", "BlockDeviceMapping.1.DeviceName=x",
+			"BlockDeviceMapping.1.DeviceName=x BlockDeviceMapping.2.DeviceName=x",
+			"BlockDeviceMapping.1.DeviceName=x BlockDeviceMapping.2.DeviceName=x"},
+		{"interfaces without an index are left for the checks to refuse", "NetworkInterface.1.SubnetId=s",
+			"NetworkInterface.1.SubnetId=t", "NetworkInterface.1.SubnetId=s NetworkInterface.2.SubnetId=t"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := request(t, tt.request)
@@ -81,12 +104,19 @@ func asJSON(v any) string {
 }
 
 func TestEachParameterHasAnOrigin(t *testing.T) {
-	got := merge(request(t, "ImageId=a MetadataOptions.HttpTokens=required BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=9"),
-		request(t, "ImageId=b KeyName=k MetadataOptions.HttpEndpoint=enabled BlockDeviceMapping.1.DeviceName=/dev/sdf BlockDeviceMapping.1.Ebs.VolumeSize=8 BlockDeviceMapping.1.Ebs.VolumeType=gp3 TagSpecification.1.ResourceType=instance TagSpecification.1.Tag.1.Key=Name"))
+	got := merge(request(t,
+		"ImageId=a MetadataOptions.HttpTokens=required BlockDeviceMapping.1.DeviceName=/dev/sdf "+
+			"BlockDeviceMapping.1.Ebs.VolumeSize=9"),
+		request(t,
+			"ImageId=b KeyName=k MetadataOptions.HttpEndpoint=enabled BlockDeviceMapping.1.DeviceName=/dev/sdf "+
+				"BlockDeviceMapping.1.Ebs.VolumeSize=8 BlockDeviceMapping.1.Ebs.VolumeType=gp3 "+
+				"TagSpecification.1.ResourceType=instance TagSpecification.1.Tag.1.Key=Name"))
 	for name, want := range map[string]string{
-		"ImageId": FromRequest, "KeyName": FromTemplate, "MetadataOptions.HttpTokens": FromRequest, "MetadataOptions.HttpEndpoint": FromTemplate,
-		"BlockDeviceMappings[/dev/sdf].Ebs.VolumeSize": FromRequest, "BlockDeviceMappings[/dev/sdf].Ebs.VolumeType": FromTemplate,
-		"TagSpecifications[instance].Name": FromTemplate, "UserData": "",
+		"ImageId": FromRequest, "KeyName": FromTemplate, "MetadataOptions.HttpTokens": FromRequest,
+		"MetadataOptions.HttpEndpoint":                 FromTemplate,
+		"BlockDeviceMappings[/dev/sdf].Ebs.VolumeSize": FromRequest,
+		"BlockDeviceMappings[/dev/sdf].Ebs.VolumeType": FromTemplate,
+		"TagSpecifications[instance].Name":             FromTemplate, "UserData": "",
 	} {
 		if got[name] != want {
 			t.Errorf("%s comes from %q, want %q", name, got[name], want)
@@ -164,7 +194,8 @@ func TestEveryTemplateParameterReachesTheLaunch(t *testing.T) {
 	}
 	in, fleet, err := templateRequest(p)
 	if err != nil || !fleet || shape.Get(in.RamdiskId) != "x" || len(in.ElasticGpuSpecification) != 1 {
-		t.Errorf("templateRequest: fleet %v, RAM disk %v, %d GPUs, %v", fleet, in.RamdiskId, len(in.ElasticGpuSpecification), err)
+		t.Errorf("templateRequest: fleet %v, RAM disk %v, %d GPUs, %v", fleet, in.RamdiskId,
+			len(in.ElasticGpuSpecification), err)
 	}
 }
 
@@ -192,9 +223,12 @@ func TestCheckTemplateSaysWhatNoRequestCouldMend(t *testing.T) {
 // FuzzTemplateMerge: no two forms make merging panic, and what the request gave is what the launch gets.
 func FuzzTemplateMerge(f *testing.F) {
 	f.Add("ImageId=a&Placement.Tenancy=default", "ImageId=b&Placement.Tenancy=")
-	f.Add("BlockDeviceMapping.1.DeviceName=x&BlockDeviceMapping.1.NoDevice=", "BlockDeviceMapping.3.DeviceName=x&BlockDeviceMapping.3.Ebs.Iops=5&BlockDeviceMapping.4.DeviceName=x")
-	f.Add("NetworkInterface.0.DeviceIndex=0&NetworkInterface.0.SubnetId=s", "NetworkInterface.1.DeviceIndex=0&NetworkInterface.1.NetworkInterfaceId=e&NetworkInterface.2.SubnetId=t")
-	f.Add("TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=a", "TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=a&TagSpecification.1.Tag.1.Value=v&TagSpecification.2.Tag.1.Key=")
+	f.Add("BlockDeviceMapping.1.DeviceName=x&BlockDeviceMapping.1.NoDevice=",
+		"BlockDeviceMapping.3.DeviceName=x&BlockDeviceMapping.3.Ebs.Iops=5&BlockDeviceMapping.4.DeviceName=x")
+	f.Add("NetworkInterface.0.DeviceIndex=0&NetworkInterface.0.SubnetId=s",
+		"NetworkInterface.1.DeviceIndex=0&NetworkInterface.1.NetworkInterfaceId=e&NetworkInterface.2.SubnetId=t")
+	f.Add("TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=a",
+		"TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=a&TagSpecification.1.Tag.1.Value=v&TagSpecification.2.Tag.1.Key=")
 	f.Add("InstanceMarketOptions.SpotOptions.ValidUntil=2026-01-01T00:00:00Z", "InstanceMarketOptions.SpotOptions.MaxPrice=1")
 	f.Fuzz(func(t *testing.T, template, given string) {
 		read := func(form string) *ec2wire.RunInstancesRequest {

@@ -9,7 +9,9 @@ import (
 func (s *Service) Actions() action.Table {
 	return action.Table{
 		"CreateLaunchTemplate": action.Do(s.Create).Bucket(action.Mutating).Repeats(action.ByToken).On(
-			action.Makes(func(in *ec2wire.CreateLaunchTemplateRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "launch-template")),
+			action.Makes(func(in *ec2wire.CreateLaunchTemplateRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "launch-template")),
 		"CreateLaunchTemplateVersion": action.Do(s.CreateVersion).Bucket(action.Frequent).Repeats(action.ByToken).On(
 			target(func(in *ec2wire.CreateLaunchTemplateVersionRequest) (id, name *string) {
 				return in.LaunchTemplateId, in.LaunchTemplateName

@@ -12,7 +12,9 @@ import (
 )
 
 // Modify makes another version the default.
-func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyLaunchTemplateRequest) (*ec2wire.ModifyLaunchTemplateResult, error) {
+func (s *Service) Modify(
+	ctx context.Context, in *ec2wire.ModifyLaunchTemplateRequest,
+) (*ec2wire.ModifyLaunchTemplateResult, error) {
 	version := shape.Get(in.DefaultVersion)
 	switch {
 	case version == "":
@@ -49,7 +51,9 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyLaunchTemplateRe
 }
 
 // Delete removes a template with all its versions. Instances keep the tags that name it.
-func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteLaunchTemplateRequest) (*ec2wire.DeleteLaunchTemplateResult, error) {
+func (s *Service) Delete(
+	ctx context.Context, in *ec2wire.DeleteLaunchTemplateRequest,
+) (*ec2wire.DeleteLaunchTemplateResult, error) {
 	scope := state.Of(ctx)
 	var gone *slipway.LaunchTemplate
 	err := s.db.Update(ctx, func(tx store.Tx) error {
@@ -73,7 +77,9 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteLaunchTemplateRe
 }
 
 // DeleteVersions removes those versions that may go and says of each other one why not.
-func (s *Service) DeleteVersions(ctx context.Context, in *ec2wire.DeleteLaunchTemplateVersionsRequest) (*ec2wire.DeleteLaunchTemplateVersionsResult, error) {
+func (s *Service) DeleteVersions(
+	ctx context.Context, in *ec2wire.DeleteLaunchTemplateVersionsRequest,
+) (*ec2wire.DeleteLaunchTemplateVersionsResult, error) {
 	if len(in.Versions) == 0 {
 		return nil, slipway.Missing("LaunchTemplateVersion")
 	}
@@ -93,9 +99,11 @@ func (s *Service) DeleteVersions(ctx context.Context, in *ec2wire.DeleteLaunchTe
 		}
 		id, name := in.LaunchTemplateId, in.LaunchTemplateName
 		fail := func(n int64, code string, why string) {
-			out.UnsuccessfullyDeletedLaunchTemplateVersions = append(out.UnsuccessfullyDeletedLaunchTemplateVersions, ec2wire.DeleteLaunchTemplateVersionsResponseErrorItem{
-				LaunchTemplateId: id, LaunchTemplateName: name, VersionNumber: &n, ResponseError: &ec2wire.ResponseError{Code: &code, Message: &why},
-			})
+			out.UnsuccessfullyDeletedLaunchTemplateVersions = append(out.UnsuccessfullyDeletedLaunchTemplateVersions,
+				ec2wire.DeleteLaunchTemplateVersionsResponseErrorItem{
+					LaunchTemplateId: id, LaunchTemplateName: name, VersionNumber: &n,
+					ResponseError: &ec2wire.ResponseError{Code: &code, Message: &why},
+				})
 		}
 		found, err := Find(tx, scope, id, name)
 		if code, ok := itemCodes[slipway.CodeOf(err)]; err != nil && ok {
@@ -117,14 +125,19 @@ func (s *Service) DeleteVersions(ctx context.Context, in *ec2wire.DeleteLaunchTe
 			_, err := Pick(tx, t, decimal(n))
 			switch {
 			case err != nil || gone[n]:
-				fail(n, "launchTemplateVersionDoesNotExist", "Could not find the specified version "+decimal(n)+" for the launch template with ID "+string(t.ID)+".")
+				fail(n, "launchTemplateVersionDoesNotExist",
+					"Could not find the specified version "+decimal(n)+" for the launch template with ID "+string(t.ID)+".")
 			case n == t.Default:
-				fail(n, "unexpectedError", "The default version "+decimal(n)+" of a launch template cannot be deleted. Make another version the default first.")
+				fail(n, "unexpectedError",
+					"The default version "+decimal(n)+
+						" of a launch template cannot be deleted. Make another version the default first.")
 			default:
 				gone[n] = true
 				state.LaunchTemplateVersions.Delete(tx, scope, state.VersionKey(t.ID, n))
 				out.SuccessfullyDeletedLaunchTemplateVersions = append(out.SuccessfullyDeletedLaunchTemplateVersions,
-					ec2wire.DeleteLaunchTemplateVersionsResponseSuccessItem{LaunchTemplateId: id, LaunchTemplateName: name, VersionNumber: &n})
+					ec2wire.DeleteLaunchTemplateVersionsResponseSuccessItem{
+						LaunchTemplateId: id, LaunchTemplateName: name, VersionNumber: &n,
+					})
 			}
 		}
 		t.Latest = 0

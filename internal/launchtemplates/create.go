@@ -17,13 +17,16 @@ const (
 )
 
 // Create makes a template and its version 1.
-func (s *Service) Create(ctx context.Context, in *ec2wire.CreateLaunchTemplateRequest) (*ec2wire.CreateLaunchTemplateResult, error) {
+func (s *Service) Create(
+	ctx context.Context, in *ec2wire.CreateLaunchTemplateRequest,
+) (*ec2wire.CreateLaunchTemplateResult, error) {
 	name := shape.Get(in.LaunchTemplateName)
 	switch {
 	case name == "":
 		return nil, slipway.Missing("LaunchTemplateName")
 	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
-		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter Operator is not supported: it is for AWS's own services.")
+		return nil, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter Operator is not supported: it is for AWS's own services.")
 	}
 	if err := slipway.CheckTemplateName(name); err != nil {
 		return nil, err
@@ -36,7 +39,10 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateLaunchTemplateRe
 	if err != nil {
 		return nil, err
 	}
-	token := state.Once{Scope: state.Of(ctx), Action: "CreateLaunchTemplate", Token: shape.Get(in.ClientToken), Hash: state.HashOf(name, data, shape.Get(in.VersionDescription), tags)}
+	token := state.Once{
+		Scope: state.Of(ctx), Action: "CreateLaunchTemplate", Token: shape.Get(in.ClientToken),
+		Hash: state.HashOf(name, data, shape.Get(in.VersionDescription), tags),
+	}
 	var made *slipway.LaunchTemplate
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := token.Seen(tx)
@@ -48,13 +54,15 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateLaunchTemplateRe
 			return err
 		}
 		if tx.Get(state.LaunchTemplates.Key(token.Scope, name)) != nil {
-			return slipway.Errorf(slipway.InvalidLaunchTemplateNameAlreadyExistsException, "Launch template name already in use.")
+			return slipway.Errorf(slipway.InvalidLaunchTemplateNameAlreadyExistsException,
+				"Launch template name already in use.")
 		}
 		if err := room(tx, token.Scope); err != nil {
 			return err
 		}
 		made = &slipway.LaunchTemplate{
-			ID: slipway.NewLaunchTemplateID(), Account: token.Scope.Account, Region: token.Scope.Region, Name: name, Created: s.now(),
+			ID: slipway.NewLaunchTemplateID(), Account: token.Scope.Account, Region: token.Scope.Region, Name: name,
+			Created:   s.now(),
 			CreatedBy: slipway.CallFrom(ctx).ARN, Tags: tags,
 		}
 		v := next(made, shape.Get(in.VersionDescription), data)
@@ -74,14 +82,17 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateLaunchTemplateRe
 }
 
 // CreateVersion adds a version, made from nothing or from an earlier one.
-func (s *Service) CreateVersion(ctx context.Context, in *ec2wire.CreateLaunchTemplateVersionRequest) (*ec2wire.CreateLaunchTemplateVersionResult, error) {
+func (s *Service) CreateVersion(
+	ctx context.Context, in *ec2wire.CreateLaunchTemplateVersionRequest,
+) (*ec2wire.CreateLaunchTemplateVersionResult, error) {
 	given, err := parameters(in.LaunchTemplateData, in.VersionDescription)
 	if err != nil {
 		return nil, err
 	}
 	source := shape.Get(in.SourceVersion)
 	token := state.Once{Scope: state.Of(ctx), Action: "CreateLaunchTemplateVersion", Token: shape.Get(in.ClientToken),
-		Hash: state.HashOf(shape.Get(in.LaunchTemplateId), shape.Get(in.LaunchTemplateName), source, given, shape.Get(in.VersionDescription))}
+		Hash: state.HashOf(shape.Get(in.LaunchTemplateId), shape.Get(in.LaunchTemplateName), source, given,
+			shape.Get(in.VersionDescription))}
 	var of *slipway.LaunchTemplate
 	var made *slipway.LaunchTemplateVersion
 	err = s.db.Update(ctx, func(tx store.Tx) error {
@@ -137,7 +148,9 @@ func (s *Service) CreateVersion(ctx context.Context, in *ec2wire.CreateLaunchTem
 func next(t *slipway.LaunchTemplate, description string, data slipway.Parameters) *slipway.LaunchTemplateVersion {
 	t.Issued++
 	t.Latest = t.Issued
-	return &slipway.LaunchTemplateVersion{Template: t.ID, Account: t.Account, Region: t.Region, Number: t.Issued, Description: description, Data: data}
+	return &slipway.LaunchTemplateVersion{
+		Template: t.ID, Account: t.Account, Region: t.Region, Number: t.Issued, Description: description, Data: data,
+	}
 }
 
 // parameters are the template's contents. The decoder has refused unknown names and malformed values; of the rest only the
@@ -147,7 +160,8 @@ func parameters(in *ec2wire.RequestLaunchTemplateData, description *string) (sli
 	case in == nil:
 		return nil, slipway.Missing("LaunchTemplateData")
 	case len(shape.Get(description)) > maxDescription:
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "The version description is longer than %d characters.", maxDescription)
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"The version description is longer than %d characters.", maxDescription)
 	}
 	if _, err := slipway.ParseUserData(shape.Get(in.UserData)); err != nil {
 		return nil, slipway.Errorf(slipway.InvalidUserDataMalformed, "%s", message(err))
@@ -170,7 +184,8 @@ func room(tx store.Tx, scope state.Scope) error {
 		n++
 	}
 	if n >= limit {
-		return slipway.Errorf(slipway.MaxTemplateLimitExceeded, "You have reached the limit of %d launch templates in this region.", limit)
+		return slipway.Errorf(slipway.MaxTemplateLimitExceeded,
+			"You have reached the limit of %d launch templates in this region.", limit)
 	}
 	return nil
 }
@@ -182,7 +197,8 @@ func roomFor(tx store.Tx, t *slipway.LaunchTemplate) error {
 		n++
 	}
 	if n >= limit {
-		return slipway.Errorf(slipway.MaxTemplateVersionLimitExceeded, "You have reached the limit of %d versions of a launch template.", limit)
+		return slipway.Errorf(slipway.MaxTemplateVersionLimitExceeded,
+			"You have reached the limit of %d versions of a launch template.", limit)
 	}
 	return nil
 }

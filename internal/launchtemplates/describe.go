@@ -22,13 +22,17 @@ var fields = slipway.Fields[*slipway.LaunchTemplate]{
 }
 
 // Describe lists templates by name. There are no managed ones here that IncludeManagedResources would add.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeLaunchTemplatesRequest) (*ec2wire.DescribeLaunchTemplatesResult, error) {
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeLaunchTemplatesRequest,
+) (*ec2wire.DescribeLaunchTemplatesResult, error) {
 	for _, id := range in.LaunchTemplateIds {
 		if _, err := slipway.ParseLaunchTemplateID(id); err != nil {
 			return nil, err
 		}
 	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(t *slipway.LaunchTemplate) slipway.Tags { return t.Tags })
+	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(t *slipway.LaunchTemplate) slipway.Tags {
+		return t.Tags
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +108,9 @@ func yes(p *bool) []string {
 }
 
 // Versions lists a template's versions, the newest first; without a template, the latest or the default ones of all.
-func (s *Service) Versions(ctx context.Context, in *ec2wire.DescribeLaunchTemplateVersionsRequest) (*ec2wire.DescribeLaunchTemplateVersionsResult, error) {
+func (s *Service) Versions(
+	ctx context.Context, in *ec2wire.DescribeLaunchTemplateVersionsRequest,
+) (*ec2wire.DescribeLaunchTemplateVersionsResult, error) {
 	match, err := slipway.Matcher(shape.Filters(in.Filters), versionFields, nil)
 	if err != nil {
 		return nil, err
@@ -144,7 +150,9 @@ func (s *Service) Versions(ctx context.Context, in *ec2wire.DescribeLaunchTempla
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2wire.DescribeLaunchTemplateVersionsResult{LaunchTemplateVersions: make([]ec2wire.LaunchTemplateVersion, len(page)), NextToken: next}
+	out := &ec2wire.DescribeLaunchTemplateVersionsResult{
+		LaunchTemplateVersions: make([]ec2wire.LaunchTemplateVersion, len(page)), NextToken: next,
+	}
 	for i, p := range page {
 		w, err := s.version(ctx, p.of, p.v, shape.Get(in.ResolveAlias))
 		if err != nil {
@@ -156,7 +164,9 @@ func (s *Service) Versions(ctx context.Context, in *ec2wire.DescribeLaunchTempla
 }
 
 // described are the templates whose versions are asked for.
-func described(r store.Reader, scope state.Scope, in *ec2wire.DescribeLaunchTemplateVersionsRequest) ([]*slipway.LaunchTemplate, error) {
+func described(
+	r store.Reader, scope state.Scope, in *ec2wire.DescribeLaunchTemplateVersionsRequest,
+) ([]*slipway.LaunchTemplate, error) {
 	all := len(in.Versions) > 0 && !slices.ContainsFunc(in.Versions, func(v string) bool { return !strings.HasPrefix(v, "$") })
 	if all && shape.Get(in.LaunchTemplateId)+shape.Get(in.LaunchTemplateName) == "" {
 		return slices.Collect(state.LaunchTemplates.All(r, scope)), nil
@@ -166,7 +176,9 @@ func described(r store.Reader, scope state.Scope, in *ec2wire.DescribeLaunchTemp
 }
 
 // picked are the versions of one template that a request means: those named, or all, between the least and the greatest.
-func picked(r store.Reader, t *slipway.LaunchTemplate, in *ec2wire.DescribeLaunchTemplateVersionsRequest) ([]*slipway.LaunchTemplateVersion, error) {
+func picked(
+	r store.Reader, t *slipway.LaunchTemplate, in *ec2wire.DescribeLaunchTemplateVersionsRequest,
+) ([]*slipway.LaunchTemplateVersion, error) {
 	least, greatest := int64(1), t.Issued
 	var err error
 	if v := shape.Get(in.MinVersion); v != "" {
@@ -192,7 +204,9 @@ func picked(r store.Reader, t *slipway.LaunchTemplate, in *ec2wire.DescribeLaunc
 			}
 		}
 	}
-	versions = slices.DeleteFunc(versions, func(v *slipway.LaunchTemplateVersion) bool { return v.Number < least || v.Number > greatest })
+	versions = slices.DeleteFunc(versions, func(v *slipway.LaunchTemplateVersion) bool {
+		return v.Number < least || v.Number > greatest
+	})
 	slices.SortFunc(versions, func(a, b *slipway.LaunchTemplateVersion) int { return int(b.Number - a.Number) })
 	return versions, nil
 }

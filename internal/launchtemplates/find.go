@@ -14,7 +14,8 @@ func Find(r store.Reader, scope state.Scope, id, name *string) (*slipway.LaunchT
 	i, n := shape.Get(id), shape.Get(name)
 	switch {
 	case i != "" && n != "":
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter launchTemplateId cannot be used with the parameter launchTemplateName")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter launchTemplateId cannot be used with the parameter launchTemplateName")
 	case i != "":
 		if _, err := slipway.ParseLaunchTemplateID(i); err != nil {
 			return nil, err
@@ -26,14 +27,16 @@ func Find(r store.Reader, scope state.Scope, id, name *string) (*slipway.LaunchT
 		}
 		return state.LaunchTemplates.Must(r, scope, n)
 	}
-	return nil, slipway.Errorf(slipway.MissingParameter, "Either a launch template ID or a launch template name must be specified in the request.")
+	return nil, slipway.Errorf(slipway.MissingParameter,
+		"Either a launch template ID or a launch template name must be specified in the request.")
 }
 
 func byID(r store.Reader, scope state.Scope, id string) (*slipway.LaunchTemplate, error) {
 	for t := range state.LaunchTemplates.By(r, scope, "id/"+id) {
 		return t, nil
 	}
-	return nil, slipway.Errorf(slipway.InvalidLaunchTemplateIDNotFound, "The specified launch template, with template ID %s, does not exist.", id)
+	return nil, slipway.Errorf(slipway.InvalidLaunchTemplateIDNotFound,
+		"The specified launch template, with template ID %s, does not exist.", id)
 }
 
 // number is the version that a text means: a number, $Latest, or $Default, which is also meant by nothing.
@@ -60,7 +63,8 @@ func Pick(r store.Reader, t *slipway.LaunchTemplate, version string) (*slipway.L
 	if v := state.LaunchTemplateVersions.See(r, scopeOf(t), state.VersionKey(t.ID, n)); v != nil {
 		return v, nil
 	}
-	return nil, slipway.Errorf(slipway.InvalidLaunchTemplateIDVersionNotFound, "Could not find the specified version %s for the launch template with ID %s.", version, t.ID)
+	return nil, slipway.Errorf(slipway.InvalidLaunchTemplateIDVersionNotFound,
+		"Could not find the specified version %s for the launch template with ID %s.", version, t.ID)
 }
 
 func scopeOf(t *slipway.LaunchTemplate) state.Scope {

@@ -14,7 +14,9 @@ import (
 
 // FromInstance shows an instance's parameters so that a template can be made of them. What only that instance can have is
 // left out: its interfaces' ids and addresses.
-func (s *Service) FromInstance(ctx context.Context, in *ec2wire.GetLaunchTemplateDataRequest) (*ec2wire.GetLaunchTemplateDataResult, error) {
+func (s *Service) FromInstance(
+	ctx context.Context, in *ec2wire.GetLaunchTemplateDataRequest,
+) (*ec2wire.GetLaunchTemplateDataResult, error) {
 	if shape.Get(in.InstanceId) == "" {
 		return nil, slipway.Missing("InstanceId")
 	}
@@ -31,7 +33,8 @@ func (s *Service) FromInstance(ctx context.Context, in *ec2wire.GetLaunchTemplat
 		return nil, err
 	}
 	if !i.Alive() {
-		return nil, slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in a state from which its launch template data can be retrieved.", id)
+		return nil, slipway.Errorf(slipway.IncorrectInstanceState,
+			"The instance '%s' is not in a state from which its launch template data can be retrieved.", id)
 	}
 	return &ec2wire.GetLaunchTemplateDataResult{LaunchTemplateData: ofInstance(r, i)}, nil
 }
@@ -42,21 +45,31 @@ func ofInstance(r store.Reader, i *slipway.Instance) *ec2wire.ResponseLaunchTemp
 		ImageId: shape.Text(i.Image), InstanceType: &i.Type, KeyName: shape.Text(i.KeyName), EbsOptimized: &i.EBSOptimized,
 		Monitoring: &ec2wire.LaunchTemplatesMonitoring{Enabled: &i.Monitoring},
 		Placement: &ec2wire.LaunchTemplatePlacement{
-			AvailabilityZone: &i.Zone, GroupName: shape.Of(i.Placement.GroupName), Tenancy: shape.Of(otherwise(i.Placement.Tenancy, "default")),
+			AvailabilityZone: &i.Zone, GroupName: shape.Of(i.Placement.GroupName),
+			Tenancy:         shape.Of(otherwise(i.Placement.Tenancy, "default")),
 			PartitionNumber: shape.Some(i.Placement.Partition),
 		},
-		DisableApiTermination: &i.ProtectTerminate, DisableApiStop: &i.ProtectStop, InstanceInitiatedShutdownBehavior: &i.ShutdownBehavior,
-		CpuOptions:         &ec2wire.LaunchTemplateCpuOptions{CoreCount: &i.Cores, ThreadsPerCore: &i.ThreadsPerCore},
+		DisableApiTermination: &i.ProtectTerminate, DisableApiStop: &i.ProtectStop,
+		InstanceInitiatedShutdownBehavior: &i.ShutdownBehavior,
+		CpuOptions: &ec2wire.LaunchTemplateCpuOptions{
+			CoreCount: &i.Cores, ThreadsPerCore: &i.ThreadsPerCore,
+		},
 		HibernationOptions: &ec2wire.LaunchTemplateHibernationOptions{Configured: &i.Hibernation},
 		EnclaveOptions:     &ec2wire.LaunchTemplateEnclaveOptions{Enabled: shape.Of(false)},
 		MetadataOptions: &ec2wire.LaunchTemplateInstanceMetadataOptions{
-			HttpTokens: shape.Of(i.Metadata.HTTPTokens), HttpPutResponseHopLimit: shape.Of(i.Metadata.HopLimit), HttpEndpoint: shape.Of(i.Metadata.HTTPEndpoint),
+			HttpTokens: shape.Of(i.Metadata.HTTPTokens), HttpPutResponseHopLimit: shape.Of(i.Metadata.HopLimit),
+			HttpEndpoint:     shape.Of(i.Metadata.HTTPEndpoint),
 			HttpProtocolIpv6: shape.Of(i.Metadata.HTTPIPv6), InstanceMetadataTags: shape.Of(i.Metadata.Tags),
 		},
-		CapacityReservationSpecification: &ec2wire.LaunchTemplateCapacityReservationSpecificationResponse{CapacityReservationPreference: shape.Text(i.CapacityPreference)},
-		MaintenanceOptions:               &ec2wire.LaunchTemplateInstanceMaintenanceOptions{AutoRecovery: shape.Of(otherwise(i.AutoRecovery, "default"))},
+		CapacityReservationSpecification: &ec2wire.LaunchTemplateCapacityReservationSpecificationResponse{
+			CapacityReservationPreference: shape.Text(i.CapacityPreference),
+		},
+		MaintenanceOptions: &ec2wire.LaunchTemplateInstanceMaintenanceOptions{
+			AutoRecovery: shape.Of(otherwise(i.AutoRecovery, "default")),
+		},
 		PrivateDnsNameOptions: &ec2wire.LaunchTemplatePrivateDnsNameOptions{
-			HostnameType: shape.Text(i.DNS.HostnameType), EnableResourceNameDnsARecord: &i.DNS.ARecord, EnableResourceNameDnsAAAARecord: &i.DNS.AAAARecord,
+			HostnameType: shape.Text(i.DNS.HostnameType), EnableResourceNameDnsARecord: &i.DNS.ARecord,
+			EnableResourceNameDnsAAAARecord: &i.DNS.AAAARecord,
 		},
 	}
 	if len(i.UserData) > 0 {
@@ -75,7 +88,9 @@ func ofInstance(r store.Reader, i *slipway.Instance) *ec2wire.ResponseLaunchTemp
 		}
 	}
 	if len(own) > 0 {
-		w.TagSpecifications = []ec2wire.LaunchTemplateTagSpecification{{ResourceType: shape.Of("instance"), Tags: shape.Tags(own)}}
+		w.TagSpecifications = []ec2wire.LaunchTemplateTagSpecification{
+			{ResourceType: shape.Of("instance"), Tags: shape.Tags(own)},
+		}
 	}
 	for _, b := range i.Volumes {
 		if v := state.Volumes.See(r, scope, string(b.Volume)); v != nil {
@@ -99,7 +114,8 @@ func otherwise(s, d string) string {
 
 func device(b slipway.BlockDevice, v *slipway.Volume) ec2wire.LaunchTemplateBlockDeviceMapping {
 	e := &ec2wire.LaunchTemplateEbsBlockDevice{
-		DeleteOnTermination: &b.DeleteOnTermination, Encrypted: &v.Encrypted, KmsKeyId: shape.Text(v.Key), SnapshotId: shape.Text(v.Snapshot),
+		DeleteOnTermination: &b.DeleteOnTermination, Encrypted: &v.Encrypted, KmsKeyId: shape.Text(v.Key),
+		SnapshotId: shape.Text(v.Snapshot),
 		VolumeSize: &v.SizeGiB, VolumeType: shape.Of(string(v.Type)),
 	}
 	switch v.Type {
@@ -115,8 +131,9 @@ func device(b slipway.BlockDevice, v *slipway.Volume) ec2wire.LaunchTemplateBloc
 func port(n *slipway.Interface, single bool) ec2wire.LaunchTemplateInstanceNetworkInterfaceSpecification {
 	a := n.Attachment
 	w := ec2wire.LaunchTemplateInstanceNetworkInterfaceSpecification{
-		DeviceIndex: &a.DeviceIndex, NetworkCardIndex: &a.NetworkCard, DeleteOnTermination: &a.DeleteOnTermination, Description: &n.Description,
-		SubnetId: shape.Text(n.Subnet), InterfaceType: &n.Type,
+		DeviceIndex: &a.DeviceIndex, NetworkCardIndex: &a.NetworkCard, DeleteOnTermination: &a.DeleteOnTermination,
+		Description: &n.Description,
+		SubnetId:    shape.Text(n.Subnet), InterfaceType: &n.Type,
 	}
 	for _, g := range n.Groups {
 		w.Groups = append(w.Groups, string(g))

@@ -25,7 +25,11 @@ func service(t *testing.T, quotas map[string]int) (*Service, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(db, Launches{Check: func(slipway.Parameters) error { return nil }, Image: func(store.Reader, string, string) *slipway.Image { return nil }},
+	s := New(db,
+		Launches{
+			Check: func(slipway.Parameters) error { return nil },
+			Image: func(store.Reader, string, string) *slipway.Image { return nil },
+		},
 		func() time.Time { return time.Unix(1e9, 0) })
 	return s, slipway.WithCall(t.Context(), slipway.Call{Region: "us-east-1", Caller: slipway.Caller{Account: "123456789012"}})
 }
@@ -38,21 +42,26 @@ func TestQuotas(t *testing.T) {
 		return err
 	}
 	add := func() error {
-		_, err := s.CreateVersion(ctx, &ec2wire.CreateLaunchTemplateVersionRequest{LaunchTemplateName: shape.Of("one"), LaunchTemplateData: data})
+		_, err := s.CreateVersion(ctx,
+			&ec2wire.CreateLaunchTemplateVersionRequest{LaunchTemplateName: shape.Of("one"), LaunchTemplateData: data})
 		return err
 	}
 	for i, step := range []struct {
 		do   func() error
 		want slipway.Code
 	}{
-		{func() error { return create("one") }, ""}, {func() error { return create("two") }, ""}, {func() error { return create("three") }, slipway.MaxTemplateLimitExceeded},
+		{func() error { return create("one") }, ""}, {func() error { return create("two") }, ""},
+		{func() error { return create("three") }, slipway.MaxTemplateLimitExceeded},
 		{add, ""}, {add, ""}, {add, slipway.MaxTemplateVersionLimitExceeded},
 	} {
 		if err := step.do(); (err == nil) != (step.want == "") || err != nil && slipway.CodeOf(err) != step.want {
 			t.Errorf("step %d: %v, want %s", i, err, step.want)
 		}
 	}
-	if _, err := s.DeleteVersions(ctx, &ec2wire.DeleteLaunchTemplateVersionsRequest{LaunchTemplateName: shape.Of("one"), Versions: []string{"2"}}); err != nil {
+	if _, err := s.DeleteVersions(ctx,
+		&ec2wire.DeleteLaunchTemplateVersionsRequest{
+			LaunchTemplateName: shape.Of("one"), Versions: []string{"2"},
+		}); err != nil {
 		t.Fatal(err)
 	}
 	if err := add(); err != nil {
@@ -64,17 +73,22 @@ func TestARetriedModifyDoesNotUndoALaterOne(t *testing.T) {
 	s, ctx := service(t, nil)
 	data := &ec2wire.RequestLaunchTemplateData{Sent: map[string]string{"KeyName": "k"}}
 	name := shape.Of("web")
-	if _, err := s.Create(ctx, &ec2wire.CreateLaunchTemplateRequest{LaunchTemplateName: name, LaunchTemplateData: data}); err != nil {
+	if _, err := s.Create(ctx,
+		&ec2wire.CreateLaunchTemplateRequest{LaunchTemplateName: name, LaunchTemplateData: data}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateVersion(ctx, &ec2wire.CreateLaunchTemplateVersionRequest{LaunchTemplateName: name, LaunchTemplateData: data}); err != nil {
+	if _, err := s.CreateVersion(ctx,
+		&ec2wire.CreateLaunchTemplateVersionRequest{LaunchTemplateName: name, LaunchTemplateData: data}); err != nil {
 		t.Fatal(err)
 	}
 	for i, step := range []struct {
 		version, token string
 		want           int64
 	}{{"2", "a", 2}, {"1", "b", 1}, {"2", "a", 1}, {"2", "c", 2}} {
-		out, err := s.Modify(ctx, &ec2wire.ModifyLaunchTemplateRequest{LaunchTemplateName: name, DefaultVersion: &step.version, ClientToken: &step.token})
+		out, err := s.Modify(ctx,
+			&ec2wire.ModifyLaunchTemplateRequest{
+				LaunchTemplateName: name, DefaultVersion: &step.version, ClientToken: &step.token,
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,13 +105,19 @@ func BenchmarkVersions1000(b *testing.B) {
 	ctx := slipway.WithCall(b.Context(), slipway.Call{Region: "us-east-1", Caller: slipway.Caller{Account: "123456789012"}})
 	scope := state.Of(ctx)
 	err := db.Update(ctx, func(tx store.Tx) error {
-		t := &slipway.LaunchTemplate{ID: "lt-00000001", Account: scope.Account, Region: scope.Region, Name: "web", Default: 1, Latest: 1000, Issued: 1000}
+		t := &slipway.LaunchTemplate{
+			ID: "lt-00000001", Account: scope.Account, Region: scope.Region, Name: "web", Default: 1, Latest: 1000,
+			Issued: 1000,
+		}
 		for n := range int64(1000) {
 			data := slipway.Parameters{}
 			for i := range 30 {
 				data[fmt.Sprintf("TagSpecification.1.Tag.%d.Key", i+1)] = "key"
 			}
-			if err := state.LaunchTemplateVersions.Put(tx, &slipway.LaunchTemplateVersion{Template: t.ID, Account: t.Account, Region: t.Region, Number: n + 1, Data: data}); err != nil {
+			if err := state.LaunchTemplateVersions.Put(tx,
+				&slipway.LaunchTemplateVersion{
+					Template: t.ID, Account: t.Account, Region: t.Region, Number: n + 1, Data: data,
+				}); err != nil {
 				return err
 			}
 		}
@@ -107,7 +127,8 @@ func BenchmarkVersions1000(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := s.Versions(ctx, &ec2wire.DescribeLaunchTemplateVersionsRequest{LaunchTemplateName: shape.Of("web")}); err != nil {
+		if _, err := s.Versions(ctx,
+			&ec2wire.DescribeLaunchTemplateVersionsRequest{LaunchTemplateName: shape.Of("web")}); err != nil {
 			b.Fatal(err)
 		}
 	}

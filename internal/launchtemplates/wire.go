@@ -15,13 +15,16 @@ import (
 
 func template(t *slipway.LaunchTemplate) *ec2wire.LaunchTemplate {
 	return &ec2wire.LaunchTemplate{
-		LaunchTemplateId: shape.Text(t.ID), LaunchTemplateName: &t.Name, CreateTime: &t.Created, CreatedBy: &t.CreatedBy, DefaultVersionNumber: &t.Default,
+		LaunchTemplateId: shape.Text(t.ID), LaunchTemplateName: &t.Name, CreateTime: &t.Created,
+		CreatedBy: &t.CreatedBy, DefaultVersionNumber: &t.Default,
 		LatestVersionNumber: &t.Latest, Tags: shape.Tags(t.Tags), Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}
 }
 
 // version writes a version; with resolve, an image that is named by a public parameter is shown as that image.
-func (s *Service) version(ctx context.Context, t *slipway.LaunchTemplate, v *slipway.LaunchTemplateVersion, resolve bool) (*ec2wire.LaunchTemplateVersion, error) {
+func (s *Service) version(
+	ctx context.Context, t *slipway.LaunchTemplate, v *slipway.LaunchTemplateVersion, resolve bool,
+) (*ec2wire.LaunchTemplateVersion, error) {
 	data, err := contents(v.Data)
 	if err != nil {
 		return nil, fmt.Errorf("version %d of %s: %w", v.Number, t.ID, err)
@@ -33,14 +36,17 @@ func (s *Service) version(ctx context.Context, t *slipway.LaunchTemplate, v *sli
 		}
 		im := s.launches.Image(r, v.Region, name)
 		if im == nil {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "The parameter %s was not found or does not name an image.", name)
+			return nil, slipway.Errorf(slipway.InvalidParameterValue,
+				"The parameter %s was not found or does not name an image.", name)
 		}
 		data.ImageId = shape.Text(im.ID)
 	}
 	return &ec2wire.LaunchTemplateVersion{
-		LaunchTemplateId: shape.Text(t.ID), LaunchTemplateName: &t.Name, VersionNumber: &v.Number, VersionDescription: shape.Text(v.Description),
-		CreateTime: &v.Created, CreatedBy: &v.CreatedBy, DefaultVersion: shape.Of(v.Number == t.Default), LaunchTemplateData: data,
-		Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
+		LaunchTemplateId: shape.Text(t.ID), LaunchTemplateName: &t.Name, VersionNumber: &v.Number,
+		VersionDescription: shape.Text(v.Description),
+		CreateTime:         &v.Created, CreatedBy: &v.CreatedBy, DefaultVersion: shape.Of(v.Number == t.Default),
+		LaunchTemplateData: data,
+		Operator:           &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}, nil
 }
 
@@ -73,7 +79,9 @@ func (s *Service) warning(p slipway.Parameters) *ec2wire.ValidationWarning {
 	if err == nil {
 		return nil
 	}
-	return &ec2wire.ValidationWarning{Errors: []ec2wire.ValidationError{{Code: shape.Of(string(slipway.CodeOf(err))), Message: shape.Of(message(err))}}}
+	return &ec2wire.ValidationWarning{
+		Errors: []ec2wire.ValidationError{{Code: shape.Of(string(slipway.CodeOf(err))), Message: shape.Of(message(err))}},
+	}
 }
 
 // message is an error's words for the caller.

@@ -9,7 +9,9 @@ import (
 func (s *Service) Actions() action.Table {
 	return action.Table{
 		"CreateNatGateway": action.Do(s.Create).Bucket(action.Mutating).Repeats(action.ByToken).On(
-			action.Makes(func(in *ec2wire.CreateNatGatewayRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "natgateway"),
+			action.Makes(func(in *ec2wire.CreateNatGatewayRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "natgateway"),
 			action.One("subnet", func(in *ec2wire.CreateNatGatewayRequest) *string { return in.SubnetId }),
 			action.One("elastic-ip", func(in *ec2wire.CreateNatGatewayRequest) *string { return in.AllocationId }),
 			action.Each("elastic-ip", func(in *ec2wire.CreateNatGatewayRequest) []string { return in.SecondaryAllocationIds }),

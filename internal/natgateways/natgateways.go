@@ -1,5 +1,5 @@
-// Package natgateways is the room of NAT gateways: an interface and an elastic address that stand for subnets which are not to be
-// reached. It must not translate anything: the data plane follows the records.
+// Package natgateways is the room of NAT gateways: an interface and an elastic address that stand for subnets which
+// are not to be reached. It must not translate anything: the data plane follows the records.
 package natgateways
 
 import (
@@ -41,7 +41,8 @@ func read(in *ec2wire.CreateNatGatewayRequest) (g *slipway.NATGateway, err error
 		return nil, slipway.Refused("ConnectivityType private", "a NAT gateway here leads to the internet gateway only.")
 	case c != "" && c != "public":
 		return nil, slipway.Invalid(c, "connectivityType", "It must be public.")
-	case shape.Get(in.AvailabilityMode) != "" && *in.AvailabilityMode != "zonal", shape.Get(in.VpcId) != "", len(in.AvailabilityZoneAddresses) > 0:
+	case shape.Get(in.AvailabilityMode) != "" && *in.AvailabilityMode != "zonal", shape.Get(in.VpcId) != "",
+		len(in.AvailabilityZoneAddresses) > 0:
 		return nil, slipway.Refused("AvailabilityMode regional", "a NAT gateway here lives in one subnet.")
 	case len(in.SecondaryAllocationIds) > 0:
 		return nil, slipway.Refused("SecondaryAllocationId", "a NAT gateway here has one address.")
@@ -73,7 +74,10 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNatGatewayReques
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	once := state.Once{Scope: scope, Action: "CreateNatGateway", Token: shape.Get(in.ClientToken), Hash: state.HashOf(asked.Subnet, asked.Allocation, asked.Private, asked.Tags)}
+	once := state.Once{
+		Scope: scope, Action: "CreateNatGateway", Token: shape.Get(in.ClientToken),
+		Hash: state.HashOf(asked.Subnet, asked.Allocation, asked.Private, asked.Tags),
+	}
 	var g *slipway.NATGateway
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := once.Seen(tx)
@@ -116,9 +120,14 @@ func (s *Service) furnish(tx store.Tx, g *slipway.NATGateway) error {
 		return err
 	}
 	if a.Association != "" {
-		return slipway.Errorf(slipway.ResourceAlreadyAssociated, "resource %s is already associated with associate-id %s", a.ID, a.Association)
+		return slipway.Errorf(slipway.ResourceAlreadyAssociated,
+			"resource %s is already associated with associate-id %s", a.ID, a.Association)
 	}
-	n, err := interfaces.Create(tx, interfaces.Wanted{Subnet: subnet, InterfaceAddresses: slipway.InterfaceAddresses{Primary: g.Private}, Type: "nat_gateway", Description: "Interface for NAT Gateway " + string(g.ID)}, s.now())
+	n, err := interfaces.Create(tx,
+		interfaces.Wanted{
+			Subnet: subnet, InterfaceAddresses: slipway.InterfaceAddresses{Primary: g.Private}, Type: "nat_gateway",
+			Description: "Interface for NAT Gateway " + string(g.ID),
+		}, s.now())
 	if err != nil {
 		return err
 	}
@@ -127,7 +136,8 @@ func (s *Service) furnish(tx store.Tx, g *slipway.NATGateway) error {
 	if slipway.CodeOf(err) == slipway.GatewayNotAttached {
 		interfaces.Remove(tx, n)
 		g.State, g.Ended = "failed", s.now()
-		g.FailureCode, g.FailureMessage = string(slipway.GatewayNotAttached), "Network "+string(g.VPC)+" has no Internet gateway attached"
+		g.FailureCode, g.FailureMessage = string(slipway.GatewayNotAttached),
+			"Network "+string(g.VPC)+" has no Internet gateway attached"
 		return nil
 	}
 	g.Interface, g.Private, g.Public = n.ID, n.IP(), a.IP
@@ -176,12 +186,17 @@ func (s *Service) Sweep(ctx context.Context) error {
 
 func wire(_ store.Reader, g *slipway.NATGateway) ec2wire.NatGateway {
 	w := ec2wire.NatGateway{
-		NatGatewayId: shape.Text(g.ID), State: &g.State, SubnetId: shape.Text(g.Subnet), VpcId: shape.Text(g.VPC), ConnectivityType: &g.Connectivity, CreateTime: &g.Created,
-		DeleteTime: shape.Time(g.Ended), FailureCode: shape.Text(g.FailureCode), FailureMessage: shape.Text(g.FailureMessage), Tags: shape.Tags(g.Tags), AvailabilityMode: shape.Of("zonal"),
+		NatGatewayId: shape.Text(g.ID), State: &g.State, SubnetId: shape.Text(g.Subnet), VpcId: shape.Text(g.VPC),
+		ConnectivityType: &g.Connectivity, CreateTime: &g.Created,
+		DeleteTime: shape.Time(g.Ended), FailureCode: shape.Text(g.FailureCode),
+		FailureMessage: shape.Text(g.FailureMessage), Tags: shape.Tags(g.Tags), AvailabilityMode: shape.Of("zonal"),
 	}
-	a := ec2wire.NatGatewayAddress{AllocationId: shape.Text(g.Allocation), IsPrimary: shape.Of(true), Status: shape.Of("succeeded")}
+	a := ec2wire.NatGatewayAddress{
+		AllocationId: shape.Text(g.Allocation), IsPrimary: shape.Of(true), Status: shape.Of("succeeded"),
+	}
 	if g.Interface != "" {
-		a.NetworkInterfaceId, a.PrivateIp, a.PublicIp, a.AssociationId = shape.Text(g.Interface), shape.Of(g.Private.String()), shape.Of(g.Public.String()), shape.Text(g.Association)
+		a.NetworkInterfaceId, a.PrivateIp, a.PublicIp, a.AssociationId = shape.Text(g.Interface),
+			shape.Of(g.Private.String()), shape.Of(g.Public.String()), shape.Text(g.Association)
 	} else {
 		a.Status, a.FailureMessage = shape.Of("failed"), w.FailureMessage
 	}
@@ -192,13 +207,18 @@ func wire(_ store.Reader, g *slipway.NATGateway) ec2wire.NatGateway {
 var kind = describe.Kind[slipway.NATGateway, ec2wire.NatGateway]{
 	Table: state.NATGateways, Tags: func(g *slipway.NATGateway) slipway.Tags { return g.Tags }, Wire: wire,
 	Fields: describe.Fixed(slipway.Fields[*slipway.NATGateway]{
-		"nat-gateway-id": func(g *slipway.NATGateway) []string { return shape.One(g.ID) }, "state": func(g *slipway.NATGateway) []string { return shape.One(g.State) },
-		"subnet-id": func(g *slipway.NATGateway) []string { return shape.One(g.Subnet) }, "vpc-id": func(g *slipway.NATGateway) []string { return shape.One(g.VPC) },
+		"nat-gateway-id": func(g *slipway.NATGateway) []string { return shape.One(g.ID) },
+		"state":          func(g *slipway.NATGateway) []string { return shape.One(g.State) },
+		"subnet-id":      func(g *slipway.NATGateway) []string { return shape.One(g.Subnet) },
+		"vpc-id":         func(g *slipway.NATGateway) []string { return shape.One(g.VPC) },
 	}),
 }
 
 // Describe answers DescribeNatGateways.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeNatGatewaysRequest) (*ec2wire.DescribeNatGatewaysResult, error) {
-	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.NatGatewayIds, Filters: in.Filter, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeNatGatewaysRequest,
+) (*ec2wire.DescribeNatGatewaysResult, error) {
+	page, next, err := kind.List(ctx, s.db,
+		describe.Query{IDs: in.NatGatewayIds, Filters: in.Filter, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeNatGatewaysResult{NatGateways: page, NextToken: next}, err
 }

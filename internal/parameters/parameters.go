@@ -1,5 +1,5 @@
-// Package parameters is as much of the SSM service's parameter store as EC2's clients need: the public parameters that name images. It speaks
-// JSON, as SSM does, and keeps nothing of anybody's.
+// Package parameters is as much of the SSM service's parameter store as EC2's clients need: the public parameters that
+// name images. It speaks JSON, as SSM does, and keeps nothing of anybody's.
 package parameters
 
 import (
@@ -136,8 +136,9 @@ func find(r store.Reader, region, name string) *parameter {
 		return nil
 	}
 	return &parameter{
-		Name: name, Type: "String", Value: string(im.ID), Version: 1, LastModifiedDate: float64(im.Created.Unix()), DataType: "aws:ec2:image",
-		ARN: arn(region, "", name),
+		Name: name, Type: "String", Value: string(im.ID), Version: 1, LastModifiedDate: float64(im.Created.Unix()),
+		DataType: "aws:ec2:image",
+		ARN:      arn(region, "", name),
 	}
 }
 

@@ -17,12 +17,18 @@ func (s *Service) Actions() action.Table {
 		"AcceptVpcPeeringConnection": action.Do(s.Accept).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			accepted),
 		"RejectVpcPeeringConnection": action.Do(s.Reject).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("vpc-peering-connection", func(in *ec2wire.RejectVpcPeeringConnectionRequest) *string { return in.VpcPeeringConnectionId })),
+			action.One("vpc-peering-connection", func(in *ec2wire.RejectVpcPeeringConnectionRequest) *string {
+				return in.VpcPeeringConnectionId
+			})),
 		"DeleteVpcPeeringConnection": action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("vpc-peering-connection", func(in *ec2wire.DeleteVpcPeeringConnectionRequest) *string { return in.VpcPeeringConnectionId })),
+			action.One("vpc-peering-connection", func(in *ec2wire.DeleteVpcPeeringConnectionRequest) *string {
+				return in.VpcPeeringConnectionId
+			})),
 		"DescribeVpcPeeringConnections": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
 		"ModifyVpcPeeringConnectionOptions": action.Do(s.Options).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("vpc-peering-connection", func(in *ec2wire.ModifyVpcPeeringConnectionOptionsRequest) *string { return in.VpcPeeringConnectionId })),
+			action.One("vpc-peering-connection", func(in *ec2wire.ModifyVpcPeeringConnectionOptionsRequest) *string {
+				return in.VpcPeeringConnectionId
+			})),
 	}
 }
 

@@ -50,7 +50,9 @@ func overlap(a, b []netip.Prefix) bool {
 
 // Create answers CreateVpcPeeringConnection. What is wrong with the other side shows in the peering's status, as in EC2: a
 // caller learns nothing about VPCs that are not its own.
-func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVpcPeeringConnectionRequest) (*ec2wire.CreateVpcPeeringConnectionResult, error) {
+func (s *Service) Create(
+	ctx context.Context, in *ec2wire.CreateVpcPeeringConnectionRequest,
+) (*ec2wire.CreateVpcPeeringConnectionResult, error) {
 	scope := state.Of(ctx)
 	id, err := shape.ID(in.VpcId, "VpcId", slipway.ParseVPCID)
 	if err != nil {
@@ -66,7 +68,10 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVpcPeeringConnec
 	if peer == id {
 		return nil, slipway.Errorf(slipway.InvalidParameterValue, "The VPC '%s' cannot be peered with itself.", id)
 	}
-	p := &slipway.Peering{ID: slipway.NewPeeringID(), Region: scope.Region, Status: "pending-acceptance", Expires: s.now().Add(slipway.PeeringExpiry)}
+	p := &slipway.Peering{
+		ID: slipway.NewPeeringID(), Region: scope.Region, Status: "pending-acceptance",
+		Expires: s.now().Add(slipway.PeeringExpiry),
+	}
 	if p.Tags, err = shape.TagsOf(in.TagSpecifications, "vpc-peering-connection"); err != nil {
 		return nil, err
 	}
@@ -81,8 +86,10 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVpcPeeringConnec
 		}
 		for old := range state.Peerings.By(tx, state.Shared(scope.Region), "vpc/"+string(id)) {
 			status, _ := old.StatusAt(s.now())
-			if (status == "active" || status == "pending-acceptance") && (old.Requester.VPC == peer || old.Accepter.VPC == peer) {
-				return slipway.Errorf(slipway.VpcPeeringConnectionAlreadyExists, "The VPC peering connection '%s' already exists between these VPCs.", old.ID)
+			if (status == "active" || status == "pending-acceptance") &&
+				(old.Requester.VPC == peer || old.Accepter.VPC == peer) {
+				return slipway.Errorf(slipway.VpcPeeringConnectionAlreadyExists,
+					"The VPC peering connection '%s' already exists between these VPCs.", old.ID)
 			}
 		}
 		p.Requester, p.Accepter = side(v), slipway.PeeringSide{Account: owner, VPC: peer}
@@ -92,7 +99,8 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVpcPeeringConnec
 			p.Accepter = side(other)
 		}
 		if other == nil || overlap(p.Requester.CIDRs, p.Accepter.CIDRs) {
-			p.Status, p.Message, p.Ended = "failed", "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range", s.now()
+			p.Status, p.Message, p.Ended = "failed",
+				"Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range", s.now()
 		}
 		return state.Peerings.Put(tx, p)
 	})
@@ -100,12 +108,16 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVpcPeeringConnec
 		return nil, err
 	}
 	w := s.wire(nil, p)
-	w.Status = &ec2wire.VpcPeeringConnectionStateReason{Code: shape.Of("initiating-request"), Message: shape.Of("Initiating Request to " + owner)}
+	w.Status = &ec2wire.VpcPeeringConnectionStateReason{
+		Code: shape.Of("initiating-request"), Message: shape.Of("Initiating Request to " + owner),
+	}
 	return &ec2wire.CreateVpcPeeringConnectionResult{VpcPeeringConnection: &w}, nil
 }
 
 // become changes the status of a peering that the caller has a part in; may says whether its part allows that.
-func (s *Service) become(ctx context.Context, id *string, to, message string, from []string, may func(p *slipway.Peering, account string) bool) (*slipway.Peering, error) {
+func (s *Service) become(
+	ctx context.Context, id *string, to, message string, from []string, may func(p *slipway.Peering, account string) bool,
+) (*slipway.Peering, error) {
 	text, err := shape.Need(id, "VpcPeeringConnectionId")
 	if err != nil {
 		return nil, err
@@ -129,7 +141,8 @@ func (s *Service) become(ctx context.Context, id *string, to, message string, fr
 			lawful = lawful || f == now
 		}
 		if !lawful {
-			return slipway.Errorf(slipway.InvalidStateTransition, "Invalid state transition for %s, attempted to transition from %s to %s", p.ID, now, to)
+			return slipway.Errorf(slipway.InvalidStateTransition,
+				"Invalid state transition for %s, attempted to transition from %s to %s", p.ID, now, to)
 		}
 		p.Status, p.Message = to, message
 		if to != "active" {
@@ -144,7 +157,9 @@ func (s *Service) become(ctx context.Context, id *string, to, message string, fr
 func accepter(p *slipway.Peering, account string) bool { return p.Accepter.Account == account }
 
 // Accept answers AcceptVpcPeeringConnection.
-func (s *Service) Accept(ctx context.Context, in *ec2wire.AcceptVpcPeeringConnectionRequest) (*ec2wire.AcceptVpcPeeringConnectionResult, error) {
+func (s *Service) Accept(
+	ctx context.Context, in *ec2wire.AcceptVpcPeeringConnectionRequest,
+) (*ec2wire.AcceptVpcPeeringConnectionResult, error) {
 	p, err := s.become(ctx, in.VpcPeeringConnectionId, "active", "Active", []string{"pending-acceptance"}, accepter)
 	if err != nil {
 		return nil, err
@@ -155,14 +170,20 @@ func (s *Service) Accept(ctx context.Context, in *ec2wire.AcceptVpcPeeringConnec
 }
 
 // Reject answers RejectVpcPeeringConnection.
-func (s *Service) Reject(ctx context.Context, in *ec2wire.RejectVpcPeeringConnectionRequest) (*ec2wire.RejectVpcPeeringConnectionResult, error) {
-	_, err := s.become(ctx, in.VpcPeeringConnectionId, "rejected", "Rejected by "+state.Of(ctx).Account, []string{"pending-acceptance"}, accepter)
+func (s *Service) Reject(
+	ctx context.Context, in *ec2wire.RejectVpcPeeringConnectionRequest,
+) (*ec2wire.RejectVpcPeeringConnectionResult, error) {
+	_, err := s.become(ctx, in.VpcPeeringConnectionId, "rejected", "Rejected by "+state.Of(ctx).Account,
+		[]string{"pending-acceptance"}, accepter)
 	return &ec2wire.RejectVpcPeeringConnectionResult{Return: shape.Of(true)}, err
 }
 
 // Delete answers DeleteVpcPeeringConnection: either side ends an active peering, the requester also its request.
-func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteVpcPeeringConnectionRequest) (*ec2wire.DeleteVpcPeeringConnectionResult, error) {
-	_, err := s.become(ctx, in.VpcPeeringConnectionId, "deleted", "Deleted by "+state.Of(ctx).Account, []string{"active", "pending-acceptance", "failed"},
+func (s *Service) Delete(
+	ctx context.Context, in *ec2wire.DeleteVpcPeeringConnectionRequest,
+) (*ec2wire.DeleteVpcPeeringConnectionResult, error) {
+	_, err := s.become(ctx, in.VpcPeeringConnectionId, "deleted", "Deleted by "+state.Of(ctx).Account,
+		[]string{"active", "pending-acceptance", "failed"},
 		func(p *slipway.Peering, account string) bool {
 			return p.Status == "active" || p.Requester.Account == account
 		})
@@ -170,13 +191,19 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteVpcPeeringConnec
 }
 
 // Options answers ModifyVpcPeeringConnectionOptions: each side's are its account's to change, while the peering is active.
-func (s *Service) Options(ctx context.Context, in *ec2wire.ModifyVpcPeeringConnectionOptionsRequest) (*ec2wire.ModifyVpcPeeringConnectionOptionsResult, error) {
+func (s *Service) Options(
+	ctx context.Context, in *ec2wire.ModifyVpcPeeringConnectionOptionsRequest,
+) (*ec2wire.ModifyVpcPeeringConnectionOptionsResult, error) {
 	id, err := shape.Need(in.VpcPeeringConnectionId, "VpcPeeringConnectionId")
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range []*ec2wire.PeeringConnectionOptionsRequest{in.AccepterPeeringConnectionOptions, in.RequesterPeeringConnectionOptions} {
-		if o != nil && (shape.Get(o.AllowEgressFromLocalClassicLinkToRemoteVpc) || shape.Get(o.AllowEgressFromLocalVpcToRemoteClassicLink)) {
+	for _, o := range []*ec2wire.PeeringConnectionOptionsRequest{
+		in.AccepterPeeringConnectionOptions, in.RequesterPeeringConnectionOptions,
+	} {
+		if o != nil &&
+			(shape.Get(o.AllowEgressFromLocalClassicLinkToRemoteVpc) ||
+				shape.Get(o.AllowEgressFromLocalVpcToRemoteClassicLink)) {
 			return nil, slipway.Refused("AllowEgressFromLocalClassicLinkToRemoteVpc", "there is no ClassicLink here.")
 		}
 	}
@@ -191,25 +218,35 @@ func (s *Service) Options(ctx context.Context, in *ec2wire.ModifyVpcPeeringConne
 			return state.Peerings.Absent(id)
 		}
 		if p.Status != "active" {
-			return slipway.Errorf(slipway.OperationNotPermitted, "The peering %s is not active: options can be set for active peerings only.", id)
+			return slipway.Errorf(slipway.OperationNotPermitted,
+				"The peering %s is not active: options can be set for active peerings only.", id)
 		}
-		set := func(o *ec2wire.PeeringConnectionOptionsRequest, side *slipway.PeeringSide, name string) (*ec2wire.PeeringConnectionOptions, error) {
+		set := func(
+			o *ec2wire.PeeringConnectionOptionsRequest, side *slipway.PeeringSide, name string,
+		) (*ec2wire.PeeringConnectionOptions, error) {
 			if o == nil {
 				return nil, nil
 			}
 			if side.Account != scope.Account {
-				return nil, slipway.Errorf(slipway.OperationNotPermitted, "User %s cannot set the %sPeeringConnectionOptions of %s: that VPC is another account's.", scope.Account, name, id)
+				return nil, slipway.Errorf(slipway.OperationNotPermitted,
+					"User %s cannot set the %sPeeringConnectionOptions of %s: that VPC is another account's.",
+					scope.Account, name, id)
 			}
 			if o.AllowDnsResolutionFromRemoteVpc != nil {
 				side.Named = *o.AllowDnsResolutionFromRemoteVpc
 			}
 			no, named := shape.Of(false), side.Named
-			return &ec2wire.PeeringConnectionOptions{AllowDnsResolutionFromRemoteVpc: &named, AllowEgressFromLocalClassicLinkToRemoteVpc: no, AllowEgressFromLocalVpcToRemoteClassicLink: no}, nil
+			return &ec2wire.PeeringConnectionOptions{
+				AllowDnsResolutionFromRemoteVpc: &named, AllowEgressFromLocalClassicLinkToRemoteVpc: no,
+				AllowEgressFromLocalVpcToRemoteClassicLink: no,
+			}, nil
 		}
-		if out.AccepterPeeringConnectionOptions, err = set(in.AccepterPeeringConnectionOptions, &p.Accepter, "accepter"); err != nil {
+		if out.AccepterPeeringConnectionOptions, err = set(in.AccepterPeeringConnectionOptions, &p.Accepter,
+			"accepter"); err != nil {
 			return err
 		}
-		if out.RequesterPeeringConnectionOptions, err = set(in.RequesterPeeringConnectionOptions, &p.Requester, "requester"); err != nil {
+		if out.RequesterPeeringConnectionOptions, err = set(in.RequesterPeeringConnectionOptions, &p.Requester,
+			"requester"); err != nil {
 			return err
 		}
 		return state.Peerings.Put(tx, p)

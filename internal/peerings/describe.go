@@ -16,8 +16,10 @@ import (
 func (s *Service) wire(_ store.Reader, p *slipway.Peering) ec2wire.VpcPeeringConnection {
 	code, message := p.StatusAt(s.now())
 	w := ec2wire.VpcPeeringConnection{
-		VpcPeeringConnectionId: shape.Text(p.ID), Status: &ec2wire.VpcPeeringConnectionStateReason{Code: &code, Message: &message}, Tags: shape.Tags(p.Tags),
-		RequesterVpcInfo: wireSide(p.Region, p.Requester), AccepterVpcInfo: wireSide(p.Region, s.accepter(p)),
+		VpcPeeringConnectionId: shape.Text(p.ID),
+		Status:                 &ec2wire.VpcPeeringConnectionStateReason{Code: &code, Message: &message},
+		Tags:                   shape.Tags(p.Tags),
+		RequesterVpcInfo:       wireSide(p.Region, p.Requester), AccepterVpcInfo: wireSide(p.Region, s.accepter(p)),
 	}
 	if code == "pending-acceptance" {
 		w.ExpirationTime = &p.Expires
@@ -38,7 +40,10 @@ func wireSide(region string, side slipway.PeeringSide) *ec2wire.VpcPeeringConnec
 	no, named := shape.Of(false), side.Named
 	w := &ec2wire.VpcPeeringConnectionVpcInfo{
 		VpcId: shape.Text(side.VPC), OwnerId: shape.Of(side.Account), Region: &region,
-		PeeringOptions: &ec2wire.VpcPeeringConnectionOptionsDescription{AllowDnsResolutionFromRemoteVpc: &named, AllowEgressFromLocalClassicLinkToRemoteVpc: no, AllowEgressFromLocalVpcToRemoteClassicLink: no},
+		PeeringOptions: &ec2wire.VpcPeeringConnectionOptionsDescription{
+			AllowDnsResolutionFromRemoteVpc: &named, AllowEgressFromLocalClassicLinkToRemoteVpc: no,
+			AllowEgressFromLocalVpcToRemoteClassicLink: no,
+		},
 	}
 	for i, c := range side.CIDRs {
 		if i == 0 {
@@ -55,9 +60,12 @@ func wireSide(region string, side slipway.PeeringSide) *ec2wire.VpcPeeringConnec
 func (s *Service) fields(store.Reader) slipway.Fields[*slipway.Peering] {
 	f := slipway.Fields[*slipway.Peering]{
 		"vpc-peering-connection-id": func(p *slipway.Peering) []string { return shape.One(p.ID) },
-		"status-code":               func(p *slipway.Peering) []string { code, _ := p.StatusAt(s.now()); return shape.One(code) },
-		"status-message":            func(p *slipway.Peering) []string { _, m := p.StatusAt(s.now()); return shape.One(m) },
-		"expiration-time":           func(p *slipway.Peering) []string { return []string{p.Expires.UTC().Format(ec2query.TimeForm)} },
+		"status-code": func(p *slipway.Peering) []string {
+			code, _ := p.StatusAt(s.now())
+			return shape.One(code)
+		},
+		"status-message":  func(p *slipway.Peering) []string { _, m := p.StatusAt(s.now()); return shape.One(m) },
+		"expiration-time": func(p *slipway.Peering) []string { return []string{p.Expires.UTC().Format(ec2query.TimeForm)} },
 	}
 	of := func(prefix string, get func(*slipway.Peering) slipway.PeeringSide) {
 		f[prefix+"owner-id"] = func(p *slipway.Peering) []string { return shape.One(get(p).Account) }
@@ -78,12 +86,15 @@ func texts(list []netip.Prefix) []string {
 }
 
 // Describe answers DescribeVpcPeeringConnections: those that the caller has a part in.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeVpcPeeringConnectionsRequest) (*ec2wire.DescribeVpcPeeringConnectionsResult, error) {
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeVpcPeeringConnectionsRequest,
+) (*ec2wire.DescribeVpcPeeringConnectionsResult, error) {
 	kind := describe.Kind[slipway.Peering, ec2wire.VpcPeeringConnection]{
 		Table: state.Peerings, Tags: func(p *slipway.Peering) slipway.Tags { return p.Tags }, Wire: s.wire, Fields: s.fields,
 		Scopes: func(own state.Scope) []state.Scope { return []state.Scope{state.Shared(own.Region)} },
 		See:    func(own state.Scope, p *slipway.Peering, _ bool) bool { return p.Of(own.Account) },
 	}
-	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.VpcPeeringConnectionIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	page, next, err := kind.List(ctx, s.db,
+		describe.Query{IDs: in.VpcPeeringConnectionIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeVpcPeeringConnectionsResult{VpcPeeringConnections: page, NextToken: next}, err
 }

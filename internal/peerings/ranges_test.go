@@ -8,7 +8,8 @@ import (
 	"slipway/internal/apitest"
 )
 
-// TestPendingPeeringsKeepRanges: who asks for a peering learns the other side's ranges when that has agreed, by no answer and no filter before.
+// TestPendingPeeringsKeepRanges: who asks for a peering learns the other side's ranges when that has agreed, by no
+// answer and no filter before.
 func TestPendingPeeringsKeepRanges(t *testing.T) {
 	w := apitest.New(t)
 	other := w.As(slipway.Account{})
@@ -30,7 +31,8 @@ func TestPendingPeeringsKeepRanges(t *testing.T) {
 				t.Errorf("%s, %s sees no ranges of the requester: %s", when, name, body)
 			}
 		}
-		if a := w.Call("DescribeVpcPeeringConnections", "Filter.1.Name", "accepter-vpc-info.cidr-block", "Filter.1.Value.1", "10.77.0.0/16"); strings.Contains(a.Body, id) {
+		if a := w.Call("DescribeVpcPeeringConnections", "Filter.1.Name", "accepter-vpc-info.cidr-block",
+			"Filter.1.Value.1", "10.77.0.0/16"); strings.Contains(a.Body, id) {
 			t.Errorf("%s, a filter finds the accepter's range", when)
 		}
 	}

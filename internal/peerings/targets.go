@@ -24,7 +24,8 @@ func peered(v action.View, in *ec2wire.CreateVpcPeeringConnectionRequest) []acti
 // accepted is the peering, and the VPC that is opened by accepting it.
 func accepted(v action.View, in *ec2wire.AcceptVpcPeeringConnectionRequest) []action.Resource {
 	out := action.Some("vpc-peering-connection", in.VpcPeeringConnectionId)
-	if p := state.Peerings.See(v, state.Shared(v.Call.Region), shape.Get(in.VpcPeeringConnectionId)); p != nil && p.Accepter.Account == v.Call.Account {
+	if p := state.Peerings.See(v, state.Shared(v.Call.Region), shape.Get(in.VpcPeeringConnectionId)); p != nil &&
+		p.Accepter.Account == v.Call.Account {
 		out = append(out, action.Some("vpc", &p.Accepter.VPC)...)
 	}
 	return out

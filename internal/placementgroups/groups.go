@@ -29,7 +29,9 @@ type Service struct{ db state.DB }
 func New(db state.DB) *Service { return &Service{db} }
 
 // Create makes a group; it is available at once.
-func (s *Service) Create(ctx context.Context, in *ec2wire.CreatePlacementGroupRequest) (*ec2wire.CreatePlacementGroupResult, error) {
+func (s *Service) Create(
+	ctx context.Context, in *ec2wire.CreatePlacementGroupRequest,
+) (*ec2wire.CreatePlacementGroupResult, error) {
 	g, err := read(in)
 	if err != nil {
 		return nil, err
@@ -51,7 +53,8 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreatePlacementGroupRe
 			n++
 		}
 		if n >= limit {
-			return slipway.Errorf(slipway.PlacementGroupLimitExceeded, "You have reached the limit of %d placement groups.", limit)
+			return slipway.Errorf(slipway.PlacementGroupLimitExceeded,
+				"You have reached the limit of %d placement groups.", limit)
 		}
 		return state.PlacementGroups.Put(tx, g)
 	})
@@ -67,7 +70,9 @@ func read(in *ec2wire.CreatePlacementGroupRequest) (*slipway.PlacementGroup, err
 	unsupported := func(parameter, why string) error {
 		return slipway.Errorf(slipway.UnsupportedOperation, "The parameter %s is not supported: %s", parameter, why)
 	}
-	g := &slipway.PlacementGroup{Name: shape.Get(in.GroupName), Strategy: shape.Get(in.Strategy), SpreadLevel: shape.Get(in.SpreadLevel)}
+	g := &slipway.PlacementGroup{
+		Name: shape.Get(in.GroupName), Strategy: shape.Get(in.Strategy), SpreadLevel: shape.Get(in.SpreadLevel),
+	}
 	switch {
 	case g.Name == "":
 		return nil, slipway.Missing("GroupName")
@@ -82,9 +87,11 @@ func read(in *ec2wire.CreatePlacementGroupRequest) (*slipway.PlacementGroup, err
 	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
 		return nil, unsupported("Operator", "it is for AWS's own services.")
 	case in.PartitionCount != nil && g.Strategy != "partition":
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter partitionCount requires the strategy partition.")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter partitionCount requires the strategy partition.")
 	case g.SpreadLevel != "" && g.Strategy != "spread":
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter spreadLevel requires the strategy spread.")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter spreadLevel requires the strategy spread.")
 	}
 	for _, r := range g.Name {
 		if r < 0x20 || r > 0x7e {
@@ -139,7 +146,9 @@ var fields = slipway.Fields[*slipway.PlacementGroup]{
 }
 
 // Describe lists groups by name, in one answer as EC2 does.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribePlacementGroupsRequest) (*ec2wire.DescribePlacementGroupsResult, error) {
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribePlacementGroupsRequest,
+) (*ec2wire.DescribePlacementGroupsResult, error) {
 	type by struct{ name, id string }
 	named := map[by]bool{} // to whether it is there
 	for _, id := range in.GroupIds {
@@ -151,7 +160,9 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribePlacementGro
 	for _, name := range in.GroupNames {
 		named[by{name: name}] = false
 	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(g *slipway.PlacementGroup) slipway.Tags { return g.Tags })
+	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(g *slipway.PlacementGroup) slipway.Tags {
+		return g.Tags
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +203,8 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeletePlacementGroupRe
 			return err
 		}
 		for range state.Instances.By(tx, scope, "pg/"+string(g.ID)) {
-			return slipway.Errorf(slipway.InvalidPlacementGroupInUse, "The placement group '%s' is in use and may not be deleted.", name)
+			return slipway.Errorf(slipway.InvalidPlacementGroupInUse,
+				"The placement group '%s' is in use and may not be deleted.", name)
 		}
 		state.PlacementGroups.Delete(tx, scope, name)
 		return nil

@@ -13,11 +13,14 @@ import (
 type Request struct {
 	Action   string // ec2:RunInstances
 	Resource string // ARN, or * for actions without resources
-	// Principals are the names by which a policy may mean the caller: its ARN, the ARN of the role whose session it is, a service's name.
+	// Principals are the names by which a policy may mean the caller: its ARN, the ARN of the role whose session it
+	// is, a service's name.
 	Principals []string
-	// Direct leaves out what is granted to the caller's account: only a statement that names the caller itself, or everybody, counts.
+	// Direct leaves out what is granted to the caller's account: only a statement that names the caller itself, or
+	// everybody, counts.
 	Direct bool
-	// Context holds the condition keys, in lower case. A key that is absent and one that is empty are not the same: one has no entry.
+	// Context holds the condition keys, in lower case. A key that is absent and one that is empty are not the same:
+	// one has no entry.
 	Context map[string][]string
 }
 
@@ -78,7 +81,8 @@ func (s *Statement) applies(r Request) bool {
 	if hit, known := matchesOne(s.notResources, r); hit || !known && !s.Deny {
 		return false
 	}
-	if s.Principals != nil && !named(s.Principals, r.Principals, !r.Direct) || s.NotPrincipals != nil && named(s.NotPrincipals, r.Principals, false) {
+	if s.Principals != nil && !named(s.Principals, r.Principals, !r.Direct) ||
+		s.NotPrincipals != nil && named(s.NotPrincipals, r.Principals, false) {
 		return false
 	}
 	for i := range s.Conditions {
@@ -99,7 +103,8 @@ func matchesOne(patterns []text, r Request) (hit, known bool) {
 	return hit, known
 }
 
-// named says whether principals include who asks: by ARN, by service, as everybody, and by account if that shall count. An account's root is its account.
+// named says whether principals include who asks: by ARN, by service, as everybody, and by account if that shall
+// count. An account's root is its account.
 func named(by map[string][]string, who []string, account bool) bool {
 	for _, list := range by {
 		for _, p := range list {
@@ -257,8 +262,8 @@ func (c *Condition) holds(denies bool, context map[string][]string) bool {
 		}
 		return !hit
 	}
-	// Without a qualifier a key has one value. Tags whose keys differ in case alone give it several: what allows must hold for each of them,
-	// and what denies for one, so that no caller picks the value that suits.
+	// Without a qualifier a key has one value. Tags whose keys differ in case alone give it several: what allows must
+	// hold for each of them, and what denies for one, so that no caller picks the value that suits.
 	if c.Every || !c.Any && !denies {
 		return !slices.ContainsFunc(have, func(v string) bool { return !matches(v) })
 	}

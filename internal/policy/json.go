@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// object is a JSON object in its order. The standard decoder takes members in any case and the last of two; a policy must not mean to one reader
-// what it does not mean to another.
+// object is a JSON object in its order. The standard decoder takes members in any case and the last of two; a policy
+// must not mean to one reader what it does not mean to another.
 type object []member
 
 type member struct {

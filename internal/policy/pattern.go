@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// pattern is what a policy compares with, its variables' values put in. A sign is a byte, or one of the two wildcards: a value's own * and ?
-// are bytes like others.
+// pattern is what a policy compares with, its variables' values put in. A sign is a byte, or one of the two wildcards:
+// a value's own * and ? are bytes like others.
 type pattern []int16
 
 const (
@@ -23,7 +23,8 @@ func (p pattern) add(text string) pattern {
 	return p
 }
 
-// compile reads a text of a policy in one pass. known is false when it has a variable without exactly one value and without a default.
+// compile reads a text of a policy in one pass. known is false when it has a variable without exactly one value and
+// without a default.
 func compile(text string, wild, literal bool, context map[string][]string) (p pattern, known bool) {
 	p, known = make(pattern, 0, len(text)), true
 	for i := 0; i < len(text); i++ {

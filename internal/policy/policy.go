@@ -1,5 +1,5 @@
-// Package policy evaluates IAM policy documents: whether what is asked of which resource, under which conditions, is allowed. It is a pure
-// function of documents and a request; who has which document is the iam room's matter.
+// Package policy evaluates IAM policy documents: whether what is asked of which resource, under which conditions, is
+// allowed. It is a pure function of documents and a request; who has which document is the iam room's matter.
 package policy
 
 import (
@@ -65,8 +65,9 @@ const (
 	newer = "2012-10-17"
 )
 
-// Parse reads a document and refuses what the grammar does not have: an effect that a typing error made harmless is worse than none. Names are
-// taken in the grammar's own case and once, since what a second reader makes of others nobody can know.
+// Parse reads a document and refuses what the grammar does not have: an effect that a typing error made harmless is
+// worse than none. Names are taken in the grammar's own case and once, since what a second reader makes of others
+// nobody can know.
 func Parse(text string, kind Kind) (*Document, error) {
 	root, err := readJSON(text)
 	if err != nil {
@@ -143,8 +144,9 @@ func statement(v any, kind Kind) (Statement, error) {
 	err := o.each(map[string]func(any) error{
 		"Sid":    func(v any) (err error) { s.SID, err = textOf(v); return err },
 		"Effect": func(v any) (err error) { effect, err = textOf(v); return err },
-		"Action": lists(&s.Actions), "NotAction": lists(&s.NotActions), "Resource": lists(&s.Resources), "NotResource": lists(&s.NotResources),
-		"Principal": who(&s.Principals), "NotPrincipal": who(&s.NotPrincipals),
+		"Action": lists(&s.Actions), "NotAction": lists(&s.NotActions), "Resource": lists(&s.Resources),
+		"NotResource": lists(&s.NotResources),
+		"Principal":   who(&s.Principals), "NotPrincipal": who(&s.NotPrincipals),
 		"Condition": func(v any) (err error) { s.Conditions, err = conditions(v); return err },
 	})
 	if err != nil {

@@ -32,8 +32,10 @@ func TestParseRefuses(t *testing.T) {
 		{Identity, `{"Version":"2020-01-01","Statement":{"Effect":"Allow",` + rest + `}}`, "2020-01-01"},
 		{Identity, `{"Version":2012,"Statement":{"Effect":"Allow",` + rest + `}}`, "Version"},
 		{Identity, `{"version":"2012-10-17","Statement":{"Effect":"Allow",` + rest + `}}`, `"version"`},
-		{Identity, `{"Version":"2012-10-17","Version":"2008-10-17","Statement":{"Effect":"Allow",` + rest + `}}`, `"Version" stands twice`},
-		{Identity, `{"Statement":{"Effect":"Allow",` + rest + `},"Statement":{"Effect":"Deny",` + rest + `}}`, `"Statement" stands twice`},
+		{Identity, `{"Version":"2012-10-17","Version":"2008-10-17","Statement":{"Effect":"Allow",` + rest + `}}`,
+			`"Version" stands twice`},
+		{Identity, `{"Statement":{"Effect":"Allow",` + rest + `},"Statement":{"Effect":"Deny",` + rest + `}}`,
+			`"Statement" stands twice`},
 		{Identity, statement(`"Effect":"Permit",` + rest), "Permit"},
 		{Identity, statement(`"Effect":"allow",` + rest), "allow"},
 		{Identity, statement(`"Effect":["Allow"],` + rest), "Effect"},
@@ -59,7 +61,8 @@ func TestParseRefuses(t *testing.T) {
 		{Identity, statement(`"Effect":"Allow","Action":"*","Resource":null`), "Resource"},
 		{Identity, statement(`"Effect":"Allow",` + rest + `,"Principal":"*"`), "Principal"},
 		{Identity, statement(`"Effect":"Allow",` + rest + `,"Sid":"a b"`), "a b"},
-		{Identity, `{"Statement":[{"Sid":"a","Effect":"Allow",` + rest + `},{"Sid":"a","Effect":"Deny",` + rest + `}]}`, `"a" is another's`},
+		{Identity, `{"Statement":[{"Sid":"a","Effect":"Allow",` + rest + `},{"Sid":"a","Effect":"Deny",` + rest + `}]}`,
+			`"a" is another's`},
 		{Identity, condition(`"StringEqual":{"a:b":"c"}`), "StringEqual"},
 		{Identity, condition(`"stringequals":{"a:b":"c"}`), "stringequals"},
 		{Identity, condition(`"NullIfExists":{"a:b":"true"}`), "NullIfExists"},
@@ -93,13 +96,16 @@ func TestParseRefuses(t *testing.T) {
 
 // FuzzParse: no document and no value makes the evaluator fail or go on without end.
 func FuzzParse(f *testing.F) {
-	f.Add(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"a:b":"true"}}}]}`, "v")
-	f.Add(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ec2:*","NotResource":"arn:aws:ec2:*:${a:b, 'x'}","Condition":{"ForAllValues:ArnLike":{"a:b":"${a:b}*"}}}}`, "${a:b}")
+	f.Add(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"a:b":"true"}}}]}`,
+		"v")
+	f.Add(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ec2:*","NotResource":"arn:aws:ec2:*:${a:b, 'x'}","Condition":{"ForAllValues:ArnLike":{"a:b":"${a:b}*"}}}}`,
+		"${a:b}")
 	f.Add(`{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"1"}}}`, "*")
 	f.Fuzz(func(t *testing.T, text, value string) {
 		for _, kind := range []Kind{Identity, Trust} {
 			if d, err := Parse(text, kind); err == nil {
-				Evaluate([]*Document{d}, Request{Action: "ec2:RunInstances", Resource: "*", Context: map[string][]string{"a:b": {value}}})
+				Evaluate([]*Document{d},
+					Request{Action: "ec2:RunInstances", Resource: "*", Context: map[string][]string{"a:b": {value}}})
 			}
 		}
 	})

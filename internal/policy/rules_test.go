@@ -11,10 +11,14 @@ const times = 50
 
 // known is the context of the cases: what follows a case's own words stands over it.
 var known = map[string][]string{
-	"aws:username": {"ada"}, "aws:userid": {"AIDA1"}, "aws:principaltype": {"User"}, "aws:sourceip": {"203.0.113.7"}, "aws:securetransport": {"false"},
-	"aws:currenttime": {"2026-03-04T12:00:00Z"}, "aws:epochtime": {"1772625600"}, "aws:useragent": {"aws-cli/2.9"}, "ec2:instancetype": {"t3.micro"},
-	"ec2:region": {"us-east-1"}, "ec2:volumesize": {"20"}, "ec2:encrypted": {"true"}, "aws:requesttag/team": {"red"}, "aws:tagkeys": {"team", "Name"},
-	"aws:principalarn": {"arn:aws:iam::000000000001:user/dev/ada"}, "aws:principaltag/team": {"red"}, "aws:principaltag/wild": {"*"}, "aws:principaltag/loop": {"${aws:PrincipalTag/loop}"},
+	"aws:username": {"ada"}, "aws:userid": {"AIDA1"}, "aws:principaltype": {"User"}, "aws:sourceip": {"203.0.113.7"},
+	"aws:securetransport": {"false"},
+	"aws:currenttime":     {"2026-03-04T12:00:00Z"}, "aws:epochtime": {"1772625600"}, "aws:useragent": {"aws-cli/2.9"},
+	"ec2:instancetype": {"t3.micro"},
+	"ec2:region":       {"us-east-1"}, "ec2:volumesize": {"20"}, "ec2:encrypted": {"true"},
+	"aws:requesttag/team": {"red"}, "aws:tagkeys": {"team", "Name"},
+	"aws:principalarn": {"arn:aws:iam::000000000001:user/dev/ada"}, "aws:principaltag/team": {"red"},
+	"aws:principaltag/wild": {"*"}, "aws:principaltag/loop": {"${aws:PrincipalTag/loop}"},
 	"aws:principaltag/empty": {""}, "aws:several": {"a", "b"}, "aws:principaltag/question": {"t?.micro"},
 }
 
@@ -68,8 +72,9 @@ func in2012(statements string) string {
 	return `{"Version":"2012-10-17","Statement":` + statements + `}`
 }
 
-// TestConditions is IAM's rules of conditions: whether each holds, in a statement that allows and in one that denies. Where only one of the two
-// is meant, "both" says so: a condition that cannot be decided must neither open an allowance nor close a denial.
+// TestConditions is IAM's rules of conditions: whether each holds, in a statement that allows and in one that denies.
+// Where only one of the two is meant, "both" says so: a condition that cannot be decided must neither open an
+// allowance nor close a denial.
 func TestConditions(t *testing.T) {
 	const (
 		holds    = "holds"
@@ -246,7 +251,8 @@ func TestConditions(t *testing.T) {
 		{`"ForAllValues:StringNotLike":{"aws:TagKeys":["c*"]}`, ``, holds},
 		{`"ForAllValues:NumericLessThan":{"x:sizes":"30"}`, `x:sizes=10|20`, holds},
 		{`"ForAllValues:NumericLessThan":{"x:sizes":"30"}`, `x:sizes=10|40`, fails},
-		{`"ForAllValues:ArnLike":{"x:arns":"arn:aws:iam::*:user/*"}`, `x:arns=arn:aws:iam::1:user/a|arn:aws:iam::1:role/b`, fails},
+		{`"ForAllValues:ArnLike":{"x:arns":"arn:aws:iam::*:user/*"}`,
+			`x:arns=arn:aws:iam::1:user/a|arn:aws:iam::1:role/b`, fails},
 		{`"ForAllValues:IpAddress":{"x:ips":"10.0.0.0/8"}`, `x:ips=10.0.0.1|10.9.0.1`, holds},
 		{`"ForAllValues:Bool":{"x:flags":"true"}`, `x:flags=true|false`, fails},
 		{`"ForAnyValue:StringEquals":{"aws:TagKeys":["team"]}`, ``, holds},
@@ -261,7 +267,8 @@ func TestConditions(t *testing.T) {
 		{`"ForAnyValue:StringNotLike":{"aws:TagKeys":["*"]}`, ``, fails},
 		{`"ForAnyValue:NumericGreaterThan":{"x:sizes":"30"}`, `x:sizes=10|40`, holds},
 		{`"ForAllValues:StringEquals":{"aws:TagKeys":["team","Name"]},"Null":{"aws:TagKeys":"false"}`, `aws:TagKeys!`, fails},
-		{`"ForAllValues:StringEquals":{"aws:TagKeys":["team","Name"]},"ForAnyValue:StringEquals":{"aws:TagKeys":"team"}`, ``, holds},
+		{`"ForAllValues:StringEquals":{"aws:TagKeys":["team","Name"]},"ForAnyValue:StringEquals":{"aws:TagKeys":"team"}`,
+			``, holds},
 		// Several values under an operator without a qualifier.
 		{`"StringEquals":{"aws:RequestTag/team":"red"}`, `aws:RequestTag/team=blue|red`, cautious},
 		{`"StringNotEquals":{"aws:RequestTag/team":"red"}`, `aws:RequestTag/team=blue|red`, cautious},
@@ -272,7 +279,8 @@ func TestConditions(t *testing.T) {
 		{`"StringEquals":{"aws:RequestTag/team":"${AWS:principaltag/TEAM}"}`, ``, holds},
 		{`"StringEquals":{"aws:RequestTag/team":"${aws:PrincipalTag/team}"}`, `aws:RequestTag/team=blue`, fails},
 		{`"StringEquals":{"aws:RequestTag/team":"${aws:PrincipalTag/team}"}`, `aws:PrincipalTag/team!`, fails},
-		{`"StringEquals":{"aws:RequestTag/team":"${aws:PrincipalTag/team}"}`, `aws:PrincipalTag/team!; aws:RequestTag/team=`, fails},
+		{`"StringEquals":{"aws:RequestTag/team":"${aws:PrincipalTag/team}"}`,
+			`aws:PrincipalTag/team!; aws:RequestTag/team=`, fails},
 		{`"StringEquals":{"aws:RequestTag/team":"${aws:PrincipalTag/none, 'red'}"}`, ``, holds},
 		{`"StringEquals":{"aws:RequestTag/team":"${aws:PrincipalTag/none,'red'}"}`, ``, holds},
 		{`"StringEquals":{"aws:RequestTag/team":"${aws:PrincipalTag/none, red}"}`, ``, fails},
@@ -288,7 +296,8 @@ func TestConditions(t *testing.T) {
 		{`"StringLike":{"aws:RequestTag/team":"a${?}"}`, `aws:RequestTag/team=ab`, fails},
 		{`"StringLike":{"aws:RequestTag/team":"a${?}"}`, `aws:RequestTag/team=a?`, holds},
 		{`"StringEquals":{"aws:RequestTag/team":"${$}{aws:username}"}`, `aws:RequestTag/team=${aws:username}`, holds},
-		{`"StringEquals":{"aws:RequestTag/team":"${aws:PrincipalTag/loop}"}`, `aws:RequestTag/team=${aws:PrincipalTag/loop}`, holds},
+		{`"StringEquals":{"aws:RequestTag/team":"${aws:PrincipalTag/loop}"}`,
+			`aws:RequestTag/team=${aws:PrincipalTag/loop}`, holds},
 		{`"StringLike":{"aws:RequestTag/team":"${aws:PrincipalTag/loop}"}`, ``, fails},
 		{`"StringEquals":{"aws:RequestTag/team":"${aws:username"}`, `aws:RequestTag/team=${aws:username`, holds},
 		{`"StringEquals":{"aws:RequestTag/team":"${aws:several}"}`, `aws:RequestTag/team=a`, fails},
@@ -335,69 +344,126 @@ func TestStatements(t *testing.T) {
 		{"everything", allowAll, "ec2:RunInstances", instance, "", Allow},
 		{"another service", with(`"Action":"s3:*","Resource":"*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
 		{"an action by name", with(`"Action":"ec2:RunInstances","Resource":"*"`), "ec2:RunInstances", instance, "", Allow},
-		{"an action in another case", with(`"Action":"EC2:runinstances","Resource":"*"`), "ec2:RunInstances", instance, "", Allow},
-		{"one of several actions", with(`"Action":["ec2:StartInstances","ec2:RunInstances"],"Resource":"*"`), "ec2:RunInstances", instance, "", Allow},
-		{"none of several actions", with(`"Action":["ec2:StartInstances","ec2:StopInstances"],"Resource":"*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
+		{"an action in another case", with(`"Action":"EC2:runinstances","Resource":"*"`), "ec2:RunInstances", instance,
+			"", Allow},
+		{"one of several actions", with(`"Action":["ec2:StartInstances","ec2:RunInstances"],"Resource":"*"`),
+			"ec2:RunInstances", instance, "", Allow},
+		{"none of several actions", with(`"Action":["ec2:StartInstances","ec2:StopInstances"],"Resource":"*"`),
+			"ec2:RunInstances", instance, "", ImplicitDeny},
 		{"a star in an action", with(`"Action":"ec2:Run*","Resource":"*"`), "ec2:RunInstances", instance, "", Allow},
 		{"a star within an action", with(`"Action":"ec2:*Instances","Resource":"*"`), "ec2:RunInstances", instance, "", Allow},
-		{"a question mark in an action", with(`"Action":"ec2:RunInstance?","Resource":"*"`), "ec2:RunInstances", instance, "", Allow},
-		{"a question mark is one character", with(`"Action":"ec2:RunInstances?","Resource":"*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
+		{"a question mark in an action", with(`"Action":"ec2:RunInstance?","Resource":"*"`), "ec2:RunInstances",
+			instance, "", Allow},
+		{"a question mark is one character", with(`"Action":"ec2:RunInstances?","Resource":"*"`), "ec2:RunInstances",
+			instance, "", ImplicitDeny},
 		{"no variables in actions", with(`"Action":"ec2:*","Resource":"*"`), "iam:GetUser", user + "ada", "", ImplicitDeny},
 		{"all actions but", with(`"NotAction":"ec2:Terminate*","Resource":"*"`), "ec2:RunInstances", instance, "", Allow},
 		{"all actions but this", with(`"NotAction":"ec2:Run*","Resource":"*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
-		{"all actions but this in another case", with(`"NotAction":"ec2:runinstances","Resource":"*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
-		{"all actions but two", with(`"NotAction":["iam:*","ec2:RunInstances"],"Resource":"*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
-		{"NotAction that denies leaves its actions", deny(`"NotAction":"ec2:Run*","Resource":"*"`), "ec2:RunInstances", instance, "", Allow},
-		{"NotAction that denies takes all others", deny(`"NotAction":"ec2:Run*","Resource":"*"`), "ec2:StopInstances", instance, "", ExplicitDeny},
-		{"NotAction denies other services", deny(`"NotAction":"ec2:*","Resource":"*"`), "iam:GetUser", user + "ada", "", ExplicitDeny},
+		{"all actions but this in another case", with(`"NotAction":"ec2:runinstances","Resource":"*"`),
+			"ec2:RunInstances", instance, "", ImplicitDeny},
+		{"all actions but two", with(`"NotAction":["iam:*","ec2:RunInstances"],"Resource":"*"`), "ec2:RunInstances",
+			instance, "", ImplicitDeny},
+		{"NotAction that denies leaves its actions", deny(`"NotAction":"ec2:Run*","Resource":"*"`), "ec2:RunInstances",
+			instance, "", Allow},
+		{"NotAction that denies takes all others", deny(`"NotAction":"ec2:Run*","Resource":"*"`), "ec2:StopInstances",
+			instance, "", ExplicitDeny},
+		{"NotAction denies other services", deny(`"NotAction":"ec2:*","Resource":"*"`), "iam:GetUser", user + "ada", "",
+			ExplicitDeny},
 		{"a resource by name", with(`"Action":"*","Resource":"` + instance + `"`), "ec2:RunInstances", instance, "", Allow},
-		{"resources are in one case", with(`"Action":"*","Resource":"arn:aws:ec2:us-east-1:000000000001:INSTANCE/*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
-		{"a kind of resource", with(`"Action":"*","Resource":"arn:aws:ec2:*:*:instance/*"`), "ec2:RunInstances", instance, "", Allow},
-		{"another kind", with(`"Action":"*","Resource":"arn:aws:ec2:*:*:volume/*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
-		{"another region", with(`"Action":"*","Resource":"arn:aws:ec2:eu-west-1:*:instance/*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
-		{"another account", with(`"Action":"*","Resource":"arn:aws:ec2:*:000000000002:instance/*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
-		{"a star that ends a part reaches beyond it", with(`"Action":"*","Resource":"arn:aws:ec2:*"`), "ec2:RunInstances", instance, "", Allow},
-		{"question marks in a resource", with(`"Action":"*","Resource":"arn:aws:ec2:us-east-?:*:instance/i-?"`), "ec2:RunInstances", instance, "", Allow},
-		{"a resource named does not cover *", with(`"Action":"*","Resource":"arn:aws:ec2:*:*:instance/*"`), "ec2:DescribeInstances", "*", "", ImplicitDeny},
+		{"resources are in one case", with(`"Action":"*","Resource":"arn:aws:ec2:us-east-1:000000000001:INSTANCE/*"`),
+			"ec2:RunInstances", instance, "", ImplicitDeny},
+		{"a kind of resource", with(`"Action":"*","Resource":"arn:aws:ec2:*:*:instance/*"`), "ec2:RunInstances",
+			instance, "", Allow},
+		{"another kind", with(`"Action":"*","Resource":"arn:aws:ec2:*:*:volume/*"`), "ec2:RunInstances", instance, "",
+			ImplicitDeny},
+		{"another region", with(`"Action":"*","Resource":"arn:aws:ec2:eu-west-1:*:instance/*"`), "ec2:RunInstances",
+			instance, "", ImplicitDeny},
+		{"another account", with(`"Action":"*","Resource":"arn:aws:ec2:*:000000000002:instance/*"`), "ec2:RunInstances",
+			instance, "", ImplicitDeny},
+		{"a star that ends a part reaches beyond it", with(`"Action":"*","Resource":"arn:aws:ec2:*"`),
+			"ec2:RunInstances", instance, "", Allow},
+		{"question marks in a resource", with(`"Action":"*","Resource":"arn:aws:ec2:us-east-?:*:instance/i-?"`),
+			"ec2:RunInstances", instance, "", Allow},
+		{"a resource named does not cover *", with(`"Action":"*","Resource":"arn:aws:ec2:*:*:instance/*"`),
+			"ec2:DescribeInstances", "*", "", ImplicitDeny},
 		{"* covers *", with(`"Action":"*","Resource":"*"`), "ec2:DescribeInstances", "*", "", Allow},
-		{"one of several resources", with(`"Action":"*","Resource":["arn:aws:ec2:*:*:volume/*","arn:aws:ec2:*:*:instance/*"]`), "ec2:RunInstances", instance, "", Allow},
-		{"all resources but", with(`"Action":"*","NotResource":"arn:aws:ec2:*:*:volume/*"`), "ec2:RunInstances", instance, "", Allow},
-		{"all resources but this", with(`"Action":"*","NotResource":"arn:aws:ec2:*:*:instance/*"`), "ec2:RunInstances", instance, "", ImplicitDeny},
-		{"all resources but two", with(`"Action":"*","NotResource":["arn:aws:iam::*:*","arn:aws:ec2:*:*:instance/*"]`), "ec2:RunInstances", instance, "", ImplicitDeny},
-		{"NotResource that denies leaves its resources", deny(`"Action":"*","NotResource":"arn:aws:ec2:*:*:instance/*"`), "ec2:RunInstances", instance, "", Allow},
-		{"NotResource that denies takes all others", deny(`"Action":"*","NotResource":"arn:aws:ec2:*:*:instance/*"`), "ec2:RunInstances", "arn:aws:ec2:us-east-1:000000000001:volume/*", "", ExplicitDeny},
-		{"NotAction and NotResource", with(`"NotAction":"iam:*","NotResource":"arn:aws:ec2:*:*:volume/*"`), "ec2:RunInstances", instance, "", Allow},
-		{"a variable in a resource", with(`"Action":"*","Resource":"` + user + `${aws:username}"`), "iam:GetUser", user + "ada", "", Allow},
-		{"a variable of another", with(`"Action":"*","Resource":"` + user + `${aws:username}"`), "iam:GetUser", user + "bob", "", ImplicitDeny},
-		{"two variables", with(`"Action":"*","Resource":"` + user + `${aws:PrincipalTag/team}/${aws:username}"`), "iam:GetUser", user + "red/ada", "", Allow},
-		{"a variable without a value", with(`"Action":"*","Resource":"` + user + `${aws:username}"`), "iam:GetUser", user, "aws:username!", ImplicitDeny},
-		{"a variable without a value names no empty resource", with(`"Action":"*","Resource":"arn:${aws:username}"`), "iam:GetUser", "", "aws:username!", ImplicitDeny},
-		{"a variable's default", with(`"Action":"*","Resource":"` + user + `${aws:username, 'nobody'}"`), "iam:GetUser", user + "nobody", "aws:username!", Allow},
-		{"a variable before its default", with(`"Action":"*","Resource":"` + user + `${aws:username, 'nobody'}"`), "iam:GetUser", user + "nobody", "", ImplicitDeny},
-		{"a value's star is a star", with(`"Action":"*","Resource":"` + user + `${aws:PrincipalTag/wild}"`), "iam:GetUser", user + "bob", "", ImplicitDeny},
-		{"a value's star names itself", with(`"Action":"*","Resource":"` + user + `${aws:PrincipalTag/wild}"`), "iam:GetUser", user + "*", "", Allow},
-		{"a value that names itself ends", with(`"Action":"*","Resource":"` + user + `${aws:PrincipalTag/loop}"`), "iam:GetUser", user + "bob", "", ImplicitDeny},
-		{"a star that is meant", with(`"Action":"*","Resource":"` + user + `${*}"`), "iam:GetUser", user + "bob", "", ImplicitDeny},
-		{"a question mark that is meant", with(`"Action":"*","Resource":"` + user + `${?}"`), "iam:GetUser", user + "?", "", Allow},
+		{"one of several resources",
+			with(`"Action":"*","Resource":["arn:aws:ec2:*:*:volume/*","arn:aws:ec2:*:*:instance/*"]`),
+			"ec2:RunInstances", instance, "", Allow},
+		{"all resources but", with(`"Action":"*","NotResource":"arn:aws:ec2:*:*:volume/*"`), "ec2:RunInstances",
+			instance, "", Allow},
+		{"all resources but this", with(`"Action":"*","NotResource":"arn:aws:ec2:*:*:instance/*"`), "ec2:RunInstances",
+			instance, "", ImplicitDeny},
+		{"all resources but two", with(`"Action":"*","NotResource":["arn:aws:iam::*:*","arn:aws:ec2:*:*:instance/*"]`),
+			"ec2:RunInstances", instance, "", ImplicitDeny},
+		{"NotResource that denies leaves its resources",
+			deny(`"Action":"*","NotResource":"arn:aws:ec2:*:*:instance/*"`), "ec2:RunInstances", instance, "", Allow},
+		{"NotResource that denies takes all others", deny(`"Action":"*","NotResource":"arn:aws:ec2:*:*:instance/*"`),
+			"ec2:RunInstances", "arn:aws:ec2:us-east-1:000000000001:volume/*", "", ExplicitDeny},
+		{"NotAction and NotResource", with(`"NotAction":"iam:*","NotResource":"arn:aws:ec2:*:*:volume/*"`),
+			"ec2:RunInstances", instance, "", Allow},
+		{"a variable in a resource", with(`"Action":"*","Resource":"` + user + `${aws:username}"`), "iam:GetUser",
+			user + "ada", "", Allow},
+		{"a variable of another", with(`"Action":"*","Resource":"` + user + `${aws:username}"`), "iam:GetUser",
+			user + "bob", "", ImplicitDeny},
+		{"two variables", with(`"Action":"*","Resource":"` + user + `${aws:PrincipalTag/team}/${aws:username}"`),
+			"iam:GetUser", user + "red/ada", "", Allow},
+		{"a variable without a value", with(`"Action":"*","Resource":"` + user + `${aws:username}"`), "iam:GetUser",
+			user, "aws:username!", ImplicitDeny},
+		{"a variable without a value names no empty resource", with(`"Action":"*","Resource":"arn:${aws:username}"`),
+			"iam:GetUser", "", "aws:username!", ImplicitDeny},
+		{"a variable's default", with(`"Action":"*","Resource":"` + user + `${aws:username, 'nobody'}"`), "iam:GetUser",
+			user + "nobody", "aws:username!", Allow},
+		{"a variable before its default", with(`"Action":"*","Resource":"` + user + `${aws:username, 'nobody'}"`),
+			"iam:GetUser", user + "nobody", "", ImplicitDeny},
+		{"a value's star is a star", with(`"Action":"*","Resource":"` + user + `${aws:PrincipalTag/wild}"`),
+			"iam:GetUser", user + "bob", "", ImplicitDeny},
+		{"a value's star names itself", with(`"Action":"*","Resource":"` + user + `${aws:PrincipalTag/wild}"`),
+			"iam:GetUser", user + "*", "", Allow},
+		{"a value that names itself ends", with(`"Action":"*","Resource":"` + user + `${aws:PrincipalTag/loop}"`),
+			"iam:GetUser", user + "bob", "", ImplicitDeny},
+		{"a star that is meant", with(`"Action":"*","Resource":"` + user + `${*}"`), "iam:GetUser", user + "bob", "",
+			ImplicitDeny},
+		{"a question mark that is meant", with(`"Action":"*","Resource":"` + user + `${?}"`), "iam:GetUser", user + "?",
+			"", Allow},
 		{"a dollar that is meant", with(`"Action":"*","Resource":"` + user + `${$}x"`), "iam:GetUser", user + "$x", "", Allow},
-		{"a variable that leaves out", with(`"Action":"*","NotResource":"` + user + `${aws:username}"`), "iam:GetUser", user + "bob", "", Allow},
-		{"a variable that leaves out its own", with(`"Action":"*","NotResource":"` + user + `${aws:username}"`), "iam:GetUser", user + "ada", "", ImplicitDeny},
-		{"nobody knows what an absent variable leaves out", with(`"Action":"*","NotResource":"` + user + `${aws:username}"`), "iam:GetUser", user + "bob", "aws:username!", ImplicitDeny},
-		{"nor what it spares", deny(`"Action":"*","NotResource":"` + user + `${aws:username}"`), "iam:GetUser", user + "bob", "aws:username!", ExplicitDeny},
-		{"a denial outweighs", deny(`"Action":"ec2:RunInstances","Resource":"*"`), "ec2:RunInstances", instance, "", ExplicitDeny},
-		{"a denial before an allowance", `[{"Effect":"Deny","Action":"ec2:Run*","Resource":"*"},` + allowAll + `]`, "ec2:RunInstances", instance, "", ExplicitDeny},
-		{"a denial of something else", deny(`"Action":"ec2:StopInstances","Resource":"*"`), "ec2:RunInstances", instance, "", Allow},
+		{"a variable that leaves out", with(`"Action":"*","NotResource":"` + user + `${aws:username}"`), "iam:GetUser",
+			user + "bob", "", Allow},
+		{"a variable that leaves out its own", with(`"Action":"*","NotResource":"` + user + `${aws:username}"`),
+			"iam:GetUser", user + "ada", "", ImplicitDeny},
+		{"nobody knows what an absent variable leaves out",
+			with(`"Action":"*","NotResource":"` + user + `${aws:username}"`), "iam:GetUser", user + "bob",
+			"aws:username!", ImplicitDeny},
+		{"nor what it spares", deny(`"Action":"*","NotResource":"` + user + `${aws:username}"`), "iam:GetUser",
+			user + "bob", "aws:username!", ExplicitDeny},
+		{"a denial outweighs", deny(`"Action":"ec2:RunInstances","Resource":"*"`), "ec2:RunInstances", instance, "",
+			ExplicitDeny},
+		{"a denial before an allowance", `[{"Effect":"Deny","Action":"ec2:Run*","Resource":"*"},` + allowAll + `]`,
+			"ec2:RunInstances", instance, "", ExplicitDeny},
+		{"a denial of something else", deny(`"Action":"ec2:StopInstances","Resource":"*"`), "ec2:RunInstances",
+			instance, "", Allow},
 		{"a denial alone", `{"Effect":"Deny","Action":"s3:*","Resource":"*"}`, "ec2:RunInstances", instance, "", ImplicitDeny},
 		{"the same statement twice", "[" + allowAll + "," + allowAll + "]", "ec2:RunInstances", instance, "", Allow},
-		{"from elsewhere than allowed", deny(`"Action":"*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"198.51.100.0/24"}}`), "ec2:RunInstances", instance, "", ExplicitDeny},
-		{"without a second factor, by long-term keys", deny(`"Action":"*","Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}`), "ec2:RunInstances", instance, "", ExplicitDeny},
-		{"before a day", deny(`"Action":"*","Resource":"*","Condition":{"DateGreaterThan":{"aws:EpochTime":"1700000000"}}`), "ec2:RunInstances", instance, "", ExplicitDeny},
-		{"a kind of caller", deny(`"Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalType":"User"}}`), "ec2:RunInstances", instance, "", ExplicitDeny},
-		{"a kind of client", deny(`"Action":"*","Resource":"*","Condition":{"StringLike":{"aws:UserAgent":"aws-cli/*"}}`), "ec2:RunInstances", instance, "", ExplicitDeny},
+		{"from elsewhere than allowed",
+			deny(`"Action":"*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"198.51.100.0/24"}}`),
+			"ec2:RunInstances", instance, "", ExplicitDeny},
+		{"without a second factor, by long-term keys",
+			deny(`"Action":"*","Resource":"*","Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}`),
+			"ec2:RunInstances", instance, "", ExplicitDeny},
+		{"before a day",
+			deny(`"Action":"*","Resource":"*","Condition":{"DateGreaterThan":{"aws:EpochTime":"1700000000"}}`),
+			"ec2:RunInstances", instance, "", ExplicitDeny},
+		{"a kind of caller",
+			deny(`"Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalType":"User"}}`),
+			"ec2:RunInstances", instance, "", ExplicitDeny},
+		{"a kind of client",
+			deny(`"Action":"*","Resource":"*","Condition":{"StringLike":{"aws:UserAgent":"aws-cli/*"}}`),
+			"ec2:RunInstances", instance, "", ExplicitDeny},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := parsed(t, in2012(tt.document), Identity)
-			if got := decided(t, []*Document{d}, nil, Request{Action: tt.action, Resource: tt.resource, Context: contextOf(tt.context)}); got != tt.want {
+			if got := decided(t, []*Document{d}, nil,
+				Request{Action: tt.action, Resource: tt.resource, Context: contextOf(tt.context)}); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -426,7 +492,8 @@ func TestVersions(t *testing.T) {
 
 // TestSessions: a session has what its role's policies and its own both allow.
 func TestSessions(t *testing.T) {
-	const all, run, describe = `{"Effect":"Allow","Action":"*","Resource":"*"}`, `{"Effect":"Allow","Action":"ec2:Run*","Resource":"*"}`, `{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}`
+	const all, run, describe = `{"Effect":"Allow","Action":"*","Resource":"*"}`,
+		`{"Effect":"Allow","Action":"ec2:Run*","Resource":"*"}`, `{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}`
 	const denyRun = `[` + all + `,{"Effect":"Deny","Action":"ec2:Run*","Resource":"*"}]`
 	const small = `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"ec2:InstanceType":"t3.micro"}}}`
 	for _, tt := range []struct {
@@ -447,7 +514,8 @@ func TestSessions(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			own, session := parsed(t, in2012(tt.own), Identity), parsed(t, in2012(tt.session), Identity)
-			if got := decided(t, []*Document{own}, []*Document{session}, Request{Action: "ec2:RunInstances", Resource: "*", Context: known}); got != tt.want {
+			if got := decided(t, []*Document{own}, []*Document{session},
+				Request{Action: "ec2:RunInstances", Resource: "*", Context: known}); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -458,7 +526,8 @@ func TestSessions(t *testing.T) {
 func TestPrincipals(t *testing.T) {
 	const account = "arn:aws:iam::000000000001:"
 	callers := map[string][]string{
-		"user": {account + "user/a"}, "root": {account + "root"}, "session": {"arn:aws:sts::000000000001:assumed-role/r/s", account + "role/r"},
+		"user": {account + "user/a"}, "root": {account + "root"},
+		"session":  {"arn:aws:sts::000000000001:assumed-role/r/s", account + "role/r"},
 		"stranger": {"arn:aws:iam::000000000002:user/a"}, "service": {"ec2.amazonaws.com"},
 	}
 	for _, tt := range []struct{ trust, all, direct string }{
@@ -474,7 +543,8 @@ func TestPrincipals(t *testing.T) {
 		{`"Principal":{"AWS":"arn:aws:sts::000000000001:assumed-role/r/s"}`, "session", "session"},
 		{`"Principal":{"AWS":"arn:aws:iam::000000000002:root"}`, "stranger", ""},
 		{`"Principal":{"Service":"ec2.amazonaws.com"}`, "service", "service"},
-		{`"Principal":{"Service":["ec2.amazonaws.com","ssm.amazonaws.com"],"AWS":"` + account + `user/a"}`, "service user", "service user"},
+		{`"Principal":{"Service":["ec2.amazonaws.com","ssm.amazonaws.com"],"AWS":"` + account + `user/a"}`,
+			"service user", "service user"},
 	} {
 		d := []*Document{parsed(t, `{"Statement":{"Effect":"Allow",`+tt.trust+`,"Action":"sts:AssumeRole"}}`, Trust)}
 		for _, direct := range []bool{false, true} {
@@ -493,8 +563,14 @@ func TestPrincipals(t *testing.T) {
 			}
 		}
 	}
-	for who, want := range map[string]Decision{"user": Allow, "session": ExplicitDeny, "root": ExplicitDeny, "stranger": ExplicitDeny} {
-		d := []*Document{parsed(t, `{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"},{"Effect":"Deny","NotPrincipal":{"AWS":"`+account+`user/a"},"Action":"sts:*"}]}`, Trust)}
+	for who, want := range map[string]Decision{
+		"user": Allow, "session": ExplicitDeny, "root": ExplicitDeny, "stranger": ExplicitDeny,
+	} {
+		d := []*Document{
+			parsed(t,
+				`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"},{"Effect":"Deny","NotPrincipal":{"AWS":"`+
+					account+`user/a"},"Action":"sts:*"}]}`, Trust),
+		}
 		if got := decided(t, d, nil, Request{Action: "sts:AssumeRole", Principals: callers[who]}); got != want {
 			t.Errorf("NotPrincipal: %s gets %v, want %v", who, got, want)
 		}

@@ -20,7 +20,9 @@ func (s *Service) Actions() action.Table {
 		"GetManagedPrefixListEntries": action.Read(s.Entries).On(
 			action.One("prefix-list", func(in *ec2wire.GetManagedPrefixListEntriesRequest) *string { return in.PrefixListId })),
 		"GetManagedPrefixListAssociations": action.Read(s.Associations).On(
-			action.One("prefix-list", func(in *ec2wire.GetManagedPrefixListAssociationsRequest) *string { return in.PrefixListId })),
+			action.One("prefix-list", func(in *ec2wire.GetManagedPrefixListAssociationsRequest) *string {
+				return in.PrefixListId
+			})),
 	}
 }
 

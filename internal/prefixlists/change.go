@@ -49,7 +49,8 @@ func add(l *slipway.PrefixList, in []ec2wire.AddPrefixListEntry) error {
 
 func fits(l *slipway.PrefixList) error {
 	if len(l.Entries) > int(l.MaxEntries) {
-		return slipway.Errorf(slipway.PrefixListMaxEntriesExceeded, "You've reached the maximum number of entries for the prefix list: %d.", l.MaxEntries)
+		return slipway.Errorf(slipway.PrefixListMaxEntriesExceeded,
+			"You've reached the maximum number of entries for the prefix list: %d.", l.MaxEntries)
 	}
 	return nil
 }
@@ -69,7 +70,9 @@ func checkMax(n int32) error {
 }
 
 // Create answers CreateManagedPrefixList.
-func (s *Service) Create(ctx context.Context, in *ec2wire.CreateManagedPrefixListRequest) (*ec2wire.CreateManagedPrefixListResult, error) {
+func (s *Service) Create(
+	ctx context.Context, in *ec2wire.CreateManagedPrefixListRequest,
+) (*ec2wire.CreateManagedPrefixListResult, error) {
 	scope := state.Of(ctx)
 	name, err := shape.Need(in.PrefixListName, "PrefixListName")
 	if err != nil {
@@ -86,19 +89,24 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateManagedPrefixLis
 		return nil, slipway.Invalid(family, "addressFamily", "It must be IPv4 or IPv6.")
 	}
 	l := &slipway.PrefixList{
-		ID: slipway.NewPrefixListID(), Account: scope.Account, Region: scope.Region, Name: name, Family: family, MaxEntries: *in.MaxEntries, Version: 1, State: "create-complete",
+		ID: slipway.NewPrefixListID(), Account: scope.Account, Region: scope.Region, Name: name, Family: family,
+		MaxEntries: *in.MaxEntries, Version: 1, State: "create-complete",
 	}
 	if l.Tags, err = shape.TagsOf(in.TagSpecifications, "prefix-list"); err != nil {
 		return nil, err
 	}
 	for _, check := range []func() error{
-		func() error { return checkName(name) }, func() error { return checkMax(l.MaxEntries) }, func() error { return add(l, in.Entries) }, func() error { return fits(l) },
+		func() error { return checkName(name) }, func() error { return checkMax(l.MaxEntries) },
+		func() error { return add(l, in.Entries) }, func() error { return fits(l) },
 	} {
 		if err := check(); err != nil {
 			return nil, err
 		}
 	}
-	once := state.Once{Scope: scope, Action: "CreateManagedPrefixList", Token: shape.Get(in.ClientToken), Hash: state.HashOf(name, l.MaxEntries, family, l.Entries, l.Tags)}
+	once := state.Once{
+		Scope: scope, Action: "CreateManagedPrefixList", Token: shape.Get(in.ClientToken),
+		Hash: state.HashOf(name, l.MaxEntries, family, l.Entries, l.Tags),
+	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := once.Seen(tx)
 		if err != nil {
@@ -120,7 +128,9 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateManagedPrefixLis
 }
 
 // Modify answers ModifyManagedPrefixList: entries change together, to a new version; the size changes by itself.
-func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyManagedPrefixListRequest) (*ec2wire.ModifyManagedPrefixListResult, error) {
+func (s *Service) Modify(
+	ctx context.Context, in *ec2wire.ModifyManagedPrefixListRequest,
+) (*ec2wire.ModifyManagedPrefixListResult, error) {
 	id, err := shape.Need(in.PrefixListId, "PrefixListId")
 	if err != nil {
 		return nil, err
@@ -132,7 +142,8 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyManagedPrefixLis
 	case entries && in.CurrentVersion == nil:
 		return nil, slipway.Missing("CurrentVersion")
 	case entries && in.MaxEntries != nil:
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "You cannot modify the entries of a prefix list and its size at the same time.")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"You cannot modify the entries of a prefix list and its size at the same time.")
 	}
 	var l *slipway.PrefixList
 	scope := state.Of(ctx)
@@ -201,7 +212,9 @@ func users(r store.Reader, scope state.Scope, id string) []string {
 }
 
 // Delete answers DeleteManagedPrefixList.
-func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteManagedPrefixListRequest) (*ec2wire.DeleteManagedPrefixListResult, error) {
+func (s *Service) Delete(
+	ctx context.Context, in *ec2wire.DeleteManagedPrefixListRequest,
+) (*ec2wire.DeleteManagedPrefixListResult, error) {
 	id, err := shape.Need(in.PrefixListId, "PrefixListId")
 	if err != nil {
 		return nil, err
@@ -213,7 +226,8 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteManagedPrefixLis
 			return err
 		}
 		if by := users(tx, scope, id); len(by) > 0 {
-			return slipway.Errorf(slipway.DependencyViolation, "The prefix list '%s' has dependencies and cannot be deleted: %s refers to it.", id, by[0])
+			return slipway.Errorf(slipway.DependencyViolation,
+				"The prefix list '%s' has dependencies and cannot be deleted: %s refers to it.", id, by[0])
 		}
 		state.PrefixLists.Delete(tx, scope, id)
 		return nil

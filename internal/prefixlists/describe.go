@@ -13,7 +13,8 @@ import (
 
 func wire(_ store.Reader, l *slipway.PrefixList) ec2wire.ManagedPrefixList {
 	return ec2wire.ManagedPrefixList{
-		PrefixListId: shape.Text(l.ID), PrefixListName: &l.Name, AddressFamily: &l.Family, State: &l.State, MaxEntries: &l.MaxEntries, Version: &l.Version, OwnerId: &l.Account,
+		PrefixListId: shape.Text(l.ID), PrefixListName: &l.Name, AddressFamily: &l.Family, State: &l.State,
+		MaxEntries: &l.MaxEntries, Version: &l.Version, OwnerId: &l.Account,
 		PrefixListArn: shape.Of(slipway.ARN(l.Region, l.Account, "prefix-list/"+string(l.ID))), Tags: shape.Tags(l.Tags),
 	}
 }
@@ -35,8 +36,11 @@ var kind = describe.Kind[slipway.PrefixList, ec2wire.ManagedPrefixList]{
 }
 
 // Describe answers DescribeManagedPrefixLists.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeManagedPrefixListsRequest) (*ec2wire.DescribeManagedPrefixListsResult, error) {
-	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.PrefixListIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeManagedPrefixListsRequest,
+) (*ec2wire.DescribeManagedPrefixListsResult, error) {
+	page, next, err := kind.List(ctx, s.db,
+		describe.Query{IDs: in.PrefixListIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeManagedPrefixListsResult{PrefixLists: page, NextToken: next}, err
 }
 
@@ -55,7 +59,9 @@ func (s *Service) find(ctx context.Context, id *string) (store.Snapshot, *slipwa
 }
 
 // Entries answers GetManagedPrefixListEntries, of this or an earlier version.
-func (s *Service) Entries(ctx context.Context, in *ec2wire.GetManagedPrefixListEntriesRequest) (*ec2wire.GetManagedPrefixListEntriesResult, error) {
+func (s *Service) Entries(
+	ctx context.Context, in *ec2wire.GetManagedPrefixListEntriesRequest,
+) (*ec2wire.GetManagedPrefixListEntriesResult, error) {
 	_, l, err := s.find(ctx, in.PrefixListId)
 	if err != nil {
 		return nil, err
@@ -63,7 +69,8 @@ func (s *Service) Entries(ctx context.Context, in *ec2wire.GetManagedPrefixListE
 	entries := l.Entries
 	if v := in.TargetVersion; v != nil && *v != l.Version {
 		if *v < 1 || *v > int64(len(l.History)) {
-			return nil, slipway.Errorf(slipway.PrefixListVersionNotFound, "The specified version of the prefix list does not exist.")
+			return nil, slipway.Errorf(slipway.PrefixListVersionNotFound,
+				"The specified version of the prefix list does not exist.")
 		}
 		entries = l.History[*v-1]
 	}
@@ -73,13 +80,16 @@ func (s *Service) Entries(ctx context.Context, in *ec2wire.GetManagedPrefixListE
 	}
 	out := &ec2wire.GetManagedPrefixListEntriesResult{Entries: []ec2wire.PrefixListEntry{}, NextToken: next}
 	for _, e := range page {
-		out.Entries = append(out.Entries, ec2wire.PrefixListEntry{Cidr: shape.Of(e.CIDR.String()), Description: shape.Text(e.Description)})
+		out.Entries = append(out.Entries,
+			ec2wire.PrefixListEntry{Cidr: shape.Of(e.CIDR.String()), Description: shape.Text(e.Description)})
 	}
 	return out, nil
 }
 
 // Associations answers GetManagedPrefixListAssociations.
-func (s *Service) Associations(ctx context.Context, in *ec2wire.GetManagedPrefixListAssociationsRequest) (*ec2wire.GetManagedPrefixListAssociationsResult, error) {
+func (s *Service) Associations(
+	ctx context.Context, in *ec2wire.GetManagedPrefixListAssociationsRequest,
+) (*ec2wire.GetManagedPrefixListAssociationsResult, error) {
 	r, l, err := s.find(ctx, in.PrefixListId)
 	if err != nil {
 		return nil, err
@@ -88,9 +98,12 @@ func (s *Service) Associations(ctx context.Context, in *ec2wire.GetManagedPrefix
 	if err != nil {
 		return nil, err
 	}
-	out := &ec2wire.GetManagedPrefixListAssociationsResult{PrefixListAssociations: []ec2wire.PrefixListAssociation{}, NextToken: next}
+	out := &ec2wire.GetManagedPrefixListAssociationsResult{
+		PrefixListAssociations: []ec2wire.PrefixListAssociation{}, NextToken: next,
+	}
 	for i := range page {
-		out.PrefixListAssociations = append(out.PrefixListAssociations, ec2wire.PrefixListAssociation{ResourceId: &page[i], ResourceOwner: &l.Account})
+		out.PrefixListAssociations = append(out.PrefixListAssociations,
+			ec2wire.PrefixListAssociation{ResourceId: &page[i], ResourceOwner: &l.Account})
 	}
 	return out, nil
 }

@@ -1,5 +1,5 @@
-// Package prefixlists is the room of managed prefix lists: named sets of ranges that rules of security groups and routes refer to.
-// It must not know what a rule or a route means: the data plane follows the records.
+// Package prefixlists is the room of managed prefix lists: named sets of ranges that rules of security groups and
+// routes refer to. It must not know what a rule or a route means: the data plane follows the records.
 package prefixlists
 
 import (

@@ -136,7 +136,10 @@ func (q *Queue[K]) next(ctx context.Context) (K, bool) {
 func (q *Queue[K]) work(ctx context.Context, key K) {
 	bounded, cancel := context.WithTimeout(ctx, q.deadline)
 	var again time.Duration
-	err := guard.Call(func() (err error) { again, err = q.step(bounded, key); return err }) // a key that panics is a key that fails
+	err := guard.Call(func() (err error) {
+		again, err = q.step(bounded, key)
+		return err
+	}) // a key that panics is a key that fails
 	cancel()
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -39,22 +39,31 @@ func (s *Service) Regions(_ context.Context, in *ec2wire.DescribeRegionsRequest)
 		if len(in.RegionNames) > 0 && !slices.Contains(in.RegionNames, n) || !match(n) {
 			continue
 		}
-		out.Regions = append(out.Regions, ec2wire.Region{RegionName: shape.Of(n), Endpoint: shape.Of(endpoint(n)), OptInStatus: shape.Of("opt-in-not-required")})
+		out.Regions = append(out.Regions,
+			ec2wire.Region{
+				RegionName: shape.Of(n), Endpoint: shape.Of(endpoint(n)), OptInStatus: shape.Of("opt-in-not-required"),
+			})
 	}
 	return out, nil
 }
 
 // Zones answers DescribeAvailabilityZones.
-func (s *Service) Zones(ctx context.Context, in *ec2wire.DescribeAvailabilityZonesRequest) (*ec2wire.DescribeAvailabilityZonesResult, error) {
+func (s *Service) Zones(
+	ctx context.Context, in *ec2wire.DescribeAvailabilityZonesRequest,
+) (*ec2wire.DescribeAvailabilityZonesResult, error) {
 	one := func(f func(slipway.Zone) string) func(slipway.Zone) []string {
 		return func(z slipway.Zone) []string { return []string{f(z)} }
 	}
 	same := func(v string) func(slipway.Zone) []string { return func(slipway.Zone) []string { return []string{v} } }
 	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[slipway.Zone]{
-		"zone-name": one(func(z slipway.Zone) string { return z.Name }), "zone-id": one(func(z slipway.Zone) string { return z.ID }),
-		"region-name": one(func(z slipway.Zone) string { return z.Region }), "group-name": one(func(z slipway.Zone) string { return z.Region + "-zg-1" }),
-		"network-border-group": one(func(z slipway.Zone) string { return z.Region }), "state": same("available"), "zone-state": same("available"),
-		"opt-in-status": same("opt-in-not-required"), "zone-type": same("availability-zone"), "message": same(""), "parent-zone-name": same(""), "parent-zone-id": same(""),
+		"zone-name":            one(func(z slipway.Zone) string { return z.Name }),
+		"zone-id":              one(func(z slipway.Zone) string { return z.ID }),
+		"region-name":          one(func(z slipway.Zone) string { return z.Region }),
+		"group-name":           one(func(z slipway.Zone) string { return z.Region + "-zg-1" }),
+		"network-border-group": one(func(z slipway.Zone) string { return z.Region }), "state": same("available"),
+		"zone-state":    same("available"),
+		"opt-in-status": same("opt-in-not-required"), "zone-type": same("availability-zone"), "message": same(""),
+		"parent-zone-name": same(""), "parent-zone-id": same(""),
 	}, nil)
 	if err != nil {
 		return nil, err
@@ -67,20 +76,25 @@ func (s *Service) Zones(ctx context.Context, in *ec2wire.DescribeAvailabilityZon
 	}
 	out := &ec2wire.DescribeAvailabilityZonesResult{AvailabilityZones: []ec2wire.AvailabilityZone{}}
 	for _, z := range slipway.Zones(region) {
-		named := len(in.ZoneNames)+len(in.ZoneIds) == 0 || slices.Contains(in.ZoneNames, z.Name) || slices.Contains(in.ZoneIds, z.ID)
+		named := len(in.ZoneNames)+len(in.ZoneIds) == 0 || slices.Contains(in.ZoneNames, z.Name) ||
+			slices.Contains(in.ZoneIds, z.ID)
 		if !named || !match(z) {
 			continue
 		}
 		out.AvailabilityZones = append(out.AvailabilityZones, ec2wire.AvailabilityZone{
-			ZoneName: shape.Of(z.Name), ZoneId: shape.Of(z.ID), RegionName: shape.Of(z.Region), GroupName: shape.Of(z.Region + "-zg-1"), NetworkBorderGroup: shape.Of(z.Region),
-			State: shape.Of("available"), ZoneType: shape.Of("availability-zone"), OptInStatus: shape.Of("opt-in-not-required"), Messages: []ec2wire.AvailabilityZoneMessage{},
+			ZoneName: shape.Of(z.Name), ZoneId: shape.Of(z.ID), RegionName: shape.Of(z.Region),
+			GroupName: shape.Of(z.Region + "-zg-1"), NetworkBorderGroup: shape.Of(z.Region),
+			State: shape.Of("available"), ZoneType: shape.Of("availability-zone"),
+			OptInStatus: shape.Of("opt-in-not-required"), Messages: []ec2wire.AvailabilityZoneMessage{},
 		})
 	}
 	return out, nil
 }
 
 // Attributes answers DescribeAccountAttributes.
-func (s *Service) Attributes(ctx context.Context, in *ec2wire.DescribeAccountAttributesRequest) (*ec2wire.DescribeAccountAttributesResult, error) {
+func (s *Service) Attributes(
+	ctx context.Context, in *ec2wire.DescribeAccountAttributesRequest,
+) (*ec2wire.DescribeAccountAttributesResult, error) {
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -103,7 +117,8 @@ func (s *Service) Attributes(ctx context.Context, in *ec2wire.DescribeAccountAtt
 		values []string
 	}{
 		{"supported-platforms", platforms}, {"default-vpc", []string{vpc}}, {"max-instances", []string{strconv.Itoa(limit)}},
-		{"vpc-max-security-groups-per-interface", []string{"5"}}, {"max-elastic-ips", []string{"5"}}, {"vpc-max-elastic-ips", []string{"5"}},
+		{"vpc-max-security-groups-per-interface", []string{"5"}}, {"max-elastic-ips", []string{"5"}},
+		{"vpc-max-elastic-ips", []string{"5"}},
 	}
 	out := &ec2wire.DescribeAccountAttributesResult{AccountAttributes: []ec2wire.AccountAttribute{}}
 	for _, n := range in.AttributeNames {

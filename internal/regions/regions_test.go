@@ -26,7 +26,8 @@ func TestRegionsAndZones(t *testing.T) {
 		apitest.Shows(t, body, "zoneId", z.ID)
 	}
 	for _, params := range [][]string{
-		{"ZoneName.1", "us-east-1b"}, {"ZoneId.1", "use1-az2"}, {"Filter.1.Name", "zone-name", "Filter.1.Value.1", "us-east-1b"},
+		{"ZoneName.1", "us-east-1b"}, {"ZoneId.1", "use1-az2"},
+		{"Filter.1.Name", "zone-name", "Filter.1.Value.1", "us-east-1b"},
 	} {
 		if body := w.Call("DescribeAvailabilityZones", params...).Body; strings.Count(body, "<zoneName>") != 1 {
 			t.Errorf("%v: %s", params, body)
@@ -36,10 +37,14 @@ func TestRegionsAndZones(t *testing.T) {
 	far.Region = "eu-west-1"
 	apitest.Shows(t, far.Call("DescribeAvailabilityZones").Body, "zoneName", "eu-west-1a")
 	w.Refuses(t, []apitest.Refusal{
-		apitest.Case("a region of nowhere", "InvalidParameterValue", "mars-north-1", "DescribeRegions", []string{"RegionName.1", "mars-north-1"}),
-		apitest.Case("another region's zone", "InvalidParameterValue", "eu-west-1a", "DescribeAvailabilityZones", []string{"ZoneName.1", "eu-west-1a"}),
-		apitest.Case("a filter of none", "InvalidParameterValue", "colour", "DescribeRegions", []string{"Filter.1.Name", "colour", "Filter.1.Value.1", "red"}),
-		apitest.Case("an attribute of none", "InvalidParameterValue", "luck", "DescribeAccountAttributes", []string{"AttributeName.1", "luck"}),
+		apitest.Case("a region of nowhere", "InvalidParameterValue", "mars-north-1", "DescribeRegions",
+			[]string{"RegionName.1", "mars-north-1"}),
+		apitest.Case("another region's zone", "InvalidParameterValue", "eu-west-1a", "DescribeAvailabilityZones",
+			[]string{"ZoneName.1", "eu-west-1a"}),
+		apitest.Case("a filter of none", "InvalidParameterValue", "colour", "DescribeRegions",
+			[]string{"Filter.1.Name", "colour", "Filter.1.Value.1", "red"}),
+		apitest.Case("an attribute of none", "InvalidParameterValue", "luck", "DescribeAccountAttributes",
+			[]string{"AttributeName.1", "luck"}),
 	})
 }
 

@@ -159,7 +159,8 @@ func content(keys []*key) []byte {
 	return b.Bytes()
 }
 
-// Lock keeps other processes from changing the file, until unlock; the ring has what the file has. It waits for one that changes it.
+// Lock keeps other processes from changing the file, until unlock; the ring has what the file has. It waits for one
+// that changes it.
 func (r *Ring) Lock() (unlock func(), err error) {
 	d, err := os.Open(filepath.Dir(r.file))
 	if err != nil {
@@ -222,7 +223,8 @@ func (r *Ring) replace(change func([]*key) []*key) error {
 	defer r.mu.Unlock()
 	keys := change(r.keys)
 	left, _ := filepath.Glob(filepath.Join(filepath.Dir(r.file), ".secrets-*")) // its only error is the pattern's
-	for _, file := range left {                                                 // of a process that was killed: it may hold a key that was dropped
+	// of a process that was killed: it may hold a key that was dropped
+	for _, file := range left {
 		os.Remove(file)
 	}
 	f, err := os.CreateTemp(filepath.Dir(r.file), ".secrets-") // of mode 0600

@@ -111,7 +111,8 @@ func (r *Ring) Unseal(place string, sealed []byte) ([]byte, error) {
 		return nil, err
 	}
 	body := sealed[header:]
-	value, err := k.aead.Open([]byte{}, body[:chacha20poly1305.NonceSizeX], body[chacha20poly1305.NonceSizeX:], bound(sealed, place))
+	value, err := k.aead.Open([]byte{}, body[:chacha20poly1305.NonceSizeX], body[chacha20poly1305.NonceSizeX:],
+		bound(sealed, place))
 	if err != nil {
 		return nil, ErrDamaged
 	}

@@ -90,7 +90,8 @@ func TestAKeyFileOutlivesItsProcessAndIsReadAgainWhenItChanges(t *testing.T) {
 		t.Errorf("a process that began before the key was made: %q, %v", got, err)
 	}
 	old := sealed(t, r, id, "k", "v")
-	if err := os.WriteFile(filepath.Join(filepath.Dir(r.File()), ".secrets-1"), r.Content(), 0o600); err != nil { // of one that was killed
+	if err := os.WriteFile(filepath.Join(filepath.Dir(r.File()), ".secrets-1"), r.Content(),
+		0o600); err != nil { // of one that was killed
 		t.Fatal(err)
 	}
 	if err := r.Keep(next); err != nil {
@@ -116,12 +117,16 @@ func TestAKeyFileThatCannotBeBelievedIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret := strings.Fields(strings.SplitN(string(whole), "\n", 3)[1])[1]
-	for name, bad := range map[string][]byte{"empty": nil, "cut": whole[:len(whole)-5], "changed": bytes.Replace(whole, []byte(secret[:2]), []byte("//"), 1), "without an id": []byte(secret + "\n")} {
+	for name, bad := range map[string][]byte{
+		"empty": nil, "cut": whole[:len(whole)-5], "changed": bytes.Replace(whole, []byte(secret[:2]), []byte("//"), 1),
+		"without an id": []byte(secret + "\n"),
+	} {
 		if err := os.WriteFile(r.File(), bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := Load(r.File())
-		if err == nil || !strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), secret[4:20]) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), secret[4:20]) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want one line that names the file and not the key", name, err)
 		}
 	}

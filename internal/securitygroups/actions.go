@@ -9,7 +9,9 @@ import (
 func (s *Service) Actions() action.Table {
 	return action.Table{
 		"CreateSecurityGroup": action.Do(s.Create).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Makes(func(in *ec2wire.CreateSecurityGroupRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "security-group"),
+			action.Makes(func(in *ec2wire.CreateSecurityGroupRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "security-group"),
 			homeOf,
 		),
 		"DeleteSecurityGroup": action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -40,11 +42,15 @@ func (s *Service) Actions() action.Table {
 			group(func(in *ec2wire.RevokeSecurityGroupIngressRequest) (id, name *string) {
 				return in.GroupId, in.GroupName
 			}),
-			action.Each("security-group-rule", func(in *ec2wire.RevokeSecurityGroupIngressRequest) []string { return in.SecurityGroupRuleIds }),
+			action.Each("security-group-rule", func(in *ec2wire.RevokeSecurityGroupIngressRequest) []string {
+				return in.SecurityGroupRuleIds
+			}),
 		),
 		"RevokeSecurityGroupEgress": action.Do(s.RevokeEgress).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("security-group", func(in *ec2wire.RevokeSecurityGroupEgressRequest) *string { return in.GroupId }),
-			action.Each("security-group-rule", func(in *ec2wire.RevokeSecurityGroupEgressRequest) []string { return in.SecurityGroupRuleIds }),
+			action.Each("security-group-rule", func(in *ec2wire.RevokeSecurityGroupEgressRequest) []string {
+				return in.SecurityGroupRuleIds
+			}),
 		),
 		"UpdateSecurityGroupRuleDescriptionsIngress": action.Do(s.RedescribeIngress).Bucket(action.Mutating).
 			Repeats(action.NoToken).On(

@@ -12,13 +12,17 @@ import (
 )
 
 // RedescribeIngress answers UpdateSecurityGroupRuleDescriptionsIngress.
-func (s *Service) RedescribeIngress(ctx context.Context, in *ec2wire.UpdateSecurityGroupRuleDescriptionsIngressRequest) (*ec2wire.UpdateSecurityGroupRuleDescriptionsIngressResult, error) {
+func (s *Service) RedescribeIngress(
+	ctx context.Context, in *ec2wire.UpdateSecurityGroupRuleDescriptionsIngressRequest,
+) (*ec2wire.UpdateSecurityGroupRuleDescriptionsIngressResult, error) {
 	err := s.redescribe(ctx, in.GroupId, in.GroupName, in.IpPermissions, in.SecurityGroupRuleDescriptions, false)
 	return &ec2wire.UpdateSecurityGroupRuleDescriptionsIngressResult{Return: shape.Of(true)}, err
 }
 
 // RedescribeEgress answers UpdateSecurityGroupRuleDescriptionsEgress.
-func (s *Service) RedescribeEgress(ctx context.Context, in *ec2wire.UpdateSecurityGroupRuleDescriptionsEgressRequest) (*ec2wire.UpdateSecurityGroupRuleDescriptionsEgressResult, error) {
+func (s *Service) RedescribeEgress(
+	ctx context.Context, in *ec2wire.UpdateSecurityGroupRuleDescriptionsEgressRequest,
+) (*ec2wire.UpdateSecurityGroupRuleDescriptionsEgressResult, error) {
 	err := s.redescribe(ctx, in.GroupId, in.GroupName, in.IpPermissions, in.SecurityGroupRuleDescriptions, true)
 	return &ec2wire.UpdateSecurityGroupRuleDescriptionsEgressResult{Return: shape.Of(true)}, err
 }
@@ -28,12 +32,16 @@ func noRule(id string) error {
 }
 
 // redescribe gives rules new descriptions, or none: all of the call, or none of it.
-func (s *Service) redescribe(ctx context.Context, id, name *string, perms []ec2wire.IpPermission, rules []ec2wire.SecurityGroupRuleDescription, egress bool) error {
+func (s *Service) redescribe(
+	ctx context.Context, id, name *string, perms []ec2wire.IpPermission, rules []ec2wire.SecurityGroupRuleDescription,
+	egress bool,
+) error {
 	switch {
 	case len(perms)+len(rules) == 0:
 		return slipway.Missing("IpPermissions")
 	case len(perms) > 0 && len(rules) > 0:
-		return slipway.Errorf(slipway.InvalidParameterCombination, "The parameter ipPermissions cannot be used with the parameter securityGroupRuleDescriptions")
+		return slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter ipPermissions cannot be used with the parameter securityGroupRuleDescriptions")
 	}
 	sources, err := readPermissions(perms, egress)
 	if err != nil {
@@ -51,7 +59,8 @@ func (s *Service) redescribe(ctx context.Context, id, name *string, perms []ec2w
 		for _, r := range wanted {
 			i := slices.IndexFunc(g.Rules, r.Same)
 			if i < 0 {
-				return slipway.Errorf(slipway.InvalidPermissionNotFound, "The specified rule does not exist in this security group.")
+				return slipway.Errorf(slipway.InvalidPermissionNotFound,
+					"The specified rule does not exist in this security group.")
 			}
 			g.Rules[i].Description = r.Description
 		}
@@ -72,7 +81,9 @@ func (s *Service) redescribe(ctx context.Context, id, name *string, perms []ec2w
 }
 
 // ModifyRules answers ModifySecurityGroupRules: each rule named is replaced whole, and keeps its id, direction and tags.
-func (s *Service) ModifyRules(ctx context.Context, in *ec2wire.ModifySecurityGroupRulesRequest) (*ec2wire.ModifySecurityGroupRulesResult, error) {
+func (s *Service) ModifyRules(
+	ctx context.Context, in *ec2wire.ModifySecurityGroupRulesRequest,
+) (*ec2wire.ModifySecurityGroupRulesResult, error) {
 	if len(in.SecurityGroupRules) == 0 {
 		return nil, slipway.Missing("SecurityGroupRule")
 	}
@@ -106,7 +117,9 @@ func (s *Service) ModifyRules(ctx context.Context, in *ec2wire.ModifySecurityGro
 	return &ec2wire.ModifySecurityGroupRulesResult{Return: shape.Of(true)}, err
 }
 
-func replacement(tx store.Tx, g *slipway.SecurityGroup, was slipway.Rule, w *ec2wire.SecurityGroupRuleRequest) (slipway.Rule, error) {
+func replacement(
+	tx store.Tx, g *slipway.SecurityGroup, was slipway.Rule, w *ec2wire.SecurityGroupRuleRequest,
+) (slipway.Rule, error) {
 	if w == nil {
 		return was, slipway.Missing("SecurityGroupRule.SecurityGroupRule")
 	}
@@ -128,7 +141,8 @@ func replacement(tx store.Tx, g *slipway.SecurityGroup, was slipway.Rule, w *ec2
 		return was, err
 	}
 	if len(sources) != 1 {
-		return was, slipway.Errorf(slipway.InvalidParameterCombination, "A rule has exactly one of cidrIpv4, cidrIpv6, prefixListId and referencedGroupId")
+		return was, slipway.Errorf(slipway.InvalidParameterCombination,
+			"A rule has exactly one of cidrIpv4, cidrIpv6, prefixListId and referencedGroupId")
 	}
 	rules, err := resolve(tx, g, sources)
 	if err != nil {
@@ -150,7 +164,9 @@ func peered(r store.Reader, region string, a, b slipway.VPCID) *slipway.Peering 
 }
 
 // References answers DescribeSecurityGroupReferences: which peered VPCs' groups refer to these.
-func (s *Service) References(ctx context.Context, in *ec2wire.DescribeSecurityGroupReferencesRequest) (*ec2wire.DescribeSecurityGroupReferencesResult, error) {
+func (s *Service) References(
+	ctx context.Context, in *ec2wire.DescribeSecurityGroupReferencesRequest,
+) (*ec2wire.DescribeSecurityGroupReferencesResult, error) {
 	if len(in.GroupId) == 0 {
 		return nil, slipway.Missing("GroupId")
 	}
@@ -173,7 +189,8 @@ func (s *Service) References(ctx context.Context, in *ec2wire.DescribeSecurityGr
 			seen[other.VPC] = true
 			if p := peered(r, scope.Region, g.VPC, other.VPC); p != nil {
 				out.SecurityGroupReferenceSet = append(out.SecurityGroupReferenceSet, ec2wire.SecurityGroupReference{
-					GroupId: shape.Text(g.ID), ReferencingVpcId: shape.Text(other.VPC), VpcPeeringConnectionId: shape.Text(p.ID),
+					GroupId: shape.Text(g.ID), ReferencingVpcId: shape.Text(other.VPC),
+					VpcPeeringConnectionId: shape.Text(p.ID),
 				})
 			}
 		}
@@ -182,7 +199,9 @@ func (s *Service) References(ctx context.Context, in *ec2wire.DescribeSecurityGr
 }
 
 // Stale answers DescribeStaleSecurityGroups: groups with rules that refer into a VPC that is no longer peered.
-func (s *Service) Stale(ctx context.Context, in *ec2wire.DescribeStaleSecurityGroupsRequest) (*ec2wire.DescribeStaleSecurityGroupsResult, error) {
+func (s *Service) Stale(
+	ctx context.Context, in *ec2wire.DescribeStaleSecurityGroupsRequest,
+) (*ec2wire.DescribeStaleSecurityGroupsResult, error) {
 	vpc, err := shape.ID(in.VpcId, "VpcId", slipway.ParseVPCID)
 	if err != nil {
 		return nil, err
@@ -224,7 +243,11 @@ func stale(r store.Reader, g *slipway.SecurityGroup, egress bool) []ec2wire.Stal
 		if other != nil {
 			pair.VpcId, pair.PeeringStatus = shape.Text(other.VPC), shape.Of("deleted")
 		}
-		out = append(out, ec2wire.StaleIpPermission{IpProtocol: shape.Of(rule.Protocol), FromPort: from, ToPort: to, UserIdGroupPairs: []ec2wire.UserIdGroupPair{pair}, IpRanges: []string{}, PrefixListIds: []string{}})
+		out = append(out,
+			ec2wire.StaleIpPermission{
+				IpProtocol: shape.Of(rule.Protocol), FromPort: from, ToPort: to,
+				UserIdGroupPairs: []ec2wire.UserIdGroupPair{pair}, IpRanges: []string{}, PrefixListIds: []string{},
+			})
 	}
 	return out
 }

@@ -12,13 +12,17 @@ import (
 )
 
 // Describe answers DescribeSecurityGroups.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeSecurityGroupsRequest) (*ec2wire.DescribeSecurityGroupsResult, error) {
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeSecurityGroupsRequest,
+) (*ec2wire.DescribeSecurityGroupsResult, error) {
 	for _, id := range in.GroupIds {
 		if _, err := slipway.ParseSecurityGroupID(id); err != nil {
 			return nil, err
 		}
 	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(g *slipway.SecurityGroup) slipway.Tags { return g.Tags })
+	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(g *slipway.SecurityGroup) slipway.Tags {
+		return g.Tags
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +55,9 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeSecurityGrou
 }
 
 // ForVPC answers GetSecurityGroupsForVpc: the groups that the VPC's interfaces may have, which are its own.
-func (s *Service) ForVPC(ctx context.Context, in *ec2wire.GetSecurityGroupsForVpcRequest) (*ec2wire.GetSecurityGroupsForVpcResult, error) {
+func (s *Service) ForVPC(
+	ctx context.Context, in *ec2wire.GetSecurityGroupsForVpcRequest,
+) (*ec2wire.GetSecurityGroupsForVpcResult, error) {
 	if shape.Get(in.VpcId) == "" {
 		return nil, slipway.Missing("VpcId")
 	}
@@ -77,7 +83,8 @@ func (s *Service) ForVPC(ctx context.Context, in *ec2wire.GetSecurityGroupsForVp
 	for g := range state.SecurityGroups.All(r, state.Of(ctx)) {
 		if string(g.VPC) == *in.VpcId && match(g) {
 			all = append(all, ec2wire.SecurityGroupForVpc{
-				GroupId: shape.Text(g.ID), GroupName: shape.Of(g.Name), Description: shape.Of(g.Description), OwnerId: shape.Of(g.Account), PrimaryVpcId: shape.Text(g.VPC), Tags: shape.Tags(g.Tags),
+				GroupId: shape.Text(g.ID), GroupName: shape.Of(g.Name), Description: shape.Of(g.Description),
+				OwnerId: shape.Of(g.Account), PrimaryVpcId: shape.Text(g.VPC), Tags: shape.Tags(g.Tags),
 			})
 		}
 	}
@@ -149,7 +156,9 @@ var ruleFields = slipway.Fields[ruleOf]{
 }
 
 // DescribeRules answers DescribeSecurityGroupRules.
-func (s *Service) DescribeRules(ctx context.Context, in *ec2wire.DescribeSecurityGroupRulesRequest) (*ec2wire.DescribeSecurityGroupRulesResult, error) {
+func (s *Service) DescribeRules(
+	ctx context.Context, in *ec2wire.DescribeSecurityGroupRulesRequest,
+) (*ec2wire.DescribeSecurityGroupRulesResult, error) {
 	match, err := slipway.Matcher(shape.Filters(in.Filters), ruleFields, func(x ruleOf) slipway.Tags { return x.r.Tags })
 	if err != nil {
 		return nil, err
@@ -163,7 +172,8 @@ func (s *Service) DescribeRules(ctx context.Context, in *ec2wire.DescribeSecurit
 	for g := range state.SecurityGroups.All(r, state.Of(ctx)) {
 		for _, rule := range g.Rules {
 			seen[string(rule.ID)] = true
-			if len(in.SecurityGroupRuleIds) > 0 && !slices.Contains(in.SecurityGroupRuleIds, string(rule.ID)) || !match(ruleOf{g, rule}) {
+			if len(in.SecurityGroupRuleIds) > 0 && !slices.Contains(in.SecurityGroupRuleIds, string(rule.ID)) ||
+				!match(ruleOf{g, rule}) {
 				continue
 			}
 			all = append(all, wireRule(g, rule))

@@ -17,7 +17,9 @@ import (
 const maxRules = 60
 
 // Create makes a group: nothing comes in, everything goes out.
-func (s *Service) Create(ctx context.Context, in *ec2wire.CreateSecurityGroupRequest) (*ec2wire.CreateSecurityGroupResult, error) {
+func (s *Service) Create(
+	ctx context.Context, in *ec2wire.CreateSecurityGroupRequest,
+) (*ec2wire.CreateSecurityGroupResult, error) {
 	name, description := shape.Get(in.GroupName), shape.Get(in.Description)
 	switch {
 	case name == "":
@@ -34,7 +36,10 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateSecurityGroupReq
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	g := &slipway.SecurityGroup{ID: slipway.NewSecurityGroupID(), Account: scope.Account, Region: scope.Region, Name: name, Description: description, Tags: tags}
+	g := &slipway.SecurityGroup{
+		ID: slipway.NewSecurityGroupID(), Account: scope.Account, Region: scope.Region, Name: name,
+		Description: description, Tags: tags,
+	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		g.VPC = slipway.VPCID(shape.Get(in.VpcId))
 		if g.VPC == "" {
@@ -54,7 +59,8 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateSecurityGroupReq
 		}
 		for other := range state.SecurityGroups.By(tx, scope, "vpc/"+string(g.VPC)) {
 			if strings.EqualFold(other.Name, name) {
-				return slipway.Errorf(slipway.InvalidGroupDuplicate, "The security group '%s' already exists for VPC '%s'", name, g.VPC)
+				return slipway.Errorf(slipway.InvalidGroupDuplicate,
+					"The security group '%s' already exists for VPC '%s'", name, g.VPC)
 			}
 		}
 		g.Rules = vpcs.OpenEgress(len(v.IPv6) > 0)
@@ -98,7 +104,9 @@ func find(tx store.Tx, scope state.Scope, id, name *string) (*slipway.SecurityGr
 }
 
 // Delete removes a group that nothing uses.
-func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteSecurityGroupRequest) (*ec2wire.DeleteSecurityGroupResult, error) {
+func (s *Service) Delete(
+	ctx context.Context, in *ec2wire.DeleteSecurityGroupRequest,
+) (*ec2wire.DeleteSecurityGroupResult, error) {
 	scope := state.Of(ctx)
 	out := &ec2wire.DeleteSecurityGroupResult{Return: shape.Of(true)}
 	err := s.db.Update(ctx, func(tx store.Tx) error {
@@ -110,7 +118,8 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteSecurityGroupReq
 			return slipway.Errorf(slipway.InvalidGroupReserved, "The security group 'default' is reserved")
 		}
 		if g.Name == "default" {
-			return slipway.Errorf(slipway.CannotDelete, "the specified group: %q name: %q cannot be deleted by a user", string(g.ID), g.Name)
+			return slipway.Errorf(slipway.CannotDelete, "the specified group: %q name: %q cannot be deleted by a user",
+				string(g.ID), g.Name)
 		}
 		used := slipway.Errorf(slipway.DependencyViolation, "resource %s has a dependent object", g.ID)
 		for range state.Interfaces.By(tx, scope, "group/"+string(g.ID)) {
@@ -135,8 +144,11 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteSecurityGroupReq
 }
 
 // AuthorizeIngress lets traffic in; all rules of the call, or none.
-func (s *Service) AuthorizeIngress(ctx context.Context, in *ec2wire.AuthorizeSecurityGroupIngressRequest) (*ec2wire.AuthorizeSecurityGroupIngressResult, error) {
-	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId)
+func (s *Service) AuthorizeIngress(
+	ctx context.Context, in *ec2wire.AuthorizeSecurityGroupIngressRequest,
+) (*ec2wire.AuthorizeSecurityGroupIngressResult, error) {
+	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName,
+		in.SourceSecurityGroupOwnerId)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +157,11 @@ func (s *Service) AuthorizeIngress(ctx context.Context, in *ec2wire.AuthorizeSec
 }
 
 // AuthorizeEgress lets traffic out.
-func (s *Service) AuthorizeEgress(ctx context.Context, in *ec2wire.AuthorizeSecurityGroupEgressRequest) (*ec2wire.AuthorizeSecurityGroupEgressResult, error) {
-	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId)
+func (s *Service) AuthorizeEgress(
+	ctx context.Context, in *ec2wire.AuthorizeSecurityGroupEgressRequest,
+) (*ec2wire.AuthorizeSecurityGroupEgressResult, error) {
+	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName,
+		in.SourceSecurityGroupOwnerId)
 	if err != nil {
 		return nil, err
 	}
@@ -155,12 +170,15 @@ func (s *Service) AuthorizeEgress(ctx context.Context, in *ec2wire.AuthorizeSecu
 }
 
 // flat joins the older form, one rule in members of the request itself, with the list.
-func flat(perms []ec2wire.IpPermission, protocol *string, from, to *int32, cidr, group, owner *string) ([]ec2wire.IpPermission, error) {
+func flat(
+	perms []ec2wire.IpPermission, protocol *string, from, to *int32, cidr, group, owner *string,
+) ([]ec2wire.IpPermission, error) {
 	if shape.Get(protocol) == "" && shape.Get(cidr) == "" && shape.Get(group) == "" {
 		return perms, nil
 	}
 	if len(perms) > 0 {
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter ipPermissions cannot be used with the parameter ipProtocol")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter ipPermissions cannot be used with the parameter ipProtocol")
 	}
 	p := ec2wire.IpPermission{IpProtocol: protocol, FromPort: from, ToPort: to}
 	if shape.Get(cidr) != "" {
@@ -184,14 +202,18 @@ func resolve(tx store.Tx, g *slipway.SecurityGroup, in []source) ([]slipway.Rule
 		if src.groupName != "" && r.Group == "" {
 			other := ByName(tx, scope, g.VPC, src.groupName)
 			if other == nil {
-				return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist in VPC '%s'", src.groupName, g.VPC)
+				return nil, slipway.Errorf(slipway.InvalidGroupNotFound,
+					"The security group '%s' does not exist in VPC '%s'", src.groupName, g.VPC)
 			}
 			r.Group = other.ID
 		}
 		if r.Group != "" {
 			other := state.SecurityGroups.See(tx, scope, string(r.Group))
 			if other == nil || other.VPC != g.VPC && peered(tx, g.Region, g.VPC, other.VPC) == nil {
-				return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "You have specified two resources that belong to different networks, or the security group '%s' does not exist", r.Group)
+				return nil, slipway.Errorf(slipway.InvalidGroupNotFound,
+					"You have specified two resources that belong to different networks, or the security group '%s' "+
+						"does not exist",
+					r.Group)
 			}
 			r.GroupOwner = g.Account
 		}
@@ -208,7 +230,9 @@ func resolve(tx store.Tx, g *slipway.SecurityGroup, in []source) ([]slipway.Rule
 	return out, nil
 }
 
-func (s *Service) authorize(ctx context.Context, id, name *string, perms []ec2wire.IpPermission, egress bool, specs []ec2wire.TagSpecification) ([]ec2wire.SecurityGroupRule, error) {
+func (s *Service) authorize(
+	ctx context.Context, id, name *string, perms []ec2wire.IpPermission, egress bool, specs []ec2wire.TagSpecification,
+) ([]ec2wire.SecurityGroupRule, error) {
 	if len(perms) == 0 {
 		return nil, slipway.Missing("IpPermissions")
 	}
@@ -228,7 +252,8 @@ func (s *Service) authorize(ctx context.Context, id, name *string, perms []ec2wi
 			return err
 		}
 		if g.VPC == "" && egress {
-			return slipway.Errorf(slipway.InvalidParameterValue, "Only Amazon VPC security groups may be used with this operation.")
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"Only Amazon VPC security groups may be used with this operation.")
 		}
 		rules, err := resolve(tx, g, sources)
 		if err != nil {
@@ -249,7 +274,8 @@ func (s *Service) authorize(ctx context.Context, id, name *string, perms []ec2wi
 			}
 		}
 		if n > maxRules {
-			return slipway.Errorf(slipway.RulesPerSecurityGroupLimitExceeded, "The maximum number of rules per security group has been reached.")
+			return slipway.Errorf(slipway.RulesPerSecurityGroupLimitExceeded,
+				"The maximum number of rules per security group has been reached.")
 		}
 		return state.SecurityGroups.Put(tx, g)
 	})
@@ -268,7 +294,9 @@ func weight(r store.Reader, g *slipway.SecurityGroup, rule slipway.Rule) int {
 }
 
 func duplicate(r slipway.Rule) error {
-	return slipway.Errorf(slipway.InvalidPermissionDuplicate, "the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", peer(r), strings.ToUpper(r.Protocol), r.From, r.To)
+	return slipway.Errorf(slipway.InvalidPermissionDuplicate,
+		"the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", peer(r),
+		strings.ToUpper(r.Protocol), r.From, r.To)
 }
 
 func peer(r slipway.Rule) string {
@@ -282,27 +310,39 @@ func peer(r slipway.Rule) string {
 }
 
 // RevokeIngress takes rules away.
-func (s *Service) RevokeIngress(ctx context.Context, in *ec2wire.RevokeSecurityGroupIngressRequest) (*ec2wire.RevokeSecurityGroupIngressResult, error) {
-	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId)
+func (s *Service) RevokeIngress(
+	ctx context.Context, in *ec2wire.RevokeSecurityGroupIngressRequest,
+) (*ec2wire.RevokeSecurityGroupIngressResult, error) {
+	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName,
+		in.SourceSecurityGroupOwnerId)
 	if err != nil {
 		return nil, err
 	}
 	unknown, gone, err := s.revoke(ctx, in.GroupId, in.GroupName, perms, in.SecurityGroupRuleIds, false)
-	return &ec2wire.RevokeSecurityGroupIngressResult{Return: shape.Of(true), UnknownIpPermissions: unknown, RevokedSecurityGroupRules: gone}, err
+	return &ec2wire.RevokeSecurityGroupIngressResult{
+		Return: shape.Of(true), UnknownIpPermissions: unknown, RevokedSecurityGroupRules: gone,
+	}, err
 }
 
 // RevokeEgress takes egress rules away.
-func (s *Service) RevokeEgress(ctx context.Context, in *ec2wire.RevokeSecurityGroupEgressRequest) (*ec2wire.RevokeSecurityGroupEgressResult, error) {
-	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName, in.SourceSecurityGroupOwnerId)
+func (s *Service) RevokeEgress(
+	ctx context.Context, in *ec2wire.RevokeSecurityGroupEgressRequest,
+) (*ec2wire.RevokeSecurityGroupEgressResult, error) {
+	perms, err := flat(in.IpPermissions, in.IpProtocol, in.FromPort, in.ToPort, in.CidrIp, in.SourceSecurityGroupName,
+		in.SourceSecurityGroupOwnerId)
 	if err != nil {
 		return nil, err
 	}
 	unknown, gone, err := s.revoke(ctx, in.GroupId, nil, perms, in.SecurityGroupRuleIds, true)
-	return &ec2wire.RevokeSecurityGroupEgressResult{Return: shape.Of(true), UnknownIpPermissions: unknown, RevokedSecurityGroupRules: gone}, err
+	return &ec2wire.RevokeSecurityGroupEgressResult{
+		Return: shape.Of(true), UnknownIpPermissions: unknown, RevokedSecurityGroupRules: gone,
+	}, err
 }
 
 // revoke removes what matches. In the default VPC what matches nothing is only named; elsewhere it refuses the call.
-func (s *Service) revoke(ctx context.Context, id, name *string, perms []ec2wire.IpPermission, ruleIDs []string, egress bool) ([]ec2wire.IpPermission, []ec2wire.RevokedSecurityGroupRule, error) {
+func (s *Service) revoke(
+	ctx context.Context, id, name *string, perms []ec2wire.IpPermission, ruleIDs []string, egress bool,
+) ([]ec2wire.IpPermission, []ec2wire.RevokedSecurityGroupRule, error) {
 	if len(perms)+len(ruleIDs) == 0 {
 		return nil, nil, slipway.Missing("IpPermissions")
 	}
@@ -317,7 +357,8 @@ func (s *Service) revoke(ctx context.Context, id, name *string, perms []ec2wire.
 		remove := func(i int) {
 			r := wireRule(g, g.Rules[i])
 			w := ec2wire.RevokedSecurityGroupRule{
-				SecurityGroupRuleId: r.SecurityGroupRuleId, GroupId: r.GroupId, IsEgress: r.IsEgress, IpProtocol: r.IpProtocol, FromPort: r.FromPort, ToPort: r.ToPort,
+				SecurityGroupRuleId: r.SecurityGroupRuleId, GroupId: r.GroupId, IsEgress: r.IsEgress,
+				IpProtocol: r.IpProtocol, FromPort: r.FromPort, ToPort: r.ToPort,
 				CidrIpv4: r.CidrIpv4, CidrIpv6: r.CidrIpv6, PrefixListId: r.PrefixListId, Description: r.Description,
 			}
 			if r.ReferencedGroupInfo != nil {
@@ -351,7 +392,8 @@ func (s *Service) revoke(ctx context.Context, id, name *string, perms []ec2wire.
 				case v != nil && v.Default:
 					unknown = append(unknown, p)
 				default:
-					return slipway.Errorf(slipway.InvalidPermissionNotFound, "The specified rule does not exist in this security group.")
+					return slipway.Errorf(slipway.InvalidPermissionNotFound,
+						"The specified rule does not exist in this security group.")
 				}
 			}
 		}

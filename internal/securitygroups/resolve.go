@@ -10,7 +10,9 @@ import (
 
 // Resolve turns the groups that a launch or an interface names into ids: given ids first, then names in the VPC; with
 // neither, the VPC's default group (rule R8). Refusals: InvalidGroup.NotFound, for ids and names alike.
-func Resolve(r store.Reader, s state.Scope, vpc slipway.VPCID, ids []slipway.SecurityGroupID, names []string) ([]slipway.SecurityGroupID, error) {
+func Resolve(
+	r store.Reader, s state.Scope, vpc slipway.VPCID, ids []slipway.SecurityGroupID, names []string,
+) ([]slipway.SecurityGroupID, error) {
 	out := slices.Clone(ids)
 	for _, id := range ids {
 		if state.SecurityGroups.See(r, s, string(id)) == nil {
@@ -23,7 +25,8 @@ func Resolve(r store.Reader, s state.Scope, vpc slipway.VPCID, ids []slipway.Sec
 		case g == nil && vpc == "":
 			return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist", name)
 		case g == nil:
-			return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist in VPC '%s'", name, vpc)
+			return nil, slipway.Errorf(slipway.InvalidGroupNotFound,
+				"The security group '%s' does not exist in VPC '%s'", name, vpc)
 		}
 		if !slices.Contains(out, g.ID) {
 			out = append(out, g.ID)
@@ -39,7 +42,8 @@ func Resolve(r store.Reader, s state.Scope, vpc slipway.VPCID, ids []slipway.Sec
 	return []slipway.SecurityGroupID{g.ID}, nil
 }
 
-// EnsureClassicDefault makes the account's group "default" of EC2-Classic, which comes with its first use: members reach each other.
+// EnsureClassicDefault makes the account's group "default" of EC2-Classic, which comes with its first use: members
+// reach each other.
 func EnsureClassicDefault(tx store.Tx, s state.Scope) (slipway.SecurityGroupID, error) {
 	if g := ByName(tx, s, "", "default"); g != nil {
 		return g.ID, nil
@@ -47,7 +51,9 @@ func EnsureClassicDefault(tx store.Tx, s state.Scope) (slipway.SecurityGroupID, 
 	id := slipway.NewSecurityGroupID()
 	return id, state.SecurityGroups.Put(tx, &slipway.SecurityGroup{
 		ID: id, Account: s.Account, Region: s.Region, Name: "default", Description: "default group",
-		Rules: []slipway.Rule{{ID: slipway.NewSecurityGroupRuleID(), Protocol: "-1", From: -1, To: -1, Group: id, GroupOwner: s.Account}},
+		Rules: []slipway.Rule{
+			{ID: slipway.NewSecurityGroupRuleID(), Protocol: "-1", From: -1, To: -1, Group: id, GroupOwner: s.Account},
+		},
 	})
 }
 
@@ -73,7 +79,8 @@ func Named(r store.Reader, s state.Scope, name string) (*slipway.SecurityGroup, 
 	case g == nil && vpc == "":
 		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist", name)
 	case g == nil:
-		return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist in default VPC '%s'", name, vpc)
+		return nil, slipway.Errorf(slipway.InvalidGroupNotFound,
+			"The security group '%s' does not exist in default VPC '%s'", name, vpc)
 	}
 	return g, nil
 }

@@ -38,7 +38,8 @@ func permissions(g *slipway.SecurityGroup, egress bool) []ec2wire.IpPermission {
 			at[k] = i
 			from, to := ports(r)
 			out = append(out, ec2wire.IpPermission{
-				IpProtocol: shape.Of(r.Protocol), FromPort: from, ToPort: to, UserIdGroupPairs: []ec2wire.UserIdGroupPair{}, IpRanges: []ec2wire.IpRange{},
+				IpProtocol: shape.Of(r.Protocol), FromPort: from, ToPort: to,
+				UserIdGroupPairs: []ec2wire.UserIdGroupPair{}, IpRanges: []ec2wire.IpRange{},
 				Ipv6Ranges: []ec2wire.Ipv6Range{}, PrefixListIds: []ec2wire.PrefixListId{},
 			})
 		}
@@ -46,9 +47,11 @@ func permissions(g *slipway.SecurityGroup, egress bool) []ec2wire.IpPermission {
 		d := shape.Text(r.Description)
 		switch {
 		case r.Group != "":
-			p.UserIdGroupPairs = append(p.UserIdGroupPairs, ec2wire.UserIdGroupPair{GroupId: shape.Text(r.Group), UserId: shape.Of(r.GroupOwner), Description: d})
+			p.UserIdGroupPairs = append(p.UserIdGroupPairs,
+				ec2wire.UserIdGroupPair{GroupId: shape.Text(r.Group), UserId: shape.Of(r.GroupOwner), Description: d})
 		case r.PrefixList != "":
-			p.PrefixListIds = append(p.PrefixListIds, ec2wire.PrefixListId{PrefixListId: shape.Of(r.PrefixList), Description: d})
+			p.PrefixListIds = append(p.PrefixListIds,
+				ec2wire.PrefixListId{PrefixListId: shape.Of(r.PrefixList), Description: d})
 		case r.CIDR.Addr().Is4():
 			p.IpRanges = append(p.IpRanges, ec2wire.IpRange{CidrIp: shape.Of(r.CIDR.String()), Description: d})
 		default:
@@ -64,8 +67,9 @@ func wireRule(g *slipway.SecurityGroup, r slipway.Rule) ec2wire.SecurityGroupRul
 		from, to = -1, -1
 	}
 	w := ec2wire.SecurityGroupRule{
-		SecurityGroupRuleId: shape.Text(r.ID), GroupId: shape.Text(g.ID), GroupOwnerId: &g.Account, IsEgress: &r.Egress, IpProtocol: &r.Protocol,
-		FromPort: &from, ToPort: &to, Description: shape.Text(r.Description), Tags: shape.Tags(r.Tags),
+		SecurityGroupRuleId: shape.Text(r.ID), GroupId: shape.Text(g.ID), GroupOwnerId: &g.Account, IsEgress: &r.Egress,
+		IpProtocol: &r.Protocol,
+		FromPort:   &from, ToPort: &to, Description: shape.Text(r.Description), Tags: shape.Tags(r.Tags),
 		SecurityGroupRuleArn: shape.Of(slipway.ARN(g.Region, g.Account, "security-group-rule/"+string(r.ID))),
 	}
 	switch {
@@ -83,7 +87,8 @@ func wireRule(g *slipway.SecurityGroup, r slipway.Rule) ec2wire.SecurityGroupRul
 
 func wireGroup(g *slipway.SecurityGroup) ec2wire.SecurityGroup {
 	return ec2wire.SecurityGroup{
-		GroupId: shape.Text(g.ID), GroupName: &g.Name, Description: &g.Description, VpcId: shape.Text(g.VPC), OwnerId: &g.Account, Tags: shape.Tags(g.Tags),
+		GroupId: shape.Text(g.ID), GroupName: &g.Name, Description: &g.Description, VpcId: shape.Text(g.VPC),
+		OwnerId: &g.Account, Tags: shape.Tags(g.Tags),
 		SecurityGroupArn: shape.Of(slipway.ARN(g.Region, g.Account, "security-group/"+string(g.ID))),
 		IpPermissions:    permissions(g, false), IpPermissionsEgress: permissions(g, true),
 	}
@@ -155,7 +160,8 @@ func readPermissions(in []ec2wire.IpPermission, egress bool) ([]source, error) {
 
 func checkDescription(s string) error {
 	if len(s) > 255 {
-		return slipway.Errorf(slipway.InvalidParameterValue, "Invalid rule description. Valid descriptions are strings less than 256 characters.")
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"Invalid rule description. Valid descriptions are strings less than 256 characters.")
 	}
 	return nil
 }
@@ -180,7 +186,8 @@ func readProtocol(protocol string, from, to *int32) (slipway.Rule, error) {
 			return r, nil
 		}
 		if *from < 0 || *to > 65535 || *from > *to {
-			return r, slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%d-%d' for portRange. Must be 0 to 65535, the first not above the last.", *from, *to)
+			return r, slipway.Errorf(slipway.InvalidParameterValue,
+				"Invalid value '%d-%d' for portRange. Must be 0 to 65535, the first not above the last.", *from, *to)
 		}
 		r.From, r.To = *from, *to
 		return r, nil
@@ -198,11 +205,13 @@ func readProtocol(protocol string, from, to *int32) (slipway.Rule, error) {
 	}
 	for _, ch := range protocol {
 		if ch < '0' || ch > '9' {
-			return r, slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for IP protocol. Unknown protocol.", protocol)
+			return r, slipway.Errorf(slipway.InvalidParameterValue,
+				"Invalid value '%s' for IP protocol. Unknown protocol.", protocol)
 		}
 	}
 	if len(protocol) > 3 || len(protocol) == 3 && protocol > "255" {
-		return r, slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for IP protocol. Unknown protocol.", protocol)
+		return r, slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for IP protocol. Unknown protocol.",
+			protocol)
 	}
 	return r, nil
 }

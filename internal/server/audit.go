@@ -92,9 +92,11 @@ func lastWord(name string) string {
 	return name
 }
 
-// record tells the audit of a call that has been answered. What was asked repeats ids and names alone; no other value of the request stands
-// anywhere in it, not in the error's words either.
-func (s *Server) record(call slipway.Call, service string, r *http.Request, body []byte, status int, answer []byte, began time.Time) {
+// record tells the audit of a call that has been answered. What was asked repeats ids and names alone; no other value
+// of the request stands anywhere in it, not in the error's words either.
+func (s *Server) record(
+	call slipway.Call, service string, r *http.Request, body []byte, status int, answer []byte, began time.Time,
+) {
 	if s.Audit == nil {
 		return
 	}
@@ -111,14 +113,18 @@ func (s *Server) record(call slipway.Call, service string, r *http.Request, body
 		action = ""
 	}
 	rec := audit.Record{
-		EventVersion: "1.10", UserIdentity: audit.IdentityOf(call.Account, call.ARN, call.UserID, key), EventTime: began.UTC().Format(time.RFC3339),
-		EventSource: service + ".amazonaws.com", EventName: action, Region: call.Region, SourceIP: call.Origin.IP.String(), UserAgent: cut(call.Origin.UserAgent, maxAgent),
-		RequestID: call.RequestID, EventID: NewRequestID(), EventType: "AwsApiCall", ManagementEvent: true, RecipientAccountID: call.Account, EventCategory: "Management",
+		EventVersion: "1.10", UserIdentity: audit.IdentityOf(call.Account, call.ARN, call.UserID, key),
+		EventTime:   began.UTC().Format(time.RFC3339),
+		EventSource: service + ".amazonaws.com", EventName: action, Region: call.Region,
+		SourceIP: call.Origin.IP.String(), UserAgent: cut(call.Origin.UserAgent, maxAgent),
+		RequestID: call.RequestID, EventID: NewRequestID(), EventType: "AwsApiCall", ManagementEvent: true,
+		RecipientAccountID: call.Account, EventCategory: "Management",
 	}
 	if declared := s.Actions[action]; service == "ec2" && declared != nil {
 		rec.ReadOnly = declared.Rules().Reads
 	} else {
-		rec.ReadOnly = strings.HasPrefix(action, "Get") || strings.HasPrefix(action, "List") || strings.HasPrefix(action, "Describe") || strings.HasPrefix(action, "Simulate")
+		rec.ReadOnly = strings.HasPrefix(action, "Get") || strings.HasPrefix(action, "List") ||
+			strings.HasPrefix(action, "Describe") || strings.HasPrefix(action, "Simulate")
 	}
 	var secrets []string
 	if known {
@@ -130,8 +136,13 @@ func (s *Server) record(call slipway.Call, service string, r *http.Request, body
 				case name == "Action" || name == "Version":
 				case telling.MatchString(word) && !hidden[word] && !strings.HasPrefix(name, "X-Amz-") && len(v) <= maxNamed:
 					rec.RequestParameters[name] = strings.TrimPrefix(rec.RequestParameters[name]+","+v, ",")
-					if kind := slipway.ResourceTypes[slipway.Prefix(v)]; kind != "" && resourceID.MatchString(v) && len(rec.Resources) < maxListed {
-						rec.Resources = append(rec.Resources, audit.Resource{ARN: slipway.EC2ARN(call.Region, call.Account, kind, v), AccountID: call.Account, Type: "AWS::EC2::" + pascal(kind)})
+					if kind := slipway.ResourceTypes[slipway.Prefix(v)]; kind != "" && resourceID.MatchString(v) &&
+						len(rec.Resources) < maxListed {
+						rec.Resources = append(rec.Resources,
+							audit.Resource{
+								ARN: slipway.EC2ARN(call.Region, call.Account, kind, v), AccountID: call.Account,
+								Type: "AWS::EC2::" + pascal(kind),
+							})
 					}
 				default:
 					secrets = append(secrets, v)
@@ -191,7 +202,8 @@ func made(answer []byte) map[string]string {
 	out, count := map[string]string{}, map[string]int{}
 	for _, m := range madeID.FindAllSubmatch(answer, -1) {
 		name, id := string(m[1]), string(m[2])
-		if strings.EqualFold(name, "requestId") || count[name] >= maxListed || slices.Contains(strings.Split(out[name], ","), id) {
+		if strings.EqualFold(name, "requestId") || count[name] >= maxListed ||
+			slices.Contains(strings.Split(out[name], ","), id) {
 			continue
 		}
 		count[name]++

@@ -70,28 +70,40 @@ func TestCallsAreRecorded(t *testing.T) {
 		return audit.Record{}
 	}
 	account := w.Keys.Account
-	if r := find("RunInstances", ""); r.ResponseElements["instanceId"] != id || r.RequestParameters["ImageId"] == "" || r.ReadOnly || r.EventSource != "ec2.amazonaws.com" || r.Region != "us-east-1" ||
-		r.UserIdentity.Type != "Root" || r.UserIdentity.AccountID != account || r.UserIdentity.AccessKeyID != w.Keys.ID || r.SourceIP != "127.0.0.1" || r.RequestID == "" || r.EventID == r.RequestID || r.UserAgent == "" {
+	if r := find("RunInstances", ""); r.ResponseElements["instanceId"] != id || r.RequestParameters["ImageId"] == "" ||
+		r.ReadOnly || r.EventSource != "ec2.amazonaws.com" || r.Region != "us-east-1" ||
+		r.UserIdentity.Type != "Root" || r.UserIdentity.AccountID != account ||
+		r.UserIdentity.AccessKeyID != w.Keys.ID || r.SourceIP != "127.0.0.1" || r.RequestID == "" ||
+		r.EventID == r.RequestID || r.UserAgent == "" {
 		t.Errorf("a launch: %+v", r)
 	}
-	if r := find("TerminateInstances", "InvalidInstanceID.NotFound"); r.RequestParameters["InstanceId.1"] != "i-0123456789abcdef0" || !strings.Contains(r.ErrorMessage, "i-0123456789abcdef0") ||
-		len(r.Resources) != 1 || r.Resources[0] != (audit.Resource{ARN: "arn:aws:ec2:us-east-1:" + account + ":instance/i-0123456789abcdef0", AccountID: account, Type: "AWS::EC2::Instance"}) {
+	if r := find("TerminateInstances",
+		"InvalidInstanceID.NotFound"); r.RequestParameters["InstanceId.1"] != "i-0123456789abcdef0" ||
+		!strings.Contains(r.ErrorMessage, "i-0123456789abcdef0") ||
+		len(r.Resources) != 1 ||
+		r.Resources[0] != (audit.Resource{
+			ARN: "arn:aws:ec2:us-east-1:" + account + ":instance/i-0123456789abcdef0", AccountID: account,
+			Type: "AWS::EC2::Instance",
+		}) {
 		t.Errorf("a refusal: %+v", r)
 	}
 	if r := find("DescribeVpcs", ""); !r.ReadOnly || r.ResponseElements != nil {
 		t.Errorf("a list: %+v", r)
 	}
-	if r := find("StopInstances", "UnauthorizedOperation"); r.UserIdentity.Type != "IAMUser" || r.UserIdentity.UserName != "ann" || r.UserIdentity.ARN != "arn:aws:iam::"+account+":user/ann" {
+	if r := find("StopInstances", "UnauthorizedOperation"); r.UserIdentity.Type != "IAMUser" ||
+		r.UserIdentity.UserName != "ann" || r.UserIdentity.ARN != "arn:aws:iam::"+account+":user/ann" {
 		t.Errorf("a user's: %+v", r)
 	}
-	if r := find("CreateAccessKey", ""); r.EventSource != "iam.amazonaws.com" || r.RequestParameters["UserName"] != "ann" || r.ResponseElements["AccessKeyId"] != ann.AccessKeyID {
+	if r := find("CreateAccessKey", ""); r.EventSource != "iam.amazonaws.com" ||
+		r.RequestParameters["UserName"] != "ann" || r.ResponseElements["AccessKeyId"] != ann.AccessKeyID {
 		t.Errorf("IAM's: %+v", r)
 	}
 	if r := find("GetCallerIdentity", ""); r.EventSource != "sts.amazonaws.com" || !r.ReadOnly {
 		t.Errorf("STS's: %+v", r)
 	}
 	strangers, _ := read("strangers")
-	if len(strangers) != 1 || strangers[0].ErrorCode == "" || strangers[0].UserIdentity.Type != "Unknown" || strangers[0].UserIdentity.AccessKeyID != bad.AccessKeyID || strangers[0].RequestParameters != nil {
+	if len(strangers) != 1 || strangers[0].ErrorCode == "" || strangers[0].UserIdentity.Type != "Unknown" ||
+		strangers[0].UserIdentity.AccessKeyID != bad.AccessKeyID || strangers[0].RequestParameters != nil {
 		t.Errorf("a bad signature: %+v", strangers)
 	}
 }
@@ -111,16 +123,22 @@ func TestNoSecretIsRecorded(t *testing.T) {
 	w.By(session, "ec2", "DescribeVpcs")
 	w.By(session, "ec2", "DescribeVpcs", "NextToken", "token-of-a-page")
 	w.By(w.Root(), "iam", "CreateLoginProfile", "UserName", "ann", "Password", "Tr0ub4dor&3")
-	w.By(w.Root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.Keys.Account+":role/none", "RoleSessionName", "s", "ExternalId", "shared-between-two")
-	w.By(aws.Credentials{AccessKeyID: ann.AccessKeyID, SecretAccessKey: ann.SecretAccessKey, SessionToken: "a-token-that-is-wrong"}, "ec2", "DescribeVpcs")
+	w.By(w.Root(), "sts", "AssumeRole", "RoleArn", "arn:aws:iam::"+w.Keys.Account+":role/none", "RoleSessionName", "s",
+		"ExternalId", "shared-between-two")
+	w.By(aws.Credentials{
+		AccessKeyID: ann.AccessKeyID, SecretAccessKey: ann.SecretAccessKey, SessionToken: "a-token-that-is-wrong",
+	}, "ec2", "DescribeVpcs")
 	_, calls := read("calls")
 	_, strangers := read("strangers")
-	if n := strings.Count(calls, "\n"); n < 15 || session.SessionToken == "" || pair == "" || !strings.Contains(calls, "GetSessionToken") {
+	if n := strings.Count(calls, "\n"); n < 15 || session.SessionToken == "" || pair == "" ||
+		!strings.Contains(calls, "GetSessionToken") {
 		t.Fatalf("%d records; the session %v", n, session.AccessKeyID)
 	}
 	for name, secret := range map[string]string{
-		"the root's key": w.Keys.Secret, "a user's key": ann.SecretAccessKey, "a session's key": session.SecretAccessKey, "a session's token": session.SessionToken, "user data": data,
-		"user data in plain": "correct-horse", "user data that is refused": "but-secret", "a type that is none": "secret-in-a-type", "a private key": pair[40:80], "a page's token": "token-of-a-page",
+		"the root's key": w.Keys.Secret, "a user's key": ann.SecretAccessKey,
+		"a session's key": session.SecretAccessKey, "a session's token": session.SessionToken, "user data": data,
+		"user data in plain": "correct-horse", "user data that is refused": "but-secret",
+		"a type that is none": "secret-in-a-type", "a private key": pair[40:80], "a page's token": "token-of-a-page",
 		"a password": "Tr0ub4dor", "an external id": "shared-between-two", "a wrong token": "a-token-that-is-wrong",
 	} {
 		if secret == "" || strings.Contains(calls+strangers, secret) {

@@ -13,8 +13,8 @@ import (
 	"slipway/internal/server"
 )
 
-// TestHundredsOfKeptConnections: each of 400 clients keeps its one connection through several calls, as long-lived controllers do, and an idle
-// one costs the others nothing.
+// TestHundredsOfKeptConnections: each of 400 clients keeps its one connection through several calls, as long-lived
+// controllers do, and an idle one costs the others nothing.
 func TestHundredsOfKeptConnections(t *testing.T) {
 	w := apitest.New(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -93,15 +93,22 @@ func TestAbsentIsNotEmpty(t *testing.T) {
 	id := w.Launch("t3.nano")
 	w.Await(id, "running")
 	body := w.Call("DescribeInstances", "InstanceId.1", id).Body
-	for _, element := range []string{"keyName", "iamInstanceProfile", "kernelId", "ramdiskId", "platform", "instanceLifecycle", "spotInstanceRequestId", "stateReason", "stateTransitionReason",
-		"outpostArn", "capacityReservationId", "hostId", "affinity", "partitionNumber", "ipv6Address", "kmsKeyId", "sriovNetSupport"} {
+	for _, element := range []string{
+		"keyName", "iamInstanceProfile", "kernelId", "ramdiskId", "platform", "instanceLifecycle",
+		"spotInstanceRequestId", "stateReason", "stateTransitionReason",
+		"outpostArn", "capacityReservationId", "hostId", "affinity", "partitionNumber", "ipv6Address", "kmsKeyId",
+		"sriovNetSupport",
+	} {
 		if strings.Contains(body, "<"+element+">") {
 			t.Errorf("%s is there: %q", element, apitest.First(body, element))
 		}
 	}
-	for attribute, element := range map[string]string{"userData": "<userData></userData>", "kernel": "<kernel></kernel>", "ramdisk": "<ramdisk></ramdisk>"} {
+	for attribute, element := range map[string]string{
+		"userData": "<userData></userData>", "kernel": "<kernel></kernel>", "ramdisk": "<ramdisk></ramdisk>",
+	} {
 		a := w.Call("DescribeInstanceAttribute", "InstanceId", id, "Attribute", attribute)
-		if a.Status != http.StatusOK || strings.Contains(a.Body, "<value>") || !strings.Contains(a.Body, element) && strings.Contains(a.Body, "<"+attribute) {
+		if a.Status != http.StatusOK || strings.Contains(a.Body, "<value>") ||
+			!strings.Contains(a.Body, element) && strings.Contains(a.Body, "<"+attribute) {
 			t.Errorf("%s of an instance without: %s", attribute, a.Body)
 		}
 	}

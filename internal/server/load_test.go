@@ -67,7 +67,9 @@ func TestStrangersBodiesAreNotRead(t *testing.T) {
 				return
 			}
 			r.ContentLength = int64(len(body))
-			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIANOBODY/"+time.Now().UTC().Format("20060102")+"/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=00")
+			r.Header.Set("Authorization",
+				"AWS4-HMAC-SHA256 Credential=AKIANOBODY/"+time.Now().UTC().Format("20060102")+
+					"/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=00")
 			r.Header.Set("X-Amz-Date", time.Now().UTC().Format("20060102T150405Z"))
 			if resp, err := http.DefaultClient.Do(r); err == nil { // else the connection ended under the body
 				if resp.StatusCode != http.StatusUnauthorized {
@@ -141,9 +143,11 @@ func TestHostileFormsCostLittle(t *testing.T) {
 		{"an index beyond reason", start + "&InstanceId.4000000000=i-12345678", nil, "UnknownParameter"},
 		{"names without end", start + strings.Repeat("&"+strings.Repeat("A.", 11)+"B=1", 1), nil, "UnknownParameter"},
 		{"nothing but separators", start + strings.Repeat("&", 3<<20), nil, "MalformedQueryString"},
-		{"control characters in a value", start + "&InstanceId.1=" + url.QueryEscape("i-\x00\x01\x1b[31m\x7f\ufffe"), nil, "InvalidInstanceID.Malformed"},
+		{"control characters in a value", start + "&InstanceId.1=" + url.QueryEscape("i-\x00\x01\x1b[31m\x7f\ufffe"),
+			nil, "InvalidInstanceID.Malformed"},
 		{"control characters in a name", start + "&" + url.QueryEscape("\x00\x1b]0;x\x07") + "=1", nil, "UnknownParameter"},
-		{"control characters in a filter", start + "&Filter.1.Name=" + url.QueryEscape("\x00\n") + "&Filter.1.Value.1=1", nil, "InvalidParameterValue"},
+		{"control characters in a filter",
+			start + "&Filter.1.Name=" + url.QueryEscape("\x00\n") + "&Filter.1.Value.1=1", nil, "InvalidParameterValue"},
 		{"bytes that are no text", start + "&InstanceId.1=%ff%fe%80", nil, "InvalidInstanceID.Malformed"},
 		{"a gzip bomb", squeezed(t, 64<<20), http.Header{"Content-Encoding": {"gzip"}}, "RequestEntityTooLarge"},
 		{"gzip that is none", "nothing", http.Header{"Content-Encoding": {"gzip"}}, "InvalidRequest"},
@@ -165,8 +169,8 @@ func TestHostileFormsCostLittle(t *testing.T) {
 	w.Must("vpcId", "DescribeVpcs")
 }
 
-// TestOverload: ten times as many callers as actions may run, among them slow ones, silent ones and those who do not read. Memory stays within
-// bounds, refusals are RequestLimitExceeded, and when it is over, the next call is answered.
+// TestOverload: ten times as many callers as actions may run, among them slow ones, silent ones and those who do not
+// read. Memory stays within bounds, refusals are RequestLimitExceeded, and when it is over, the next call is answered.
 func TestOverload(t *testing.T) {
 	w := apitest.New(t)
 	w.Launch("t3.micro")
@@ -183,8 +187,11 @@ func TestOverload(t *testing.T) {
 	for range 100 {
 		dial("")                                       // says nothing
 		dial("POST / HTTP/1.1\r\nHost: x\r\nX-Slow: ") // does not end its headers
-		dial("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 Credential=" + w.Keys.ID + "/" + time.Now().UTC().Format("20060102") +
-			"/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=00\r\nX-Amz-Date: " + time.Now().UTC().Format("20060102T150405Z") + "\r\nContent-Length: 4000000\r\n\r\nAction=") // does not end its body
+		dial("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 Credential=" + w.Keys.ID + "/" +
+			time.Now().UTC().Format("20060102") +
+			// does not end its body
+			"/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=00\r\nX-Amz-Date: " +
+			time.Now().UTC().Format("20060102T150405Z") + "\r\nContent-Length: 4000000\r\n\r\nAction=")
 	}
 	for range 100 { // more than are let in with the rest
 		dial("")
@@ -229,7 +236,8 @@ func TestOverload(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("%d answered, %d shed, %d other in %v; the heap grew by %d MiB; back after %v", answered.Load(), shed.Load(), other.Load(), took, grown, time.Since(over))
+	t.Logf("%d answered, %d shed, %d other in %v; the heap grew by %d MiB; back after %v", answered.Load(), shed.Load(),
+		other.Load(), took, grown, time.Since(over))
 	if answered.Load() == 0 || other.Load() > 0 {
 		t.Errorf("%d answered, %d shed, %d neither", answered.Load(), shed.Load(), other.Load())
 	}
@@ -275,7 +283,8 @@ func TestThrottlingIsAsked(t *testing.T) {
 	launch := func(w *apitest.Wire, who aws.Credentials) int {
 		calls := 0
 		for calls < 20 {
-			a := w.By(who, "ec2", "RunInstances", "DryRun", "true", "ImageId", w.Image(), "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1")
+			a := w.By(who, "ec2", "RunInstances", "DryRun", "true", "ImageId", w.Image(), "InstanceType", "t3.micro",
+				"MinCount", "1", "MaxCount", "1")
 			if a.Code != "DryRunOperation" {
 				if a.Code != "RequestLimitExceeded" || a.Status != http.StatusServiceUnavailable {
 					t.Errorf("%d %s %s", a.Status, a.Code, a.Message)
@@ -291,7 +300,10 @@ func TestThrottlingIsAsked(t *testing.T) {
 		t.Errorf("switched off: %d calls", n)
 	}
 	still := time.Now()
-	on := apitest.NewWith(t, apitest.Options{Throttle: server.Throttle{On: true, Actions: map[string]action.Bucket{"DescribeRegions": {Size: 2, Refill: 1}}}})
+	on := apitest.NewWith(t,
+		apitest.Options{
+			Throttle: server.Throttle{On: true, Actions: map[string]action.Bucket{"DescribeRegions": {Size: 2, Refill: 1}}},
+		})
 	front := on.Wiring()
 	front.Now = func() time.Time { return still } // buckets do not fill while the test is slow
 	s := newFront(t, server.New(front))

@@ -19,7 +19,8 @@ type Members struct {
 	Namespace string
 	Actions   map[string]Handler
 	Log       *slog.Logger
-	// Admit says whether the caller may take the action with the form's parameters, and puts into the context what judges its transactions.
+	// Admit says whether the caller may take the action with the form's parameters, and puts into the context what
+	// judges its transactions.
 	Admit func(ctx context.Context, form url.Values) (context.Context, error)
 }
 
@@ -33,7 +34,8 @@ func (m *Members) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		w.Header().Set("Content-Type", "text/xml")
 		w.Write(ec2query.MemberAnswer(slipway.CallFrom(ctx).Action, m.Namespace, call.RequestID, out))
 	}
-	m.Log.Info("request", "action", slipway.CallFrom(ctx).Action, "code", codeText(err), "account", call.Account, "request", call.RequestID)
+	m.Log.Info("request", "action", slipway.CallFrom(ctx).Action, "code", codeText(err), "account", call.Account,
+		"request", call.RequestID)
 }
 
 func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2query.Encoder, error) {
@@ -46,7 +48,8 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 	*ctx = slipway.WithCall(*ctx, call)
 	handler, ok := m.Actions[call.Action]
 	if !ok {
-		return nil, slipway.Errorf(slipway.InvalidAction, "Could not find operation %s for version %s", call.Action, form.Get("Version"))
+		return nil, slipway.Errorf(slipway.InvalidAction, "Could not find operation %s for version %s", call.Action,
+			form.Get("Version"))
 	}
 	judged, err := m.Admit(*ctx, form)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"slipway"
 )
 
-// Bounds of what all requests together may take. What is beyond them waits for a moment and is then told to come back, which clients do.
+// Bounds of what all requests together may take. What is beyond them waits for a moment and is then told to come back,
+// which clients do.
 const (
 	maxConnections = 2000             // the one that has been silent longest makes room
 	maxRequests    = 1000             // read, waiting or running
@@ -50,7 +51,10 @@ type turn struct {
 }
 
 func newLoad() *load {
-	return &load{running: semaphore.NewWeighted(maxRunning), held: semaphore.NewWeighted(maxHeld), sent: semaphore.NewWeighted(maxSent), of: map[string]*turn{}}
+	return &load{
+		running: semaphore.NewWeighted(maxRunning), held: semaphore.NewWeighted(maxHeld),
+		sent: semaphore.NewWeighted(maxSent), of: map[string]*turn{},
+	}
 }
 
 // enter counts a request in; leave has to be called if it says so.
@@ -111,7 +115,8 @@ type holding struct {
 
 func (h *holding) release() { h.l.held.Release(h.bytes); h.bytes = 0 }
 
-// read takes at most limit bytes, and no more room than what has come needs; over says that there is more. Whoever sends slowly holds little.
+// read takes at most limit bytes, and no more room than what has come needs; over says that there is more. Whoever
+// sends slowly holds little.
 func (h *holding) read(ctx context.Context, from io.Reader, limit int) (b []byte, over bool, err error) {
 	for {
 		if len(b) > limit {

@@ -21,7 +21,9 @@ import (
 // TestBuckets draw down and fill up as EC2's, each for its account, region and action.
 func TestBuckets(t *testing.T) {
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	b := newBuckets(Throttle{On: true, Actions: map[string]action.Bucket{"Own": {Size: 2, Refill: 1}}, Accounts: map[string]float64{"big": 3}}, func() time.Time { return now })
+	b := newBuckets(Throttle{
+		On: true, Actions: map[string]action.Bucket{"Own": {Size: 2, Refill: 1}}, Accounts: map[string]float64{"big": 3},
+	}, func() time.Time { return now })
 	given := func(account, name string, bucket action.Bucket, n int) int {
 		calls := 0
 		for calls < 5000 && b.draw(account, "us-east-1", name, bucket, n) == nil {
@@ -52,7 +54,8 @@ func TestBuckets(t *testing.T) {
 	if got := given("a", "RunInstances", action.Launches, 1); got != 2 {
 		t.Errorf("after a second: %d calls, want 2", got)
 	}
-	if err := b.draw("a", "us-east-1", "RunInstances", action.Launches, 1); slipway.CodeOf(err) != slipway.RequestLimitExceeded {
+	if err := b.draw("a", "us-east-1", "RunInstances", action.Launches,
+		1); slipway.CodeOf(err) != slipway.RequestLimitExceeded {
 		t.Errorf("an empty bucket: %v", err)
 	}
 	if err := newBuckets(Throttle{}, time.Now).draw("a", "us-east-1", "RunInstances", action.Bucket{}, 9); err != nil {
@@ -97,7 +100,8 @@ func TestBodiesHoldWhatHasCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLoad()
 		l.held.TryAcquire(maxHeld)
-		if _, _, err := (&holding{l: l}).read(t.Context(), endless{}, maxBody); slipway.CodeOf(err) != slipway.RequestLimitExceeded {
+		if _, _, err := (&holding{l: l}).read(t.Context(), endless{},
+			maxBody); slipway.CodeOf(err) != slipway.RequestLimitExceeded {
 			t.Errorf("no room: %v", err)
 		}
 	})
@@ -209,7 +213,8 @@ func TestSlowBodiesHaveAnEnd(t *testing.T) {
 	s := New(Config{Keys: keys{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
 	for size, want := range map[int]time.Duration{20: grace, 1 << 20: grace + 32*time.Second} {
 		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(make([]byte, size)))
-		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIA1/20260304/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=00")
+		r.Header.Set("Authorization",
+			"AWS4-HMAC-SHA256 Credential=AKIA1/20260304/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=00")
 		r.Header.Set("X-Amz-Date", "20260304T120000Z")
 		w := &deadlines{ResponseRecorder: *httptest.NewRecorder()}
 		s.ServeHTTP(w, r)

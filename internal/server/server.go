@@ -83,7 +83,8 @@ func New(c Config) *Server {
 func (s *Server) HTTP() *http.Server {
 	return &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: maxTime + 30*time.Second,
-		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), ConnState: newCrowd(maxConnections).state,
+		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), ConnState: newCrowd(maxConnections).state,
 	}
 }
 
@@ -108,7 +109,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("x-amzn-RequestId", id)
 	h.Set("Cache-Control", "no-cache, no-store")
 	h.Set("Server", "AmazonEC2")
-	call := slipway.Call{RequestID: id, Origin: slipway.Origin{UserAgent: r.UserAgent(), Referer: r.Referer(), TLS: r.TLS != nil}}
+	call := slipway.Call{
+		RequestID: id, Origin: slipway.Origin{UserAgent: r.UserAgent(), Referer: r.Referer(), TLS: r.TLS != nil},
+	}
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		call.Origin.IP = from.Addr()
 	}
@@ -125,7 +128,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := cmp.Or(who.Service, scopeService(r))
 	if service := s.Services[name]; service != nil {
 		seen := &witness{ResponseWriter: w, status: http.StatusOK}
-		if err == nil && s.buckets.draw(who.Caller.Account, who.Region, name, action.Services[name], min(action.Services[name].Size, 1)) != nil {
+		if err == nil &&
+			s.buckets.draw(who.Caller.Account, who.Region, name, action.Services[name],
+				min(action.Services[name].Size, 1)) != nil {
 			err = slipway.Errorf(slipway.Throttling, "Rate exceeded")
 		}
 		s.other(ctx, service, seen, r, body, err, id)
@@ -133,12 +138,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil && who.Service != "ec2" {
-		err = slipway.Errorf(slipway.SignatureDoesNotMatch, "Credential should be scoped to a service that is served here: ec2, sts, iam or ssm, not '%s'.", who.Service)
+		err = slipway.Errorf(slipway.SignatureDoesNotMatch,
+			"Credential should be scoped to a service that is served here: ec2, sts, iam or ssm, not '%s'.", who.Service)
 	}
 	var answer *ec2query.Writer
 	if err == nil {
 		waiting := ctx
-		if late := s.load.run(waiting, who.Caller.Account, func() { ctx, answer, err = s.call(waiting, r, body) }); late != nil {
+		if late := s.load.run(waiting, who.Caller.Account, func() {
+			ctx, answer, err = s.call(waiting, r, body)
+		}); late != nil {
 			err = late
 		}
 	}
@@ -160,7 +168,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.record(call, "ec2", r, body.plain, status, answer.Bytes(), began)
 	answer.Free()
 	done := slipway.CallFrom(ctx)
-	s.Log.Info("request", "action", done.Action, "status", status, "code", codeText(err), "took", s.Now().Sub(began), "account", done.Account, "request", id)
+	s.Log.Info("request", "action", done.Action, "status", status, "code", codeText(err), "took", s.Now().Sub(began),
+		"account", done.Account, "request", id)
 }
 
 // turnAway answers what there is no room for, without having read it.
@@ -189,7 +198,9 @@ func scopeService(r *http.Request) string {
 	return ""
 }
 
-func (s *Server) other(ctx context.Context, service Service, w http.ResponseWriter, r *http.Request, b payload, err error, id string) {
+func (s *Server) other(
+	ctx context.Context, service Service, w http.ResponseWriter, r *http.Request, b payload, err error, id string,
+) {
 	defer s.catch(ctx, func() {
 		service.Refuse(w, slipway.Errorf(slipway.InternalFailure, "An internal error has occurred"), id)
 	})
@@ -212,11 +223,15 @@ func (s *Server) catch(ctx context.Context, then func()) {
 // payload is a body as it was signed and as it is meant.
 type payload struct{ signed, plain []byte }
 
-// accept reads a request and says whose it is. A stranger's body is not read, and nothing is unpacked before its signature is good.
-func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Request, held *holding) (payload, sigv4.Verified, error) {
+// accept reads a request and says whose it is. A stranger's body is not read, and nothing is unpacked before its
+// signature is good.
+func (s *Server) accept(
+	ctx context.Context, w http.ResponseWriter, r *http.Request, held *holding,
+) (payload, sigv4.Verified, error) {
 	var nobody sigv4.Verified
 	if r.Method != http.MethodPost && r.Method != http.MethodGet {
-		return payload{}, nobody, slipway.Errorf(slipway.InvalidRequest, "The method %s is not allowed: send GET or POST", r.Method)
+		return payload{}, nobody, slipway.Errorf(slipway.InvalidRequest,
+			"The method %s is not allowed: send GET or POST", r.Method)
 	}
 	if err := s.verifier.Foresee(r); err != nil {
 		return payload{}, nobody, err
@@ -243,7 +258,8 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	}
 	z, err := gzip.NewReader(bytes.NewReader(signed))
 	if err != nil {
-		return payload{}, who, slipway.Errorf(slipway.InvalidRequest, "The request's body is not gzip, as its Content-Encoding says")
+		return payload{}, who, slipway.Errorf(slipway.InvalidRequest,
+			"The request's body is not gzip, as its Content-Encoding says")
 	}
 	plain, over, err := held.read(ctx, z, maxBody)
 	switch told, _ := errors.AsType[*slipway.Error](err); {
@@ -261,7 +277,8 @@ func (s *Server) accept(ctx context.Context, w http.ResponseWriter, r *http.Requ
 func Form(r *http.Request, body []byte) (url.Values, error) {
 	// Counted before they are taken apart: a map of a million names is much larger than their text.
 	if n := strings.Count(r.URL.RawQuery, "&") + bytes.Count(body, []byte("&")); n >= ec2query.MaxParameters {
-		return nil, slipway.Errorf(slipway.MalformedQueryString, "The request has %d parameters; at most %d are accepted", n+1, ec2query.MaxParameters)
+		return nil, slipway.Errorf(slipway.MalformedQueryString,
+			"The request has %d parameters; at most %d are accepted", n+1, ec2query.MaxParameters)
 	}
 	form, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -285,7 +302,9 @@ func Form(r *http.Request, body []byte) (url.Values, error) {
 var versionForm = regexp.MustCompile(`^20[01][0-9]-[01][0-9]-[0-3][0-9]$`)
 
 // call finds and runs the action.
-func (s *Server) call(ctx context.Context, r *http.Request, b payload) (called context.Context, answer *ec2query.Writer, err error) {
+func (s *Server) call(
+	ctx context.Context, r *http.Request, b payload,
+) (called context.Context, answer *ec2query.Writer, err error) {
 	form, err := Form(r, b.plain)
 	if err != nil {
 		return ctx, nil, err
@@ -306,7 +325,8 @@ func (s *Server) call(ctx context.Context, r *http.Request, b payload) (called c
 	case call.Action == "":
 		return ctx, nil, slipway.Errorf(slipway.MissingAction, "The request must contain the parameter Action")
 	case !ok && ec2wire.KnownActions[call.Action]:
-		return ctx, nil, slipway.Errorf(slipway.UnsupportedOperation, "The action %s is not supported: %s.", call.Action, WhyNot(call.Action))
+		return ctx, nil, slipway.Errorf(slipway.UnsupportedOperation, "The action %s is not supported: %s.",
+			call.Action, WhyNot(call.Action))
 	case !ok:
 		return ctx, nil, slipway.Errorf(slipway.InvalidAction, "The action %s is not valid for this web service.", call.Action)
 	}

@@ -9,7 +9,8 @@ import (
 	"slipway/internal/action"
 )
 
-// Throttle says whether calls are throttled as EC2 throttles them, and how an operator's buckets differ from EC2's. The zero Throttle never does.
+// Throttle says whether calls are throttled as EC2 throttles them, and how an operator's buckets differ from EC2's.
+// The zero Throttle never does.
 type Throttle struct {
 	On       bool
 	Actions  map[string]action.Bucket // instead of EC2's, by action

@@ -57,20 +57,28 @@ func TestTheWireRefuses(t *testing.T) {
 	}{
 		{"no action", "MissingAction", "Action", 400, post("Version=2016-11-15")},
 		{"an action nobody has", "InvalidAction", "LaunchRocket", 400, post("Action=LaunchRocket" + v)},
-		{"an action that is not here yet", "UnsupportedOperation", "CreateTransitGateway", 400, post("Action=CreateTransitGateway" + v)},
+		{"an action that is not here yet", "UnsupportedOperation", "CreateTransitGateway", 400,
+			post("Action=CreateTransitGateway" + v)},
 		{"no version", "MissingParameter", "Version", 400, post("Action=DescribeVpcs")},
 		{"a version of the future", "NoSuchVersion", "2030-01-01", 400, post("Action=DescribeVpcs&Version=2030-01-01")},
 		{"an unknown parameter", "UnknownParameter", "VpcIdd.1", 400, post("Action=DescribeVpcs&VpcIdd.1=x" + v)},
-		{"a member of a text", "UnknownParameter", "ImageId.Foo", 400, post("Action=RunInstances&ImageId.Foo=x&MinCount=1&MaxCount=1" + v)},
+		{"a member of a text", "UnknownParameter", "ImageId.Foo", 400,
+			post("Action=RunInstances&ImageId.Foo=x&MinCount=1&MaxCount=1" + v)},
 		{"a list that is no list", "UnknownParameter", "VpcId.first", 400, post("Action=DescribeVpcs&VpcId.first=x" + v)},
-		{"a parameter twice", "InvalidParameterValue", "MinCount", 400, post("Action=RunInstances&MinCount=1&MinCount=2&MaxCount=1" + v)},
-		{"a number that is none", "InvalidParameterValue", "minCount", 400, post("Action=RunInstances&ImageId=ami-12345678&MinCount=one&MaxCount=1" + v)},
-		{"a boolean that is none", "InvalidParameterValue", "ebsOptimized", 400, post("Action=RunInstances&ImageId=ami-12345678&EbsOptimized=perhaps&MinCount=1&MaxCount=1" + v)},
+		{"a parameter twice", "InvalidParameterValue", "MinCount", 400,
+			post("Action=RunInstances&MinCount=1&MinCount=2&MaxCount=1" + v)},
+		{"a number that is none", "InvalidParameterValue", "minCount", 400,
+			post("Action=RunInstances&ImageId=ami-12345678&MinCount=one&MaxCount=1" + v)},
+		{"a boolean that is none", "InvalidParameterValue", "ebsOptimized", 400,
+			post("Action=RunInstances&ImageId=ami-12345678&EbsOptimized=perhaps&MinCount=1&MaxCount=1" + v)},
 		{"a broken escape", "MalformedQueryString", "form", 400, post("Action=DescribeVpcs&X=%zz" + v)},
 		{"another method", "InvalidRequest", "PUT", 400, w.Request(http.MethodPut, "Action=DescribeVpcs"+v, nil)},
-		{"JSON", "InvalidRequest", "content type", 400, w.Request(http.MethodPost, "{}", http.Header{"Content-Type": {"application/json"}})},
-		{"gzip that is none", "InvalidRequest", "gzip", 400, w.Request(http.MethodPost, "Action=DescribeVpcs"+v, http.Header{"Content-Encoding": {"gzip"}})},
-		{"a body without end", "RequestEntityTooLarge", "bytes", 413, post("Action=DescribeVpcs" + v + "&X=" + strings.Repeat("x", 5<<20))},
+		{"JSON", "InvalidRequest", "content type", 400,
+			w.Request(http.MethodPost, "{}", http.Header{"Content-Type": {"application/json"}})},
+		{"gzip that is none", "InvalidRequest", "gzip", 400,
+			w.Request(http.MethodPost, "Action=DescribeVpcs"+v, http.Header{"Content-Encoding": {"gzip"}})},
+		{"a body without end", "RequestEntityTooLarge", "bytes", 413,
+			post("Action=DescribeVpcs" + v + "&X=" + strings.Repeat("x", 5<<20))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := w.Do(tt.request)
@@ -90,7 +98,8 @@ func TestASignatureForNowhereIsRefused(t *testing.T) {
 	r.Header.Del("X-Amz-Date")
 	sum := sha256.Sum256([]byte("Action=DescribeVpcs&Version=2016-11-15"))
 	who := aws.Credentials{AccessKeyID: w.Keys.ID, SecretAccessKey: w.Keys.Secret}
-	if err := v4.NewSigner().SignHTTP(t.Context(), who, r, hex.EncodeToString(sum[:]), "ec2", "mars-north-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(t.Context(), who, r, hex.EncodeToString(sum[:]), "ec2", "mars-north-1",
+		time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if a := w.Do(r); a.Code != "AuthFailure" || !strings.Contains(a.Message, "mars-north-1") {

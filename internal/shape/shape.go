@@ -98,7 +98,8 @@ func TagsAtLaunch(in []ec2wire.TagSpecification, types ...string) (map[string]sl
 		case kind == "":
 			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Tag specification resource type must have a value")
 		case !slices.Contains(types, kind):
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "'%s' is not a valid taggable resource type for this operation.", kind)
+			return nil, slipway.Errorf(slipway.InvalidParameterValue,
+				"'%s' is not a valid taggable resource type for this operation.", kind)
 		case len(s.Tags) == 0:
 			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Tag specification must have at least one tag")
 		case out[kind] != nil:
@@ -126,12 +127,14 @@ func Page[T any](items []T, max *int32, token *string, ids bool, least int32) ([
 		return items, nil, nil
 	}
 	if max != nil && ids {
-		return nil, nil, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter instancesSet cannot be used with the parameter maxResults")
+		return nil, nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter instancesSet cannot be used with the parameter maxResults")
 	}
 	size := 1000
 	if max != nil {
 		if *max < least {
-			return nil, nil, slipway.Errorf(slipway.InvalidParameterValue, "Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than %d.", *max, least)
+			return nil, nil, slipway.Errorf(slipway.InvalidParameterValue,
+				"Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than %d.", *max, least)
 		}
 		size = min(int(*max), 1000)
 	}

@@ -65,7 +65,8 @@ func TestTagSpecifications(t *testing.T) {
 		}
 		return s
 	}
-	got, err := shape.TagsAtLaunch([]ec2wire.TagSpecification{spec("instance", "a", "b"), spec("volume", "a"), {}}, "instance", "volume")
+	got, err := shape.TagsAtLaunch([]ec2wire.TagSpecification{spec("instance", "a", "b"), spec("volume", "a"), {}},
+		"instance", "volume")
 	if err != nil || fmt.Sprint(got["instance"].Keys(), got["volume"].Keys()) != "[a b] [a]" {
 		t.Errorf("%v %v", got, err)
 	}
@@ -96,7 +97,8 @@ func TestGrants(t *testing.T) {
 	if err := shape.OldGrants(shape.Of("remove"), []string{"111111111111", ""}, []string{"all"}, &add, &remove); err != nil {
 		t.Fatal(err)
 	}
-	if users, public = (shape.Grants{}).Grant(remove, users, public); fmt.Sprint(users, public) != "[222222222222 333333333333] false" {
+	if users, public = (shape.Grants{}).Grant(remove, users,
+		public); fmt.Sprint(users, public) != "[222222222222 333333333333] false" {
 		t.Errorf("removed: %v %v", users, public)
 	}
 	for name, err := range map[string]error{

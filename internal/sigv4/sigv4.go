@@ -78,8 +78,8 @@ type claim struct {
 
 func incomplete(why string) error { return slipway.Errorf(slipway.IncompleteSignature, "%s", why) }
 
-// Foresee refuses what Verify would refuse without having read the body: a claim that is none, a clock that is off, a key that nobody has.
-// Strangers' bodies are then not read.
+// Foresee refuses what Verify would refuse without having read the body: a claim that is none, a clock that is off, a
+// key that nobody has. Strangers' bodies are then not read.
 func (v *Verifier) Foresee(r *http.Request) error {
 	_, _, err := v.claimed(r)
 	return err
@@ -117,7 +117,8 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Verified, error) {
 	if given := r.Header.Get("X-Amz-Content-Sha256"); given != "" && given != hash {
 		return Verified{}, mismatch()
 	}
-	if want := v.sign(c, key.Secret, canonical(r, c, hash)); subtle.ConstantTimeCompare([]byte(want), []byte(c.signature)) != 1 {
+	if want := v.sign(c, key.Secret,
+		canonical(r, c, hash)); subtle.ConstantTimeCompare([]byte(want), []byte(c.signature)) != 1 {
 		return Verified{}, mismatch()
 	}
 	if subtle.ConstantTimeCompare([]byte(key.Token), []byte(c.token)) != 1 {
@@ -130,7 +131,9 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Verified, error) {
 }
 
 func mismatch() error {
-	return slipway.Errorf(slipway.SignatureDoesNotMatch, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+	return slipway.Errorf(slipway.SignatureDoesNotMatch,
+		"The request signature we calculated does not match the signature you provided. Check your AWS Secret "+
+			"Access Key and signing method. Consult the service documentation for details.")
 }
 
 // read finds the claim, in the header or in the query.
@@ -157,11 +160,15 @@ func readHeader(r *http.Request, auth string) (claim, error) {
 	for part := range strings.SplitSeq(rest, ",") {
 		k, val, ok := strings.Cut(strings.TrimSpace(part), "=")
 		if !ok {
-			return claim{}, incomplete("'" + strings.TrimSpace(part) + "' not a valid key=value pair (missing equal-sign) in Authorization header.")
+			return claim{}, incomplete("'" + strings.TrimSpace(part) +
+				"' not a valid key=value pair (missing equal-sign) in Authorization header.")
 		}
 		fields[k] = val
 	}
-	c := claim{signature: fields["Signature"], signed: strings.Split(fields["SignedHeaders"], ";"), token: r.Header.Get("X-Amz-Security-Token")}
+	c := claim{
+		signature: fields["Signature"], signed: strings.Split(fields["SignedHeaders"], ";"),
+		token: r.Header.Get("X-Amz-Security-Token"),
+	}
 	for _, name := range []string{"Credential", "SignedHeaders", "Signature"} {
 		if fields[name] == "" {
 			return claim{}, incomplete("Authorization header requires '" + name + "' parameter.")
@@ -186,7 +193,9 @@ func readHeader(r *http.Request, auth string) (claim, error) {
 }
 
 func readQuery(q url.Values) (claim, error) {
-	for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"} {
+	for _, name := range []string{
+		"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature",
+	} {
 		if q.Get(name) == "" {
 			return claim{}, incomplete("The query requires '" + name + "'.")
 		}
@@ -214,7 +223,8 @@ func (c *claim) scope(credential string) error {
 		return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term.")
 	}
 	if parts[4] != terminator {
-		return slipway.Errorf(slipway.SignatureDoesNotMatch, "Credential should be scoped with a valid terminator: '%s', not '%s'.", terminator, parts[4])
+		return slipway.Errorf(slipway.SignatureDoesNotMatch,
+			"Credential should be scoped with a valid terminator: '%s', not '%s'.", terminator, parts[4])
 	}
 	c.key, c.date, c.region, c.service = parts[0], parts[1], parts[2], parts[3]
 	if !slices.Contains(c.signed, "host") {
@@ -230,7 +240,9 @@ func (c *claim) at(stamp string) error {
 	}
 	c.stamp, c.stampText = at, stamp
 	if c.date != stamp[:8] {
-		return slipway.Errorf(slipway.SignatureDoesNotMatch, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s'.", c.date, stamp[:8])
+		return slipway.Errorf(slipway.SignatureDoesNotMatch,
+			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s'.",
+			c.date, stamp[:8])
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ var (
 	noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 	ring = keys{
 		"AKIAGOOD": {Secret: "secret", Caller: slipway.Caller{Account: "000000000001"}},
-		"ASIATEMP": {Secret: "secret", Token: "token", Expires: noon.Add(time.Hour), Caller: slipway.Caller{Account: "000000000002"}},
+		"ASIATEMP": {Secret: "secret", Token: "token", Expires: noon.Add(time.Hour),
+			Caller: slipway.Caller{Account: "000000000002"}},
 	}
 )
 
@@ -50,7 +51,8 @@ func signed(t testing.TB, who aws.Credentials, service string, at time.Time) *ht
 
 func presigned(t testing.TB, who aws.Credentials, at time.Time, seconds string) *http.Request {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:4566/?"+form+"&Filter.1.Name=a+b%2Fc&X-Amz-Expires="+seconds, nil)
+	r := httptest.NewRequest(http.MethodGet,
+		"http://127.0.0.1:4566/?"+form+"&Filter.1.Name=a+b%2Fc&X-Amz-Expires="+seconds, nil)
 	sum := sha256.Sum256(nil)
 	uri, _, err := v4.NewSigner().PresignHTTP(t.Context(), who, r, hex.EncodeToString(sum[:]), "ec2", "eu-west-1", at)
 	if err != nil {
@@ -70,9 +72,14 @@ func TestVerify(t *testing.T) {
 		want    slipway.Code // "": good
 	}{
 		{"a good signature", func(t *testing.T) *http.Request { return signed(t, good, "ec2", noon) }, form, ""},
-		{"a clock 14 minutes slow", func(t *testing.T) *http.Request { return signed(t, good, "ec2", noon.Add(-14*time.Minute)) }, form, ""},
-		{"a clock 16 minutes slow", func(t *testing.T) *http.Request { return signed(t, good, "ec2", noon.Add(-16*time.Minute)) }, form, slipway.RequestExpired},
-		{"a clock 16 minutes fast", func(t *testing.T) *http.Request { return signed(t, good, "ec2", noon.Add(16*time.Minute)) }, form, slipway.RequestExpired},
+		{"a clock 14 minutes slow",
+			func(t *testing.T) *http.Request { return signed(t, good, "ec2", noon.Add(-14*time.Minute)) }, form, ""},
+		{"a clock 16 minutes slow",
+			func(t *testing.T) *http.Request { return signed(t, good, "ec2", noon.Add(-16*time.Minute)) }, form,
+			slipway.RequestExpired},
+		{"a clock 16 minutes fast",
+			func(t *testing.T) *http.Request { return signed(t, good, "ec2", noon.Add(16*time.Minute)) }, form,
+			slipway.RequestExpired},
 		{"another secret", func(t *testing.T) *http.Request {
 			return signed(t, with(good, func(c *aws.Credentials) { c.SecretAccessKey = "wrong" }), "ec2", noon)
 		}, form, slipway.SignatureDoesNotMatch},
@@ -82,7 +89,8 @@ func TestVerify(t *testing.T) {
 		{"an unknown key, for STS", func(t *testing.T) *http.Request {
 			return signed(t, with(good, func(c *aws.Credentials) { c.AccessKeyID = "AKIANOBODY" }), "sts", noon)
 		}, form, slipway.InvalidClientTokenID},
-		{"a body that was changed", func(t *testing.T) *http.Request { return signed(t, good, "ec2", noon) }, form + "&DryRun=false", slipway.SignatureDoesNotMatch},
+		{"a body that was changed", func(t *testing.T) *http.Request { return signed(t, good, "ec2", noon) },
+			form + "&DryRun=false", slipway.SignatureDoesNotMatch},
 		{"a signed header that was changed", func(t *testing.T) *http.Request {
 			r := signed(t, good, "ec2", noon)
 			r.Header.Set("X-Odd", "three")
@@ -116,9 +124,13 @@ func TestVerify(t *testing.T) {
 		{"temporary credentials without their token", func(t *testing.T) *http.Request {
 			return signed(t, with(temp, func(c *aws.Credentials) { c.SessionToken = "" }), "ec2", noon)
 		}, form, slipway.AuthFailure},
-		{"a presigned URL", func(t *testing.T) *http.Request { return presigned(t, good, noon.Add(-30*time.Minute), "3600") }, "", ""},
-		{"a presigned URL replayed past its expiry", func(t *testing.T) *http.Request { return presigned(t, good, noon.Add(-61*time.Second), "60") }, "", slipway.RequestExpired},
-		{"a presigned URL for longer than a week", func(t *testing.T) *http.Request { return presigned(t, good, noon, "604801") }, "", slipway.IncompleteSignature},
+		{"a presigned URL",
+			func(t *testing.T) *http.Request { return presigned(t, good, noon.Add(-30*time.Minute), "3600") }, "", ""},
+		{"a presigned URL replayed past its expiry",
+			func(t *testing.T) *http.Request { return presigned(t, good, noon.Add(-61*time.Second), "60") }, "",
+			slipway.RequestExpired},
+		{"a presigned URL for longer than a week",
+			func(t *testing.T) *http.Request { return presigned(t, good, noon, "604801") }, "", slipway.IncompleteSignature},
 		{"a presigned URL whose expiry was changed", func(t *testing.T) *http.Request {
 			r := presigned(t, good, noon, "60")
 			r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "X-Amz-Expires=60", "X-Amz-Expires=6000", 1)
@@ -149,18 +161,25 @@ func TestVerify(t *testing.T) {
 func TestTemporaryCredentialsExpire(t *testing.T) {
 	later := noon.Add(2 * time.Hour)
 	r := signed(t, aws.Credentials{AccessKeyID: "ASIATEMP", SecretAccessKey: "secret", SessionToken: "token"}, "ec2", later)
-	if _, err := New(ring, func() time.Time { return later }).Verify(r, []byte(form)); slipway.CodeOf(err) != slipway.RequestExpired {
+	if _, err := New(ring, func() time.Time { return later }).Verify(r,
+		[]byte(form)); slipway.CodeOf(err) != slipway.RequestExpired {
 		t.Errorf("got %v, want RequestExpired", err)
 	}
 }
 
 // FuzzVerify: no request is accepted that was not signed, and none makes the verifier fall over.
 func FuzzVerify(f *testing.F) {
-	f.Add("AWS4-HMAC-SHA256 Credential=AKIAGOOD/20260304/eu-west-1/ec2/aws4_request, SignedHeaders=host, Signature=00", "20260304T120000Z", "a=b", "x")
-	f.Add("", "", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAGOOD/20260304/eu-west-1/ec2/aws4_request&X-Amz-Date=20260304T120000Z&X-Amz-Expires=9&X-Amz-SignedHeaders=host&X-Amz-Signature=0", "")
+	f.Add("AWS4-HMAC-SHA256 Credential=AKIAGOOD/20260304/eu-west-1/ec2/aws4_request, SignedHeaders=host, Signature=00",
+		"20260304T120000Z", "a=b", "x")
+	f.Add("", "",
+		"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAGOOD/20260304/eu-west-1/ec2/aws4_request&X-Amz-Date=20260304T120000Z&X-Amz-Expires=9&X-Amz-SignedHeaders=host&X-Amz-Signature=0",
+		"")
 	v := New(ring, func() time.Time { return noon })
 	f.Fuzz(func(t *testing.T, auth, date, query, body string) {
-		r := &http.Request{Method: http.MethodPost, Host: "h", URL: &url.URL{Path: "/", RawQuery: query}, Header: http.Header{}, Body: http.NoBody}
+		r := &http.Request{
+			Method: http.MethodPost, Host: "h", URL: &url.URL{Path: "/", RawQuery: query}, Header: http.Header{},
+			Body: http.NoBody,
+		}
 		if auth != "" {
 			r.Header["Authorization"] = []string{auth}
 		}

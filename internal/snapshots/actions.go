@@ -9,15 +9,21 @@ import (
 func (s *Service) Actions() action.Table {
 	return action.Table{
 		"CreateSnapshot": action.Do(s.Create).Bucket(action.Frequent).Repeats(action.NoToken).On(
-			action.Makes(func(in *ec2wire.CreateSnapshotRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "snapshot"),
+			action.Makes(func(in *ec2wire.CreateSnapshotRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "snapshot"),
 			action.One("volume", func(in *ec2wire.CreateSnapshotRequest) *string { return in.VolumeId }),
 		),
 		"CreateSnapshots": action.Do(s.CreateAll).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Makes(func(in *ec2wire.CreateSnapshotsRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "snapshot"),
+			action.Makes(func(in *ec2wire.CreateSnapshotsRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "snapshot"),
 			ofInstance,
 		),
 		"CopySnapshot": action.Do(s.Copy).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Makes(func(in *ec2wire.CopySnapshotRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "snapshot"),
+			action.Makes(func(in *ec2wire.CopySnapshotRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "snapshot"),
 			source,
 		),
 		"DeleteSnapshot": action.Void(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(

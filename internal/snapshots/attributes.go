@@ -14,7 +14,9 @@ import (
 const permission = "createVolumePermission"
 
 // Attribute answers DescribeSnapshotAttribute.
-func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeSnapshotAttributeRequest) (*ec2wire.DescribeSnapshotAttributeResult, error) {
+func (s *Service) Attribute(
+	ctx context.Context, in *ec2wire.DescribeSnapshotAttributeRequest,
+) (*ec2wire.DescribeSnapshotAttributeResult, error) {
 	id, err := named(in.SnapshotId)
 	if err != nil {
 		return nil, err
@@ -34,7 +36,8 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeSnapshotAtt
 	case permission:
 		out.CreateVolumePermissions = []ec2wire.CreateVolumePermission{}
 		if n.Public || n.PublicBarred {
-			out.CreateVolumePermissions = append(out.CreateVolumePermissions, ec2wire.CreateVolumePermission{Group: shape.Of("all")})
+			out.CreateVolumePermissions = append(out.CreateVolumePermissions,
+				ec2wire.CreateVolumePermission{Group: shape.Of("all")})
 		}
 		for _, a := range n.SharedWith {
 			out.CreateVolumePermissions = append(out.CreateVolumePermissions, ec2wire.CreateVolumePermission{UserId: &a})
@@ -81,13 +84,15 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifySnapshotAttribut
 	}
 	return s.edit(ctx, id, func(tx store.Tx, n *slipway.Snapshot) error {
 		if n.Encrypted && !add.Empty() {
-			return slipway.Errorf(slipway.OperationNotPermitted, "The snapshot '%s' is encrypted with a key that is its account's alone: it cannot be shared.", id)
+			return slipway.Errorf(slipway.OperationNotPermitted,
+				"The snapshot '%s' is encrypted with a key that is its account's alone: it cannot be shared.", id)
 		}
 		barred := n.PublicBarred
 		n.SharedWith, n.Public = add.Grant(remove, n.SharedWith, n.Public || barred)
 		n.PublicBarred = barred && n.Public
 		n.Public = n.Public && !barred
-		if r := state.Regions.See(tx, state.Scope{Account: n.Account, Region: n.Region}, "-"); len(add.Groups) > 0 && r != nil && r.Settings.BlockPublicSnapshots != "" {
+		if r := state.Regions.See(tx, state.Scope{Account: n.Account, Region: n.Region}, "-"); len(add.Groups) > 0 &&
+			r != nil && r.Settings.BlockPublicSnapshots != "" {
 			return slipway.Errorf(slipway.OperationNotPermitted, publicBlocked)
 		}
 		return nil

@@ -15,7 +15,8 @@ const (
 	unblocked     = "unblocked"
 	blockNew      = "block-new-sharing"
 	blockAll      = "block-all-sharing"
-	publicBlocked = "You can't publicly share this snapshot because block public access for snapshots is enabled for this account in this region."
+	publicBlocked = "You can't publicly share this snapshot because block public access for snapshots is enabled " +
+		"for this account in this region."
 )
 
 // block sets the region's state. Under block-all-sharing what was public is not so for others until that is taken back.
@@ -45,7 +46,9 @@ func (s *Service) block(ctx context.Context, to string) error {
 }
 
 // BlockPublic answers EnableSnapshotBlockPublicAccess.
-func (s *Service) BlockPublic(ctx context.Context, in *ec2wire.EnableSnapshotBlockPublicAccessRequest) (*ec2wire.EnableSnapshotBlockPublicAccessResult, error) {
+func (s *Service) BlockPublic(
+	ctx context.Context, in *ec2wire.EnableSnapshotBlockPublicAccessRequest,
+) (*ec2wire.EnableSnapshotBlockPublicAccessResult, error) {
 	switch v := shape.Get(in.State); v {
 	case blockNew, blockAll:
 		return &ec2wire.EnableSnapshotBlockPublicAccessResult{State: in.State}, s.block(ctx, v)
@@ -57,12 +60,16 @@ func (s *Service) BlockPublic(ctx context.Context, in *ec2wire.EnableSnapshotBlo
 }
 
 // UnblockPublic answers DisableSnapshotBlockPublicAccess.
-func (s *Service) UnblockPublic(ctx context.Context, _ *ec2wire.DisableSnapshotBlockPublicAccessRequest) (*ec2wire.DisableSnapshotBlockPublicAccessResult, error) {
+func (s *Service) UnblockPublic(
+	ctx context.Context, _ *ec2wire.DisableSnapshotBlockPublicAccessRequest,
+) (*ec2wire.DisableSnapshotBlockPublicAccessResult, error) {
 	return &ec2wire.DisableSnapshotBlockPublicAccessResult{State: shape.Of(unblocked)}, s.block(ctx, unblocked)
 }
 
 // PublicBlock answers GetSnapshotBlockPublicAccessState.
-func (s *Service) PublicBlock(ctx context.Context, _ *ec2wire.GetSnapshotBlockPublicAccessStateRequest) (*ec2wire.GetSnapshotBlockPublicAccessStateResult, error) {
+func (s *Service) PublicBlock(
+	ctx context.Context, _ *ec2wire.GetSnapshotBlockPublicAccessStateRequest,
+) (*ec2wire.GetSnapshotBlockPublicAccessStateResult, error) {
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return nil, err

@@ -42,7 +42,8 @@ func Of(tx store.Tx, v *slipway.Volume, description string, tags slipway.Tags, n
 			return nil, err
 		}
 		if in.State == slipway.ShuttingDown {
-			return nil, slipway.Errorf(slipway.IncorrectState, "Volume '%s' is being deleted with the instance '%s'.", v.ID, in.ID)
+			return nil, slipway.Errorf(slipway.IncorrectState, "Volume '%s' is being deleted with the instance '%s'.",
+				v.ID, in.ID)
 		}
 	}
 	boot, err := bootOf(tx, v)
@@ -51,7 +52,8 @@ func Of(tx store.Tx, v *slipway.Volume, description string, tags slipway.Tags, n
 	}
 	n := &slipway.Snapshot{
 		Boot: boot,
-		ID:   slipway.NewSnapshotID(), Account: v.Account, Region: v.Region, Host: v.Host, Volume: v.ID, SizeGiB: v.SizeGiB, Description: description,
+		ID:   slipway.NewSnapshotID(), Account: v.Account, Region: v.Region, Host: v.Host, Volume: v.ID,
+		SizeGiB: v.SizeGiB, Description: description,
 		State: "pending", Start: now, Encrypted: v.Encrypted, Key: v.Key, Secret: v.Secret, Tags: tags,
 	}
 	// The volume's end, which looks for its snapshots, shall not pass this by: both write the volume.
@@ -178,18 +180,21 @@ func chosen(i *slipway.Instance, spec *ec2wire.InstanceSpecification) ([]slipway
 		}
 		at := slices.IndexFunc(i.Volumes, func(b slipway.BlockDevice) bool { return string(b.Volume) == id })
 		if at < 0 || i.Volumes[at].Device == i.RootDevice {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "The volume '%s' is not a data volume of the instance '%s'.", id, i.ID)
+			return nil, slipway.Errorf(slipway.InvalidParameterValue,
+				"The volume '%s' is not a data volume of the instance '%s'.", id, i.ID)
 		}
 	}
 	var out []slipway.BlockDevice
 	for _, b := range i.Volumes {
-		if b.Device == i.RootDevice && shape.Get(spec.ExcludeBootVolume) || slices.Contains(spec.ExcludeDataVolumeIds, string(b.Volume)) {
+		if b.Device == i.RootDevice && shape.Get(spec.ExcludeBootVolume) ||
+			slices.Contains(spec.ExcludeDataVolumeIds, string(b.Volume)) {
 			continue
 		}
 		out = append(out, b)
 	}
 	if len(out) == 0 {
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "There is no volume of the instance '%s' left to take a snapshot of.", i.ID)
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"There is no volume of the instance '%s' left to take a snapshot of.", i.ID)
 	}
 	return out, nil
 }
@@ -209,13 +214,17 @@ type Copy struct {
 func (c Copy) Begin(tx store.Tx, now time.Time) (*slipway.Snapshot, error) {
 	src := c.Source
 	if src.Encrypted && c.Encrypted != nil && !*c.Encrypted {
-		return nil, slipway.Errorf(slipway.InvalidRequest, "Snapshot %s is encrypted. Creating unencrypted copy from an encrypted snapshot is not supported", src.ID)
+		return nil, slipway.Errorf(slipway.InvalidRequest,
+			"Snapshot %s is encrypted. Creating unencrypted copy from an encrypted snapshot is not supported", src.ID)
 	}
 	n := &slipway.Snapshot{
-		ID: slipway.NewSnapshotID(), Account: c.Account, Region: c.Region, Host: src.Host, SizeGiB: src.SizeGiB, Description: c.Description, State: "pending",
-		Start: now, Boot: src.Boot, Encrypted: src.Encrypted || shape.Get(c.Encrypted), Key: c.Key, Source: src.ID, SourceRegion: src.Region, Tags: c.Tags,
+		ID: slipway.NewSnapshotID(), Account: c.Account, Region: c.Region, Host: src.Host, SizeGiB: src.SizeGiB,
+		Description: c.Description, State: "pending",
+		Start: now, Boot: src.Boot, Encrypted: src.Encrypted || shape.Get(c.Encrypted), Key: c.Key, Source: src.ID,
+		SourceRegion: src.Region, Tags: c.Tags,
 	}
-	if r := state.Regions.See(tx, state.Scope{Account: c.Account, Region: c.Region}, "-"); r != nil && r.Settings.EncryptByDefault {
+	if r := state.Regions.See(tx, state.Scope{Account: c.Account, Region: c.Region}, "-"); r != nil &&
+		r.Settings.EncryptByDefault {
 		n.Encrypted = true
 	}
 	if n.Encrypted {
@@ -244,7 +253,8 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopySnapshotRequest) (*e
 	case !slipway.KnownRegion(from):
 		return nil, slipway.Invalid(from, "sourceRegion", "There is no such region.")
 	case shape.Get(in.DestinationRegion) != "" && *in.DestinationRegion != scope.Region:
-		return nil, slipway.Invalid(*in.DestinationRegion, "destinationRegion", "It must be the region of the call, "+scope.Region+".")
+		return nil, slipway.Invalid(*in.DestinationRegion, "destinationRegion",
+			"It must be the region of the call, "+scope.Region+".")
 	case shape.Get(in.DestinationOutpostArn) != "":
 		return nil, unsupported("DestinationOutpostArn", "there are no Outposts here.")
 	case shape.Get(in.DestinationAvailabilityZone) != "":
@@ -252,7 +262,8 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopySnapshotRequest) (*e
 	case in.CompletionDurationMinutes != nil:
 		return nil, unsupported("CompletionDurationMinutes", "a copy here takes as long as it takes.")
 	case shape.Get(in.KmsKeyId) != "" && in.Encrypted != nil && !*in.Encrypted:
-		return nil, slipway.Errorf(slipway.InvalidParameterDependency, "The parameter KmsKeyId requires the parameter Encrypted to be set.")
+		return nil, slipway.Errorf(slipway.InvalidParameterDependency,
+			"The parameter KmsKeyId requires the parameter Encrypted to be set.")
 	}
 	tags, err := shape.TagsOf(in.TagSpecifications, "snapshot")
 	if err != nil {
@@ -268,7 +279,10 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopySnapshotRequest) (*e
 		if shape.Get(in.KmsKeyId) != "" {
 			encrypted = shape.Of(true)
 		}
-		n, err := Copy{Source: src, Account: scope.Account, Region: scope.Region, Description: shape.Get(in.Description), Encrypted: encrypted, Key: shape.Get(in.KmsKeyId), Tags: tags}.Begin(tx, s.now())
+		n, err := Copy{
+			Source: src, Account: scope.Account, Region: scope.Region, Description: shape.Get(in.Description),
+			Encrypted: encrypted, Key: shape.Get(in.KmsKeyId), Tags: tags,
+		}.Begin(tx, s.now())
 		if err == nil {
 			out.SnapshotId = shape.Text(n.ID)
 		}

@@ -29,7 +29,8 @@ func Remove(tx store.Tx, n *slipway.Snapshot, except slipway.ImageID) error {
 		}
 	}
 	for copied := range state.Snapshots.By(tx, state.Global, "/source/"+string(n.ID)) {
-		return slipway.Errorf(slipway.InvalidSnapshotInUse, "The snapshot %s is currently in use by %s, a copy that is being made", n.ID, copied.ID)
+		return slipway.Errorf(slipway.InvalidSnapshotInUse,
+			"The snapshot %s is currently in use by %s, a copy that is being made", n.ID, copied.ID)
 	}
 	n.State = "deleting"
 	return nil

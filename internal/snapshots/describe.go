@@ -51,8 +51,10 @@ var fields = slipway.Fields[*slipway.Snapshot]{
 // wire writes a snapshot as an account sees it.
 func wire(n *slipway.Snapshot, account string) ec2wire.Snapshot {
 	return ec2wire.Snapshot{
-		SnapshotId: shape.Text(n.ID), VolumeId: shape.Text(volumeOf(n)), State: &n.State, StateMessage: shape.Text(n.Message), StartTime: &n.Start, Progress: shape.Of(progress(n)),
-		OwnerId: &n.Account, OwnerAlias: shape.Text(alias(n)), Description: &n.Description, VolumeSize: &n.SizeGiB, Encrypted: &n.Encrypted, KmsKeyId: shape.Text(n.Key),
+		SnapshotId: shape.Text(n.ID), VolumeId: shape.Text(volumeOf(n)), State: &n.State,
+		StateMessage: shape.Text(n.Message), StartTime: &n.Start, Progress: shape.Of(progress(n)),
+		OwnerId: &n.Account, OwnerAlias: shape.Text(alias(n)), Description: &n.Description, VolumeSize: &n.SizeGiB,
+		Encrypted: &n.Encrypted, KmsKeyId: shape.Text(n.Key),
 		Tags: shape.Tags(n.TagsFor(account)), StorageTier: shape.Of("standard"), CompletionTime: shape.Time(n.Completed),
 	}
 }
@@ -60,13 +62,16 @@ func wire(n *slipway.Snapshot, account string) ec2wire.Snapshot {
 // info is wire for the shape that CreateSnapshots has of its own.
 func info(n *slipway.Snapshot) ec2wire.SnapshotInfo {
 	return ec2wire.SnapshotInfo{
-		SnapshotId: shape.Text(n.ID), VolumeId: shape.Text(n.Volume), State: &n.State, StartTime: &n.Start, Progress: shape.Of(progress(n)), OwnerId: &n.Account,
+		SnapshotId: shape.Text(n.ID), VolumeId: shape.Text(n.Volume), State: &n.State, StartTime: &n.Start,
+		Progress: shape.Of(progress(n)), OwnerId: &n.Account,
 		Description: &n.Description, VolumeSize: &n.SizeGiB, Encrypted: &n.Encrypted, Tags: shape.Tags(n.Tags),
 	}
 }
 
 // Describe answers DescribeSnapshots: what the caller may use, narrowed by owners and by who else may.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeSnapshotsRequest) (*ec2wire.DescribeSnapshotsResult, error) {
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeSnapshotsRequest,
+) (*ec2wire.DescribeSnapshotsResult, error) {
 	me := state.Of(ctx).Account
 	owned := func(n *slipway.Snapshot) bool {
 		return len(in.OwnerIds) == 0 || slices.ContainsFunc(in.OwnerIds, func(o string) bool {
@@ -90,6 +95,7 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeSnapshotsReq
 			return n.State != "deleting" && n.UsableBy(me) && owned(n) && restorable(n)
 		},
 	}
-	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.SnapshotIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	page, next, err := kind.List(ctx, s.db,
+		describe.Query{IDs: in.SnapshotIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeSnapshotsResult{Snapshots: page, NextToken: next}, err
 }

@@ -37,7 +37,8 @@ func Own(ctx context.Context, r store.Reader, id slipway.SnapshotID) (*slipway.S
 	case n == nil || !n.UsableBy(scope.Account) || n.State == "deleting":
 		return nil, state.Snapshots.Absent(string(id))
 	case n.Account != scope.Account:
-		return nil, slipway.Errorf(slipway.AuthFailure, "Not authorized for the snapshot '%s': it belongs to another account.", id)
+		return nil, slipway.Errorf(slipway.AuthFailure,
+			"Not authorized for the snapshot '%s': it belongs to another account.", id)
 	}
 	return n, nil
 }
@@ -48,6 +49,7 @@ func (s *Service) edit(ctx context.Context, id slipway.SnapshotID, change func(s
 		if _, err := Own(ctx, tx, id); err != nil {
 			return err
 		}
-		return state.Snapshots.Edit(tx, state.Shared(state.Of(ctx).Region), string(id), func(n *slipway.Snapshot) error { return change(tx, n) })
+		return state.Snapshots.Edit(tx, state.Shared(state.Of(ctx).Region), string(id),
+			func(n *slipway.Snapshot) error { return change(tx, n) })
 	})
 }

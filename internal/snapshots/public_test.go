@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestSnapshotsBarredFromThePublic: new sharing is refused; under block-all-sharing what was public is the owner's alone until that ends.
+// TestSnapshotsBarredFromThePublic: new sharing is refused; under block-all-sharing what was public is the owner's
+// alone until that ends.
 func TestSnapshotsBarredFromThePublic(t *testing.T) {
 	w := apitest.New(t)
 	o := apitest.NewWorld(w)
@@ -23,7 +24,8 @@ func TestSnapshotsBarredFromThePublic(t *testing.T) {
 	if !visible() {
 		t.Error("what was public is gone under block-new-sharing")
 	}
-	if a := w.Call("ModifySnapshotAttribute", "SnapshotId", w.Copied(o.Snapshot), "CreateVolumePermission.Add.1.Group", "all"); a.Code != "OperationNotPermitted" {
+	if a := w.Call("ModifySnapshotAttribute", "SnapshotId", w.Copied(o.Snapshot), "CreateVolumePermission.Add.1.Group",
+		"all"); a.Code != "OperationNotPermitted" {
 		t.Errorf("new sharing: %d %s %s", a.Status, a.Code, a.Message)
 	}
 	w.Must("return", "ModifySnapshotAttribute", "SnapshotId", public, "CreateVolumePermission.Add.1.UserId", "123456789012")
@@ -31,7 +33,8 @@ func TestSnapshotsBarredFromThePublic(t *testing.T) {
 	if visible() {
 		t.Error("a snapshot is public under block-all-sharing")
 	}
-	if !strings.Contains(w.Call("DescribeSnapshotAttribute", "SnapshotId", public, "Attribute", "createVolumePermission").Body, "<group>all</group>") {
+	if !strings.Contains(w.Call("DescribeSnapshotAttribute", "SnapshotId", public, "Attribute",
+		"createVolumePermission").Body, "<group>all</group>") {
 		t.Error("its permission is forgotten, and could not come back")
 	}
 	if got := w.Must("state", "DisableSnapshotBlockPublicAccess"); got != "unblocked" || !visible() {
@@ -45,6 +48,7 @@ func TestSnapshotsBarredFromThePublic(t *testing.T) {
 	}
 	w.Refuses(t, []apitest.Refusal{
 		apitest.Case("no state", "MissingParameter", "State", "EnableSnapshotBlockPublicAccess", nil),
-		apitest.Case("a state that is none", "InvalidParameterValue", "unblocked", "EnableSnapshotBlockPublicAccess", []string{"State", "unblocked"}),
+		apitest.Case("a state that is none", "InvalidParameterValue", "unblocked", "EnableSnapshotBlockPublicAccess",
+			[]string{"State", "unblocked"}),
 	})
 }

@@ -9,21 +9,29 @@ import (
 	"slipway/internal/apitest"
 )
 
-// TestASnapshotsLife: pending at once, completed when its host has copied; of a spare volume, a running and a stopped instance's.
+// TestASnapshotsLife: pending at once, completed when its host has copied; of a spare volume, a running and a stopped
+// instance's.
 func TestASnapshotsLife(t *testing.T) {
 	w := apitest.New(t)
 	o := apitest.NewWorld(w)
-	for name, volume := range map[string]string{"a spare volume": o.Spare, "a running instance's": o.Volume, "a stopped one's": o.Idle} {
-		a := w.Call("CreateSnapshot", "VolumeId", volume, "Description", "nightly", "TagSpecification.1.ResourceType", "snapshot",
+	for name, volume := range map[string]string{
+		"a spare volume": o.Spare, "a running instance's": o.Volume, "a stopped one's": o.Idle,
+	} {
+		a := w.Call("CreateSnapshot", "VolumeId", volume, "Description", "nightly", "TagSpecification.1.ResourceType",
+			"snapshot",
 			"TagSpecification.1.Tag.1.Key", "CSIVolumeSnapshotName", "TagSpecification.1.Tag.1.Value", name)
 		id := apitest.First(a.Body, "snapshotId")
-		for element, want := range map[string]string{"status": "pending", "progress": "0%", "volumeId": volume, "ownerId": w.Keys.Account, "description": "nightly", "encrypted": "false"} {
+		for element, want := range map[string]string{
+			"status": "pending", "progress": "0%", "volumeId": volume, "ownerId": w.Keys.Account,
+			"description": "nightly", "encrypted": "false",
+		} {
 			if got := apitest.First(a.Body, element); got != want {
 				t.Errorf("%s: %s = %q, want %q", name, element, got, want)
 			}
 		}
 		w.AwaitSnapshot(id, "completed")
-		a = w.Call("DescribeSnapshots", "Filter.1.Name", "tag:CSIVolumeSnapshotName", "Filter.1.Value.1", name, "Owner.1", "self")
+		a = w.Call("DescribeSnapshots", "Filter.1.Name", "tag:CSIVolumeSnapshotName", "Filter.1.Value.1", name,
+			"Owner.1", "self")
 		if apitest.First(a.Body, "snapshotId") != id || apitest.First(a.Body, "progress") != "100%" {
 			t.Errorf("%s: found by its tag: %s", name, a.Body)
 		}
@@ -57,7 +65,9 @@ func TestASnapshotOutlivesItsVolume(t *testing.T) {
 	w.Await(o.Running, "terminated")
 	w.AwaitVolume(o.Volume, "")
 	w.Eventually("no file is left of either", func() bool {
-		return !slices.ContainsFunc(w.Files(), func(id slipway.VolumeID) bool { return string(id) == o.Spare || string(id) == o.Volume })
+		return !slices.ContainsFunc(w.Files(), func(id slipway.VolumeID) bool {
+			return string(id) == o.Spare || string(id) == o.Volume
+		})
 	})
 }
 
@@ -73,7 +83,9 @@ func TestAVolumeOutlivesItsSnapshot(t *testing.T) {
 	for _, id := range made {
 		w.AwaitVolume(id, "available")
 	}
-	w.Eventually("the snapshot's file is gone", func() bool { return !slices.Contains(w.Kept(), slipway.SnapshotID(o.Snapshot)) })
+	w.Eventually("the snapshot's file is gone", func() bool {
+		return !slices.Contains(w.Kept(), slipway.SnapshotID(o.Snapshot))
+	})
 }
 
 func TestSnapshotsOfAnInstance(t *testing.T) {
@@ -88,10 +100,12 @@ func TestSnapshotsOfAnInstance(t *testing.T) {
 		t.Errorf("%d snapshots of an instance with two volumes", n)
 	}
 	a := of("InstanceSpecification.ExcludeBootVolume", "true", "CopyTagsFromSource", "volume")
-	if strings.Count(a.Body, "<snapshotId>") != 1 || apitest.First(a.Body, "volumeId") != o.Spare || apitest.First(a.Body, "value") != "data" {
+	if strings.Count(a.Body, "<snapshotId>") != 1 || apitest.First(a.Body, "volumeId") != o.Spare ||
+		apitest.First(a.Body, "value") != "data" {
 		t.Errorf("without the boot volume, with the volume's tags: %s", a.Body)
 	}
-	if a := of("InstanceSpecification.ExcludeDataVolumeId.1", o.Spare); strings.Count(a.Body, "<snapshotId>") != 1 || apitest.First(a.Body, "volumeId") != o.Volume {
+	if a := of("InstanceSpecification.ExcludeDataVolumeId.1", o.Spare); strings.Count(a.Body, "<snapshotId>") != 1 ||
+		apitest.First(a.Body, "volumeId") != o.Volume {
 		t.Errorf("without the data volume: %s", a.Body)
 	}
 	if a := of("InstanceSpecification.ExcludeDataVolumeId.1", o.Volume); a.Code != "InvalidParameterValue" {
@@ -111,7 +125,11 @@ func TestSnapshotCopies(t *testing.T) {
 		"encrypted": {[]string{"Encrypted", "true"}, "true"},
 		"by a key":  {[]string{"KmsKeyId", "alias/mine"}, "true"},
 	} {
-		id := w.Must("snapshotId", "CopySnapshot", append([]string{"SourceRegion", "us-east-1", "SourceSnapshotId", o.Snapshot, "DestinationRegion", "us-east-1", "PresignedUrl", "http://x/"}, tt.more...)...)
+		id := w.Must("snapshotId", "CopySnapshot",
+			append([]string{
+				"SourceRegion", "us-east-1", "SourceSnapshotId", o.Snapshot, "DestinationRegion", "us-east-1",
+				"PresignedUrl", "http://x/",
+			}, tt.more...)...)
 		w.AwaitSnapshot(id, "completed")
 		if got := w.Must("encrypted", "DescribeSnapshots", "SnapshotId.1", id); got != tt.encrypted {
 			t.Errorf("%s: encrypted = %q, want %q", name, got, tt.encrypted)
@@ -121,10 +139,12 @@ func TestSnapshotCopies(t *testing.T) {
 			t.Errorf("%s: a volume of it: %s", name, v.Body)
 		}
 		if tt.encrypted == "true" {
-			if a := w.Call("CreateVolume", "AvailabilityZone", "us-east-1a", "SnapshotId", id, "Encrypted", "false"); a.Code != "InvalidParameterValue" {
+			if a := w.Call("CreateVolume", "AvailabilityZone", "us-east-1a", "SnapshotId", id, "Encrypted",
+				"false"); a.Code != "InvalidParameterValue" {
 				t.Errorf("%s: decrypted by a volume: %s %s", name, a.Code, a.Message)
 			}
-			if a := w.Call("ModifySnapshotAttribute", "SnapshotId", id, "CreateVolumePermission.Add.1.Group", "all"); a.Code != "OperationNotPermitted" {
+			if a := w.Call("ModifySnapshotAttribute", "SnapshotId", id, "CreateVolumePermission.Add.1.Group",
+				"all"); a.Code != "OperationNotPermitted" {
 				t.Errorf("%s: shared with all: %s %s", name, a.Code, a.Message)
 			}
 		}
@@ -145,9 +165,13 @@ func TestSharedSnapshots(t *testing.T) {
 		send         []string
 		sees, public bool
 	}{
-		{"shared with it", []string{"Attribute", "createVolumePermission", "CreateVolumePermission.Add.1.UserId", other.Keys.Account}, true, false},
+		{"shared with it",
+			[]string{"Attribute", "createVolumePermission", "CreateVolumePermission.Add.1.UserId", other.Keys.Account},
+			true, false},
 		{"no longer", []string{"CreateVolumePermission.Remove.1.UserId", other.Keys.Account}, false, false},
-		{"by the older form", []string{"Attribute", "createVolumePermission", "OperationType", "add", "UserId.1", other.Keys.Account}, true, false},
+		{"by the older form",
+			[]string{"Attribute", "createVolumePermission", "OperationType", "add", "UserId.1", other.Keys.Account},
+			true, false},
 		{"no longer, by the older form", []string{"OperationType", "remove", "UserId.1", other.Keys.Account}, false, false},
 		{"with all", []string{"OperationType", "add", "UserGroup.1", "all"}, true, true},
 	} {
@@ -155,7 +179,8 @@ func TestSharedSnapshots(t *testing.T) {
 		if got := see(); got != tt.sees {
 			t.Errorf("%s: seen is %v, want %v", tt.name, got, tt.sees)
 		}
-		if got := strings.Contains(w.Call("DescribeSnapshots", "RestorableBy.1", "all", "Owner.1", "self").Body, o.Snapshot); got != tt.public {
+		if got := strings.Contains(w.Call("DescribeSnapshots", "RestorableBy.1", "all", "Owner.1", "self").Body,
+			o.Snapshot); got != tt.public {
 			t.Errorf("%s: restorable by all is %v, want %v", tt.name, got, tt.public)
 		}
 	}
@@ -189,20 +214,30 @@ func TestSnapshotRefusals(t *testing.T) {
 		{"an unknown snapshot", "DeleteSnapshot", "InvalidSnapshot.NotFound", []string{"SnapshotId", "snap-01234567"}},
 		{"a malformed one", "DeleteSnapshot", "InvalidSnapshotID.Malformed", []string{"SnapshotId", "vol-01234567"}},
 		{"the system's", "DeleteSnapshot", "AuthFailure", []string{"SnapshotId", system}},
-		{"a region that is none", "CopySnapshot", "InvalidParameterValue", []string{"SourceRegion", "mars-north-1", "SourceSnapshotId", o.Snapshot}},
-		{"not in that region", "CopySnapshot", "InvalidSnapshot.NotFound", []string{"SourceRegion", "eu-west-1", "SourceSnapshotId", o.Snapshot}},
-		{"a duration", "CopySnapshot", "UnsupportedOperation", []string{"SourceRegion", "us-east-1", "SourceSnapshotId", o.Snapshot, "CompletionDurationMinutes", "15"}},
-		{"an account that is none", "ModifySnapshotAttribute", "InvalidParameterValue", []string{"SnapshotId", o.Snapshot, "CreateVolumePermission.Add.1.UserId", "me"}},
-		{"a group that is none", "ModifySnapshotAttribute", "InvalidParameterValue", []string{"SnapshotId", o.Snapshot, "UserGroup.1", "some", "OperationType", "add"}},
+		{"a region that is none", "CopySnapshot", "InvalidParameterValue",
+			[]string{"SourceRegion", "mars-north-1", "SourceSnapshotId", o.Snapshot}},
+		{"not in that region", "CopySnapshot", "InvalidSnapshot.NotFound",
+			[]string{"SourceRegion", "eu-west-1", "SourceSnapshotId", o.Snapshot}},
+		{"a duration", "CopySnapshot", "UnsupportedOperation",
+			[]string{"SourceRegion", "us-east-1", "SourceSnapshotId", o.Snapshot, "CompletionDurationMinutes", "15"}},
+		{"an account that is none", "ModifySnapshotAttribute", "InvalidParameterValue",
+			[]string{"SnapshotId", o.Snapshot, "CreateVolumePermission.Add.1.UserId", "me"}},
+		{"a group that is none", "ModifySnapshotAttribute", "InvalidParameterValue",
+			[]string{"SnapshotId", o.Snapshot, "UserGroup.1", "some", "OperationType", "add"}},
 		{"nothing to modify", "ModifySnapshotAttribute", "MissingParameter", []string{"SnapshotId", o.Snapshot}},
-		{"a tag of something else", "CreateSnapshot", "InvalidParameterValue", []string{"VolumeId", o.Spare, "TagSpecification.1.ResourceType", "volume", "TagSpecification.1.Tag.1.Key", "a"}},
+		{"a tag of something else", "CreateSnapshot", "InvalidParameterValue",
+			[]string{"VolumeId", o.Spare, "TagSpecification.1.ResourceType", "volume", "TagSpecification.1.Tag.1.Key", "a"}},
 	} {
 		if a := w.Call(tt.action, tt.params...); a.Code != tt.code {
 			t.Errorf("%s, %s: %s %q, want %s", tt.action, tt.name, a.Code, a.Message, tt.code)
 		}
 	}
-	for _, name := range []string{"description", "encrypted", "owner-alias", "owner-id", "progress", "snapshot-id", "start-time", "status", "storage-tier", "tag:Name", "tag-key", "transfer-type", "volume-id", "volume-size"} {
-		if a := w.Call("DescribeSnapshots", "Filter.1.Name", name, "Filter.1.Value.1", "no such thing"); a.Status != 200 || strings.Contains(a.Body, "<snapshotId>") {
+	for _, name := range []string{
+		"description", "encrypted", "owner-alias", "owner-id", "progress", "snapshot-id", "start-time", "status",
+		"storage-tier", "tag:Name", "tag-key", "transfer-type", "volume-id", "volume-size",
+	} {
+		if a := w.Call("DescribeSnapshots", "Filter.1.Name", name, "Filter.1.Value.1",
+			"no such thing"); a.Status != 200 || strings.Contains(a.Body, "<snapshotId>") {
 			t.Errorf("the filter %s: %s %s", name, a.Code, a.Body)
 		}
 	}

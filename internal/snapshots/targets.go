@@ -20,7 +20,8 @@ func ofInstance(v action.View, in *ec2wire.CreateSnapshotsRequest) []action.Reso
 		return append(out, action.Resource{Kind: "volume", ID: action.New})
 	}
 	for _, b := range i.Volumes {
-		left := b.Device == i.RootDevice && shape.Get(in.InstanceSpecification.ExcludeBootVolume) || slices.Contains(in.InstanceSpecification.ExcludeDataVolumeIds, string(b.Volume))
+		left := b.Device == i.RootDevice && shape.Get(in.InstanceSpecification.ExcludeBootVolume) ||
+			slices.Contains(in.InstanceSpecification.ExcludeDataVolumeIds, string(b.Volume))
 		if !left {
 			out = append(out, action.Some("volume", &b.Volume)...)
 		}

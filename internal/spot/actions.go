@@ -15,7 +15,9 @@ func (s *Service) Actions() action.Table {
 				return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
 			}).Filters(documentedFilters...).On(action.Nothing),
 		"CancelSpotInstanceRequests": action.Do(s.Cancel).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Each("spot-instances-request", func(in *ec2wire.CancelSpotInstanceRequestsRequest) []string { return in.SpotInstanceRequestIds })),
+			action.Each("spot-instances-request", func(in *ec2wire.CancelSpotInstanceRequestsRequest) []string {
+				return in.SpotInstanceRequestIds
+			})),
 		"DescribeSpotPriceHistory": action.Read(s.Prices).Filters(pricesFilters...).On(action.Nothing),
 	}
 }

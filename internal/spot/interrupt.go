@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// GiveNotice gives a spot instance notice: its metadata show it at once, and the action is taken when the time has come. away is how
-// long the capacity then stays away, for requests that come back.
+// GiveNotice gives a spot instance notice: its metadata show it at once, and the action is taken when the time has
+// come. away is how long the capacity then stays away, for requests that come back.
 func GiveNotice(ctx context.Context, db state.DB, id slipway.InstanceID, now time.Time, notice, away time.Duration) error {
 	return db.UpdateAlways(ctx, func(tx store.Tx) error {
 		for seen := range state.Instances.By(tx, state.Global, "/id/"+string(id)) {
@@ -31,15 +31,18 @@ func GiveNotice(ctx context.Context, db state.DB, id slipway.InstanceID, now tim
 				return err
 			}
 			in.Interruption = &slipway.Interruption{Action: r.Options.Interruption, At: now.Add(notice), Away: away}
-			r.Set(r.State, map[string]string{"stop": "marked-for-stop", "terminate": "marked-for-termination", "hibernate": "marked-for-hibernation"}[r.Options.Interruption], now)
+			r.Set(r.State,
+				map[string]string{
+					"stop": "marked-for-stop", "terminate": "marked-for-termination", "hibernate": "marked-for-hibernation",
+				}[r.Options.Interruption], now)
 			return errors.Join(state.SpotRequests.Put(tx, r), state.Instances.Put(tx, in))
 		}
 		return fmt.Errorf("there is no instance %s", id)
 	})
 }
 
-// Tick does what the time has come for: interruptions, and persistent requests that come back. It is called every second and costs what there is
-// to do.
+// Tick does what the time has come for: interruptions, and persistent requests that come back. It is called every
+// second and costs what there is to do.
 func (s *Service) Tick(ctx context.Context) error {
 	return errors.Join(s.interrupt(ctx), s.respawn(ctx))
 }

@@ -8,9 +8,11 @@ import (
 	"strings"
 )
 
-// request makes count spot requests of one instance each, and fulfils what can be fulfilled now. A launch that could never be is refused, and
-// nothing is kept of it.
-func (s *Service) request(ctx context.Context, spec slipway.LaunchSpec, count int32, token string) ([]slipway.SpotRequestID, error) {
+// request makes count spot requests of one instance each, and fulfils what can be fulfilled now. A launch that could
+// never be is refused, and nothing is kept of it.
+func (s *Service) request(
+	ctx context.Context, spec slipway.LaunchSpec, count int32, token string,
+) ([]slipway.SpotRequestID, error) {
 	scope := state.Of(ctx)
 	spec.Min, spec.Max, spec.ClientToken = 1, 1, ""
 	var made []slipway.SpotRequestID
@@ -31,7 +33,8 @@ func (s *Service) request(ctx context.Context, spec slipway.LaunchSpec, count in
 		names := make([]string, 0, count)
 		for range count {
 			r := &slipway.SpotRequest{
-				ID: slipway.NewSpotRequestID(), Account: scope.Account, Region: scope.Region, Options: *spec.Spot, Spec: kept, Created: s.now(), Tags: spec.Tags["spot-instances-request"],
+				ID: slipway.NewSpotRequestID(), Account: scope.Account, Region: scope.Region, Options: *spec.Spot,
+				Spec: kept, Created: s.now(), Tags: spec.Tags["spot-instances-request"],
 			}
 			r.Set("open", "pending-evaluation", s.now())
 			if err := state.SpotRequests.Put(tx, r); err != nil {
@@ -42,7 +45,8 @@ func (s *Service) request(ctx context.Context, spec slipway.LaunchSpec, count in
 		if token == "" {
 			return nil
 		}
-		return state.Tokens.Put(tx, &state.Token{Scope: scope, ID: "spot/" + token, Result: strings.Join(names, " "), Created: s.now()})
+		return state.Tokens.Put(tx,
+			&state.Token{Scope: scope, ID: "spot/" + token, Result: strings.Join(names, " "), Created: s.now()})
 	})
 	if err != nil || seen {
 		return made, err

@@ -25,7 +25,10 @@ func (s *Service) respawn(ctx context.Context) error {
 				return nil
 			}
 			return s.db.UpdateAlways(ctx, func(tx store.Tx) error {
-				return state.SpotRequests.Edit(tx, scope, string(r.ID), func(r *slipway.SpotRequest) error { r.Set(st, status, s.now()); return nil })
+				return state.SpotRequests.Edit(tx, scope, string(r.ID), func(r *slipway.SpotRequest) error {
+					r.Set(st, status, s.now())
+					return nil
+				})
 			})
 		}
 		if until := r.Options.ValidUntil; !until.IsZero() && s.now().After(until) {
@@ -38,13 +41,16 @@ func (s *Service) respawn(ctx context.Context) error {
 		options := r.Options
 		options.Request = r.ID
 		spec.Spot = &options
-		call := slipway.Call{Caller: slipway.Caller{Account: r.Account}, Region: r.Region, RequestID: string(r.ID), Action: "RunInstances"}
+		call := slipway.Call{
+			Caller: slipway.Caller{Account: r.Account}, Region: r.Region, RequestID: string(r.ID), Action: "RunInstances",
+		}
 		_, err := s.admission.Launch(slipway.WithCall(ctx, call), spec)
 		switch code := slipway.CodeOf(err); {
 		case err == nil:
 		case code == slipway.SpotMaxPriceTooLow:
 			err = set("open", "price-too-low")
-		case code == slipway.InsufficientInstanceCapacity || code == slipway.InsufficientFreeAddressesInSubnet || code == slipway.MaxSpotInstanceCountExceeded:
+		case code == slipway.InsufficientInstanceCapacity || code == slipway.InsufficientFreeAddressesInSubnet ||
+			code == slipway.MaxSpotInstanceCountExceeded:
 			err = set("open", "capacity-not-available")
 		case code == slipway.InternalError:
 			return fmt.Errorf("spot request %s: %w", r.ID, err)

@@ -1,5 +1,5 @@
-// Package spot is the room of spot requests: asking for spot instances, looking at the requests, cancelling them, and prices. The instances room
-// launches for them and interrupts them.
+// Package spot is the room of spot requests: asking for spot instances, looking at the requests, cancelling them, and
+// prices. The instances room launches for them and interrupts them.
 package spot
 
 import (
@@ -37,7 +37,9 @@ func New(db state.DB, a *admission.Service, in *instances.Service, log *slog.Log
 }
 
 // Request answers RequestSpotInstances: a request for each instance, fulfilled at once where price and capacity allow.
-func (s *Service) Request(ctx context.Context, in *ec2wire.RequestSpotInstancesRequest) (*ec2wire.RequestSpotInstancesResult, error) {
+func (s *Service) Request(
+	ctx context.Context, in *ec2wire.RequestSpotInstancesRequest,
+) (*ec2wire.RequestSpotInstancesResult, error) {
 	count := int32(1)
 	if in.InstanceCount != nil {
 		count = *in.InstanceCount
@@ -46,11 +48,14 @@ func (s *Service) Request(ctx context.Context, in *ec2wire.RequestSpotInstancesR
 	case in.LaunchSpecification == nil:
 		return nil, slipway.Missing("LaunchSpecification")
 	case count < 1 || count > 1000:
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Value (%d) for parameter instanceCount is invalid. It must be 1 to 1000.", count)
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter instanceCount is invalid. It must be 1 to 1000.", count)
 	case shape.Get(in.LaunchGroup) != "" || shape.Get(in.AvailabilityZoneGroup) != "":
-		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameters LaunchGroup and AvailabilityZoneGroup are not supported.")
+		return nil, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameters LaunchGroup and AvailabilityZoneGroup are not supported.")
 	case in.ValidFrom != nil && in.ValidFrom.After(s.now()):
-		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter ValidFrom is not supported: requests begin at once.")
+		return nil, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter ValidFrom is not supported: requests begin at once.")
 	}
 	spec, err := launchspec.Read(launch(in, count))
 	if err != nil {
@@ -80,26 +85,38 @@ func launch(in *ec2wire.RequestSpotInstancesRequest, count int32) *ec2wire.RunIn
 	l := in.LaunchSpecification
 	one := int32(1)
 	run := &ec2wire.RunInstancesRequest{
-		MinCount: &one, MaxCount: &one, ImageId: l.ImageId, InstanceType: l.InstanceType, KeyName: l.KeyName, SecurityGroupIds: l.SecurityGroupIds, SecurityGroups: l.SecurityGroups,
-		SubnetId: l.SubnetId, UserData: l.UserData, BlockDeviceMappings: l.BlockDeviceMappings, EbsOptimized: l.EbsOptimized, IamInstanceProfile: l.IamInstanceProfile,
-		KernelId: l.KernelId, RamdiskId: l.RamdiskId, Monitoring: l.Monitoring, NetworkInterfaces: l.NetworkInterfaces, TagSpecifications: in.TagSpecifications,
-		InstanceMarketOptions: &ec2wire.InstanceMarketOptionsRequest{MarketType: shape.Of("spot"), SpotOptions: &ec2wire.SpotMarketOptions{
-			MaxPrice: in.SpotPrice, SpotInstanceType: in.Type, ValidUntil: in.ValidUntil, InstanceInterruptionBehavior: in.InstanceInterruptionBehavior, BlockDurationMinutes: in.BlockDurationMinutes,
-		}},
+		MinCount: &one, MaxCount: &one, ImageId: l.ImageId, InstanceType: l.InstanceType, KeyName: l.KeyName,
+		SecurityGroupIds: l.SecurityGroupIds, SecurityGroups: l.SecurityGroups,
+		SubnetId: l.SubnetId, UserData: l.UserData, BlockDeviceMappings: l.BlockDeviceMappings,
+		EbsOptimized: l.EbsOptimized, IamInstanceProfile: l.IamInstanceProfile,
+		KernelId: l.KernelId, RamdiskId: l.RamdiskId, Monitoring: l.Monitoring, NetworkInterfaces: l.NetworkInterfaces,
+		TagSpecifications: in.TagSpecifications,
+		InstanceMarketOptions: &ec2wire.InstanceMarketOptionsRequest{
+			MarketType: shape.Of("spot"), SpotOptions: &ec2wire.SpotMarketOptions{
+				MaxPrice: in.SpotPrice, SpotInstanceType: in.Type, ValidUntil: in.ValidUntil,
+				InstanceInterruptionBehavior: in.InstanceInterruptionBehavior, BlockDurationMinutes: in.BlockDurationMinutes,
+			},
+		},
 	}
 	if count > 1 {
 		run.MaxCount = &count // so that what cannot be given to several is refused; each launches one
 	}
 	if p := l.Placement; p != nil {
-		run.Placement = &ec2wire.Placement{AvailabilityZone: p.AvailabilityZone, AvailabilityZoneId: p.AvailabilityZoneId, GroupName: p.GroupName, Tenancy: p.Tenancy}
+		run.Placement = &ec2wire.Placement{
+			AvailabilityZone: p.AvailabilityZone, AvailabilityZoneId: p.AvailabilityZoneId, GroupName: p.GroupName,
+			Tenancy: p.Tenancy,
+		}
 	}
 	return run
 }
 
 var messages = map[string]string{
-	"fulfilled": "Your spot request is fulfilled.", "price-too-low": "Your Spot request price is lower than the minimum required Spot request fulfillment price.",
-	"capacity-not-available": "There is no Spot capacity available that matches your request.", "pending-evaluation": "Your Spot request has been submitted for review, and is pending evaluation.",
-	"schedule-expired": "Your Spot request expired before it could be fulfilled.", "bad-parameters": "Your Spot request has parameters that no launch takes.",
+	"fulfilled":              "Your spot request is fulfilled.",
+	"price-too-low":          "Your Spot request price is lower than the minimum required Spot request fulfillment price.",
+	"capacity-not-available": "There is no Spot capacity available that matches your request.",
+	"pending-evaluation":     "Your Spot request has been submitted for review, and is pending evaluation.",
+	"schedule-expired":       "Your Spot request expired before it could be fulfilled.",
+	"bad-parameters":         "Your Spot request has parameters that no launch takes.",
 }
 
 func wire(r store.Reader, q *slipway.SpotRequest) ec2wire.SpotInstanceRequest {
@@ -120,9 +137,12 @@ func wire(r store.Reader, q *slipway.SpotRequest) ec2wire.SpotInstanceRequest {
 		message = q.Status
 	}
 	return ec2wire.SpotInstanceRequest{
-		SpotInstanceRequestId: shape.Text(q.ID), State: &q.State, Status: &ec2wire.SpotInstanceStatus{Code: &q.Status, Message: &message, UpdateTime: &q.StatusAt}, Type: &kind,
-		SpotPrice: shape.Of(slipway.PriceText(price)), InstanceId: shape.Text(q.Instance), InstanceInterruptionBehavior: &q.Options.Interruption, CreateTime: &q.Created,
-		LaunchedAvailabilityZone: shape.Text(z.Name), LaunchedAvailabilityZoneId: shape.Text(z.ID), ProductDescription: shape.Of("Linux/UNIX"), ValidUntil: shape.Time(q.Options.ValidUntil),
+		SpotInstanceRequestId: shape.Text(q.ID), State: &q.State,
+		Status: &ec2wire.SpotInstanceStatus{Code: &q.Status, Message: &message, UpdateTime: &q.StatusAt}, Type: &kind,
+		SpotPrice: shape.Of(slipway.PriceText(price)), InstanceId: shape.Text(q.Instance),
+		InstanceInterruptionBehavior: &q.Options.Interruption, CreateTime: &q.Created,
+		LaunchedAvailabilityZone: shape.Text(z.Name), LaunchedAvailabilityZoneId: shape.Text(z.ID),
+		ProductDescription: shape.Of("Linux/UNIX"), ValidUntil: shape.Time(q.Options.ValidUntil),
 		Tags: shape.Tags(q.Tags), LaunchSpecification: specification(r, q),
 	}
 }
@@ -131,9 +151,14 @@ func wire(r store.Reader, q *slipway.SpotRequest) ec2wire.SpotInstanceRequest {
 func specification(r store.Reader, q *slipway.SpotRequest) *ec2wire.LaunchSpecification {
 	p := &q.Spec
 	w := &ec2wire.LaunchSpecification{
-		ImageId: shape.Text(p.Image), InstanceType: &p.Type, KeyName: shape.Text(p.KeyName), SubnetId: shape.Text(p.Network.Subnet), EbsOptimized: shape.Of(shape.Get(p.EBSOptimized)),
-		Monitoring: &ec2wire.RunInstancesMonitoringEnabled{Enabled: &p.Monitoring}, SecurityGroups: []ec2wire.GroupIdentifier{}, BlockDeviceMappings: []ec2wire.BlockDeviceMapping{},
-		NetworkInterfaces: []ec2wire.InstanceNetworkInterfaceSpecification{}, Placement: &ec2wire.SpotPlacement{AvailabilityZone: shape.Text(p.Zone), GroupName: shape.Text(p.Placement.GroupName)},
+		ImageId: shape.Text(p.Image), InstanceType: &p.Type, KeyName: shape.Text(p.KeyName),
+		SubnetId: shape.Text(p.Network.Subnet), EbsOptimized: shape.Of(shape.Get(p.EBSOptimized)),
+		Monitoring:     &ec2wire.RunInstancesMonitoringEnabled{Enabled: &p.Monitoring},
+		SecurityGroups: []ec2wire.GroupIdentifier{}, BlockDeviceMappings: []ec2wire.BlockDeviceMapping{},
+		NetworkInterfaces: []ec2wire.InstanceNetworkInterfaceSpecification{},
+		Placement: &ec2wire.SpotPlacement{
+			AvailabilityZone: shape.Text(p.Zone), GroupName: shape.Text(p.Placement.GroupName),
+		},
 	}
 	if len(p.UserData) > 0 {
 		w.UserData = shape.Of(base64.StdEncoding.EncodeToString(p.UserData))
@@ -151,19 +176,23 @@ func specification(r store.Reader, q *slipway.SpotRequest) *ec2wire.LaunchSpecif
 var kind = describe.Kind[slipway.SpotRequest, ec2wire.SpotInstanceRequest]{
 	Table: state.SpotRequests, Tags: func(q *slipway.SpotRequest) slipway.Tags { return q.Tags }, Wire: wire,
 	Fields: describe.Fixed(slipway.Fields[*slipway.SpotRequest]{
-		"spot-instance-request-id":       func(q *slipway.SpotRequest) []string { return shape.One(q.ID) },
-		"state":                          func(q *slipway.SpotRequest) []string { return shape.One(q.State) },
-		"status-code":                    func(q *slipway.SpotRequest) []string { return shape.One(q.Status) },
-		"instance-id":                    func(q *slipway.SpotRequest) []string { return shape.One(q.Instance) },
-		"launch.image-id":                func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.Image) },
-		"launch.instance-type":           func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.Type) },
-		"launch.key-name":                func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.KeyName) },
-		"launched-availability-zone":     func(q *slipway.SpotRequest) []string { return shape.One(q.Zone) },
-		"network-interface.subnet-id":    func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.Network.Subnet) },
-		"product-description":            func(*slipway.SpotRequest) []string { return []string{"Linux/UNIX"} },
-		"spot-price":                     func(q *slipway.SpotRequest) []string { return []string{slipway.PriceText(q.Options.MaxPrice)} },
+		"spot-instance-request-id":    func(q *slipway.SpotRequest) []string { return shape.One(q.ID) },
+		"state":                       func(q *slipway.SpotRequest) []string { return shape.One(q.State) },
+		"status-code":                 func(q *slipway.SpotRequest) []string { return shape.One(q.Status) },
+		"instance-id":                 func(q *slipway.SpotRequest) []string { return shape.One(q.Instance) },
+		"launch.image-id":             func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.Image) },
+		"launch.instance-type":        func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.Type) },
+		"launch.key-name":             func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.KeyName) },
+		"launched-availability-zone":  func(q *slipway.SpotRequest) []string { return shape.One(q.Zone) },
+		"network-interface.subnet-id": func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.Network.Subnet) },
+		"product-description":         func(*slipway.SpotRequest) []string { return []string{"Linux/UNIX"} },
+		"spot-price": func(q *slipway.SpotRequest) []string {
+			return []string{slipway.PriceText(q.Options.MaxPrice)}
+		},
 		"instance-interruption-behavior": func(q *slipway.SpotRequest) []string { return shape.One(q.Options.Interruption) },
-		"create-time":                    func(q *slipway.SpotRequest) []string { return shape.One(q.Created.UTC().Format(ec2query.TimeForm)) },
+		"create-time": func(q *slipway.SpotRequest) []string {
+			return shape.One(q.Created.UTC().Format(ec2query.TimeForm))
+		},
 		"type": func(q *slipway.SpotRequest) []string {
 			if q.Options.Persistent {
 				return []string{"persistent"}
@@ -174,13 +203,18 @@ var kind = describe.Kind[slipway.SpotRequest, ec2wire.SpotInstanceRequest]{
 }
 
 // Describe answers DescribeSpotInstanceRequests.
-func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeSpotInstanceRequestsRequest) (*ec2wire.DescribeSpotInstanceRequestsResult, error) {
-	page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.SpotInstanceRequestIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) Describe(
+	ctx context.Context, in *ec2wire.DescribeSpotInstanceRequestsRequest,
+) (*ec2wire.DescribeSpotInstanceRequestsResult, error) {
+	page, next, err := kind.List(ctx, s.db,
+		describe.Query{IDs: in.SpotInstanceRequestIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeSpotInstanceRequestsResult{SpotInstanceRequests: page, NextToken: next}, err
 }
 
 // Cancel answers CancelSpotInstanceRequests; the instances run on.
-func (s *Service) Cancel(ctx context.Context, in *ec2wire.CancelSpotInstanceRequestsRequest) (*ec2wire.CancelSpotInstanceRequestsResult, error) {
+func (s *Service) Cancel(
+	ctx context.Context, in *ec2wire.CancelSpotInstanceRequestsRequest,
+) (*ec2wire.CancelSpotInstanceRequestsResult, error) {
 	if len(in.SpotInstanceRequestIds) == 0 {
 		return nil, slipway.Missing("SpotInstanceRequestId")
 	}
@@ -202,7 +236,8 @@ func (s *Service) Cancel(ctx context.Context, in *ec2wire.CancelSpotInstanceRequ
 			if err != nil {
 				return err
 			}
-			out.CancelledSpotInstanceRequests = append(out.CancelledSpotInstanceRequests, ec2wire.CancelledSpotInstanceRequest{SpotInstanceRequestId: shape.Of(id), State: shape.Of("cancelled")})
+			out.CancelledSpotInstanceRequests = append(out.CancelledSpotInstanceRequests,
+				ec2wire.CancelledSpotInstanceRequest{SpotInstanceRequestId: shape.Of(id), State: shape.Of("cancelled")})
 		}
 		return nil
 	})
@@ -210,7 +245,9 @@ func (s *Service) Cancel(ctx context.Context, in *ec2wire.CancelSpotInstanceRequ
 }
 
 // Prices answers DescribeSpotPriceHistory: one row for each type, zone and product, since prices here do not move.
-func (s *Service) Prices(ctx context.Context, in *ec2wire.DescribeSpotPriceHistoryRequest) (*ec2wire.DescribeSpotPriceHistoryResult, error) {
+func (s *Service) Prices(
+	ctx context.Context, in *ec2wire.DescribeSpotPriceHistoryRequest,
+) (*ec2wire.DescribeSpotPriceHistoryResult, error) {
 	region := slipway.CallFrom(ctx).Region
 	at := s.now().Truncate(time.Hour)
 	if in.StartTime != nil && in.StartTime.Before(at) {
@@ -222,7 +259,9 @@ func (s *Service) Prices(ctx context.Context, in *ec2wire.DescribeSpotPriceHisto
 		"instance-type":        func(p ec2wire.SpotPrice) []string { return []string{*p.InstanceType} },
 		"product-description":  func(p ec2wire.SpotPrice) []string { return []string{*p.ProductDescription} },
 		"spot-price":           func(p ec2wire.SpotPrice) []string { return []string{*p.SpotPrice} },
-		"timestamp":            func(p ec2wire.SpotPrice) []string { return []string{p.Timestamp.UTC().Format(ec2query.TimeForm)} },
+		"timestamp": func(p ec2wire.SpotPrice) []string {
+			return []string{p.Timestamp.UTC().Format(ec2query.TimeForm)}
+		},
 	}, nil)
 	if err != nil {
 		return nil, err
@@ -238,16 +277,19 @@ func (s *Service) Prices(ctx context.Context, in *ec2wire.DescribeSpotPriceHisto
 			continue
 		}
 		for _, z := range slipway.Zones(region) {
-			if shape.Get(in.AvailabilityZone) != "" && *in.AvailabilityZone != z.Name || shape.Get(in.AvailabilityZoneId) != "" && *in.AvailabilityZoneId != z.ID {
+			if shape.Get(in.AvailabilityZone) != "" && *in.AvailabilityZone != z.Name ||
+				shape.Get(in.AvailabilityZoneId) != "" && *in.AvailabilityZoneId != z.ID {
 				continue
 			}
 			for _, product := range []string{"Linux/UNIX", "Linux/UNIX (Amazon VPC)"} {
-				if len(in.ProductDescriptions) > 0 && !slices.Contains(in.ProductDescriptions, product) || len(in.ProductDescriptions) == 0 && product != "Linux/UNIX" {
+				if len(in.ProductDescriptions) > 0 && !slices.Contains(in.ProductDescriptions, product) ||
+					len(in.ProductDescriptions) == 0 && product != "Linux/UNIX" {
 					continue
 				}
 				p := ec2wire.SpotPrice{
-					AvailabilityZone: shape.Of(z.Name), AvailabilityZoneId: shape.Of(z.ID), InstanceType: &t.Name, ProductDescription: shape.Of(product),
-					SpotPrice: shape.Of(strconv.FormatFloat(slipway.SpotPrice(t), 'f', 6, 64)), Timestamp: &at,
+					AvailabilityZone: shape.Of(z.Name), AvailabilityZoneId: shape.Of(z.ID), InstanceType: &t.Name,
+					ProductDescription: shape.Of(product),
+					SpotPrice:          shape.Of(strconv.FormatFloat(slipway.SpotPrice(t), 'f', 6, 64)), Timestamp: &at,
 				}
 				if match(p) {
 					rows = append(rows, p)

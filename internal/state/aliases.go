@@ -20,7 +20,8 @@ var imageAliases = map[string]string{
 // ImageAliases are the names in order.
 func ImageAliases() []string { return slices.Sorted(maps.Keys(imageAliases)) }
 
-// AliasedImage is the image that a public parameter of the SSM service names: the newest system image of that family. nil: there is none.
+// AliasedImage is the image that a public parameter of the SSM service names: the newest system image of that family.
+// nil: there is none.
 func AliasedImage(r store.Reader, region, name string) *slipway.Image {
 	family, ok := imageAliases[name]
 	if !ok {

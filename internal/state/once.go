@@ -26,7 +26,8 @@ func (o Once) Seen(tx store.Tx) (*Token, error) {
 	}
 	t := Tokens.See(tx, o.Scope, o.id())
 	if t != nil && t.Hash != o.Hash {
-		return nil, slipway.Errorf(slipway.IdempotentParameterMismatch, "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
+		return nil, slipway.Errorf(slipway.IdempotentParameterMismatch,
+			"Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
 	}
 	return t, nil
 }

@@ -39,11 +39,13 @@ func TestKeysComeApart(t *testing.T) {
 	}
 }
 
-// TestATermCoversItsScope: the store takes a search for a read of the prefix alone, so the prefix must hold all that the search finds.
+// TestATermCoversItsScope: the store takes a search for a read of the prefix alone, so the prefix must hold all that
+// the search finds.
 func TestATermCoversItsScope(t *testing.T) {
 	var own, everywhere string
 	schema := state.Schema()
-	_, terms, err := schema.Decode(state.Volumes.Key(here, "vol-1"), []byte(`{"ID":"vol-1","Account":"111111111111","Region":"us-east-1","Tags":{"a|b/c":"1"}}`))
+	_, terms, err := schema.Decode(state.Volumes.Key(here, "vol-1"),
+		[]byte(`{"ID":"vol-1","Account":"111111111111","Region":"us-east-1","Tags":{"a|b/c":"1"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +60,8 @@ func TestATermCoversItsScope(t *testing.T) {
 	if own == "" || schema.Covers(own) != state.Volumes.Prefix(here) {
 		t.Errorf("a tag's term %q covers %q", own, schema.Covers(own))
 	}
-	_, terms, err = schema.Decode(state.Tokens.Key(here, "t"), []byte(`{"Scope":{"Account":"111111111111","Region":"us-east-1"},"ID":"t"}`))
+	_, terms, err = schema.Decode(state.Tokens.Key(here, "t"),
+		[]byte(`{"Scope":{"Account":"111111111111","Region":"us-east-1"},"ID":"t"}`))
 	if err != nil || len(terms) != 1 {
 		t.Fatal(terms, err)
 	}
@@ -67,9 +70,12 @@ func TestATermCoversItsScope(t *testing.T) {
 	}
 }
 
-// TestUnreadableIsNotAbsent: a transaction that may depend on a record that cannot be read ends with its key; who only looks sees the others.
+// TestUnreadableIsNotAbsent: a transaction that may depend on a record that cannot be read ends with its key; who only
+// looks sees the others.
 func TestUnreadableIsNotAbsent(t *testing.T) {
-	for name, value := range map[string]string{"damaged": "{half", "under another's key": `{"ID":"vol-other","Account":"111111111111","Region":"us-east-1"}`} {
+	for name, value := range map[string]string{
+		"damaged": "{half", "under another's key": `{"ID":"vol-other","Account":"111111111111","Region":"us-east-1"}`,
+	} {
 		t.Run(name, func(t *testing.T) {
 			db := newDB()
 			key := state.Volumes.Key(here, "vol-2")
@@ -211,7 +217,9 @@ type full struct{ store.Store }
 func (full) Update(context.Context, func(store.Tx) error) error { return store.ErrFull }
 
 func TestAFullStoreIsUnavailable(t *testing.T) {
-	if err := (state.DB{Store: full{}}).Update(t.Context(), func(store.Tx) error { return nil }); slipway.CodeOf(err) != slipway.Unavailable {
+	if err := (state.DB{Store: full{}}).Update(t.Context(), func(store.Tx) error {
+		return nil
+	}); slipway.CodeOf(err) != slipway.Unavailable {
 		t.Errorf("answers %v, want %s", err, slipway.Unavailable)
 	}
 }

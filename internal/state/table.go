@@ -42,7 +42,8 @@ type Table[T any] struct {
 	key    func(*T) (Scope, string)
 	terms  func(*T) []string // index terms within the scope; those that begin with "/" are global
 	absent func(id string) error
-	// secret says that its records hold, or may hold, what whoever has the store's files must not read: keys, passphrases, user data.
+	// secret says that its records hold, or may hold, what whoever has the store's files must not read: keys,
+	// passphrases, user data.
 	secret bool
 }
 
@@ -55,7 +56,8 @@ func (t *Table[T]) Key(s Scope, id string) string { return s.prefix(t.kind) + id
 // Prefix is where all of the scope's records live: for guards and watches.
 func (t *Table[T]) Prefix(s Scope) string { return s.prefix(t.kind) }
 
-// Get returns a copy that the caller may change, or the table's own refusal. Its error says that there is none, and nothing else.
+// Get returns a copy that the caller may change, or the table's own refusal. Its error says that there is none, and
+// nothing else.
 func (t *Table[T]) Get(r store.Reader, s Scope, id string) (*T, error) {
 	it := r.Get(t.Key(s, id))
 	if it == nil {
@@ -200,7 +202,8 @@ type Unreadable struct {
 }
 
 func (u *Unreadable) Error() string {
-	return fmt.Sprintf("the record under %s cannot be read, and nothing that depends on it is done until it is mended: %v", u.Key, u.Err)
+	return fmt.Sprintf("the record under %s cannot be read, and nothing that depends on it is done until it is mended: %v",
+		u.Key, u.Err)
 }
 
 func (u *Unreadable) Unwrap() error { return u.Err }
@@ -256,7 +259,8 @@ type described interface {
 	isSecret() bool
 }
 
-// Schema decodes every table's records for the store's cache, and says which are secret. A store that outlives its process wants it Sealed.
+// Schema decodes every table's records for the store's cache, and says which are secret. A store that outlives its
+// process wants it Sealed.
 func Schema() store.Schema {
 	tables := map[string]described{}
 	for _, t := range all {
@@ -301,7 +305,8 @@ func Split(key string) (s Scope, id, kind string, ok bool) {
 // does it to, and a record that cannot be read is an error.
 type DB struct{ store.Store }
 
-// Judge is asked by each transaction of a request, so that what was judged is what is done. An error of its ends the transaction.
+// Judge is asked by each transaction of a request, so that what was judged is what is done. An error of its ends the
+// transaction.
 type Judge interface {
 	// Before is asked ahead of the work, of the records that the work will find.
 	Before(r store.Reader) error
@@ -354,8 +359,8 @@ func (d DB) Update(ctx context.Context, fn func(store.Tx) error) error {
 
 type freshKey struct{}
 
-// Fresh marks a call whose key was looked up on the newest state: since then this process knows all that was answered before the
-// call began, and need not ask again.
+// Fresh marks a call whose key was looked up on the newest state: since then this process knows all that was answered
+// before the call began, and need not ask again.
 func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) }
 
 // Snapshot is the store's, judged before anybody reads it.
@@ -378,7 +383,9 @@ func (d DB) UpdateAlways(ctx context.Context, fn func(store.Tx) error) error {
 		return fn(tx)
 	})
 	if errors.Is(err, store.ErrFull) {
-		return slipway.Errorf(slipway.Unavailable, "The request was not carried out, because there is no room to record it. What is recorded can be read. Try again when the operator has made room.")
+		return slipway.Errorf(slipway.Unavailable,
+			"The request was not carried out, because there is no room to record it. What is recorded can be read. "+
+				"Try again when the operator has made room.")
 	}
 	return err
 }

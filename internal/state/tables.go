@@ -51,14 +51,19 @@ var (
 			}
 			return terms
 		}}
-	Regions = &Table[slipway.Region]{kind: "region", key: func(r *slipway.Region) (Scope, string) { return Scope{r.Account, r.Name}, "-" }}
+	Regions = &Table[slipway.Region]{
+		kind: "region", key: func(r *slipway.Region) (Scope, string) { return Scope{r.Account, r.Name}, "-" },
+	}
 	Hosts   = &Table[slipway.Host]{kind: "host", key: func(h *slipway.Host) (Scope, string) { return Global, string(h.ID) }}
-	Ledgers = &Table[slipway.Ledger]{kind: "ledger", key: func(l *slipway.Ledger) (Scope, string) { return Global, string(l.Host) }}
+	Ledgers = &Table[slipway.Ledger]{
+		kind: "ledger", key: func(l *slipway.Ledger) (Scope, string) { return Global, string(l.Host) },
+	}
 
 	Instances = &Table[slipway.Instance]{kind: "instance", secret: true,
 		key: func(in *slipway.Instance) (Scope, string) { return Scope{in.Account, in.Region}, string(in.ID) },
 		terms: func(in *slipway.Instance) []string {
-			terms := append(tagTerms(in.Tags), "/id/"+string(in.ID), "reservation/"+string(in.Reservation), "state/"+string(in.State), "type/"+in.Type)
+			terms := append(tagTerms(in.Tags), "/id/"+string(in.ID), "reservation/"+string(in.Reservation),
+				"state/"+string(in.State), "type/"+in.Type)
 			if in.State != slipway.Terminated {
 				terms = append(terms, "/host/"+string(in.Host))
 			} else {
@@ -72,7 +77,8 @@ var (
 			}
 			if in.VPC == "" && in.State != slipway.Terminated {
 				terms = append(terms, "/classic/"+in.Region)
-				terms = append(terms, each(in.ClassicGroups, func(g slipway.SecurityGroupID) string { return "group/" + string(g) })...)
+				terms = append(terms,
+					each(in.ClassicGroups, func(g slipway.SecurityGroupID) string { return "group/" + string(g) })...)
 			}
 			if in.VPC != "" {
 				terms = append(terms, "vpc/"+string(in.VPC), "subnet/"+string(in.Subnet))
@@ -239,9 +245,10 @@ var (
 
 	// LaunchTemplates are kept by name, so that a name is there once.
 	LaunchTemplates = &Table[slipway.LaunchTemplate]{kind: "lt",
-		key:    func(t *slipway.LaunchTemplate) (Scope, string) { return Scope{t.Account, t.Region}, t.Name },
-		terms:  func(t *slipway.LaunchTemplate) []string { return append(tagTerms(t.Tags), "id/"+string(t.ID)) },
-		absent: notFound(slipway.InvalidLaunchTemplateNameNotFoundException, "The specified launch template, with template name %s, does not exist.")}
+		key:   func(t *slipway.LaunchTemplate) (Scope, string) { return Scope{t.Account, t.Region}, t.Name },
+		terms: func(t *slipway.LaunchTemplate) []string { return append(tagTerms(t.Tags), "id/"+string(t.ID)) },
+		absent: notFound(slipway.InvalidLaunchTemplateNameNotFoundException,
+			"The specified launch template, with template name %s, does not exist.")}
 	LaunchTemplateVersions = &Table[slipway.LaunchTemplateVersion]{kind: "ltversion", secret: true,
 		key: func(v *slipway.LaunchTemplateVersion) (Scope, string) {
 			return Scope{v.Account, v.Region}, VersionKey(v.Template, v.Number)
@@ -252,10 +259,14 @@ var (
 		absent: notFound(slipway.NoSuchEntity, "The user with name %s cannot be found.")}
 	Roles = &Table[slipway.Role]{kind: "iamrole", key: func(r *slipway.Role) (Scope, string) { return IAM(r.Account), r.Name },
 		absent: notFound(slipway.NoSuchEntity, "The role with name %s cannot be found.")}
-	ManagedPolicies = &Table[slipway.ManagedPolicy]{kind: "iampolicy", key: func(p *slipway.ManagedPolicy) (Scope, string) { return IAM(p.Account), p.ARN() },
-		absent: notFound(slipway.NoSuchEntity, "Policy %s does not exist or is not attachable.")}
-	InstanceProfiles = &Table[slipway.InstanceProfile]{kind: "iamprofile", key: func(p *slipway.InstanceProfile) (Scope, string) { return IAM(p.Account), p.Name },
-		absent: notFound(slipway.NoSuchEntity, "Instance Profile %s cannot be found.")}
+	ManagedPolicies = &Table[slipway.ManagedPolicy]{
+		kind: "iampolicy", key: func(p *slipway.ManagedPolicy) (Scope, string) { return IAM(p.Account), p.ARN() },
+		absent: notFound(slipway.NoSuchEntity, "Policy %s does not exist or is not attachable."),
+	}
+	InstanceProfiles = &Table[slipway.InstanceProfile]{
+		kind: "iamprofile", key: func(p *slipway.InstanceProfile) (Scope, string) { return IAM(p.Account), p.Name },
+		absent: notFound(slipway.NoSuchEntity, "Instance Profile %s cannot be found."),
+	}
 
 	CapacityReservations = &Table[slipway.CapacityReservation]{kind: "capacity",
 		key: func(c *slipway.CapacityReservation) (Scope, string) { return Scope{c.Account, c.Region}, string(c.ID) },
@@ -288,14 +299,19 @@ var (
 		terms:  func(*slipway.Fleet) []string { return []string{"/all"} },
 		absent: notFound(slipway.InvalidFleetIDNotFound, "The fleet ID '%s' does not exist")}
 
-	Timelines = &Table[Timeline]{kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }, terms: func(t *Timeline) []string {
-		if t.Day == "" {
-			return []string{"/id/" + t.ID}
-		}
-		return []string{"/id/" + t.ID, "/day/" + t.Day}
-	}}
-	Tokens = &Table[Token]{kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID }, terms: func(t *Token) []string { return []string{"/due/" + t.Due()} }}
-	InUse  = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
+	Timelines = &Table[Timeline]{
+		kind: "timeline", key: func(t *Timeline) (Scope, string) { return t.Scope, t.ID }, terms: func(t *Timeline) []string {
+			if t.Day == "" {
+				return []string{"/id/" + t.ID}
+			}
+			return []string{"/id/" + t.ID, "/day/" + t.Day}
+		},
+	}
+	Tokens = &Table[Token]{
+		kind: "token", key: func(t *Token) (Scope, string) { return t.Scope, t.ID },
+		terms: func(t *Token) []string { return []string{"/due/" + t.Due()} },
+	}
+	InUse = &Table[Use]{kind: "addr", key: func(u *Use) (Scope, string) { return u.Scope, u.ID }}
 )
 
 // commitments are the index terms by which capacity is accounted for.
@@ -323,8 +339,13 @@ func commitments(in *slipway.Instance) []string {
 }
 
 // all is every table, for Schema.
-var all = []described{Users, Roles, ManagedPolicies, InstanceProfiles, Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images, Snapshots, ImportTasks, KeyPairs, VPCs, Subnets, Interfaces,
-	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, EgressOnlyGateways, NATGateways, Peerings, PrefixLists, DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, Fleets, LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse}
+var all = []described{
+	Users, Roles, ManagedPolicies, InstanceProfiles, Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images,
+	Snapshots, ImportTasks, KeyPairs, VPCs, Subnets, Interfaces,
+	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, EgressOnlyGateways, NATGateways, Peerings, PrefixLists,
+	DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, Fleets,
+	LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse,
+}
 
 // VersionKey is the id of a launch template's version: keys are in order of numbers.
 func VersionKey(t slipway.LaunchTemplateID, number int64) string {
@@ -362,7 +383,8 @@ type Token struct {
 	Keep      string `json:",omitempty"` // the day through which it is kept, where that is not its creation's to say
 }
 
-// TokenLife is how long a client token is remembered after its call, and after the last of its instances is gone: EC2 says a day at least.
+// TokenLife is how long a client token is remembered after its call, and after the last of its instances is gone: EC2
+// says a day at least.
 const TokenLife = 48 * time.Hour
 
 // Due is the day on which nothing but a living instance keeps the token any more.

@@ -70,7 +70,9 @@ type Change struct {
 
 // NewCache makes an empty cache at revision 0.
 func NewCache(schema Schema) *Cache {
-	now := &tree{items: new(btree.Map[string, *Item]), index: new(btree.Map[string, *Item]), damaged: new(btree.Map[string, *Item])}
+	now := &tree{
+		items: new(btree.Map[string, *Item]), index: new(btree.Map[string, *Item]), damaged: new(btree.Map[string, *Item]),
+	}
 	return &Cache{schema: schema, now: now, watchers: map[*Watcher]struct{}{}}
 }
 

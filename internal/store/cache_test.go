@@ -43,7 +43,9 @@ func keysOf(items func(func(*store.Item) bool)) []string {
 func TestTheIndexFollowsItsItems(t *testing.T) {
 	c := cacheOf(map[string]string{"a/1": "red round", "a/2": "red", "b/1": "round"})
 	before := c.Snapshot()
-	damaged := c.Apply([]store.Change{{Key: "a/1", Value: []byte("blue round"), Rev: 2}, {Key: "a/2", Rev: 2}, {Key: "b/2", Value: []byte("bad"), Rev: 2}}, 2, false)
+	damaged := c.Apply([]store.Change{
+		{Key: "a/1", Value: []byte("blue round"), Rev: 2}, {Key: "a/2", Rev: 2}, {Key: "b/2", Value: []byte("bad"), Rev: 2},
+	}, 2, false)
 	now := c.Snapshot()
 	for _, tt := range []struct {
 		what string

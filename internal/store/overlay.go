@@ -18,7 +18,10 @@ type Overlay struct {
 
 // NewOverlay begins a transaction on a snapshot.
 func NewOverlay(s Snapshot) *Overlay {
-	return &Overlay{Snapshot: s, Reads: map[string]int64{}, Writes: map[string][]byte{}, Ranges: map[string]struct{}{}, Terms: map[string]struct{}{}}
+	return &Overlay{
+		Snapshot: s, Reads: map[string]int64{}, Writes: map[string][]byte{}, Ranges: map[string]struct{}{},
+		Terms: map[string]struct{}{},
+	}
 }
 
 // Get reads through the transaction's own writes.

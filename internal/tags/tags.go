@@ -26,8 +26,8 @@ type kind struct {
 	see  func(r store.Reader, s state.Scope, id string) slipway.Tags // nil for what is not there
 }
 
-// Of are the tags of one resource as an account sees them, by its type's name and its id; key pairs, launch templates and placement groups may be
-// named instead.
+// Of are the tags of one resource as an account sees them, by its type's name and its id; key pairs, launch templates
+// and placement groups may be named instead.
 func Of(r store.Reader, s state.Scope, resourceType, id string) slipway.Tags {
 	for prefix, name := range slipway.ResourceTypes {
 		if name == resourceType {
@@ -64,30 +64,51 @@ func of[T any](table *state.Table[T], id func(*T) string, tags func(*T) *slipway
 
 // kinds are the resources by the prefix of their ids, as slipway.ResourceTypes has their names.
 var kinds = map[string]kind{
-	"i":        of(state.Instances, func(v *slipway.Instance) string { return string(v.ID) }, func(v *slipway.Instance) *slipway.Tags { return &v.Tags }),
-	"vol":      of(state.Volumes, func(v *slipway.Volume) string { return string(v.ID) }, func(v *slipway.Volume) *slipway.Tags { return &v.Tags }),
-	"eni":      of(state.Interfaces, func(v *slipway.Interface) string { return string(v.ID) }, func(v *slipway.Interface) *slipway.Tags { return &v.Tags }),
-	"vpc":      of(state.VPCs, func(v *slipway.VPC) string { return string(v.ID) }, func(v *slipway.VPC) *slipway.Tags { return &v.Tags }),
-	"subnet":   of(state.Subnets, func(v *slipway.Subnet) string { return string(v.ID) }, func(v *slipway.Subnet) *slipway.Tags { return &v.Tags }),
-	"sg":       of(state.SecurityGroups, func(v *slipway.SecurityGroup) string { return string(v.ID) }, func(v *slipway.SecurityGroup) *slipway.Tags { return &v.Tags }),
-	"rtb":      of(state.RouteTables, func(v *slipway.RouteTable) string { return string(v.ID) }, func(v *slipway.RouteTable) *slipway.Tags { return &v.Tags }),
-	"igw":      of(state.InternetGateways, func(v *slipway.InternetGateway) string { return string(v.ID) }, func(v *slipway.InternetGateway) *slipway.Tags { return &v.Tags }),
-	"acl":      of(state.NetworkACLs, func(v *slipway.NetworkACL) string { return string(v.ID) }, func(v *slipway.NetworkACL) *slipway.Tags { return &v.Tags }),
-	"dopt":     of(state.DHCPOptions, func(v *slipway.DHCPOptions) string { return string(v.ID) }, func(v *slipway.DHCPOptions) *slipway.Tags { return &v.Tags }),
-	"eipalloc": of(state.Addresses, func(v *slipway.Address) string { return string(v.ID) }, func(v *slipway.Address) *slipway.Tags { return &v.Tags }),
-	"nat":      of(state.NATGateways, func(v *slipway.NATGateway) string { return string(v.ID) }, func(v *slipway.NATGateway) *slipway.Tags { return &v.Tags }),
-	"eigw":     of(state.EgressOnlyGateways, func(v *slipway.EgressOnlyGateway) string { return v.ID }, func(v *slipway.EgressOnlyGateway) *slipway.Tags { return &v.Tags }),
-	"pl":       of(state.PrefixLists, func(v *slipway.PrefixList) string { return string(v.ID) }, func(v *slipway.PrefixList) *slipway.Tags { return &v.Tags }),
-	"cr":       of(state.CapacityReservations, func(v *slipway.CapacityReservation) string { return string(v.ID) }, func(v *slipway.CapacityReservation) *slipway.Tags { return &v.Tags }),
-	"h":        of(state.DedicatedHosts, func(v *slipway.DedicatedHost) string { return string(v.ID) }, func(v *slipway.DedicatedHost) *slipway.Tags { return &v.Tags }),
-	"sir":      of(state.SpotRequests, func(v *slipway.SpotRequest) string { return string(v.ID) }, func(v *slipway.SpotRequest) *slipway.Tags { return &v.Tags }),
-	"fleet":    fleets(),
-	"pcx":      peerings(),
-	"key": byName(state.KeyPairs, func(v *slipway.KeyPair) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+	"i": of(state.Instances, func(v *slipway.Instance) string { return string(v.ID) },
+		func(v *slipway.Instance) *slipway.Tags { return &v.Tags }),
+	"vol": of(state.Volumes, func(v *slipway.Volume) string { return string(v.ID) },
+		func(v *slipway.Volume) *slipway.Tags { return &v.Tags }),
+	"eni": of(state.Interfaces, func(v *slipway.Interface) string { return string(v.ID) },
+		func(v *slipway.Interface) *slipway.Tags { return &v.Tags }),
+	"vpc": of(state.VPCs, func(v *slipway.VPC) string { return string(v.ID) }, func(v *slipway.VPC) *slipway.Tags {
+		return &v.Tags
+	}),
+	"subnet": of(state.Subnets, func(v *slipway.Subnet) string { return string(v.ID) },
+		func(v *slipway.Subnet) *slipway.Tags { return &v.Tags }),
+	"sg": of(state.SecurityGroups, func(v *slipway.SecurityGroup) string { return string(v.ID) },
+		func(v *slipway.SecurityGroup) *slipway.Tags { return &v.Tags }),
+	"rtb": of(state.RouteTables, func(v *slipway.RouteTable) string { return string(v.ID) },
+		func(v *slipway.RouteTable) *slipway.Tags { return &v.Tags }),
+	"igw": of(state.InternetGateways, func(v *slipway.InternetGateway) string { return string(v.ID) },
+		func(v *slipway.InternetGateway) *slipway.Tags { return &v.Tags }),
+	"acl": of(state.NetworkACLs, func(v *slipway.NetworkACL) string { return string(v.ID) },
+		func(v *slipway.NetworkACL) *slipway.Tags { return &v.Tags }),
+	"dopt": of(state.DHCPOptions, func(v *slipway.DHCPOptions) string { return string(v.ID) },
+		func(v *slipway.DHCPOptions) *slipway.Tags { return &v.Tags }),
+	"eipalloc": of(state.Addresses, func(v *slipway.Address) string { return string(v.ID) },
+		func(v *slipway.Address) *slipway.Tags { return &v.Tags }),
+	"nat": of(state.NATGateways, func(v *slipway.NATGateway) string { return string(v.ID) },
+		func(v *slipway.NATGateway) *slipway.Tags { return &v.Tags }),
+	"eigw": of(state.EgressOnlyGateways, func(v *slipway.EgressOnlyGateway) string { return v.ID },
+		func(v *slipway.EgressOnlyGateway) *slipway.Tags { return &v.Tags }),
+	"pl": of(state.PrefixLists, func(v *slipway.PrefixList) string { return string(v.ID) },
+		func(v *slipway.PrefixList) *slipway.Tags { return &v.Tags }),
+	"cr": of(state.CapacityReservations, func(v *slipway.CapacityReservation) string { return string(v.ID) },
+		func(v *slipway.CapacityReservation) *slipway.Tags { return &v.Tags }),
+	"h": of(state.DedicatedHosts, func(v *slipway.DedicatedHost) string { return string(v.ID) },
+		func(v *slipway.DedicatedHost) *slipway.Tags { return &v.Tags }),
+	"sir": of(state.SpotRequests, func(v *slipway.SpotRequest) string { return string(v.ID) },
+		func(v *slipway.SpotRequest) *slipway.Tags { return &v.Tags }),
+	"fleet": fleets(),
+	"pcx":   peerings(),
+	"key": byName(state.KeyPairs,
+		func(v *slipway.KeyPair) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidKeyPairNotFound, "The key pair ID '%s' does not exist"),
-	"lt": byName(state.LaunchTemplates, func(v *slipway.LaunchTemplate) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+	"lt": byName(state.LaunchTemplates,
+		func(v *slipway.LaunchTemplate) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidLaunchTemplateIDNotFound, "The specified launch template, with template ID %s, does not exist."),
-	"pg": byName(state.PlacementGroups, func(v *slipway.PlacementGroup) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
+	"pg": byName(state.PlacementGroups,
+		func(v *slipway.PlacementGroup) (string, string, *slipway.Tags) { return string(v.ID), v.Name, &v.Tags },
 		slipway.InvalidPlacementGroupUnknown, "The Placement Group '%s' is unknown."),
 	"sgr":                  rules(),
 	slipway.ImageImport:    importTasks(slipway.ImageImport),
@@ -164,8 +185,13 @@ func shared[T any](table *state.Table[T], look func(*T) held) kind {
 }
 
 // byName is of for what is stored by name and tagged by id; look gives the id, the name and the tags.
-func byName[T any](table *state.Table[T], look func(*T) (id, name string, tags *slipway.Tags), absent slipway.Code, form string) kind {
-	k := of(table, func(v *T) string { id, _, _ := look(v); return id }, func(v *T) *slipway.Tags { _, _, tags := look(v); return tags })
+func byName[T any](
+	table *state.Table[T], look func(*T) (id, name string, tags *slipway.Tags), absent slipway.Code, form string,
+) kind {
+	k := of(table, func(v *T) string { id, _, _ := look(v); return id }, func(v *T) *slipway.Tags {
+		_, _, tags := look(v)
+		return tags
+	})
 	edit := k.edit
 	k.edit = func(tx store.Tx, s state.Scope, id string, change func(slipway.Tags) (slipway.Tags, error)) error {
 		for v := range table.All(tx, s) {
@@ -188,7 +214,8 @@ func byName[T any](table *state.Table[T], look func(*T) (id, name string, tags *
 
 // peerings lie in no account's scope; either side may tag them.
 func peerings() kind {
-	k := of(state.Peerings, func(v *slipway.Peering) string { return string(v.ID) }, func(v *slipway.Peering) *slipway.Tags { return &v.Tags })
+	k := of(state.Peerings, func(v *slipway.Peering) string { return string(v.ID) },
+		func(v *slipway.Peering) *slipway.Tags { return &v.Tags })
 	edit, mine := k.edit, func(p *slipway.Peering, s state.Scope) bool {
 		return p != nil && p.Of(s.Account)
 	}
@@ -216,7 +243,8 @@ func peerings() kind {
 
 // importTasks are of two kinds in one table, told apart by their ids.
 func importTasks(prefix string) kind {
-	k := of(state.ImportTasks, func(v *slipway.ImportTask) string { return string(v.ID) }, func(v *slipway.ImportTask) *slipway.Tags { return &v.Tags })
+	k := of(state.ImportTasks, func(v *slipway.ImportTask) string { return string(v.ID) },
+		func(v *slipway.ImportTask) *slipway.Tags { return &v.Tags })
 	each := k.each
 	k.each = func(r store.Reader, s state.Scope, yield func(string, slipway.Tags)) {
 		each(r, s, func(id string, t slipway.Tags) {
@@ -271,7 +299,8 @@ func rules() kind {
 					return nil
 				})
 			}
-			return slipway.Errorf(slipway.InvalidSecurityGroupRuleIDNotFound, "The security group rule ID '%s' does not exist", id)
+			return slipway.Errorf(slipway.InvalidSecurityGroupRuleIDNotFound,
+				"The security group rule ID '%s' does not exist", id)
 		},
 		each: func(r store.Reader, s state.Scope, yield func(string, slipway.Tags)) {
 			for g := range state.SecurityGroups.All(r, s) {
@@ -299,7 +328,8 @@ func (s *Service) edit(ctx context.Context, ids []string, change func(id string,
 		return slipway.Missing("ResourceId")
 	}
 	if len(ids) > 1000 {
-		return slipway.Errorf(slipway.InvalidParameterValue, "At most 1000 resources may be named in one call; there are %d.", len(ids))
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"At most 1000 resources may be named in one call; there are %d.", len(ids))
 	}
 	for _, id := range ids {
 		if _, ok := kinds[slipway.Prefix(id)]; !ok || !slipway.WellFormed(slipway.Prefix(id), id) {
@@ -308,7 +338,9 @@ func (s *Service) edit(ctx context.Context, ids []string, change func(id string,
 	}
 	return s.db.Update(ctx, func(tx store.Tx) error {
 		for _, id := range ids {
-			err := kinds[slipway.Prefix(id)].edit(tx, state.Of(ctx), id, func(t slipway.Tags) (slipway.Tags, error) { return change(id, t) })
+			err := kinds[slipway.Prefix(id)].edit(tx, state.Of(ctx), id, func(t slipway.Tags) (slipway.Tags, error) {
+				return change(id, t)
+			})
 			if err != nil {
 				return err
 			}
@@ -361,7 +393,10 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteTagsRequest) err
 	return s.edit(ctx, in.Resources, func(_ string, t slipway.Tags) (slipway.Tags, error) {
 		next := slipway.Tags{}
 		for k, v := range t {
-			gone := len(in.Tags) == 0 || slices.ContainsFunc(in.Tags, func(d ec2wire.Tag) bool { return shape.Get(d.Key) == k && (d.Value == nil || *d.Value == v) })
+			gone := len(in.Tags) == 0 ||
+				slices.ContainsFunc(in.Tags, func(d ec2wire.Tag) bool {
+					return shape.Get(d.Key) == k && (d.Value == nil || *d.Value == v)
+				})
 			if !gone || strings.HasPrefix(k, "aws:") {
 				next[k] = v
 			}
@@ -377,7 +412,8 @@ type tag struct{ id, kind, key, value string }
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeTagsRequest) (*ec2wire.DescribeTagsResult, error) {
 	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[tag]{
 		"key": func(t tag) []string { return []string{t.key} }, "value": func(t tag) []string { return []string{t.value} },
-		"resource-id": func(t tag) []string { return []string{t.id} }, "resource-type": func(t tag) []string { return []string{t.kind} },
+		"resource-id":   func(t tag) []string { return []string{t.id} },
+		"resource-type": func(t tag) []string { return []string{t.kind} },
 	}, func(t tag) slipway.Tags { return slipway.Tags{t.key: t.value} })
 	if err != nil {
 		return nil, err
@@ -404,7 +440,8 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeTagsRequest)
 	out := &ec2wire.DescribeTagsResult{Tags: []ec2wire.TagDescription{}, NextToken: next}
 	for i := range page {
 		t := &page[i]
-		out.Tags = append(out.Tags, ec2wire.TagDescription{Key: &t.key, Value: &t.value, ResourceId: &t.id, ResourceType: &t.kind})
+		out.Tags = append(out.Tags,
+			ec2wire.TagDescription{Key: &t.key, Value: &t.value, ResourceId: &t.id, ResourceType: &t.kind})
 	}
 	return out, nil
 }

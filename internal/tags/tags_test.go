@@ -25,44 +25,94 @@ func taggables(w *apitest.Wire, o apitest.World) map[string]taggable {
 	vpc := w.Must("vpcId", "CreateVpc", "CidrBlock", "10.0.0.0/16")
 	subnet := w.Must("subnetId", "CreateSubnet", "VpcId", vpc, "CidrBlock", "10.0.0.0/24")
 	return map[string]taggable{
-		"instance":                     {"RunInstances", "instanceId", []string{"ImageId", o.Image, "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1"}, "DescribeInstances", "InstanceId", false},
-		"image":                        {"RegisterImage", "imageId", []string{"Name", "tagged", "RootDeviceName", "/dev/xvda", "BlockDeviceMapping.1.DeviceName", "/dev/xvda", "BlockDeviceMapping.1.Ebs.SnapshotId", w.Copied(o.Snapshot)}, "DescribeImages", "ImageId", false},
-		"volume":                       {"CreateVolume", "volumeId", []string{"AvailabilityZone", "us-east-1a", "Size", "1"}, "DescribeVolumes", "VolumeId", false},
-		"snapshot":                     {"CreateSnapshot", "snapshotId", []string{"VolumeId", o.Idle}, "DescribeSnapshots", "SnapshotId", false},
-		"vpc":                          {"CreateVpc", "vpcId", []string{"CidrBlock", "10.9.0.0/16"}, "DescribeVpcs", "VpcId", false},
-		"subnet":                       {"CreateSubnet", "subnetId", []string{"VpcId", vpc, "CidrBlock", "10.0.1.0/24"}, "DescribeSubnets", "SubnetId", false},
-		"route-table":                  {"CreateRouteTable", "routeTableId", []string{"VpcId", vpc}, "DescribeRouteTables", "RouteTableId", false},
-		"internet-gateway":             {"CreateInternetGateway", "internetGatewayId", nil, "DescribeInternetGateways", "InternetGatewayId", false},
-		"egress-only-internet-gateway": {"CreateEgressOnlyInternetGateway", "egressOnlyInternetGatewayId", []string{"VpcId", vpc}, "DescribeEgressOnlyInternetGateways", "EgressOnlyInternetGatewayId", false},
-		"natgateway":                   {"CreateNatGateway", "natGatewayId", []string{"SubnetId", o.Subnet, "AllocationId", w.Must("allocationId", "AllocateAddress", "Domain", "vpc")}, "DescribeNatGateways", "NatGatewayId", false},
-		"vpc-peering-connection":       {"CreateVpcPeeringConnection", "vpcPeeringConnectionId", []string{"VpcId", vpc, "PeerVpcId", o.VPC}, "DescribeVpcPeeringConnections", "VpcPeeringConnectionId", false},
-		"network-acl":                  {"CreateNetworkAcl", "networkAclId", []string{"VpcId", vpc}, "DescribeNetworkAcls", "NetworkAclId", false},
-		"network-interface":            {"CreateNetworkInterface", "networkInterfaceId", []string{"SubnetId", subnet}, "DescribeNetworkInterfaces", "NetworkInterfaceId", false},
-		"dhcp-options":                 {"CreateDhcpOptions", "dhcpOptionsId", []string{"DhcpConfiguration.1.Key", "domain-name", "DhcpConfiguration.1.Value.1", "x.internal"}, "DescribeDhcpOptions", "DhcpOptionsId", false},
-		"security-group":               {"CreateSecurityGroup", "groupId", []string{"GroupName", "tagged", "GroupDescription", "x"}, "DescribeSecurityGroups", "GroupId", false},
-		"security-group-rule": {"AuthorizeSecurityGroupIngress", "securityGroupRuleId", []string{"GroupId", o.Group, "IpPermissions.1.IpProtocol", "tcp", "IpPermissions.1.FromPort", "81", "IpPermissions.1.ToPort", "81",
-			"IpPermissions.1.IpRanges.1.CidrIp", "10.0.0.0/8"}, "DescribeSecurityGroupRules", "SecurityGroupRuleId", false},
-		"prefix-list":            {"CreateManagedPrefixList", "prefixListId", []string{"PrefixListName", "tagged", "MaxEntries", "1", "AddressFamily", "IPv4"}, "DescribeManagedPrefixLists", "PrefixListId", false},
-		"elastic-ip":             {"AllocateAddress", "allocationId", []string{"Domain", "vpc"}, "DescribeAddresses", "AllocationId", false},
-		"key-pair":               {"CreateKeyPair", "keyPairId", []string{"KeyName", "tagged"}, "DescribeKeyPairs", "KeyPairId", false},
-		"placement-group":        {"CreatePlacementGroup", "groupId", []string{"GroupName", "tagged", "Strategy", "spread"}, "DescribePlacementGroups", "GroupId", false},
-		"launch-template":        {"CreateLaunchTemplate", "launchTemplateId", []string{"LaunchTemplateName", "tagged", "LaunchTemplateData.InstanceType", "t3.micro"}, "DescribeLaunchTemplates", "LaunchTemplateId", false},
-		"capacity-reservation":   {"CreateCapacityReservation", "capacityReservationId", []string{"InstanceType", "t3.micro", "InstancePlatform", "Linux/UNIX", "InstanceCount", "1", "AvailabilityZone", "us-east-1a"}, "DescribeCapacityReservations", "CapacityReservationId", false},
-		"dedicated-host":         {"AllocateHosts", "hostIdSet", []string{"AvailabilityZone", "us-east-1a", "InstanceType", "m5.large", "Quantity", "1"}, "DescribeHosts", "HostId", false},
-		"spot-instances-request": {"RequestSpotInstances", "spotInstanceRequestId", []string{"LaunchSpecification.ImageId", o.Image, "LaunchSpecification.InstanceType", "t3.micro"}, "DescribeSpotInstanceRequests", "SpotInstanceRequestId", false},
-		"import-image-task":      {"ImportImage", "importTaskId", []string{"DiskContainer.1.SnapshotId", o.Snapshot}, "DescribeImportImageTasks", "ImportTaskId", false},
-		"import-snapshot-task":   {"ImportSnapshot", "importTaskId", []string{"DiskContainer.Format", "RAW", "DiskContainer.Url", w.Put("tagged.raw", apitest.Disk(1))}, "DescribeImportSnapshotTasks", "ImportTaskId", false},
-		"fleet": {"CreateFleet", "fleetId", []string{"Type", "instant", "TargetCapacitySpecification.TotalTargetCapacity", "1", "TargetCapacitySpecification.DefaultTargetCapacityType", "on-demand",
-			"LaunchTemplateConfigs.1.LaunchTemplateSpecification.LaunchTemplateId", o.Template, "LaunchTemplateConfigs.1.LaunchTemplateSpecification.Version", "1",
-			"LaunchTemplateConfigs.1.Overrides.1.ImageId", o.Image}, "DescribeFleets", "FleetId", true},
+		"instance": {"RunInstances", "instanceId",
+			[]string{"ImageId", o.Image, "InstanceType", "t3.micro", "MinCount", "1", "MaxCount", "1"},
+			"DescribeInstances", "InstanceId", false},
+		"image": {"RegisterImage", "imageId",
+			[]string{
+				"Name", "tagged", "RootDeviceName", "/dev/xvda", "BlockDeviceMapping.1.DeviceName", "/dev/xvda",
+				"BlockDeviceMapping.1.Ebs.SnapshotId", w.Copied(o.Snapshot),
+			}, "DescribeImages", "ImageId", false},
+		"volume": {"CreateVolume", "volumeId",
+			[]string{"AvailabilityZone", "us-east-1a", "Size", "1"}, "DescribeVolumes", "VolumeId", false},
+		"snapshot": {"CreateSnapshot", "snapshotId", []string{"VolumeId", o.Idle},
+			"DescribeSnapshots", "SnapshotId", false},
+		"vpc": {"CreateVpc", "vpcId", []string{"CidrBlock", "10.9.0.0/16"}, "DescribeVpcs",
+			"VpcId", false},
+		"subnet": {"CreateSubnet", "subnetId", []string{"VpcId", vpc, "CidrBlock", "10.0.1.0/24"},
+			"DescribeSubnets", "SubnetId", false},
+		"route-table": {"CreateRouteTable", "routeTableId", []string{"VpcId", vpc},
+			"DescribeRouteTables", "RouteTableId", false},
+		"internet-gateway": {"CreateInternetGateway", "internetGatewayId", nil, "DescribeInternetGateways",
+			"InternetGatewayId", false},
+		"egress-only-internet-gateway": {"CreateEgressOnlyInternetGateway", "egressOnlyInternetGatewayId",
+			[]string{"VpcId", vpc}, "DescribeEgressOnlyInternetGateways", "EgressOnlyInternetGatewayId", false},
+		"natgateway": {"CreateNatGateway", "natGatewayId",
+			[]string{"SubnetId", o.Subnet, "AllocationId", w.Must("allocationId", "AllocateAddress", "Domain", "vpc")},
+			"DescribeNatGateways", "NatGatewayId", false},
+		"vpc-peering-connection": {"CreateVpcPeeringConnection", "vpcPeeringConnectionId",
+			[]string{"VpcId", vpc, "PeerVpcId", o.VPC}, "DescribeVpcPeeringConnections", "VpcPeeringConnectionId", false},
+		"network-acl": {"CreateNetworkAcl", "networkAclId", []string{"VpcId", vpc}, "DescribeNetworkAcls",
+			"NetworkAclId", false},
+		"network-interface": {"CreateNetworkInterface", "networkInterfaceId", []string{"SubnetId", subnet},
+			"DescribeNetworkInterfaces", "NetworkInterfaceId", false},
+		"dhcp-options": {"CreateDhcpOptions", "dhcpOptionsId",
+			[]string{"DhcpConfiguration.1.Key", "domain-name", "DhcpConfiguration.1.Value.1", "x.internal"},
+			"DescribeDhcpOptions", "DhcpOptionsId", false},
+		"security-group": {"CreateSecurityGroup", "groupId", []string{"GroupName", "tagged", "GroupDescription", "x"},
+			"DescribeSecurityGroups", "GroupId", false},
+		"security-group-rule": {"AuthorizeSecurityGroupIngress", "securityGroupRuleId",
+			[]string{
+				"GroupId", o.Group, "IpPermissions.1.IpProtocol", "tcp", "IpPermissions.1.FromPort", "81",
+				"IpPermissions.1.ToPort", "81",
+				"IpPermissions.1.IpRanges.1.CidrIp", "10.0.0.0/8",
+			}, "DescribeSecurityGroupRules", "SecurityGroupRuleId", false},
+		"prefix-list": {"CreateManagedPrefixList", "prefixListId",
+			[]string{"PrefixListName", "tagged", "MaxEntries", "1", "AddressFamily", "IPv4"},
+			"DescribeManagedPrefixLists", "PrefixListId", false},
+		"elastic-ip": {"AllocateAddress", "allocationId", []string{"Domain", "vpc"}, "DescribeAddresses",
+			"AllocationId", false},
+		"key-pair": {"CreateKeyPair", "keyPairId", []string{"KeyName", "tagged"}, "DescribeKeyPairs",
+			"KeyPairId", false},
+		"placement-group": {"CreatePlacementGroup", "groupId",
+			[]string{"GroupName", "tagged", "Strategy", "spread"}, "DescribePlacementGroups", "GroupId", false},
+		"launch-template": {"CreateLaunchTemplate", "launchTemplateId",
+			[]string{"LaunchTemplateName", "tagged", "LaunchTemplateData.InstanceType", "t3.micro"},
+			"DescribeLaunchTemplates", "LaunchTemplateId", false},
+		"capacity-reservation": {"CreateCapacityReservation", "capacityReservationId",
+			[]string{
+				"InstanceType", "t3.micro", "InstancePlatform", "Linux/UNIX", "InstanceCount", "1", "AvailabilityZone",
+				"us-east-1a",
+			}, "DescribeCapacityReservations", "CapacityReservationId", false},
+		"dedicated-host": {"AllocateHosts", "hostIdSet",
+			[]string{"AvailabilityZone", "us-east-1a", "InstanceType", "m5.large", "Quantity", "1"}, "DescribeHosts",
+			"HostId", false},
+		"spot-instances-request": {"RequestSpotInstances", "spotInstanceRequestId",
+			[]string{"LaunchSpecification.ImageId", o.Image, "LaunchSpecification.InstanceType", "t3.micro"},
+			"DescribeSpotInstanceRequests", "SpotInstanceRequestId", false},
+		"import-image-task": {"ImportImage", "importTaskId", []string{"DiskContainer.1.SnapshotId", o.Snapshot},
+			"DescribeImportImageTasks", "ImportTaskId", false},
+		"import-snapshot-task": {"ImportSnapshot", "importTaskId",
+			[]string{"DiskContainer.Format", "RAW", "DiskContainer.Url", w.Put("tagged.raw", apitest.Disk(1))},
+			"DescribeImportSnapshotTasks", "ImportTaskId", false},
+		"fleet": {"CreateFleet", "fleetId",
+			[]string{
+				"Type", "instant", "TargetCapacitySpecification.TotalTargetCapacity", "1",
+				"TargetCapacitySpecification.DefaultTargetCapacityType", "on-demand",
+				"LaunchTemplateConfigs.1.LaunchTemplateSpecification.LaunchTemplateId", o.Template,
+				"LaunchTemplateConfigs.1.LaunchTemplateSpecification.Version", "1",
+				"LaunchTemplateConfigs.1.Overrides.1.ImageId", o.Image,
+			}, "DescribeFleets", "FleetId", true},
 	}
 }
 
-// TestTagsOfEveryKind: judged by policies, given at the creation and afterwards, taken off again, shown by the kind's own description and by DescribeTags, and found by.
+// TestTagsOfEveryKind: judged by policies, given at the creation and afterwards, taken off again, shown by the kind's
+// own description and by DescribeTags, and found by.
 func TestTagsOfEveryKind(t *testing.T) {
 	w := apitest.New(t)
 	kinds := taggables(w, apitest.NewWorld(w))
-	if got, want := slices.Sorted(maps.Keys(kinds)), slices.Sorted(maps.Values(slipway.ResourceTypes)); !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(kinds)),
+		slices.Sorted(maps.Values(slipway.ResourceTypes)); !slices.Equal(got, want) {
 		t.Fatalf("tried are %v,\nthere are %v", got, want)
 	}
 	fenced := w.User("fenced", apitest.Document(`{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`,
@@ -83,9 +133,13 @@ func (k taggable) try(w *apitest.Wire, kind string, fenced aws.Credentials) {
 		if kind == "capacity-reservation" {
 			specification = "TagSpecifications.1" // sic
 		}
-		return append([]string{specification + ".ResourceType", of, specification + ".Tag.1.Key", "Made", specification + ".Tag.1.Value", "here " + kind}, k.params...)
+		return append([]string{
+			specification + ".ResourceType", of, specification + ".Tag.1.Key", "Made", specification + ".Tag.1.Value",
+			"here " + kind,
+		}, k.params...)
 	}
-	if a := w.Call(k.create, with("reserved-instances")...); a.Code != "InvalidParameterValue" || !strings.Contains(a.Message, "reserved-instances") {
+	if a := w.Call(k.create, with("reserved-instances")...); a.Code != "InvalidParameterValue" ||
+		!strings.Contains(a.Message, "reserved-instances") {
 		t.Errorf("tags of another kind: %d %s %s", a.Status, a.Code, a.Message)
 	}
 	answer := w.Must(k.element, k.create, with(kind)...)
@@ -99,8 +153,10 @@ func (k taggable) try(w *apitest.Wire, kind string, fenced aws.Credentials) {
 		t.Helper()
 		shown := w.Call(k.describe, k.ids+".1", id).Body
 		rows := map[string]string{}
-		for _, row := range strings.Split(w.Call("DescribeTags", "Filter.1.Name", "resource-id", "Filter.1.Value.1", id).Body, "<item>")[1:] {
-			if rows[apitest.First(row, "key")] = apitest.First(row, "value"); apitest.First(row, "resourceType") != kind || apitest.First(row, "resourceId") != id {
+		for _, row := range strings.Split(w.Call("DescribeTags", "Filter.1.Name", "resource-id", "Filter.1.Value.1",
+			id).Body, "<item>")[1:] {
+			if rows[apitest.First(row, "key")] = apitest.First(row,
+				"value"); apitest.First(row, "resourceType") != kind || apitest.First(row, "resourceId") != id {
 				t.Errorf("%s DescribeTags has the row %s", when, row)
 			}
 		}
@@ -114,8 +170,10 @@ func (k taggable) try(w *apitest.Wire, kind string, fenced aws.Credentials) {
 				t.Errorf("%s %s says %s, want %v", when, k.describe, shown, want)
 			}
 			for name, filter := range map[string][]string{
-				"tag-key":    {"Filter.1.Name", "tag-key", "Filter.1.Value.1", key, "Filter.2.Name", "tag:Made", "Filter.2.Value.1", "here " + kind},
-				"tag:" + key: {"Filter.1.Name", "tag:" + key, "Filter.1.Value.1", value, "Filter.2.Name", "tag:Made", "Filter.2.Value.1", "here " + kind},
+				"tag-key": {"Filter.1.Name", "tag-key", "Filter.1.Value.1", key, "Filter.2.Name", "tag:Made",
+					"Filter.2.Value.1", "here " + kind},
+				"tag:" + key: {"Filter.1.Name", "tag:" + key, "Filter.1.Value.1", value, "Filter.2.Name", "tag:Made",
+					"Filter.2.Value.1", "here " + kind},
 			} {
 				if strings.HasPrefix(kind, "import-") { // the imports' list of filters has another name
 					for i, part := range filter {
@@ -129,43 +187,55 @@ func (k taggable) try(w *apitest.Wire, kind string, fenced aws.Credentials) {
 					t.Errorf("%s %s by %s finds it: %v, want %v", when, k.describe, name, found, there)
 				}
 			}
-			if there && w.Must("resourceId", "DescribeTags", "Filter.1.Name", "resource-type", "Filter.1.Value.1", kind, "Filter.2.Name", "key", "Filter.2.Value.1", key, "Filter.3.Name", "value", "Filter.3.Value.1", value) != id {
+			if there &&
+				w.Must("resourceId", "DescribeTags", "Filter.1.Name", "resource-type", "Filter.1.Value.1", kind,
+					"Filter.2.Name", "key", "Filter.2.Value.1", key, "Filter.3.Name", "value", "Filter.3.Value.1",
+					value) != id {
 				t.Errorf("%s DescribeTags does not find it by its type and %s", when, key)
 			}
 		}
 	}
 	made := map[string]string{"Made": "here " + kind}
 	tags("made,", made)
-	if a := w.By(fenced, "ec2", "CreateTags", "ResourceId.1", id, "Tag.1.Key", "Later", "Tag.1.Value", "x"); a.Code != "UnauthorizedOperation" {
+	if a := w.By(fenced, "ec2", "CreateTags", "ResourceId.1", id, "Tag.1.Key", "Later", "Tag.1.Value",
+		"x"); a.Code != "UnauthorizedOperation" {
 		t.Errorf("a policy about its tag does not bind: %d %s %s", a.Status, a.Code, a.Message)
 	}
-	w.Must("return", "CreateTags", "ResourceId.1", id, "Tag.1.Key", "Later", "Tag.1.Value", "x "+kind, "Tag.2.Key", "Empty", "Tag.2.Value", "")
+	w.Must("return", "CreateTags", "ResourceId.1", id, "Tag.1.Key", "Later", "Tag.1.Value", "x "+kind, "Tag.2.Key",
+		"Empty", "Tag.2.Value", "")
 	tags("with two more,", map[string]string{"Made": "here " + kind, "Later": "x " + kind, "Empty": ""})
 	w.Must("return", "DeleteTags", "ResourceId.1", id, "Tag.1.Key", "Later", "Tag.1.Value", "another", "Tag.2.Key", "Empty")
 	tags("with one gone,", map[string]string{"Made": "here " + kind, "Later": "x " + kind})
 	w.Must("return", "DeleteTags", "ResourceId.1", id, "Tag.1.Key", "Later")
 	tags("with both gone,", made)
-	if a := w.Call("CreateTags", "ResourceId.1", id, "Tag.1.Key", "aws:x", "Tag.1.Value", "y"); a.Code != "InvalidParameterValue" {
+	if a := w.Call("CreateTags", "ResourceId.1", id, "Tag.1.Key", "aws:x", "Tag.1.Value",
+		"y"); a.Code != "InvalidParameterValue" {
 		t.Errorf("a tag of the system's: %s %s", a.Code, a.Message)
 	}
 }
 
-// TestTagsAtCreationTakeTheirRight: to tag what one makes is a right besides that of making it, whatever the action calls the parameter; and what
-// has an id of another form than most is a resource of its own for policies, too.
+// TestTagsAtCreationTakeTheirRight: to tag what one makes is a right besides that of making it, whatever the action
+// calls the parameter; and what has an id of another form than most is a resource of its own for policies, too.
 func TestTagsAtCreationTakeTheirRight(t *testing.T) {
 	w := apitest.New(t)
 	o := apitest.NewWorld(w)
-	another := w.Must("spotInstanceRequestId", "RequestSpotInstances", "LaunchSpecification.ImageId", o.Image, "LaunchSpecification.InstanceType", "t3.micro")
+	another := w.Must("spotInstanceRequestId", "RequestSpotInstances", "LaunchSpecification.ImageId", o.Image,
+		"LaunchSpecification.InstanceType", "t3.micro")
 	dev := w.User("dev", apitest.Document(
 		`{"Effect":"Allow","Action":["ec2:CreateCapacityReservation","ec2:CreateDhcpOptions","ec2:CreateVolume"],"Resource":["arn:aws:ec2:*:*:capacity-reservation/*","arn:aws:ec2:*:*:dhcp-options/*","arn:aws:ec2:*:*:volume/*"]}`,
 		`{"Effect":"Allow","Action":"ec2:CreateTags","Resource":"arn:aws:ec2:*:*:volume/*"}`,
-		`{"Effect":"Allow","Action":"ec2:CancelSpotInstanceRequests","Resource":"arn:aws:ec2:*:*:spot-instances-request/`+o.Spot+`"}`,
+		`{"Effect":"Allow","Action":"ec2:CancelSpotInstanceRequests","Resource":"arn:aws:ec2:*:*:spot-instances-request/`+
+			o.Spot+`"}`,
 	))
-	reserve := []string{"DryRun", "true", "InstanceType", "t3.micro", "InstancePlatform", "Linux/UNIX", "InstanceCount", "1", "AvailabilityZone", "us-east-1a"}
+	reserve := []string{
+		"DryRun", "true", "InstanceType", "t3.micro", "InstancePlatform", "Linux/UNIX", "InstanceCount", "1",
+		"AvailabilityZone", "us-east-1a",
+	}
 	options := []string{"DryRun", "true", "DhcpConfiguration.1.Key", "domain-name", "DhcpConfiguration.1.Value.1", "x.internal"}
 	volume := []string{"DryRun", "true", "AvailabilityZone", "us-east-1a", "Size", "1"}
 	tagged := func(params []string, specification, kind string) []string {
-		return append(slices.Clip(params), specification+".1.ResourceType", kind, specification+".1.Tag.1.Key", "k", specification+".1.Tag.1.Value", "v")
+		return append(slices.Clip(params), specification+".1.ResourceType", kind, specification+".1.Tag.1.Key", "k",
+			specification+".1.Tag.1.Value", "v")
 	}
 	for _, tt := range []struct {
 		name, action string
@@ -173,12 +243,15 @@ func TestTagsAtCreationTakeTheirRight(t *testing.T) {
 		code         string
 	}{
 		{"a reservation", "CreateCapacityReservation", reserve, "DryRunOperation"},
-		{"a tagged reservation", "CreateCapacityReservation", tagged(reserve, "TagSpecifications", "capacity-reservation"), "UnauthorizedOperation"},
+		{"a tagged reservation", "CreateCapacityReservation",
+			tagged(reserve, "TagSpecifications", "capacity-reservation"), "UnauthorizedOperation"},
 		{"options", "CreateDhcpOptions", options, "DryRunOperation"},
 		{"tagged options", "CreateDhcpOptions", tagged(options, "TagSpecification", "dhcp-options"), "UnauthorizedOperation"},
 		{"a tagged volume", "CreateVolume", tagged(volume, "TagSpecification", "volume"), "DryRunOperation"},
-		{"one's own spot request", "CancelSpotInstanceRequests", []string{"SpotInstanceRequestId.1", o.Spot, "DryRun", "true"}, "DryRunOperation"},
-		{"another's", "CancelSpotInstanceRequests", []string{"SpotInstanceRequestId.1", another, "DryRun", "true"}, "UnauthorizedOperation"},
+		{"one's own spot request", "CancelSpotInstanceRequests",
+			[]string{"SpotInstanceRequestId.1", o.Spot, "DryRun", "true"}, "DryRunOperation"},
+		{"another's", "CancelSpotInstanceRequests", []string{"SpotInstanceRequestId.1", another, "DryRun", "true"},
+			"UnauthorizedOperation"},
 	} {
 		if a := w.By(dev, "ec2", tt.action, tt.params...); a.Code != tt.code {
 			t.Errorf("%s: %d %s %s, want %s", tt.name, a.Status, a.Code, a.Message, tt.code)

@@ -1,5 +1,6 @@
-// Package timelines is the room of what happened when, and why: of an instance from its admission to its end, of a reservation, of a launch that was
-// refused. Rooms and hosts write their own steps; this one keeps refusals, follows trails and forgets old ones. It changes nothing else.
+// Package timelines is the room of what happened when, and why: of an instance from its admission to its end, of a
+// reservation, of a launch that was refused. Rooms and hosts write their own steps; this one keeps refusals, follows
+// trails and forgets old ones. It changes nothing else.
 package timelines
 
 import (
@@ -27,8 +28,8 @@ type Service struct {
 // New makes the room.
 func New(db state.DB, log *slog.Logger, now func() time.Time) *Service { return &Service{db, log, now} }
 
-// Refused keeps why a launch was refused, for the one who asks; other calls are not worth a record each. An error that has notes of
-// its own (a shortage: what each host lacked) adds them.
+// Refused keeps why a launch was refused, for the one who asks; other calls are not worth a record each. An error that
+// has notes of its own (a shortage: what each host lacked) adds them.
 func (s *Service) Refused(ctx context.Context, refusal error) {
 	c := slipway.CallFrom(ctx)
 	switch slipway.CodeOf(refusal) {
@@ -39,7 +40,8 @@ func (s *Service) Refused(ctx context.Context, refusal error) {
 		return
 	}
 	t := &state.Timeline{
-		Scope: state.Of(ctx), ID: c.RequestID, Day: state.Day(s.now()), Error: refusal.Error(), Notes: map[string]string{"action": c.Action},
+		Scope: state.Of(ctx), ID: c.RequestID, Day: state.Day(s.now()), Error: refusal.Error(),
+		Notes: map[string]string{"action": c.Action},
 	}
 	if noted, ok := errors.AsType[interface {
 		error
@@ -66,7 +68,8 @@ type Standing struct {
 	Reason string             `json:"reason,omitempty"`
 }
 
-// Explain follows the trail from an instance to its reservation, or from a call to what it made. What nobody knows has no trail.
+// Explain follows the trail from an instance to its reservation, or from a call to what it made. What nobody knows has
+// no trail.
 func Explain(r store.Reader, id string) Explanation {
 	var e Explanation
 	for seen := map[string]bool{}; id != "" && !seen[id]; {
@@ -109,8 +112,8 @@ func (e Explanation) Print(w io.Writer) {
 	}
 }
 
-// Of a sweep: how long a call's or a reservation's trail can be explained; how far back it looks, in case nobody swept for a while; and how many
-// trails one transaction takes.
+// Of a sweep: how long a call's or a reservation's trail can be explained; how far back it looks, in case nobody swept
+// for a while; and how many trails one transaction takes.
 const (
 	keptDays    = 7
 	sweepBack   = 400
@@ -121,7 +124,8 @@ const (
 func (s *Service) Sweep(ctx context.Context) error {
 	var due []*state.Timeline
 	for back := keptDays + 1; back <= sweepBack; back++ {
-		due = slices.AppendSeq(due, state.Timelines.By(s.db.Local(), state.Global, "/day/"+state.Day(s.now().AddDate(0, 0, -back))))
+		due = slices.AppendSeq(due,
+			state.Timelines.By(s.db.Local(), state.Global, "/day/"+state.Day(s.now().AddDate(0, 0, -back))))
 	}
 	for some := range slices.Chunk(due, sweepAtOnce) {
 		err := s.db.Update(ctx, func(tx store.Tx) error {

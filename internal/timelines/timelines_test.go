@@ -11,7 +11,8 @@ import (
 func TestExplain(t *testing.T) {
 	w := apitest.New(t)
 	o := apitest.NewWorld(w)
-	id := w.Launch("t3.micro", "LaunchTemplate.LaunchTemplateName", "web", "MetadataOptions.HttpTokens", "required", "UserData", "c2VjcmV0c2VjcmV0",
+	id := w.Launch("t3.micro", "LaunchTemplate.LaunchTemplateName", "web", "MetadataOptions.HttpTokens", "required",
+		"UserData", "c2VjcmV0c2VjcmV0",
 		"BlockDeviceMapping.1.DeviceName", "/dev/xvda", "BlockDeviceMapping.1.Ebs.VolumeSize", "3")
 	w.Await(id, "running")
 	text := func(id string) string {
@@ -21,8 +22,10 @@ func TestExplain(t *testing.T) {
 	}
 	got := text(id)
 	for _, want := range []string{
-		id + " is running on host local", "admitted", "network", "running", "zone: us-east-1a: ", "parameter InstanceType: request", "result type: t3.micro (request)",
-		"result device /dev/xvda: 3 GiB gp2", "(request over image)", "result metadata HttpTokens: required (request)", "result metadata HttpEndpoint: enabled (default)",
+		id + " is running on host local", "admitted", "network", "running", "zone: us-east-1a: ",
+		"parameter InstanceType: request", "result type: t3.micro (request)",
+		"result device /dev/xvda: 3 GiB gp2", "(request over image)", "result metadata HttpTokens: required (request)",
+		"result metadata HttpEndpoint: enabled (default)",
 		"result security groups: sg-", "(the network's default group)", "version 1",
 	} {
 		if !strings.Contains(got, want) {
@@ -35,7 +38,8 @@ func TestExplain(t *testing.T) {
 	if r := w.Must("reservationId", "DescribeInstances", "InstanceId.1", id); !strings.Contains(text(r), "host local") {
 		t.Errorf("of the reservation: %s", text(r))
 	}
-	a := w.Call("RunInstances", "ImageId", o.Image, "InstanceType", "t3.micro", "MinCount", "1000", "MaxCount", "1000", "Placement.GroupName", "nobody")
+	a := w.Call("RunInstances", "ImageId", o.Image, "InstanceType", "t3.micro", "MinCount", "1000", "MaxCount", "1000",
+		"Placement.GroupName", "nobody")
 	if got := text(apitest.First(a.Body, "RequestID")); !strings.Contains(got, "refused: InvalidPlacementGroup.Unknown") {
 		t.Errorf("of a refused call: %q", got)
 	}

@@ -24,9 +24,11 @@ func (s *Service) Attach(ctx context.Context, in *ec2wire.AttachVolumeRequest) (
 	case device == "":
 		return nil, slipway.Missing("Device")
 	case shape.Get(in.EbsCardIndex) != 0:
-		return nil, slipway.Errorf(slipway.Unsupported, "The parameter EbsCardIndex is not supported: instance types here have one EBS card.")
+		return nil, slipway.Errorf(slipway.Unsupported,
+			"The parameter EbsCardIndex is not supported: instance types here have one EBS card.")
 	case !slipway.ValidDevice(device):
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter device is invalid. %s is not a valid EBS device name.", device, device)
+		return nil, slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%s) for parameter device is invalid. %s is not a valid EBS device name.", device, device)
 	}
 	to, err := slipway.ParseInstanceID(*in.InstanceId)
 	if err != nil {
@@ -63,19 +65,26 @@ func attachable(v *slipway.Volume, i *slipway.Instance, device string) error {
 	case i.State != slipway.Running && i.State != slipway.Stopped:
 		return slipway.Errorf(slipway.IncorrectState, "Instance '%s' is not 'running'.", i.ID)
 	case i.Hibernated:
-		return slipway.Errorf(slipway.IncorrectState, "Instance '%s' is hibernated: what it resumes with must be what it stopped with.", i.ID)
+		return slipway.Errorf(slipway.IncorrectState,
+			"Instance '%s' is hibernated: what it resumes with must be what it stopped with.", i.ID)
 	case v.Zone != i.Zone:
-		return slipway.Errorf(slipway.InvalidVolumeZoneMismatch, "The volume '%s' is not in the same availability zone as instance '%s'", v.ID, i.ID)
+		return slipway.Errorf(slipway.InvalidVolumeZoneMismatch,
+			"The volume '%s' is not in the same availability zone as instance '%s'", v.ID, i.ID)
 	case v.Host != i.Host:
-		return slipway.Errorf(slipway.UnsupportedOperation, "The volume '%s' lies on the host %s and the instance '%s' is on %s: a volume can be attached on its own host only.", v.ID, v.Host, i.ID, i.Host)
+		return slipway.Errorf(slipway.UnsupportedOperation,
+			"The volume '%s' lies on the host %s and the instance '%s' is on %s: a volume can be attached on its own host only.",
+			v.ID, v.Host, i.ID, i.Host)
 	case slices.ContainsFunc(i.Volumes, func(b slipway.BlockDevice) bool { return b.Device == device }):
-		return slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for unixDevice. Attachment point %s is already in use", device, device)
+		return slipway.Errorf(slipway.InvalidParameterValue,
+			"Invalid value '%s' for unixDevice. Attachment point %s is already in use", device, device)
 	}
 	if len(i.Volumes)+len(i.Interfaces) >= slipway.MachineSlots {
-		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance '%s' has %d volumes and interfaces, and room for no more.", i.ID, slipway.MachineSlots)
+		return slipway.Errorf(slipway.AttachmentLimitExceeded,
+			"The instance '%s' has %d volumes and interfaces, and room for no more.", i.ID, slipway.MachineSlots)
 	}
 	if t := slipway.FindInstanceType(i.Type); t != nil && t.MaxAttachments > 0 && int32(len(i.Volumes)) >= t.MaxAttachments {
-		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance type %s takes at most %d volumes", t.Name, t.MaxAttachments)
+		return slipway.Errorf(slipway.AttachmentLimitExceeded, "The instance type %s takes at most %d volumes", t.Name,
+			t.MaxAttachments)
 	}
 	return nil
 }
@@ -100,7 +109,8 @@ func (s *Service) Detach(ctx context.Context, in *ec2wire.DetachVolumeRequest) (
 		case a == nil:
 			return slipway.Errorf(slipway.IncorrectState, "Volume '%s' is in the '%s' state.", v.ID, v.State)
 		case from != "" && from != string(a.Instance) || shape.Get(in.Device) != "" && *in.Device != a.Device:
-			return slipway.Errorf(slipway.InvalidAttachmentNotFound, "The volume '%s' is not attached to instance '%s' as device '%s'.", v.ID, from, shape.Get(in.Device))
+			return slipway.Errorf(slipway.InvalidAttachmentNotFound,
+				"The volume '%s' is not attached to instance '%s' as device '%s'.", v.ID, from, shape.Get(in.Device))
 		case a.State == "detaching" && !shape.Get(in.Force): // a forced one may follow
 			return slipway.Errorf(slipway.IncorrectState, "Volume '%s' is already detaching.", v.ID)
 		}
@@ -111,9 +121,11 @@ func (s *Service) Detach(ctx context.Context, in *ec2wire.DetachVolumeRequest) (
 		stopped := i.State == slipway.Stopped
 		switch {
 		case a.Device == i.RootDevice && !stopped:
-			return slipway.Errorf(slipway.OperationNotPermitted, "Unable to detach root volume '%s' from instance '%s'", v.ID, i.ID)
+			return slipway.Errorf(slipway.OperationNotPermitted, "Unable to detach root volume '%s' from instance '%s'",
+				v.ID, i.ID)
 		case i.Hibernated:
-			return slipway.Errorf(slipway.IncorrectState, "Instance '%s' is hibernated: what it resumes with must be what it stopped with.", i.ID)
+			return slipway.Errorf(slipway.IncorrectState,
+				"Instance '%s' is hibernated: what it resumes with must be what it stopped with.", i.ID)
 		}
 		a.State = "detaching"
 		out = wireAttachment(v.ID, a)

@@ -38,7 +38,8 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVolumeRequest) (
 			return err
 		}
 		v := &slipway.Volume{
-			ID: slipway.NewVolumeID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name, Created: s.now(), State: "creating",
+			ID: slipway.NewVolumeID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name, Created: s.now(),
+			State:       "creating",
 			ClientToken: token.Token, Tags: tags, Encrypted: shape.Get(in.Encrypted), Key: shape.Get(in.KmsKeyId),
 		}
 		if err := s.content(tx, v, in); err != nil {
@@ -72,11 +73,13 @@ func createRefused(in *ec2wire.CreateVolumeRequest) error {
 	case shape.Get(in.MultiAttachEnabled):
 		return no("MultiAttachEnabled", "a volume here is a file that one machine has open.")
 	case in.VolumeInitializationRate != nil && shape.Get(in.SnapshotId) == "":
-		return slipway.Errorf(slipway.InvalidParameterCombination, "The parameter volumeInitializationRate requires the parameter snapshotId.")
+		return slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter volumeInitializationRate requires the parameter snapshotId.")
 	case in.VolumeInitializationRate != nil && (*in.VolumeInitializationRate < 100 || *in.VolumeInitializationRate > 300):
 		return slipway.Errorf(slipway.InvalidParameterValue, "The volume initialization rate must be 100 to 300 MiB/s.")
 	case shape.Get(in.KmsKeyId) != "" && !shape.Get(in.Encrypted):
-		return slipway.Errorf(slipway.InvalidParameterDependency, "The parameter KmsKeyId requires the parameter Encrypted to be set.")
+		return slipway.Errorf(slipway.InvalidParameterDependency,
+			"The parameter KmsKeyId requires the parameter Encrypted to be set.")
 	case shape.Get(in.SnapshotId) == "" && shape.Get(in.Size) == 0:
 		return slipway.Errorf(slipway.MissingParameter, "The request must contain the parameter size or snapshotId")
 	case shape.Get(in.Size) < 0:
@@ -91,7 +94,8 @@ func zoneOf(region string, in *ec2wire.CreateVolumeRequest) (slipway.Zone, error
 	case name == "" && id == "":
 		return slipway.Zone{}, slipway.Missing("AvailabilityZone")
 	case name != "" && id != "":
-		return slipway.Zone{}, slipway.Errorf(slipway.InvalidParameterCombination, "The parameters AvailabilityZone and AvailabilityZoneId may not both be given.")
+		return slipway.Zone{}, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameters AvailabilityZone and AvailabilityZoneId may not both be given.")
 	}
 	z, ok := slipway.FindZone(region, name+id)
 	if !ok || name != "" && z.Name != name || id != "" && z.ID != id {
@@ -103,7 +107,10 @@ func zoneOf(region string, in *ec2wire.CreateVolumeRequest) (slipway.Zone, error
 // content decides what the volume is like and what it begins with.
 func (s *Service) content(tx store.Tx, v *slipway.Volume, in *ec2wire.CreateVolumeRequest) error {
 	scope := state.Scope{Account: v.Account, Region: v.Region}
-	spec := Spec{Type: shape.Get(in.VolumeType), SizeGiB: shape.Get(in.Size), IOPS: shape.Get(in.Iops), Throughput: shape.Get(in.Throughput)}
+	spec := Spec{
+		Type: shape.Get(in.VolumeType), SizeGiB: shape.Get(in.Size), IOPS: shape.Get(in.Iops),
+		Throughput: shape.Get(in.Throughput),
+	}
 	var snap *slipway.Snapshot
 	if id := shape.Get(in.SnapshotId); id != "" {
 		var err error
@@ -115,9 +122,12 @@ func (s *Service) content(tx store.Tx, v *slipway.Volume, in *ec2wire.CreateVolu
 		}
 		switch {
 		case spec.SizeGiB < snap.SizeGiB:
-			return slipway.Errorf(slipway.InvalidParameterValue, "The size of a volume cannot be less than the size of its snapshot: %d GiB, and '%s' has %d GiB.", spec.SizeGiB, snap.ID, snap.SizeGiB)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"The size of a volume cannot be less than the size of its snapshot: %d GiB, and '%s' has %d GiB.",
+				spec.SizeGiB, snap.ID, snap.SizeGiB)
 		case snap.Encrypted && in.Encrypted != nil && !*in.Encrypted:
-			return slipway.Errorf(slipway.InvalidParameterValue, "The snapshot '%s' is encrypted, and so is what is made of it.", snap.ID)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"The snapshot '%s' is encrypted, and so is what is made of it.", snap.ID)
 		}
 		v.BaseSecret = snap.Secret
 		v.Snapshot, v.Encrypted = snap.ID, v.Encrypted || snap.Encrypted

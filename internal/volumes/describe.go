@@ -23,14 +23,19 @@ func attachment(get func(*slipway.VolumeAttachment) string) func(*slipway.Volume
 }
 
 var volumeKind = describe.Kind[slipway.Volume, ec2wire.Volume]{
-	Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID), Tags: func(v *slipway.Volume) slipway.Tags { return v.Tags }, Wire: Wire,
+	Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID),
+	Tags: func(v *slipway.Volume) slipway.Tags { return v.Tags }, Wire: Wire,
 	Fields: describe.Fixed(slipway.Fields[*slipway.Volume]{
-		"attachment.attach-time":           attachment(func(a *slipway.VolumeAttachment) string { return a.AttachTime.UTC().Format(ec2query.TimeForm) }),
-		"attachment.delete-on-termination": attachment(func(a *slipway.VolumeAttachment) string { return strconv.FormatBool(a.DeleteOnTermination) }),
-		"attachment.device":                attachment(func(a *slipway.VolumeAttachment) string { return a.Device }),
-		"attachment.instance-id":           attachment(func(a *slipway.VolumeAttachment) string { return string(a.Instance) }),
-		"attachment.status":                attachment(func(a *slipway.VolumeAttachment) string { return a.State }),
-		"availability-zone":                func(v *slipway.Volume) []string { return shape.One(v.Zone) },
+		"attachment.attach-time": attachment(func(a *slipway.VolumeAttachment) string {
+			return a.AttachTime.UTC().Format(ec2query.TimeForm)
+		}),
+		"attachment.delete-on-termination": attachment(func(a *slipway.VolumeAttachment) string {
+			return strconv.FormatBool(a.DeleteOnTermination)
+		}),
+		"attachment.device":      attachment(func(a *slipway.VolumeAttachment) string { return a.Device }),
+		"attachment.instance-id": attachment(func(a *slipway.VolumeAttachment) string { return string(a.Instance) }),
+		"attachment.status":      attachment(func(a *slipway.VolumeAttachment) string { return a.State }),
+		"availability-zone":      func(v *slipway.Volume) []string { return shape.One(v.Zone) },
 		"availability-zone-id": func(v *slipway.Volume) []string {
 			z, _ := slipway.FindZone(v.Region, v.Zone)
 			return shape.One(z.ID)
@@ -53,9 +58,12 @@ var volumeKind = describe.Kind[slipway.Volume, ec2wire.Volume]{
 func Wire(_ store.Reader, v *slipway.Volume) ec2wire.Volume {
 	z, _ := slipway.FindZone(v.Region, v.Zone)
 	w := ec2wire.Volume{
-		VolumeId: shape.Text(v.ID), Size: &v.SizeGiB, SnapshotId: shape.Of(string(v.Snapshot)), AvailabilityZone: &v.Zone, AvailabilityZoneId: shape.Text(z.ID), State: &v.State,
-		CreateTime: &v.Created, VolumeType: &v.Type, Iops: shape.Some(v.IOPS), Throughput: shape.Some(v.Throughput), Encrypted: &v.Encrypted, KmsKeyId: shape.Text(v.Key),
-		MultiAttachEnabled: &v.MultiAttach, Tags: shape.Tags(v.Tags), Attachments: []ec2wire.VolumeAttachment{}, Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
+		VolumeId: shape.Text(v.ID), Size: &v.SizeGiB, SnapshotId: shape.Of(string(v.Snapshot)),
+		AvailabilityZone: &v.Zone, AvailabilityZoneId: shape.Text(z.ID), State: &v.State,
+		CreateTime: &v.Created, VolumeType: &v.Type, Iops: shape.Some(v.IOPS), Throughput: shape.Some(v.Throughput),
+		Encrypted: &v.Encrypted, KmsKeyId: shape.Text(v.Key),
+		MultiAttachEnabled: &v.MultiAttach, Tags: shape.Tags(v.Tags), Attachments: []ec2wire.VolumeAttachment{},
+		Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}
 	if a := v.Attachment; a != nil {
 		w.Attachments = append(w.Attachments, wireAttachment(v.ID, a))
@@ -67,12 +75,14 @@ func Wire(_ store.Reader, v *slipway.Volume) ec2wire.Volume {
 func wireAttachment(id slipway.VolumeID, a *slipway.VolumeAttachment) ec2wire.VolumeAttachment {
 	now := *a
 	return ec2wire.VolumeAttachment{
-		VolumeId: shape.Text(id), InstanceId: shape.Text(now.Instance), Device: &now.Device, State: &now.State, AttachTime: &now.AttachTime, DeleteOnTermination: &now.DeleteOnTermination,
+		VolumeId: shape.Text(id), InstanceId: shape.Text(now.Instance), Device: &now.Device, State: &now.State,
+		AttachTime: &now.AttachTime, DeleteOnTermination: &now.DeleteOnTermination,
 	}
 }
 
 // Describe answers DescribeVolumes.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeVolumesRequest) (*ec2wire.DescribeVolumesResult, error) {
-	page, next, err := volumeKind.List(ctx, s.db, describe.Query{IDs: in.VolumeIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	page, next, err := volumeKind.List(ctx, s.db,
+		describe.Query{IDs: in.VolumeIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeVolumesResult{Volumes: page, NextToken: next}, err
 }

@@ -21,9 +21,11 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyVolumeRequest) (
 	}
 	switch {
 	case shape.Get(in.MultiAttachEnabled):
-		return nil, slipway.Errorf(slipway.UnsupportedOperation, "The parameter MultiAttachEnabled is not supported: a volume here is a file that one machine has open.")
+		return nil, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter MultiAttachEnabled is not supported: a volume here is a file that one machine has open.")
 	case shape.Get(in.Size) == 0 && shape.Get(in.VolumeType) == "" && shape.Get(in.Iops) == 0 && shape.Get(in.Throughput) == 0:
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "No attributes to modify were given: Size, VolumeType, Iops or Throughput.")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"No attributes to modify were given: Size, VolumeType, Iops or Throughput.")
 	}
 	var out ec2wire.VolumeModification
 	err = s.edit(ctx, id, func(tx store.Tx, v *slipway.Volume) error {
@@ -45,7 +47,8 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyVolumeRequest) (
 			return err
 		}
 		v.Modification = &slipway.Modification{
-			State: "modifying", Start: s.now(), OriginalSize: v.SizeGiB, TargetSize: to.SizeGiB, OriginalType: v.Type, TargetType: to.Type,
+			State: "modifying", Start: s.now(), OriginalSize: v.SizeGiB, TargetSize: to.SizeGiB, OriginalType: v.Type,
+			TargetType:   to.Type,
 			OriginalIOPS: v.IOPS, TargetIOPS: to.IOPS, OriginalThroughput: v.Throughput, TargetThroughput: to.Throughput,
 		}
 		v.SizeGiB, v.Type, v.IOPS, v.Throughput = to.SizeGiB, to.Type, to.IOPS, to.Throughput
@@ -109,21 +112,26 @@ var modificationKind = describe.Kind[slipway.Volume, ec2wire.VolumeModification]
 		"original-size":                 number(func(m *slipway.Modification) int32 { return m.OriginalSize }),
 		"original-throughput":           number(func(m *slipway.Modification) int32 { return m.OriginalThroughput }),
 		"original-volume-type":          modification(func(m *slipway.Modification) string { return m.OriginalType }),
-		"start-time":                    modification(func(m *slipway.Modification) string { return m.Start.UTC().Format(ec2query.TimeForm) }),
-		"target-iops":                   number(func(m *slipway.Modification) int32 { return m.TargetIOPS }),
-		"target-multi-attach-enabled":   func(*slipway.Volume) []string { return shape.Yes(false) },
-		"target-size":                   number(func(m *slipway.Modification) int32 { return m.TargetSize }),
-		"target-throughput":             number(func(m *slipway.Modification) int32 { return m.TargetThroughput }),
-		"target-volume-type":            modification(func(m *slipway.Modification) string { return m.TargetType }),
+		"start-time": modification(func(m *slipway.Modification) string {
+			return m.Start.UTC().Format(ec2query.TimeForm)
+		}),
+		"target-iops":                 number(func(m *slipway.Modification) int32 { return m.TargetIOPS }),
+		"target-multi-attach-enabled": func(*slipway.Volume) []string { return shape.Yes(false) },
+		"target-size":                 number(func(m *slipway.Modification) int32 { return m.TargetSize }),
+		"target-throughput":           number(func(m *slipway.Modification) int32 { return m.TargetThroughput }),
+		"target-volume-type":          modification(func(m *slipway.Modification) string { return m.TargetType }),
 	}),
 }
 
 func wireModification(_ store.Reader, v *slipway.Volume) ec2wire.VolumeModification {
 	m := v.Modification
 	w := ec2wire.VolumeModification{
-		VolumeId: shape.Text(v.ID), ModificationState: &m.State, Progress: shape.Of(int32(0)), StartTime: &m.Start, EndTime: shape.Time(m.End),
-		TargetSize: &m.TargetSize, TargetIops: shape.Some(m.TargetIOPS), TargetVolumeType: &m.TargetType, TargetThroughput: shape.Some(m.TargetThroughput), TargetMultiAttachEnabled: shape.Of(false),
-		OriginalSize: &m.OriginalSize, OriginalIops: shape.Some(m.OriginalIOPS), OriginalVolumeType: &m.OriginalType, OriginalThroughput: shape.Some(m.OriginalThroughput), OriginalMultiAttachEnabled: shape.Of(false),
+		VolumeId: shape.Text(v.ID), ModificationState: &m.State, Progress: shape.Of(int32(0)), StartTime: &m.Start,
+		EndTime:    shape.Time(m.End),
+		TargetSize: &m.TargetSize, TargetIops: shape.Some(m.TargetIOPS), TargetVolumeType: &m.TargetType,
+		TargetThroughput: shape.Some(m.TargetThroughput), TargetMultiAttachEnabled: shape.Of(false),
+		OriginalSize: &m.OriginalSize, OriginalIops: shape.Some(m.OriginalIOPS), OriginalVolumeType: &m.OriginalType,
+		OriginalThroughput: shape.Some(m.OriginalThroughput), OriginalMultiAttachEnabled: shape.Of(false),
 	}
 	if m.State == "completed" {
 		w.Progress = shape.Of(int32(100))
@@ -133,12 +141,16 @@ func wireModification(_ store.Reader, v *slipway.Volume) ec2wire.VolumeModificat
 
 // Modifications answers DescribeVolumesModifications. A volume that was never modified has a refusal of its own, which clients
 // read as "nothing is in progress".
-func (s *Service) Modifications(ctx context.Context, in *ec2wire.DescribeVolumesModificationsRequest) (*ec2wire.DescribeVolumesModificationsResult, error) {
-	page, next, err := modificationKind.List(ctx, s.db, describe.Query{IDs: in.VolumeIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) Modifications(
+	ctx context.Context, in *ec2wire.DescribeVolumesModificationsRequest,
+) (*ec2wire.DescribeVolumesModificationsResult, error) {
+	page, next, err := modificationKind.List(ctx, s.db,
+		describe.Query{IDs: in.VolumeIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if slipway.CodeOf(err) == slipway.InvalidVolumeNotFound {
 		for _, id := range in.VolumeIds {
 			if v := state.Volumes.See(s.db.Local(), state.Of(ctx), id); v != nil && v.Modification == nil {
-				err = slipway.Errorf(slipway.InvalidVolumeModificationNotFound, "Modification for volume '%s' does not exist.", id)
+				err = slipway.Errorf(slipway.InvalidVolumeModificationNotFound,
+					"Modification for volume '%s' does not exist.", id)
 			}
 		}
 	}

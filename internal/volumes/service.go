@@ -57,10 +57,12 @@ func Quota(tx store.Tx, scope state.Scope, more int, moreGiB int32) error {
 		n, gib = n+1, gib+int(v.SizeGiB)
 	}
 	if limit := a.Quotas["volumes"]; limit > 0 && n > limit {
-		return slipway.Errorf(slipway.VolumeLimitExceeded, "You have exceeded your maximum number of volumes, which is %d.", limit)
+		return slipway.Errorf(slipway.VolumeLimitExceeded,
+			"You have exceeded your maximum number of volumes, which is %d.", limit)
 	}
 	if limit := a.Quotas["volume-gib"]; limit > 0 && gib > limit {
-		return slipway.Errorf(slipway.VolumeLimitExceeded, "You have exceeded your maximum total size of volumes, which is %d GiB.", limit)
+		return slipway.Errorf(slipway.VolumeLimitExceeded,
+			"You have exceeded your maximum total size of volumes, which is %d GiB.", limit)
 	}
 	return nil
 }
@@ -86,7 +88,8 @@ func chooseHost(tx store.Tx, scope state.Scope, zone string, snap *slipway.Snaps
 		}
 	}
 	if most < 0 && snap != nil {
-		return "", slipway.Errorf(slipway.InsufficientVolumeCapacity, "The host that has the snapshot '%s' does not serve the zone %s.", snap.ID, zone)
+		return "", slipway.Errorf(slipway.InsufficientVolumeCapacity,
+			"The host that has the snapshot '%s' does not serve the zone %s.", snap.ID, zone)
 	}
 	if most < 0 {
 		return "", slipway.Errorf(slipway.InsufficientVolumeCapacity, "No host serves the zone %s.", zone)

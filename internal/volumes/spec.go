@@ -51,25 +51,35 @@ func Complete(s Spec) (Spec, error) {
 	case !ok:
 		return s, slipway.Errorf(slipway.UnknownVolumeType, "Unsupported volume type '%s' for volume creation.", s.Type)
 	case s.SizeGiB < k.minSize:
-		return s, slipway.Errorf(slipway.InvalidParameterValue, "Volume of %dGiB is too small for volume type %s; minimum is %dGiB.", s.SizeGiB, s.Type, k.minSize)
+		return s, slipway.Errorf(slipway.InvalidParameterValue,
+			"Volume of %dGiB is too small for volume type %s; minimum is %dGiB.", s.SizeGiB, s.Type, k.minSize)
 	case s.SizeGiB > k.maxSize:
-		return s, slipway.Errorf(slipway.InvalidParameterValue, "Volume of %dGiB is too large for volume type %s; maximum is %dGiB.", s.SizeGiB, s.Type, k.maxSize)
+		return s, slipway.Errorf(slipway.InvalidParameterValue,
+			"Volume of %dGiB is too large for volume type %s; maximum is %dGiB.", s.SizeGiB, s.Type, k.maxSize)
 	case s.Boot && !k.boot:
-		return s, slipway.Errorf(slipway.BootForVolumeTypeUnsupported, "The volume type '%s' cannot be used as a boot volume.", s.Type)
+		return s, slipway.Errorf(slipway.BootForVolumeTypeUnsupported,
+			"The volume type '%s' cannot be used as a boot volume.", s.Type)
 	case s.IOPS != 0 && k.maxIOPS == 0:
-		return s, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter iops is not supported for %s volumes.", s.Type)
+		return s, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter iops is not supported for %s volumes.", s.Type)
 	case s.IOPS == 0 && k.needsIOPS:
-		return s, slipway.Errorf(slipway.MissingParameter, "The request must contain the parameter iops for %s volumes.", s.Type)
+		return s, slipway.Errorf(slipway.MissingParameter,
+			"The request must contain the parameter iops for %s volumes.", s.Type)
 	case s.IOPS > k.maxIOPS && s.IOPS != 0:
-		return s, slipway.Errorf(slipway.InvalidParameterValue, "Volume iops of %d is too high; maximum is %d.", s.IOPS, k.maxIOPS)
+		return s, slipway.Errorf(slipway.InvalidParameterValue, "Volume iops of %d is too high; maximum is %d.", s.IOPS,
+			k.maxIOPS)
 	case s.IOPS != 0 && s.IOPS < k.minIOPS:
-		return s, slipway.Errorf(slipway.InvalidParameterValue, "Volume iops of %d is too low; minimum is %d.", s.IOPS, k.minIOPS)
+		return s, slipway.Errorf(slipway.InvalidParameterValue, "Volume iops of %d is too low; minimum is %d.", s.IOPS,
+			k.minIOPS)
 	case s.IOPS > k.minIOPS && s.IOPS > k.ratio*s.SizeGiB:
-		return s, slipway.Errorf(slipway.InvalidParameterCombination, "Iops to volume size ratio of %.6f is too high; maximum is %d", float64(s.IOPS)/float64(s.SizeGiB), k.ratio)
+		return s, slipway.Errorf(slipway.InvalidParameterCombination,
+			"Iops to volume size ratio of %.6f is too high; maximum is %d", float64(s.IOPS)/float64(s.SizeGiB), k.ratio)
 	case s.Throughput != 0 && s.Type != "gp3":
-		return s, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter throughput is not supported for %s volumes.", s.Type)
+		return s, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter throughput is not supported for %s volumes.", s.Type)
 	case s.Throughput != 0 && (s.Throughput < minThroughput || s.Throughput > maxThroughput):
-		return s, slipway.Errorf(slipway.InvalidParameterValue, "Throughput of %d MiB/s is out of range; it must be %d to %d.", s.Throughput, minThroughput, maxThroughput)
+		return s, slipway.Errorf(slipway.InvalidParameterValue,
+			"Throughput of %d MiB/s is out of range; it must be %d to %d.", s.Throughput, minThroughput, maxThroughput)
 	}
 	switch s.Type {
 	case "gp2":
@@ -82,7 +92,9 @@ func Complete(s Spec) (Spec, error) {
 			s.Throughput = minThroughput
 		}
 		if 4*s.Throughput > s.IOPS {
-			return s, slipway.Errorf(slipway.InvalidParameterCombination, "Throughput (MiBps) to iops ratio of %.6f is too high; maximum is 0.250000 MiBps per iops.", float64(s.Throughput)/float64(s.IOPS))
+			return s, slipway.Errorf(slipway.InvalidParameterCombination,
+				"Throughput (MiBps) to iops ratio of %.6f is too high; maximum is 0.250000 MiBps per iops.",
+				float64(s.Throughput)/float64(s.IOPS))
 		}
 	}
 	return s, nil

@@ -28,15 +28,22 @@ var statusKind = describe.Kind[slipway.Volume, ec2wire.VolumeStatusItem]{
 	Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID), Wire: wireStatus,
 	See: func(_ state.Scope, v *slipway.Volume, _ bool) bool { return v.State != "deleting" },
 	Fields: describe.Fixed(slipway.Fields[*slipway.Volume]{
-		"action.code": nothing, "action.description": nothing, "action.event-id": nothing, "event.description": nothing, "event.event-id": nothing,
+		"action.code": nothing, "action.description": nothing, "action.event-id": nothing, "event.description": nothing,
+		"event.event-id":   nothing,
 		"event.event-type": nothing, "event.not-after": nothing, "event.not-before": nothing,
-		"availability-zone":            func(v *slipway.Volume) []string { return shape.One(v.Zone) },
-		"availability-zone-id":         func(v *slipway.Volume) []string { z, _ := slipway.FindZone(v.Region, v.Zone); return shape.One(z.ID) },
-		"operator.managed":             func(*slipway.Volume) []string { return shape.Yes(false) },
-		"operator.principal":           nothing,
-		"volume-status.details-name":   func(*slipway.Volume) []string { return []string{"io-enabled", "io-performance"} },
-		"volume-status.details-status": func(v *slipway.Volume) []string { _, io := health(v); return []string{io, "not-applicable"} },
-		"volume-status.status":         func(v *slipway.Volume) []string { s, _ := health(v); return shape.One(s) },
+		"availability-zone": func(v *slipway.Volume) []string { return shape.One(v.Zone) },
+		"availability-zone-id": func(v *slipway.Volume) []string {
+			z, _ := slipway.FindZone(v.Region, v.Zone)
+			return shape.One(z.ID)
+		},
+		"operator.managed":           func(*slipway.Volume) []string { return shape.Yes(false) },
+		"operator.principal":         nothing,
+		"volume-status.details-name": func(*slipway.Volume) []string { return []string{"io-enabled", "io-performance"} },
+		"volume-status.details-status": func(v *slipway.Volume) []string {
+			_, io := health(v)
+			return []string{io, "not-applicable"}
+		},
+		"volume-status.status": func(v *slipway.Volume) []string { s, _ := health(v); return shape.One(s) },
 	}),
 }
 
@@ -44,25 +51,34 @@ func wireStatus(_ store.Reader, v *slipway.Volume) ec2wire.VolumeStatusItem {
 	status, io := health(v)
 	z, _ := slipway.FindZone(v.Region, v.Zone)
 	w := ec2wire.VolumeStatusItem{
-		VolumeId: shape.Text(v.ID), AvailabilityZone: &v.Zone, AvailabilityZoneId: shape.Text(z.ID), Actions: []ec2wire.VolumeStatusAction{}, Events: []ec2wire.VolumeStatusEvent{},
+		VolumeId: shape.Text(v.ID), AvailabilityZone: &v.Zone, AvailabilityZoneId: shape.Text(z.ID),
+		Actions: []ec2wire.VolumeStatusAction{}, Events: []ec2wire.VolumeStatusEvent{},
 		VolumeStatus: &ec2wire.VolumeStatusInfo{Status: &status, Details: []ec2wire.VolumeStatusDetails{
 			{Name: shape.Of("io-enabled"), Status: &io}, {Name: shape.Of("io-performance"), Status: shape.Of("not-applicable")},
 		}},
 	}
 	if v.Attachment != nil {
-		w.AttachmentStatuses = append(w.AttachmentStatuses, ec2wire.VolumeStatusAttachmentStatus{InstanceId: shape.Text(v.Attachment.Instance), IoPerformance: shape.Of("not-applicable")})
+		w.AttachmentStatuses = append(w.AttachmentStatuses,
+			ec2wire.VolumeStatusAttachmentStatus{
+				InstanceId: shape.Text(v.Attachment.Instance), IoPerformance: shape.Of("not-applicable"),
+			})
 	}
 	return w
 }
 
 // Status answers DescribeVolumeStatus.
-func (s *Service) Status(ctx context.Context, in *ec2wire.DescribeVolumeStatusRequest) (*ec2wire.DescribeVolumeStatusResult, error) {
-	page, next, err := statusKind.List(ctx, s.db, describe.Query{IDs: in.VolumeIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) Status(
+	ctx context.Context, in *ec2wire.DescribeVolumeStatusRequest,
+) (*ec2wire.DescribeVolumeStatusResult, error) {
+	page, next, err := statusKind.List(ctx, s.db,
+		describe.Query{IDs: in.VolumeIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeVolumeStatusResult{VolumeStatuses: page, NextToken: next}, err
 }
 
 // Attribute answers DescribeVolumeAttribute.
-func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeVolumeAttributeRequest) (*ec2wire.DescribeVolumeAttributeResult, error) {
+func (s *Service) Attribute(
+	ctx context.Context, in *ec2wire.DescribeVolumeAttributeRequest,
+) (*ec2wire.DescribeVolumeAttributeResult, error) {
 	id, err := named(in.VolumeId)
 	if err != nil {
 		return nil, err

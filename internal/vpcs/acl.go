@@ -20,7 +20,9 @@ func (s *Service) CreateACL(ctx context.Context, in *ec2wire.CreateNetworkAclReq
 	if err != nil {
 		return nil, err
 	}
-	a := &slipway.NetworkACL{ID: slipway.NewNetworkACLID(), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags}
+	a := &slipway.NetworkACL{
+		ID: slipway.NewNetworkACLID(), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags,
+	}
 	out := &ec2wire.CreateNetworkAclResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := p.once.Seen(tx)
@@ -53,18 +55,20 @@ func (s *Service) CreateACL(ctx context.Context, in *ec2wire.CreateNetworkAclReq
 
 // DeleteACL answers DeleteNetworkAcl.
 func (s *Service) DeleteACL(ctx context.Context, in *ec2wire.DeleteNetworkAclRequest) error {
-	return remove(ctx, s.db, state.NetworkACLs, in.NetworkAclId, "NetworkAclId", func(tx store.Tx, a *slipway.NetworkACL) error {
-		if a.Default {
-			return slipway.Errorf(slipway.InvalidParameterValue, "cannot delete default network ACL %s", a.ID)
-		}
-		scope := state.Of(ctx)
-		for sub := range state.Subnets.By(tx, scope, "vpc/"+string(a.VPC)) {
-			if sub.NetworkACL == a.ID {
-				return slipway.Errorf(slipway.DependencyViolation, "The networkAcl '%s' has dependencies and cannot be deleted.", a.ID)
+	return remove(ctx, s.db, state.NetworkACLs, in.NetworkAclId, "NetworkAclId",
+		func(tx store.Tx, a *slipway.NetworkACL) error {
+			if a.Default {
+				return slipway.Errorf(slipway.InvalidParameterValue, "cannot delete default network ACL %s", a.ID)
 			}
-		}
-		return nil
-	})
+			scope := state.Of(ctx)
+			for sub := range state.Subnets.By(tx, scope, "vpc/"+string(a.VPC)) {
+				if sub.NetworkACL == a.ID {
+					return slipway.Errorf(slipway.DependencyViolation,
+						"The networkAcl '%s' has dependencies and cannot be deleted.", a.ID)
+				}
+			}
+			return nil
+		})
 }
 
 // maxEntry is the highest number that a caller may use: those above are the closing refusals.
@@ -104,7 +108,8 @@ func readEntry(in *ec2wire.CreateNetworkAclEntryRequest) (slipway.ACLEntry, erro
 	case four == "" && six == "":
 		return e, slipway.Missing("CidrBlock")
 	case four != "" && six != "":
-		return e, slipway.Errorf(slipway.InvalidParameterCombination, "The parameter cidrBlock cannot be used with the parameter ipv6CidrBlock")
+		return e, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The parameter cidrBlock cannot be used with the parameter ipv6CidrBlock")
 	}
 	p, err := netip.ParsePrefix(four + six)
 	if err != nil || p.Addr().Is4() != (four != "") {
@@ -117,14 +122,17 @@ func readEntry(in *ec2wire.CreateNetworkAclEntryRequest) (slipway.ACLEntry, erro
 			return e, slipway.Missing("PortRange")
 		}
 		if e.From, e.To = *in.PortRange.From, *in.PortRange.To; e.From < 0 || e.To > 65535 || e.From > e.To {
-			return e, slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%d-%d' for portRange. Must be 0 to 65535, the first not above the last.", e.From, e.To)
+			return e, slipway.Errorf(slipway.InvalidParameterValue,
+				"Invalid value '%d-%d' for portRange. Must be 0 to 65535, the first not above the last.", e.From, e.To)
 		}
 	case "1", "58":
 		if in.IcmpTypeCode == nil || in.IcmpTypeCode.Type == nil || in.IcmpTypeCode.Code == nil {
 			return e, slipway.Missing("Icmp.Type")
 		}
-		if e.ICMPType, e.ICMPCode = *in.IcmpTypeCode.Type, *in.IcmpTypeCode.Code; e.ICMPType < -1 || e.ICMPType > 255 || e.ICMPCode < -1 || e.ICMPCode > 255 {
-			return e, slipway.Errorf(slipway.InvalidParameterValue, "Invalid ICMP type or code '%d/%d'.", e.ICMPType, e.ICMPCode)
+		if e.ICMPType, e.ICMPCode = *in.IcmpTypeCode.Type, *in.IcmpTypeCode.Code; e.ICMPType < -1 || e.ICMPType > 255 ||
+			e.ICMPCode < -1 || e.ICMPCode > 255 {
+			return e, slipway.Errorf(slipway.InvalidParameterValue, "Invalid ICMP type or code '%d/%d'.", e.ICMPType,
+				e.ICMPCode)
 		}
 	}
 	return e, nil
@@ -138,7 +146,8 @@ func numbered(a *slipway.NetworkACL, number int32, egress bool) int {
 }
 
 func noEntry(number int32, id string) error {
-	return slipway.Errorf(slipway.InvalidNetworkAclEntryNotFound, "The network acl entry identified by %d does not exist in %s", number, id)
+	return slipway.Errorf(slipway.InvalidNetworkAclEntryNotFound,
+		"The network acl entry identified by %d does not exist in %s", number, id)
 }
 
 // CreateEntry answers CreateNetworkAclEntry.
@@ -154,7 +163,8 @@ func (s *Service) CreateEntry(ctx context.Context, in *ec2wire.CreateNetworkAclE
 	return s.db.Update(ctx, func(tx store.Tx) error {
 		return state.NetworkACLs.Edit(tx, state.Of(ctx), id, func(a *slipway.NetworkACL) error {
 			if numbered(a, e.Number, e.Egress) >= 0 {
-				return slipway.Errorf(slipway.NetworkAclEntryAlreadyExists, "The network acl entry identified by %d already exists.", e.Number)
+				return slipway.Errorf(slipway.NetworkAclEntryAlreadyExists,
+					"The network acl entry identified by %d already exists.", e.Number)
 			}
 			n := 0
 			for _, other := range a.Entries {
@@ -163,7 +173,8 @@ func (s *Service) CreateEntry(ctx context.Context, in *ec2wire.CreateNetworkAclE
 				}
 			}
 			if n >= maxEntries {
-				return slipway.Errorf(slipway.LimitExceeded, "The maximum number of entries of a network ACL, %d in each direction, has been reached.", maxEntries)
+				return slipway.Errorf(slipway.LimitExceeded,
+					"The maximum number of entries of a network ACL, %d in each direction, has been reached.", maxEntries)
 			}
 			a.Entries = append(a.Entries, e)
 			return nil
@@ -178,7 +189,8 @@ func (s *Service) ReplaceEntry(ctx context.Context, in *ec2wire.ReplaceNetworkAc
 		return err
 	}
 	e, err := readEntry(&ec2wire.CreateNetworkAclEntryRequest{
-		RuleNumber: in.RuleNumber, Protocol: in.Protocol, RuleAction: in.RuleAction, Egress: in.Egress, CidrBlock: in.CidrBlock, Ipv6CidrBlock: in.Ipv6CidrBlock,
+		RuleNumber: in.RuleNumber, Protocol: in.Protocol, RuleAction: in.RuleAction, Egress: in.Egress,
+		CidrBlock: in.CidrBlock, Ipv6CidrBlock: in.Ipv6CidrBlock,
 		IcmpTypeCode: in.IcmpTypeCode, PortRange: in.PortRange,
 	})
 	if err != nil {
@@ -221,7 +233,9 @@ func (s *Service) DeleteEntry(ctx context.Context, in *ec2wire.DeleteNetworkAclE
 }
 
 // ReplaceACLAssociation answers ReplaceNetworkAclAssociation: a subnet always has exactly one ACL.
-func (s *Service) ReplaceACLAssociation(ctx context.Context, in *ec2wire.ReplaceNetworkAclAssociationRequest) (*ec2wire.ReplaceNetworkAclAssociationResult, error) {
+func (s *Service) ReplaceACLAssociation(
+	ctx context.Context, in *ec2wire.ReplaceNetworkAclAssociationRequest,
+) (*ec2wire.ReplaceNetworkAclAssociationResult, error) {
 	id, err := shape.Need(in.AssociationId, "AssociationId")
 	if err != nil {
 		return nil, err
@@ -242,7 +256,8 @@ func (s *Service) ReplaceACLAssociation(ctx context.Context, in *ec2wire.Replace
 				continue
 			}
 			if shared.VPC != a.VPC {
-				return slipway.Errorf(slipway.InvalidParameterValue, "network ACL %s and subnet %s belong to different networks", acl, shared.ID)
+				return slipway.Errorf(slipway.InvalidParameterValue,
+					"network ACL %s and subnet %s belong to different networks", acl, shared.ID)
 			}
 			return state.Subnets.Edit(tx, scope, string(shared.ID), func(sub *slipway.Subnet) error {
 				sub.NetworkACL, sub.ACLAssociation = a.ID, fresh
@@ -276,11 +291,15 @@ func ruleAction(e slipway.ACLEntry) string {
 
 func wireACL(r store.Reader, a *slipway.NetworkACL) ec2wire.NetworkAcl {
 	w := ec2wire.NetworkAcl{
-		NetworkAclId: shape.Text(a.ID), VpcId: shape.Text(a.VPC), OwnerId: &a.Account, IsDefault: &a.Default, Tags: shape.Tags(a.Tags),
+		NetworkAclId: shape.Text(a.ID), VpcId: shape.Text(a.VPC), OwnerId: &a.Account, IsDefault: &a.Default,
+		Tags:         shape.Tags(a.Tags),
 		Associations: []ec2wire.NetworkAclAssociation{}, Entries: []ec2wire.NetworkAclEntry{},
 	}
 	for _, e := range a.Entries {
-		x := ec2wire.NetworkAclEntry{RuleNumber: shape.Of(e.Number), Protocol: shape.Of(e.Protocol), RuleAction: shape.Of(ruleAction(e)), Egress: shape.Of(e.Egress)}
+		x := ec2wire.NetworkAclEntry{
+			RuleNumber: shape.Of(e.Number), Protocol: shape.Of(e.Protocol), RuleAction: shape.Of(ruleAction(e)),
+			Egress: shape.Of(e.Egress),
+		}
 		if e.CIDR.Addr().Is4() {
 			x.CidrBlock = shape.Of(e.CIDR.String())
 		} else {
@@ -295,15 +314,21 @@ func wireACL(r store.Reader, a *slipway.NetworkACL) ec2wire.NetworkAcl {
 		w.Entries = append(w.Entries, x)
 	}
 	for _, sub := range aclSubnets(r, a) {
-		w.Associations = append(w.Associations, ec2wire.NetworkAclAssociation{NetworkAclAssociationId: shape.Text(sub.ACLAssociation), NetworkAclId: w.NetworkAclId, SubnetId: shape.Text(sub.ID)})
+		w.Associations = append(w.Associations,
+			ec2wire.NetworkAclAssociation{
+				NetworkAclAssociationId: shape.Text(sub.ACLAssociation), NetworkAclId: w.NetworkAclId,
+				SubnetId: shape.Text(sub.ID),
+			})
 	}
 	return w
 }
 
 func aclFields(r store.Reader) slipway.Fields[*slipway.NetworkACL] {
 	f := slipway.Fields[*slipway.NetworkACL]{
-		"network-acl-id": func(a *slipway.NetworkACL) []string { return shape.One(a.ID) }, "vpc-id": func(a *slipway.NetworkACL) []string { return shape.One(a.VPC) },
-		"owner-id": func(a *slipway.NetworkACL) []string { return shape.One(a.Account) }, "default": func(a *slipway.NetworkACL) []string { return shape.Yes(a.Default) },
+		"network-acl-id": func(a *slipway.NetworkACL) []string { return shape.One(a.ID) },
+		"vpc-id":         func(a *slipway.NetworkACL) []string { return shape.One(a.VPC) },
+		"owner-id":       func(a *slipway.NetworkACL) []string { return shape.One(a.Account) },
+		"default":        func(a *slipway.NetworkACL) []string { return shape.Yes(a.Default) },
 	}
 	of := func(name string, get func(*slipway.Subnet) string) {
 		f["association."+name] = func(a *slipway.NetworkACL) []string {
@@ -346,11 +371,15 @@ func aclFields(r store.Reader) slipway.Fields[*slipway.NetworkACL] {
 }
 
 var aclKind = describe.Kind[slipway.NetworkACL, ec2wire.NetworkAcl]{
-	Table: state.NetworkACLs, Tags: func(a *slipway.NetworkACL) slipway.Tags { return a.Tags }, Wire: wireACL, Fields: aclFields,
+	Table: state.NetworkACLs, Tags: func(a *slipway.NetworkACL) slipway.Tags { return a.Tags }, Wire: wireACL,
+	Fields: aclFields,
 }
 
 // DescribeACLs answers DescribeNetworkAcls.
-func (s *Service) DescribeACLs(ctx context.Context, in *ec2wire.DescribeNetworkAclsRequest) (*ec2wire.DescribeNetworkAclsResult, error) {
-	page, next, err := aclKind.List(ctx, s.db, describe.Query{IDs: in.NetworkAclIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) DescribeACLs(
+	ctx context.Context, in *ec2wire.DescribeNetworkAclsRequest,
+) (*ec2wire.DescribeNetworkAclsResult, error) {
+	page, next, err := aclKind.List(ctx, s.db,
+		describe.Query{IDs: in.NetworkAclIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeNetworkAclsResult{NetworkAcls: page, NextToken: next}, err
 }

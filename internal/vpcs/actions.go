@@ -30,7 +30,9 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			On(action.Nothing),
 		"DescribeVpcClassicLinkDnsSupport": action.Read(s.ClassicLinkDNS).On(action.Nothing),
 		"CreateSubnet": action.Do(s.CreateSubnet).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Makes(func(in *ec2wire.CreateSubnetRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "subnet"),
+			action.Makes(func(in *ec2wire.CreateSubnetRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "subnet"),
 			action.One("vpc", func(in *ec2wire.CreateSubnetRequest) *string { return in.VpcId }),
 		),
 		"DeleteSubnet": action.Void(s.DeleteSubnet).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -47,7 +49,9 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			ofSubnetRange),
 		"DescribeDhcpOptions": action.Read(s.DescribeDHCP).Filters(dhcpFilters...).On(action.Nothing),
 		"CreateDhcpOptions": action.Do(s.CreateDHCP).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Makes(func(in *ec2wire.CreateDhcpOptionsRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "dhcp-options")),
+			action.Makes(func(in *ec2wire.CreateDhcpOptionsRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "dhcp-options")),
 		"AssociateDhcpOptions": action.Void(s.AssociateDHCP).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			dhcpOfVPC,
 			action.One("vpc", func(in *ec2wire.AssociateDhcpOptionsRequest) *string { return in.VpcId }),
@@ -55,15 +59,23 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 		"DeleteDhcpOptions": action.Void(s.DeleteDHCP).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("dhcp-options", func(in *ec2wire.DeleteDhcpOptionsRequest) *string { return in.DhcpOptionsId })),
 		"CreateInternetGateway": action.Do(s.CreateGateway).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.Makes(func(in *ec2wire.CreateInternetGatewayRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "internet-gateway")),
+			action.Makes(func(in *ec2wire.CreateInternetGatewayRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "internet-gateway")),
 		"DeleteInternetGateway": action.Void(s.DeleteGateway).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("internet-gateway", func(in *ec2wire.DeleteInternetGatewayRequest) *string { return in.InternetGatewayId })),
+			action.One("internet-gateway", func(in *ec2wire.DeleteInternetGatewayRequest) *string {
+				return in.InternetGatewayId
+			})),
 		"AttachInternetGateway": action.Void(s.AttachGateway).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("internet-gateway", func(in *ec2wire.AttachInternetGatewayRequest) *string { return in.InternetGatewayId }),
+			action.One("internet-gateway", func(in *ec2wire.AttachInternetGatewayRequest) *string {
+				return in.InternetGatewayId
+			}),
 			action.One("vpc", func(in *ec2wire.AttachInternetGatewayRequest) *string { return in.VpcId }),
 		),
 		"DetachInternetGateway": action.Void(s.DetachGateway).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("internet-gateway", func(in *ec2wire.DetachInternetGatewayRequest) *string { return in.InternetGatewayId }),
+			action.One("internet-gateway", func(in *ec2wire.DetachInternetGatewayRequest) *string {
+				return in.InternetGatewayId
+			}),
 			action.One("vpc", func(in *ec2wire.DetachInternetGatewayRequest) *string { return in.VpcId }),
 		),
 		"DescribeInternetGateways": action.Read(s.DescribeGateways).Filters(describeGatewaysFilters...).On(action.Nothing),
@@ -82,7 +94,9 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 		"DescribeEgressOnlyInternetGateways": action.Read(s.DescribeEgressOnly).
 			Filters(describeEgressOnlyFilters...).On(action.Nothing),
 		"CreateRouteTable": action.Do(s.CreateTable).Bucket(action.Mutating).Repeats(action.ByToken).On(
-			action.Makes(func(in *ec2wire.CreateRouteTableRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "route-table"),
+			action.Makes(func(in *ec2wire.CreateRouteTableRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "route-table"),
 			action.One("vpc", func(in *ec2wire.CreateRouteTableRequest) *string { return in.VpcId }),
 		),
 		"DeleteRouteTable": action.Void(s.DeleteTable).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -107,7 +121,9 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			ofOldTable,
 		),
 		"CreateNetworkAcl": action.Do(s.CreateACL).Bucket(action.Mutating).Repeats(action.ByToken).On(
-			action.Makes(func(in *ec2wire.CreateNetworkAclRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "network-acl"),
+			action.Makes(func(in *ec2wire.CreateNetworkAclRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "network-acl"),
 			action.One("vpc", func(in *ec2wire.CreateNetworkAclRequest) *string { return in.VpcId }),
 		),
 		"DeleteNetworkAcl": action.Void(s.DeleteACL).Bucket(action.Mutating).Repeats(action.NoToken).On(

@@ -17,19 +17,24 @@ const maxRanges = 5
 
 func wireRange(c slipway.CIDRBlock, how string) ec2wire.VpcCidrBlockAssociation {
 	return ec2wire.VpcCidrBlockAssociation{
-		AssociationId: shape.Of(c.Association), CidrBlock: shape.Of(c.Prefix.String()), CidrBlockState: &ec2wire.VpcCidrBlockState{State: &how},
+		AssociationId: shape.Of(c.Association), CidrBlock: shape.Of(c.Prefix.String()),
+		CidrBlockState: &ec2wire.VpcCidrBlockState{State: &how},
 	}
 }
 
 func wireRange6(c slipway.CIDRBlock, region, how string) ec2wire.VpcIpv6CidrBlockAssociation {
 	return ec2wire.VpcIpv6CidrBlockAssociation{
-		AssociationId: shape.Of(c.Association), Ipv6CidrBlock: shape.Of(c.Prefix.String()), Ipv6CidrBlockState: &ec2wire.VpcCidrBlockState{State: &how},
-		NetworkBorderGroup: &region, Ipv6Pool: shape.Of("Amazon"), Ipv6AddressAttribute: shape.Of("public"), IpSource: shape.Of("amazon"),
+		AssociationId: shape.Of(c.Association), Ipv6CidrBlock: shape.Of(c.Prefix.String()),
+		Ipv6CidrBlockState: &ec2wire.VpcCidrBlockState{State: &how},
+		NetworkBorderGroup: &region, Ipv6Pool: shape.Of("Amazon"), Ipv6AddressAttribute: shape.Of("public"),
+		IpSource: shape.Of("amazon"),
 	}
 }
 
 // AssociateRange answers AssociateVpcCidrBlock.
-func (s *Service) AssociateRange(ctx context.Context, in *ec2wire.AssociateVpcCidrBlockRequest) (*ec2wire.AssociateVpcCidrBlockResult, error) {
+func (s *Service) AssociateRange(
+	ctx context.Context, in *ec2wire.AssociateVpcCidrBlockRequest,
+) (*ec2wire.AssociateVpcCidrBlockResult, error) {
 	id, err := shape.ID(in.VpcId, "VpcId", slipway.ParseVPCID)
 	if err != nil {
 		return nil, err
@@ -38,13 +43,15 @@ func (s *Service) AssociateRange(ctx context.Context, in *ec2wire.AssociateVpcCi
 	if shape.Get(in.Ipv4IpamPoolId) != "" || in.Ipv4NetmaskLength != nil {
 		return nil, slipway.Refused("Ipv4IpamPoolId", "there is no IP address manager here.")
 	}
-	if err := ipv6Source(in.Ipv6Pool, in.Ipv6CidrBlock, in.Ipv6IpamPoolId, in.Ipv6CidrBlockNetworkBorderGroup, in.Ipv6NetmaskLength, scope.Region); err != nil {
+	if err := ipv6Source(in.Ipv6Pool, in.Ipv6CidrBlock, in.Ipv6IpamPoolId, in.Ipv6CidrBlockNetworkBorderGroup,
+		in.Ipv6NetmaskLength, scope.Region); err != nil {
 		return nil, err
 	}
 	six, text := shape.Get(in.AmazonProvidedIpv6CidrBlock), shape.Get(in.CidrBlock)
 	switch {
 	case six && text != "":
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination, "Only one of cidrBlock and amazonProvidedIpv6CidrBlock can be specified")
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"Only one of cidrBlock and amazonProvidedIpv6CidrBlock can be specified")
 	case !six && text == "":
 		return nil, slipway.Missing("CidrBlock")
 	}
@@ -86,19 +93,22 @@ func addRange(v *slipway.VPC, text string) (slipway.CIDRBlock, error) {
 	}
 	for _, other := range v.CIDRs {
 		if other.Prefix.Overlaps(p) {
-			return slipway.CIDRBlock{}, slipway.Errorf(slipway.InvalidVpcRange, "The CIDR '%s' conflicts with a CIDR of the VPC.", p)
+			return slipway.CIDRBlock{}, slipway.Errorf(slipway.InvalidVpcRange,
+				"The CIDR '%s' conflicts with a CIDR of the VPC.", p)
 		}
 	}
 	if len(v.CIDRs) >= maxRanges {
-		return slipway.CIDRBlock{}, slipway.Errorf(slipway.LimitExceeded, "The maximum number of IPv4 CIDR blocks of a VPC, %d, has been reached.", maxRanges)
+		return slipway.CIDRBlock{}, slipway.Errorf(slipway.LimitExceeded,
+			"The maximum number of IPv4 CIDR blocks of a VPC, %d, has been reached.", maxRanges)
 	}
 	c := NewCIDR(p)
 	v.CIDRs = append(v.CIDRs, c)
 	return c, nil
 }
 
-// openIPv6 gives a VPC's ACLs what they would have had, had the VPC been made with IPv6: all of them the closing refusal, and the
-// default one, while nobody has changed it, the entries that let everything pass; its group "default" likewise.
+// openIPv6 gives a VPC's ACLs what they would have had, had the VPC been made with IPv6: all of them the closing
+// refusal, and the default one, while nobody has changed it, the entries that let everything pass; its group "default"
+// likewise.
 func openIPv6(tx store.Tx, v *slipway.VPC) error {
 	scope := state.Scope{Account: v.Account, Region: v.Region}
 	for shared := range state.NetworkACLs.By(tx, scope, "vpc/"+string(v.ID)) {
@@ -134,7 +144,9 @@ func openIPv6(tx store.Tx, v *slipway.VPC) error {
 }
 
 // DisassociateRange answers DisassociateVpcCidrBlock.
-func (s *Service) DisassociateRange(ctx context.Context, in *ec2wire.DisassociateVpcCidrBlockRequest) (*ec2wire.DisassociateVpcCidrBlockResult, error) {
+func (s *Service) DisassociateRange(
+	ctx context.Context, in *ec2wire.DisassociateVpcCidrBlockRequest,
+) (*ec2wire.DisassociateVpcCidrBlockResult, error) {
 	id, err := shape.Need(in.AssociationId, "AssociationId")
 	if err != nil {
 		return nil, err
@@ -149,7 +161,10 @@ func (s *Service) DisassociateRange(ctx context.Context, in *ec2wire.Disassociat
 				continue
 			}
 			if four == 0 {
-				return slipway.Errorf(slipway.OperationNotPermitted, "The vpc CIDR block with association ID %s may not be disassociated. It is the primary IPv4 CIDR block of the VPC", id)
+				return slipway.Errorf(slipway.OperationNotPermitted,
+					"The vpc CIDR block with association ID %s may not be disassociated. It is the primary IPv4 "+
+						"CIDR block of the VPC",
+					id)
 			}
 			out.VpcId = shape.Text(shared.ID)
 			return state.VPCs.Edit(tx, scope, string(shared.ID), func(v *slipway.VPC) error {
@@ -165,13 +180,16 @@ func (s *Service) DisassociateRange(ctx context.Context, in *ec2wire.Disassociat
 				}
 				for sub := range state.Subnets.By(tx, scope, "vpc/"+string(v.ID)) {
 					if gone.Prefix.Overlaps(sub.CIDR) || sub.IPv6.Prefix.IsValid() && gone.Prefix.Overlaps(sub.IPv6.Prefix) {
-						return slipway.Errorf(slipway.DependencyViolation, "The CIDR block '%s' has dependencies and cannot be disassociated: subnet %s is in it.", gone.Prefix, sub.ID)
+						return slipway.Errorf(slipway.DependencyViolation,
+							"The CIDR block '%s' has dependencies and cannot be disassociated: subnet %s is in it.",
+							gone.Prefix, sub.ID)
 					}
 				}
 				return nil
 			})
 		}
-		return slipway.Errorf(slipway.InvalidVpcCidrBlockAssociationIDNotFound, "The vpc CIDR block association ID '%s' does not exist", id)
+		return slipway.Errorf(slipway.InvalidVpcCidrBlockAssociationIDNotFound,
+			"The vpc CIDR block association ID '%s' does not exist", id)
 	})
 	if err != nil {
 		return nil, err
@@ -181,7 +199,8 @@ func (s *Service) DisassociateRange(ctx context.Context, in *ec2wire.Disassociat
 
 func wireSubnetRange(c slipway.CIDRBlock, how string) ec2wire.SubnetIpv6CidrBlockAssociation {
 	return ec2wire.SubnetIpv6CidrBlockAssociation{
-		AssociationId: shape.Of(c.Association), Ipv6CidrBlock: shape.Of(c.Prefix.String()), Ipv6CidrBlockState: &ec2wire.SubnetCidrBlockState{State: &how},
+		AssociationId: shape.Of(c.Association), Ipv6CidrBlock: shape.Of(c.Prefix.String()),
+		Ipv6CidrBlockState:   &ec2wire.SubnetCidrBlockState{State: &how},
 		Ipv6AddressAttribute: shape.Of("public"), IpSource: shape.Of("amazon"),
 	}
 }
@@ -195,18 +214,22 @@ func subnetRange6(tx store.Tx, v *slipway.VPC, text string) (slipway.CIDRBlock, 
 	p = p.Masked()
 	within := func(c slipway.CIDRBlock) bool { return c.Prefix.Contains(p.Addr()) }
 	if p.Bits() != 64 || !slices.ContainsFunc(v.IPv6, within) {
-		return slipway.CIDRBlock{}, slipway.Errorf(slipway.InvalidSubnetRange, "The CIDR '%s' is invalid: it must be a /64 of the VPC's IPv6 range.", text)
+		return slipway.CIDRBlock{}, slipway.Errorf(slipway.InvalidSubnetRange,
+			"The CIDR '%s' is invalid: it must be a /64 of the VPC's IPv6 range.", text)
 	}
 	for other := range state.Subnets.By(tx, state.Scope{Account: v.Account, Region: v.Region}, "vpc/"+string(v.ID)) {
 		if other.IPv6.Prefix == p {
-			return slipway.CIDRBlock{}, slipway.Errorf(slipway.InvalidSubnetConflict, "The CIDR '%s' conflicts with another subnet", p)
+			return slipway.CIDRBlock{}, slipway.Errorf(slipway.InvalidSubnetConflict,
+				"The CIDR '%s' conflicts with another subnet", p)
 		}
 	}
 	return slipway.CIDRBlock{Association: slipway.NewID("subnet-cidr-assoc"), Prefix: p}, nil
 }
 
 // AssociateSubnetRange answers AssociateSubnetCidrBlock.
-func (s *Service) AssociateSubnetRange(ctx context.Context, in *ec2wire.AssociateSubnetCidrBlockRequest) (*ec2wire.AssociateSubnetCidrBlockResult, error) {
+func (s *Service) AssociateSubnetRange(
+	ctx context.Context, in *ec2wire.AssociateSubnetCidrBlockRequest,
+) (*ec2wire.AssociateSubnetCidrBlockResult, error) {
 	id, err := shape.ID(in.SubnetId, "SubnetId", slipway.ParseSubnetID)
 	if err != nil {
 		return nil, err
@@ -243,7 +266,9 @@ func (s *Service) AssociateSubnetRange(ctx context.Context, in *ec2wire.Associat
 }
 
 // DisassociateSubnetRange answers DisassociateSubnetCidrBlock.
-func (s *Service) DisassociateSubnetRange(ctx context.Context, in *ec2wire.DisassociateSubnetCidrBlockRequest) (*ec2wire.DisassociateSubnetCidrBlockResult, error) {
+func (s *Service) DisassociateSubnetRange(
+	ctx context.Context, in *ec2wire.DisassociateSubnetCidrBlockRequest,
+) (*ec2wire.DisassociateSubnetCidrBlockResult, error) {
 	id, err := shape.Need(in.AssociationId, "AssociationId")
 	if err != nil {
 		return nil, err
@@ -257,16 +282,20 @@ func (s *Service) DisassociateSubnetRange(ctx context.Context, in *ec2wire.Disas
 			}
 			for n := range state.Interfaces.By(tx, scope, "subnet/"+string(shared.ID)) {
 				if len(n.IPv6)+len(n.Prefixes6) > 0 {
-					return slipway.Errorf(slipway.DependencyViolation, "The CIDR block '%s' has dependencies and cannot be disassociated: %s has an address of it.", shared.IPv6.Prefix, n.ID)
+					return slipway.Errorf(slipway.DependencyViolation,
+						"The CIDR block '%s' has dependencies and cannot be disassociated: %s has an address of it.",
+						shared.IPv6.Prefix, n.ID)
 				}
 			}
 			return state.Subnets.Edit(tx, scope, string(shared.ID), func(sub *slipway.Subnet) error {
-				out.SubnetId, out.Ipv6CidrBlockAssociation = shape.Text(sub.ID), shape.Of(wireSubnetRange(sub.IPv6, "disassociating"))
+				out.SubnetId, out.Ipv6CidrBlockAssociation = shape.Text(sub.ID),
+					shape.Of(wireSubnetRange(sub.IPv6, "disassociating"))
 				sub.IPv6, sub.IPv6OnCreation = slipway.CIDRBlock{}, false
 				return nil
 			})
 		}
-		return slipway.Errorf(slipway.InvalidSubnetCidrBlockAssociationIDNotFound, "The subnet CIDR block association ID '%s' does not exist", id)
+		return slipway.Errorf(slipway.InvalidSubnetCidrBlockAssociationIDNotFound,
+			"The subnet CIDR block association ID '%s' does not exist", id)
 	})
 	if err != nil {
 		return nil, err

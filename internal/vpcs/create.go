@@ -31,13 +31,21 @@ func Create(tx store.Tx, v *slipway.VPC, description string) (Beside, error) {
 		ID: slipway.NewRouteTableID(), Account: v.Account, Region: v.Region, VPC: v.ID,
 		Associations: []slipway.RouteAssociation{{ID: slipway.NewID("rtbassoc"), Main: true}},
 	}
-	acl := &slipway.NetworkACL{ID: slipway.NewNetworkACLID(), Account: v.Account, Region: v.Region, VPC: v.ID, Default: true, Entries: OpenEntries(len(v.IPv6) > 0)}
+	acl := &slipway.NetworkACL{
+		ID: slipway.NewNetworkACLID(), Account: v.Account, Region: v.Region, VPC: v.ID, Default: true,
+		Entries: OpenEntries(len(v.IPv6) > 0),
+	}
 	id := slipway.NewSecurityGroupID()
 	group := &slipway.SecurityGroup{
 		ID: id, Account: v.Account, Region: v.Region, VPC: v.ID, Name: "default", Description: description,
-		Rules: append([]slipway.Rule{{ID: slipway.NewSecurityGroupRuleID(), Protocol: "-1", From: -1, To: -1, Group: id, GroupOwner: v.Account}}, OpenEgress(len(v.IPv6) > 0)...),
+		Rules: append([]slipway.Rule{
+			{ID: slipway.NewSecurityGroupRuleID(), Protocol: "-1", From: -1, To: -1, Group: id, GroupOwner: v.Account},
+		}, OpenEgress(len(v.IPv6) > 0)...),
 	}
-	for _, err := range []error{state.VPCs.Put(tx, v), state.RouteTables.Put(tx, table), state.NetworkACLs.Put(tx, acl), state.SecurityGroups.Put(tx, group)} {
+	for _, err := range []error{
+		state.VPCs.Put(tx, v), state.RouteTables.Put(tx, table), state.NetworkACLs.Put(tx, acl),
+		state.SecurityGroups.Put(tx, group),
+	} {
 		if err != nil {
 			return Beside{}, err
 		}
@@ -47,9 +55,14 @@ func Create(tx store.Tx, v *slipway.VPC, description string) (Beside, error) {
 
 // OpenEgress is what a new group lets out: everything.
 func OpenEgress(ipv6 bool) []slipway.Rule {
-	rules := []slipway.Rule{{ID: slipway.NewSecurityGroupRuleID(), Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: AnywhereIPv4}}
+	rules := []slipway.Rule{
+		{ID: slipway.NewSecurityGroupRuleID(), Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: AnywhereIPv4},
+	}
 	if ipv6 {
-		rules = append(rules, slipway.Rule{ID: slipway.NewSecurityGroupRuleID(), Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: AnywhereIPv6})
+		rules = append(rules,
+			slipway.Rule{
+				ID: slipway.NewSecurityGroupRuleID(), Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: AnywhereIPv6,
+			})
 	}
 	return rules
 }
@@ -61,7 +74,8 @@ func ClosingEntries(ipv6 bool) []slipway.ACLEntry {
 		{Number: 32767, Protocol: "-1", CIDR: AnywhereIPv4},
 	}
 	if ipv6 {
-		entries = append(entries, slipway.ACLEntry{Number: 32768, Egress: true, Protocol: "-1", CIDR: AnywhereIPv6}, slipway.ACLEntry{Number: 32768, Protocol: "-1", CIDR: AnywhereIPv6})
+		entries = append(entries, slipway.ACLEntry{Number: 32768, Egress: true, Protocol: "-1", CIDR: AnywhereIPv6},
+			slipway.ACLEntry{Number: 32768, Protocol: "-1", CIDR: AnywhereIPv6})
 	}
 	return entries
 }
@@ -73,7 +87,9 @@ func OpenEntries(ipv6 bool) []slipway.ACLEntry {
 		{Number: 100, Protocol: "-1", Allow: true, CIDR: AnywhereIPv4},
 	}
 	if ipv6 {
-		entries = append(entries, slipway.ACLEntry{Number: 101, Egress: true, Protocol: "-1", Allow: true, CIDR: AnywhereIPv6}, slipway.ACLEntry{Number: 101, Protocol: "-1", Allow: true, CIDR: AnywhereIPv6})
+		entries = append(entries,
+			slipway.ACLEntry{Number: 101, Egress: true, Protocol: "-1", Allow: true, CIDR: AnywhereIPv6},
+			slipway.ACLEntry{Number: 101, Protocol: "-1", Allow: true, CIDR: AnywhereIPv6})
 	}
 	return append(entries, ClosingEntries(ipv6)...)
 }
@@ -132,7 +148,8 @@ func DefaultSubnet(v *slipway.VPC, acl slipway.NetworkACLID, zone string, n int)
 	base := v.CIDR().Addr().As4()
 	base[2] = byte(n * 16)
 	return &slipway.Subnet{
-		ID: slipway.NewSubnetID(), Account: v.Account, Region: v.Region, VPC: v.ID, Zone: zone, CIDR: netip.PrefixFrom(netip.AddrFrom4(base), 20),
+		ID: slipway.NewSubnetID(), Account: v.Account, Region: v.Region, VPC: v.ID, Zone: zone,
+		CIDR:           netip.PrefixFrom(netip.AddrFrom4(base), 20),
 		DefaultForZone: true, PublicOnLaunch: true, DNS: slipway.PrivateDNS{HostnameType: "ip-name"},
 		NetworkACL: acl, ACLAssociation: slipway.NewID("aclassoc"),
 	}

@@ -23,7 +23,8 @@ type Service struct {
 func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
 
 var vpcKind = describe.Kind[slipway.VPC, ec2wire.Vpc]{
-	Table: state.VPCs, Parse: describe.Form(slipway.ParseVPCID), Tags: func(v *slipway.VPC) slipway.Tags { return v.Tags }, Wire: wireVPC,
+	Table: state.VPCs, Parse: describe.Form(slipway.ParseVPCID),
+	Tags: func(v *slipway.VPC) slipway.Tags { return v.Tags }, Wire: wireVPC,
 	Fields: describe.Fixed(func() slipway.Fields[*slipway.VPC] {
 		f := slipway.Fields[*slipway.VPC]{
 			"vpc-id":          func(v *slipway.VPC) []string { return shape.One(v.ID) },
@@ -57,7 +58,8 @@ var vpcKind = describe.Kind[slipway.VPC, ec2wire.Vpc]{
 
 func wireVPC(_ store.Reader, v *slipway.VPC) ec2wire.Vpc {
 	w := ec2wire.Vpc{
-		VpcId: shape.Text(v.ID), State: shape.Of("available"), CidrBlock: shape.Of(v.CIDR().String()), DhcpOptionsId: &v.DHCPOptions, InstanceTenancy: &v.Tenancy,
+		VpcId: shape.Text(v.ID), State: shape.Of("available"), CidrBlock: shape.Of(v.CIDR().String()),
+		DhcpOptionsId: &v.DHCPOptions, InstanceTenancy: &v.Tenancy,
 		OwnerId: &v.Account, IsDefault: &v.Default, Tags: shape.Tags(v.Tags),
 	}
 	for _, c := range v.CIDRs {
@@ -71,12 +73,15 @@ func wireVPC(_ store.Reader, v *slipway.VPC) ec2wire.Vpc {
 
 // Describe answers DescribeVpcs.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeVpcsRequest) (*ec2wire.DescribeVpcsResult, error) {
-	page, next, err := vpcKind.List(ctx, s.db, describe.Query{IDs: in.VpcIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	page, next, err := vpcKind.List(ctx, s.db,
+		describe.Query{IDs: in.VpcIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeVpcsResult{Vpcs: page, NextToken: next}, err
 }
 
 // Attribute answers DescribeVpcAttribute; the one asked for is always there.
-func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeVpcAttributeRequest) (*ec2wire.DescribeVpcAttributeResult, error) {
+func (s *Service) Attribute(
+	ctx context.Context, in *ec2wire.DescribeVpcAttributeRequest,
+) (*ec2wire.DescribeVpcAttributeResult, error) {
 	if shape.Get(in.VpcId) == "" {
 		return nil, slipway.Missing("VpcId")
 	}
@@ -112,14 +117,18 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeVpcAttribut
 type FreeAddresses func(store.Reader, *slipway.Subnet) int
 
 // Subnets answers DescribeSubnets.
-func (s *Service) Subnets(free FreeAddresses) func(context.Context, *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
+func (s *Service) Subnets(
+	free FreeAddresses,
+) func(context.Context, *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
 	kind := describe.Kind[slipway.Subnet, ec2wire.Subnet]{
-		Table: state.Subnets, Parse: describe.Form(slipway.ParseSubnetID), Tags: func(v *slipway.Subnet) slipway.Tags { return v.Tags },
+		Table: state.Subnets, Parse: describe.Form(slipway.ParseSubnetID),
+		Tags:   func(v *slipway.Subnet) slipway.Tags { return v.Tags },
 		Fields: func(r store.Reader) slipway.Fields[*slipway.Subnet] { return subnetFields(r, free) },
 		Wire:   func(r store.Reader, v *slipway.Subnet) ec2wire.Subnet { return wireSubnet(v, free(r, v)) },
 	}
 	return func(ctx context.Context, in *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
-		page, next, err := kind.List(ctx, s.db, describe.Query{IDs: in.SubnetIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+		page, next, err := kind.List(ctx, s.db,
+			describe.Query{IDs: in.SubnetIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 		return &ec2wire.DescribeSubnetsResult{Subnets: page, NextToken: next}, err
 	}
 }
@@ -127,8 +136,10 @@ func (s *Service) Subnets(free FreeAddresses) func(context.Context, *ec2wire.Des
 func subnetFields(r store.Reader, free func(store.Reader, *slipway.Subnet) int) slipway.Fields[*slipway.Subnet] {
 	zoneID := func(v *slipway.Subnet) []string { z, _ := slipway.FindZone(v.Region, v.Zone); return shape.One(z.ID) }
 	f := slipway.Fields[*slipway.Subnet]{
-		"subnet-id": func(v *slipway.Subnet) []string { return shape.One(v.ID) }, "vpc-id": func(v *slipway.Subnet) []string { return shape.One(v.VPC) },
-		"state": func(*slipway.Subnet) []string { return []string{"available"} }, "owner-id": func(v *slipway.Subnet) []string { return shape.One(v.Account) },
+		"subnet-id": func(v *slipway.Subnet) []string { return shape.One(v.ID) },
+		"vpc-id":    func(v *slipway.Subnet) []string { return shape.One(v.VPC) },
+		"state":     func(*slipway.Subnet) []string { return []string{"available"} },
+		"owner-id":  func(v *slipway.Subnet) []string { return shape.One(v.Account) },
 		"subnet-arn": func(v *slipway.Subnet) []string {
 			return []string{slipway.ARN(v.Region, v.Account, "subnet/"+string(v.ID))}
 		},
@@ -139,7 +150,9 @@ func subnetFields(r store.Reader, free func(store.Reader, *slipway.Subnet) int) 
 		"map-public-ip-on-launch":    func(v *slipway.Subnet) []string { return shape.Yes(v.PublicOnLaunch) },
 		"available-ip-address-count": func(v *slipway.Subnet) []string { return []string{strconv.Itoa(free(r, v))} },
 		"ipv6-native":                func(*slipway.Subnet) []string { return shape.Yes(false) },
-		"private-dns-name-options-on-launch.hostname-type": func(v *slipway.Subnet) []string { return shape.One(v.DNS.HostnameType) },
+		"private-dns-name-options-on-launch.hostname-type": func(v *slipway.Subnet) []string {
+			return shape.One(v.DNS.HostnameType)
+		},
 		"ipv6-cidr-block-association.ipv6-cidr-block": func(v *slipway.Subnet) []string {
 			if !v.IPv6.Prefix.IsValid() {
 				return nil
@@ -148,7 +161,8 @@ func subnetFields(r store.Reader, free func(store.Reader, *slipway.Subnet) int) 
 		},
 		"ipv6-cidr-block-association.association-id": func(v *slipway.Subnet) []string { return shape.One(v.IPv6.Association) },
 	}
-	f["availabilityZone"], f["availabilityZoneId"], f["defaultForAz"] = f["availability-zone"], f["availability-zone-id"], f["default-for-az"]
+	f["availabilityZone"], f["availabilityZoneId"], f["defaultForAz"] = f["availability-zone"],
+		f["availability-zone-id"], f["default-for-az"]
 	f["cidr"], f["cidrBlock"] = f["cidr-block"], f["cidr-block"]
 	return f
 }
@@ -156,13 +170,18 @@ func subnetFields(r store.Reader, free func(store.Reader, *slipway.Subnet) int) 
 func wireSubnet(v *slipway.Subnet, free int) ec2wire.Subnet {
 	z, _ := slipway.FindZone(v.Region, v.Zone)
 	w := ec2wire.Subnet{
-		SubnetId: shape.Text(v.ID), SubnetArn: shape.Of(slipway.ARN(v.Region, v.Account, "subnet/"+string(v.ID))), State: shape.Of("available"), VpcId: shape.Text(v.VPC),
-		CidrBlock: shape.Of(v.CIDR.String()), AvailableIpAddressCount: shape.Of(int32(free)), AvailabilityZone: &v.Zone, AvailabilityZoneId: &z.ID,
-		DefaultForAz: &v.DefaultForZone, MapPublicIpOnLaunch: &v.PublicOnLaunch, AssignIpv6AddressOnCreation: &v.IPv6OnCreation, OwnerId: &v.Account,
-		EnableDns64: &v.DNS64, Ipv6Native: shape.Of(false), MapCustomerOwnedIpOnLaunch: shape.Of(false), Tags: shape.Tags(v.Tags),
+		SubnetId: shape.Text(v.ID), SubnetArn: shape.Of(slipway.ARN(v.Region, v.Account, "subnet/"+string(v.ID))),
+		State: shape.Of("available"), VpcId: shape.Text(v.VPC),
+		CidrBlock: shape.Of(v.CIDR.String()), AvailableIpAddressCount: shape.Of(int32(free)), AvailabilityZone: &v.Zone,
+		AvailabilityZoneId: &z.ID,
+		DefaultForAz:       &v.DefaultForZone, MapPublicIpOnLaunch: &v.PublicOnLaunch,
+		AssignIpv6AddressOnCreation: &v.IPv6OnCreation, OwnerId: &v.Account,
+		EnableDns64: &v.DNS64, Ipv6Native: shape.Of(false), MapCustomerOwnedIpOnLaunch: shape.Of(false),
+		Tags:                        shape.Tags(v.Tags),
 		Ipv6CidrBlockAssociationSet: []ec2wire.SubnetIpv6CidrBlockAssociation{},
 		PrivateDnsNameOptionsOnLaunch: &ec2wire.PrivateDnsNameOptionsOnLaunch{
-			HostnameType: &v.DNS.HostnameType, EnableResourceNameDnsARecord: &v.DNS.ARecord, EnableResourceNameDnsAAAARecord: &v.DNS.AAAARecord,
+			HostnameType: &v.DNS.HostnameType, EnableResourceNameDnsARecord: &v.DNS.ARecord,
+			EnableResourceNameDnsAAAARecord: &v.DNS.AAAARecord,
 		},
 	}
 	if v.IPv6.Prefix.IsValid() {

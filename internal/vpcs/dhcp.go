@@ -36,7 +36,8 @@ func readOption(w ec2wire.NewDhcpConfiguration) (slipway.DHCPOption, error) {
 			return o, bad(o.Values[maxServers], "At most four servers may be given.")
 		}
 		for _, v := range o.Values {
-			if ip, err := netip.ParseAddr(v); (err != nil || !ip.Is4()) && !(o.Key == "domain-name-servers" && v == "AmazonProvidedDNS") {
+			if ip, err := netip.ParseAddr(v); (err != nil || !ip.Is4()) &&
+				!(o.Key == "domain-name-servers" && v == "AmazonProvidedDNS") {
 				return o, bad(v, "It must be an IPv4 address.")
 			}
 		}
@@ -47,13 +48,16 @@ func readOption(w ec2wire.NewDhcpConfiguration) (slipway.DHCPOption, error) {
 	case "ipv6-address-preferred-lease-time":
 		return o, slipway.Refused("DhcpConfiguration ipv6-address-preferred-lease-time", "there is no DHCPv6 here.")
 	default:
-		return o, slipway.Errorf(slipway.InvalidParameterValue, "Value (%s) for parameter key is invalid. Unknown DHCP option.", o.Key)
+		return o, slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%s) for parameter key is invalid. Unknown DHCP option.", o.Key)
 	}
 	return o, nil
 }
 
 // CreateDHCP answers CreateDhcpOptions.
-func (s *Service) CreateDHCP(ctx context.Context, in *ec2wire.CreateDhcpOptionsRequest) (*ec2wire.CreateDhcpOptionsResult, error) {
+func (s *Service) CreateDHCP(
+	ctx context.Context, in *ec2wire.CreateDhcpOptionsRequest,
+) (*ec2wire.CreateDhcpOptionsResult, error) {
 	scope := state.Of(ctx)
 	d := &slipway.DHCPOptions{ID: slipway.NewDHCPOptionsID(), Account: scope.Account, Region: scope.Region}
 	if len(in.DhcpConfigurations) == 0 {
@@ -103,15 +107,17 @@ func (s *Service) AssociateDHCP(ctx context.Context, in *ec2wire.AssociateDhcpOp
 
 // DeleteDHCP answers DeleteDhcpOptions.
 func (s *Service) DeleteDHCP(ctx context.Context, in *ec2wire.DeleteDhcpOptionsRequest) error {
-	return remove(ctx, s.db, state.DHCPOptions, in.DhcpOptionsId, "DhcpOptionsId", func(tx store.Tx, o *slipway.DHCPOptions) error {
-		scope := state.Of(ctx)
-		for v := range state.VPCs.All(tx, scope) {
-			if v.DHCPOptions == string(o.ID) {
-				return slipway.Errorf(slipway.DependencyViolation, "The dhcpOptions '%s' has dependencies and cannot be deleted.", o.ID)
+	return remove(ctx, s.db, state.DHCPOptions, in.DhcpOptionsId, "DhcpOptionsId",
+		func(tx store.Tx, o *slipway.DHCPOptions) error {
+			scope := state.Of(ctx)
+			for v := range state.VPCs.All(tx, scope) {
+				if v.DHCPOptions == string(o.ID) {
+					return slipway.Errorf(slipway.DependencyViolation,
+						"The dhcpOptions '%s' has dependencies and cannot be deleted.", o.ID)
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
 var dhcpKind = describe.Kind[slipway.DHCPOptions, ec2wire.DhcpOptions]{
@@ -137,7 +143,10 @@ var dhcpKind = describe.Kind[slipway.DHCPOptions, ec2wire.DhcpOptions]{
 }
 
 func wireDHCP(_ store.Reader, d *slipway.DHCPOptions) ec2wire.DhcpOptions {
-	w := ec2wire.DhcpOptions{DhcpOptionsId: shape.Text(d.ID), OwnerId: &d.Account, Tags: shape.Tags(d.Tags), DhcpConfigurations: []ec2wire.DhcpConfiguration{}}
+	w := ec2wire.DhcpOptions{
+		DhcpOptionsId: shape.Text(d.ID), OwnerId: &d.Account, Tags: shape.Tags(d.Tags),
+		DhcpConfigurations: []ec2wire.DhcpConfiguration{},
+	}
 	for _, o := range d.Options {
 		c := ec2wire.DhcpConfiguration{Key: shape.Of(o.Key)}
 		for _, v := range o.Values {
@@ -149,7 +158,10 @@ func wireDHCP(_ store.Reader, d *slipway.DHCPOptions) ec2wire.DhcpOptions {
 }
 
 // DescribeDHCP answers DescribeDhcpOptions.
-func (s *Service) DescribeDHCP(ctx context.Context, in *ec2wire.DescribeDhcpOptionsRequest) (*ec2wire.DescribeDhcpOptionsResult, error) {
-	page, next, err := dhcpKind.List(ctx, s.db, describe.Query{IDs: in.DhcpOptionsIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) DescribeDHCP(
+	ctx context.Context, in *ec2wire.DescribeDhcpOptionsRequest,
+) (*ec2wire.DescribeDhcpOptionsResult, error) {
+	page, next, err := dhcpKind.List(ctx, s.db,
+		describe.Query{IDs: in.DhcpOptionsIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeDhcpOptionsResult{DhcpOptions: page, NextToken: next}, err
 }

@@ -12,7 +12,9 @@ import (
 )
 
 // CreateGateway answers CreateInternetGateway.
-func (s *Service) CreateGateway(ctx context.Context, in *ec2wire.CreateInternetGatewayRequest) (*ec2wire.CreateInternetGatewayResult, error) {
+func (s *Service) CreateGateway(
+	ctx context.Context, in *ec2wire.CreateInternetGatewayRequest,
+) (*ec2wire.CreateInternetGatewayResult, error) {
 	scope := state.Of(ctx)
 	tags, err := shape.TagsOf(in.TagSpecifications, "internet-gateway")
 	if err != nil {
@@ -27,7 +29,9 @@ func (s *Service) CreateGateway(ctx context.Context, in *ec2wire.CreateInternetG
 }
 
 // withGateway changes a gateway for the sake of a VPC.
-func (s *Service) withGateway(ctx context.Context, gateway, vpc *string, change func(store.Tx, *slipway.InternetGateway, slipway.VPCID) error) error {
+func (s *Service) withGateway(
+	ctx context.Context, gateway, vpc *string, change func(store.Tx, *slipway.InternetGateway, slipway.VPCID) error,
+) error {
 	id, err := shape.Need(gateway, "InternetGatewayId")
 	if err != nil {
 		return err
@@ -37,55 +41,65 @@ func (s *Service) withGateway(ctx context.Context, gateway, vpc *string, change 
 		return err
 	}
 	return s.db.Update(ctx, func(tx store.Tx) error {
-		return state.InternetGateways.Edit(tx, state.Of(ctx), id, func(g *slipway.InternetGateway) error { return change(tx, g, of) })
+		return state.InternetGateways.Edit(tx, state.Of(ctx), id, func(g *slipway.InternetGateway) error {
+			return change(tx, g, of)
+		})
 	})
 }
 
 // AttachGateway answers AttachInternetGateway: a VPC has one at most.
 func (s *Service) AttachGateway(ctx context.Context, in *ec2wire.AttachInternetGatewayRequest) error {
-	return s.withGateway(ctx, in.InternetGatewayId, in.VpcId, func(tx store.Tx, g *slipway.InternetGateway, vpc slipway.VPCID) error {
-		scope := state.Of(ctx)
-		if _, err := state.VPCs.Must(tx, scope, string(vpc)); err != nil {
-			return err
-		}
-		if g.VPC != "" {
-			return slipway.Errorf(slipway.ResourceAlreadyAssociated, "resource %s is already attached to network %s", g.ID, g.VPC)
-		}
-		for range state.InternetGateways.By(tx, scope, "vpc/"+string(vpc)) {
-			return slipway.Errorf(slipway.InvalidParameterValue, "Network %s already has an internet gateway attached", vpc)
-		}
-		g.VPC = vpc
-		return nil
-	})
+	return s.withGateway(ctx, in.InternetGatewayId, in.VpcId,
+		func(tx store.Tx, g *slipway.InternetGateway, vpc slipway.VPCID) error {
+			scope := state.Of(ctx)
+			if _, err := state.VPCs.Must(tx, scope, string(vpc)); err != nil {
+				return err
+			}
+			if g.VPC != "" {
+				return slipway.Errorf(slipway.ResourceAlreadyAssociated,
+					"resource %s is already attached to network %s", g.ID, g.VPC)
+			}
+			for range state.InternetGateways.By(tx, scope, "vpc/"+string(vpc)) {
+				return slipway.Errorf(slipway.InvalidParameterValue, "Network %s already has an internet gateway attached", vpc)
+			}
+			g.VPC = vpc
+			return nil
+		})
 }
 
 // DetachGateway answers DetachInternetGateway.
 func (s *Service) DetachGateway(ctx context.Context, in *ec2wire.DetachInternetGatewayRequest) error {
-	return s.withGateway(ctx, in.InternetGatewayId, in.VpcId, func(tx store.Tx, g *slipway.InternetGateway, vpc slipway.VPCID) error {
-		scope := state.Of(ctx)
-		if g.VPC != vpc {
-			return slipway.Errorf(slipway.GatewayNotAttached, "resource %s is not attached to network %s", g.ID, vpc)
-		}
-		for n := range state.Interfaces.By(tx, scope, "vpc/"+string(vpc)) {
-			for _, a := range n.Addresses {
-				if a.Public.IsValid() {
-					return slipway.Errorf(slipway.DependencyViolation, "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", vpc)
+	return s.withGateway(ctx, in.InternetGatewayId, in.VpcId,
+		func(tx store.Tx, g *slipway.InternetGateway, vpc slipway.VPCID) error {
+			scope := state.Of(ctx)
+			if g.VPC != vpc {
+				return slipway.Errorf(slipway.GatewayNotAttached, "resource %s is not attached to network %s", g.ID, vpc)
+			}
+			for n := range state.Interfaces.By(tx, scope, "vpc/"+string(vpc)) {
+				for _, a := range n.Addresses {
+					if a.Public.IsValid() {
+						return slipway.Errorf(slipway.DependencyViolation,
+							"Network %s has some mapped public address(es). Please unmap those public address(es) "+
+								"before detaching the gateway.",
+							vpc)
+					}
 				}
 			}
-		}
-		g.VPC = ""
-		return nil
-	})
+			g.VPC = ""
+			return nil
+		})
 }
 
 // DeleteGateway answers DeleteInternetGateway.
 func (s *Service) DeleteGateway(ctx context.Context, in *ec2wire.DeleteInternetGatewayRequest) error {
-	return remove(ctx, s.db, state.InternetGateways, in.InternetGatewayId, "InternetGatewayId", func(_ store.Tx, g *slipway.InternetGateway) error {
-		if g.VPC != "" {
-			return slipway.Errorf(slipway.DependencyViolation, "The internetGateway '%s' has dependencies and cannot be deleted.", g.ID)
-		}
-		return nil
-	})
+	return remove(ctx, s.db, state.InternetGateways, in.InternetGatewayId, "InternetGatewayId",
+		func(_ store.Tx, g *slipway.InternetGateway) error {
+			if g.VPC != "" {
+				return slipway.Errorf(slipway.DependencyViolation,
+					"The internetGateway '%s' has dependencies and cannot be deleted.", g.ID)
+			}
+			return nil
+		})
 }
 
 // attachments say "available", not "attached": clients wait for that word.
@@ -97,7 +111,10 @@ func attachments(vpc slipway.VPCID, word string) []ec2wire.InternetGatewayAttach
 }
 
 func wireGateway(_ store.Reader, g *slipway.InternetGateway) ec2wire.InternetGateway {
-	return ec2wire.InternetGateway{InternetGatewayId: shape.Text(g.ID), OwnerId: &g.Account, Attachments: attachments(g.VPC, "available"), Tags: shape.Tags(g.Tags)}
+	return ec2wire.InternetGateway{
+		InternetGatewayId: shape.Text(g.ID), OwnerId: &g.Account, Attachments: attachments(g.VPC, "available"),
+		Tags: shape.Tags(g.Tags),
+	}
 }
 
 var gatewayKind = describe.Kind[slipway.InternetGateway, ec2wire.InternetGateway]{
@@ -116,18 +133,26 @@ var gatewayKind = describe.Kind[slipway.InternetGateway, ec2wire.InternetGateway
 }
 
 // DescribeGateways answers DescribeInternetGateways.
-func (s *Service) DescribeGateways(ctx context.Context, in *ec2wire.DescribeInternetGatewaysRequest) (*ec2wire.DescribeInternetGatewaysResult, error) {
-	page, next, err := gatewayKind.List(ctx, s.db, describe.Query{IDs: in.InternetGatewayIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) DescribeGateways(
+	ctx context.Context, in *ec2wire.DescribeInternetGatewaysRequest,
+) (*ec2wire.DescribeInternetGatewaysResult, error) {
+	page, next, err := gatewayKind.List(ctx, s.db,
+		describe.Query{IDs: in.InternetGatewayIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeInternetGatewaysResult{InternetGateways: page, NextToken: next}, err
 }
 
 // CreateEgressOnly answers CreateEgressOnlyInternetGateway.
-func (s *Service) CreateEgressOnly(ctx context.Context, in *ec2wire.CreateEgressOnlyInternetGatewayRequest) (*ec2wire.CreateEgressOnlyInternetGatewayResult, error) {
-	p, err := readPart(ctx, "CreateEgressOnlyInternetGateway", "egress-only-internet-gateway", in.VpcId, in.TagSpecifications, in.ClientToken)
+func (s *Service) CreateEgressOnly(
+	ctx context.Context, in *ec2wire.CreateEgressOnlyInternetGatewayRequest,
+) (*ec2wire.CreateEgressOnlyInternetGatewayResult, error) {
+	p, err := readPart(ctx, "CreateEgressOnlyInternetGateway", "egress-only-internet-gateway", in.VpcId,
+		in.TagSpecifications, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
-	g := &slipway.EgressOnlyGateway{ID: slipway.NewID("eigw"), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags}
+	g := &slipway.EgressOnlyGateway{
+		ID: slipway.NewID("eigw"), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags,
+	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := p.once.Seen(tx)
 		if err != nil {
@@ -153,22 +178,31 @@ func (s *Service) CreateEgressOnly(ctx context.Context, in *ec2wire.CreateEgress
 }
 
 // DeleteEgressOnly answers DeleteEgressOnlyInternetGateway.
-func (s *Service) DeleteEgressOnly(ctx context.Context, in *ec2wire.DeleteEgressOnlyInternetGatewayRequest) (*ec2wire.DeleteEgressOnlyInternetGatewayResult, error) {
-	err := remove(ctx, s.db, state.EgressOnlyGateways, in.EgressOnlyInternetGatewayId, "EgressOnlyInternetGatewayId", func(store.Tx, *slipway.EgressOnlyGateway) error { return nil })
+func (s *Service) DeleteEgressOnly(
+	ctx context.Context, in *ec2wire.DeleteEgressOnlyInternetGatewayRequest,
+) (*ec2wire.DeleteEgressOnlyInternetGatewayResult, error) {
+	err := remove(ctx, s.db, state.EgressOnlyGateways, in.EgressOnlyInternetGatewayId, "EgressOnlyInternetGatewayId",
+		func(store.Tx, *slipway.EgressOnlyGateway) error { return nil })
 	return &ec2wire.DeleteEgressOnlyInternetGatewayResult{ReturnCode: shape.Of(true)}, err
 }
 
 func wireEgressOnly(_ store.Reader, g *slipway.EgressOnlyGateway) ec2wire.EgressOnlyInternetGateway {
-	return ec2wire.EgressOnlyInternetGateway{EgressOnlyInternetGatewayId: &g.ID, Attachments: attachments(g.VPC, "attached"), Tags: shape.Tags(g.Tags)}
+	return ec2wire.EgressOnlyInternetGateway{
+		EgressOnlyInternetGatewayId: &g.ID, Attachments: attachments(g.VPC, "attached"), Tags: shape.Tags(g.Tags),
+	}
 }
 
 var egressOnlyKind = describe.Kind[slipway.EgressOnlyGateway, ec2wire.EgressOnlyInternetGateway]{
-	Table: state.EgressOnlyGateways, Tags: func(g *slipway.EgressOnlyGateway) slipway.Tags { return g.Tags }, Wire: wireEgressOnly,
+	Table: state.EgressOnlyGateways, Tags: func(g *slipway.EgressOnlyGateway) slipway.Tags { return g.Tags },
+	Wire:   wireEgressOnly,
 	Fields: describe.Fixed(slipway.Fields[*slipway.EgressOnlyGateway]{}),
 }
 
 // DescribeEgressOnly answers DescribeEgressOnlyInternetGateways.
-func (s *Service) DescribeEgressOnly(ctx context.Context, in *ec2wire.DescribeEgressOnlyInternetGatewaysRequest) (*ec2wire.DescribeEgressOnlyInternetGatewaysResult, error) {
-	page, next, err := egressOnlyKind.List(ctx, s.db, describe.Query{IDs: in.EgressOnlyInternetGatewayIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) DescribeEgressOnly(
+	ctx context.Context, in *ec2wire.DescribeEgressOnlyInternetGatewaysRequest,
+) (*ec2wire.DescribeEgressOnlyInternetGatewaysResult, error) {
+	page, next, err := egressOnlyKind.List(ctx, s.db,
+		describe.Query{IDs: in.EgressOnlyInternetGatewayIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeEgressOnlyInternetGatewaysResult{EgressOnlyInternetGateways: page, NextToken: next}, err
 }

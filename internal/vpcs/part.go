@@ -18,7 +18,9 @@ type part struct {
 	once  state.Once
 }
 
-func readPart(ctx context.Context, action, resource string, vpc *string, tags []ec2wire.TagSpecification, token *string) (part, error) {
+func readPart(
+	ctx context.Context, action, resource string, vpc *string, tags []ec2wire.TagSpecification, token *string,
+) (part, error) {
 	p := part{scope: state.Of(ctx)}
 	var err error
 	if p.vpc, err = shape.ID(vpc, "VpcId", slipway.ParseVPCID); err != nil {
@@ -32,7 +34,10 @@ func readPart(ctx context.Context, action, resource string, vpc *string, tags []
 }
 
 // remove deletes the record that a request names, unless something forbids it.
-func remove[T any](ctx context.Context, db state.DB, table *state.Table[T], name *string, parameter string, forbids func(tx store.Tx, v *T) error) error {
+func remove[T any](
+	ctx context.Context, db state.DB, table *state.Table[T], name *string, parameter string,
+	forbids func(tx store.Tx, v *T) error,
+) error {
 	id, err := shape.Need(name, parameter)
 	if err != nil {
 		return err

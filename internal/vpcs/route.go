@@ -24,7 +24,8 @@ func destination(four, six, list *string) (netip.Prefix, string, error) {
 	case given == 0:
 		return netip.Prefix{}, "", slipway.Missing("DestinationCidrBlock")
 	case given > 1:
-		return netip.Prefix{}, "", slipway.Errorf(slipway.InvalidParameterCombination, "Exactly one of destinationCidrBlock, destinationIpv6CidrBlock and destinationPrefixListId can be specified")
+		return netip.Prefix{}, "", slipway.Errorf(slipway.InvalidParameterCombination,
+			"Exactly one of destinationCidrBlock, destinationIpv6CidrBlock and destinationPrefixListId can be specified")
 	case shape.Get(list) != "":
 		return netip.Prefix{}, *list, nil
 	}
@@ -57,11 +58,15 @@ func readTarget(in *ec2wire.ReplaceRouteRequest) (target, error) {
 	}
 	t := target{local: shape.Get(in.LocalTarget)}
 	t.route = slipway.Route{
-		Gateway: shape.Get(in.GatewayId), EgressOnly: shape.Get(in.EgressOnlyInternetGatewayId), NAT: shape.Get(in.NatGatewayId),
+		Gateway: shape.Get(in.GatewayId), EgressOnly: shape.Get(in.EgressOnlyInternetGatewayId),
+		NAT:     shape.Get(in.NatGatewayId),
 		Peering: shape.Get(in.VpcPeeringConnectionId),
 	}
 	given := 0
-	for _, s := range []string{t.route.Gateway, t.route.EgressOnly, t.route.NAT, t.route.Peering, shape.Get(in.InstanceId), shape.Get(in.NetworkInterfaceId)} {
+	for _, s := range []string{
+		t.route.Gateway, t.route.EgressOnly, t.route.NAT, t.route.Peering, shape.Get(in.InstanceId),
+		shape.Get(in.NetworkInterfaceId),
+	} {
 		if s != "" {
 			given++
 		}
@@ -89,7 +94,8 @@ func readTarget(in *ec2wire.ReplaceRouteRequest) (target, error) {
 func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 	scope := state.Scope{Account: t.Account, Region: t.Region}
 	apart := func(what string, id string) error {
-		return slipway.Errorf(slipway.InvalidParameterValue, "route table %s and %s %s belong to different networks", t.ID, what, id)
+		return slipway.Errorf(slipway.InvalidParameterValue, "route table %s and %s %s belong to different networks",
+			t.ID, what, id)
 	}
 	noGateway := func(id string) error {
 		return slipway.Errorf(slipway.InvalidGatewayIDNotFound, "The gateway ID '%s' does not exist", id)
@@ -111,7 +117,8 @@ func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 		case g.VPC != t.VPC:
 			return apart("network gateway", r.EgressOnly)
 		case r.PrefixList == "" && r.Destination.Addr().Is4():
-			return slipway.Invalid(r.Destination.String(), "destinationCidrBlock", "An egress-only internet gateway carries IPv6 only.")
+			return slipway.Invalid(r.Destination.String(), "destinationCidrBlock",
+				"An egress-only internet gateway carries IPv6 only.")
 		}
 	case r.NAT != "":
 		g := state.NATGateways.See(tx, scope, r.NAT)
@@ -141,7 +148,10 @@ func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 		case in.VPC != t.VPC:
 			return apart("instance", string(r.Instance))
 		case len(in.Interfaces) > 1:
-			return slipway.Errorf(slipway.InvalidInstanceID, "There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the operation instead.", r.Instance)
+			return slipway.Errorf(slipway.InvalidInstanceID,
+				"There are multiple interfaces attached to instance '%s'. Please specify an interface ID for the "+
+					"operation instead.",
+				r.Instance)
 		}
 	case r.Interface != "":
 		n, err := state.Interfaces.Must(tx, scope, string(r.Interface))
@@ -180,7 +190,9 @@ func name(p netip.Prefix, list string) string {
 }
 
 // editTable changes a route table of a VPC.
-func (s *Service) editTable(ctx context.Context, id string, change func(store.Tx, *slipway.RouteTable, *slipway.VPC) error) error {
+func (s *Service) editTable(
+	ctx context.Context, id string, change func(store.Tx, *slipway.RouteTable, *slipway.VPC) error,
+) error {
 	return s.db.Update(ctx, func(tx store.Tx) error {
 		return state.RouteTables.Edit(tx, state.Of(ctx), id, func(t *slipway.RouteTable) error {
 			v, err := state.VPCs.Must(tx, state.Of(ctx), string(t.VPC))
@@ -199,9 +211,12 @@ func (s *Service) CreateRoute(ctx context.Context, in *ec2wire.CreateRouteReques
 		return nil, err
 	}
 	same := &ec2wire.ReplaceRouteRequest{
-		VpcEndpointId: in.VpcEndpointId, TransitGatewayId: in.TransitGatewayId, LocalGatewayId: in.LocalGatewayId, CarrierGatewayId: in.CarrierGatewayId,
-		CoreNetworkArn: in.CoreNetworkArn, OdbNetworkArn: in.OdbNetworkArn, GatewayId: in.GatewayId, EgressOnlyInternetGatewayId: in.EgressOnlyInternetGatewayId,
-		InstanceId: in.InstanceId, NetworkInterfaceId: in.NetworkInterfaceId, VpcPeeringConnectionId: in.VpcPeeringConnectionId, NatGatewayId: in.NatGatewayId,
+		VpcEndpointId: in.VpcEndpointId, TransitGatewayId: in.TransitGatewayId, LocalGatewayId: in.LocalGatewayId,
+		CarrierGatewayId: in.CarrierGatewayId,
+		CoreNetworkArn:   in.CoreNetworkArn, OdbNetworkArn: in.OdbNetworkArn, GatewayId: in.GatewayId,
+		EgressOnlyInternetGatewayId: in.EgressOnlyInternetGatewayId,
+		InstanceId:                  in.InstanceId, NetworkInterfaceId: in.NetworkInterfaceId,
+		VpcPeeringConnectionId: in.VpcPeeringConnectionId, NatGatewayId: in.NatGatewayId,
 	}
 	p, list, err := destination(in.DestinationCidrBlock, in.DestinationIpv6CidrBlock, in.DestinationPrefixListId)
 	if err != nil {
@@ -218,7 +233,8 @@ func (s *Service) CreateRoute(ctx context.Context, in *ec2wire.CreateRouteReques
 		case local || at(t, p, list) >= 0:
 			return slipway.Errorf(slipway.RouteAlreadyExists, "The route identified by %s already exists.", name(p, list))
 		case inside:
-			return slipway.Refused("DestinationCidrBlock", "what is inside the VPC's own range always goes straight to its interface here.")
+			return slipway.Refused("DestinationCidrBlock",
+				"what is inside the VPC's own range always goes straight to its interface here.")
 		}
 		if err := reach(tx, t, to.route); err != nil {
 			return err
@@ -251,11 +267,13 @@ func (s *Service) ReplaceRoute(ctx context.Context, in *ec2wire.ReplaceRouteRequ
 		case local && to.local:
 			return nil // it is so already
 		case local:
-			return slipway.Refused("DestinationCidrBlock", "the local route always leads straight to the VPC's interfaces here.")
+			return slipway.Refused("DestinationCidrBlock",
+				"the local route always leads straight to the VPC's interfaces here.")
 		case to.local:
 			return slipway.Invalid("true", "localTarget", "Only the local route can have the local target.")
 		case i < 0:
-			return slipway.Errorf(slipway.InvalidParameterValue, "There is no route defined for '%s' in the route table. Use CreateRoute instead.", name(p, list))
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"There is no route defined for '%s' in the route table. Use CreateRoute instead.", name(p, list))
 		}
 		if err := reach(tx, t, to.route); err != nil {
 			return err
@@ -281,7 +299,8 @@ func (s *Service) DeleteRoute(ctx context.Context, in *ec2wire.DeleteRouteReques
 		}
 		i := at(t, p, list)
 		if i < 0 {
-			return slipway.Errorf(slipway.InvalidRouteNotFound, "no route with destination-cidr-block %s in route table %s", name(p, list), id)
+			return slipway.Errorf(slipway.InvalidRouteNotFound,
+				"no route with destination-cidr-block %s in route table %s", name(p, list), id)
 		}
 		t.Routes = slices.Delete(t.Routes, i, i+1)
 		return nil
@@ -302,12 +321,16 @@ func wireRoutes(r store.Reader, t *slipway.RouteTable) []ec2wire.Route {
 	}
 	if v := state.VPCs.See(r, scope, string(t.VPC)); v != nil {
 		for _, c := range append(slices.Clone(v.CIDRs), v.IPv6...) {
-			out = append(out, to(ec2wire.Route{GatewayId: shape.Of("local"), Origin: shape.Of("CreateRouteTable"), State: shape.Of("active")}, c.Prefix))
+			out = append(out,
+				to(ec2wire.Route{
+					GatewayId: shape.Of("local"), Origin: shape.Of("CreateRouteTable"), State: shape.Of("active"),
+				}, c.Prefix))
 		}
 	}
 	for _, route := range t.Routes {
 		w := ec2wire.Route{
-			GatewayId: shape.Text(route.Gateway), EgressOnlyInternetGatewayId: shape.Text(route.EgressOnly), NatGatewayId: shape.Text(route.NAT),
+			GatewayId: shape.Text(route.Gateway), EgressOnlyInternetGatewayId: shape.Text(route.EgressOnly),
+			NatGatewayId:           shape.Text(route.NAT),
 			VpcPeeringConnectionId: shape.Text(route.Peering), Origin: shape.Of("CreateRoute"), State: shape.Of("blackhole"),
 		}
 		if alive(r, t, route) {

@@ -13,12 +13,16 @@ import (
 )
 
 // CreateTable answers CreateRouteTable.
-func (s *Service) CreateTable(ctx context.Context, in *ec2wire.CreateRouteTableRequest) (*ec2wire.CreateRouteTableResult, error) {
+func (s *Service) CreateTable(
+	ctx context.Context, in *ec2wire.CreateRouteTableRequest,
+) (*ec2wire.CreateRouteTableResult, error) {
 	p, err := readPart(ctx, "CreateRouteTable", "route-table", in.VpcId, in.TagSpecifications, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
-	t := &slipway.RouteTable{ID: slipway.NewRouteTableID(), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags}
+	t := &slipway.RouteTable{
+		ID: slipway.NewRouteTableID(), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags,
+	}
 	out := &ec2wire.CreateRouteTableResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := p.once.Seen(tx)
@@ -49,7 +53,8 @@ func (s *Service) CreateTable(ctx context.Context, in *ec2wire.CreateRouteTableR
 func (s *Service) DeleteTable(ctx context.Context, in *ec2wire.DeleteRouteTableRequest) error {
 	return remove(ctx, s.db, state.RouteTables, in.RouteTableId, "RouteTableId", func(_ store.Tx, t *slipway.RouteTable) error {
 		if len(t.Associations) > 0 {
-			return slipway.Errorf(slipway.DependencyViolation, "The routeTable '%s' has dependencies and cannot be deleted.", t.ID)
+			return slipway.Errorf(slipway.DependencyViolation,
+				"The routeTable '%s' has dependencies and cannot be deleted.", t.ID)
 		}
 		return nil
 	})
@@ -61,7 +66,9 @@ func associated() *ec2wire.RouteTableAssociationState {
 }
 
 // AssociateTable answers AssociateRouteTable: a subnet has one table of its own at most.
-func (s *Service) AssociateTable(ctx context.Context, in *ec2wire.AssociateRouteTableRequest) (*ec2wire.AssociateRouteTableResult, error) {
+func (s *Service) AssociateTable(
+	ctx context.Context, in *ec2wire.AssociateRouteTableRequest,
+) (*ec2wire.AssociateRouteTableResult, error) {
 	id, err := shape.Need(in.RouteTableId, "RouteTableId")
 	if err != nil {
 		return nil, err
@@ -85,11 +92,13 @@ func (s *Service) AssociateTable(ctx context.Context, in *ec2wire.AssociateRoute
 			return err
 		}
 		if sub.VPC != t.VPC {
-			return slipway.Errorf(slipway.InvalidParameterValue, "route table %s and subnet %s belong to different networks", id, subnet)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"route table %s and subnet %s belong to different networks", id, subnet)
 		}
 		for other := range state.RouteTables.By(tx, scope, "vpc/"+string(t.VPC)) {
 			if slices.ContainsFunc(other.Associations, func(x slipway.RouteAssociation) bool { return x.Subnet == subnet }) {
-				return slipway.Errorf(slipway.ResourceAlreadyAssociated, "the specified association for route table %s conflicts with an existing association", id)
+				return slipway.Errorf(slipway.ResourceAlreadyAssociated,
+					"the specified association for route table %s conflicts with an existing association", id)
 			}
 		}
 		t.Associations = append(t.Associations, a)
@@ -111,7 +120,8 @@ func association(tx store.Tx, scope state.Scope, id string) (*slipway.RouteTable
 			}
 		}
 	}
-	return nil, slipway.RouteAssociation{}, slipway.Errorf(slipway.InvalidAssociationIDNotFound, "The association ID '%s' does not exist", id)
+	return nil, slipway.RouteAssociation{},
+		slipway.Errorf(slipway.InvalidAssociationIDNotFound, "The association ID '%s' does not exist", id)
 }
 
 func without(t *slipway.RouteTable, id string) {
@@ -119,7 +129,9 @@ func without(t *slipway.RouteTable, id string) {
 }
 
 // ReplaceAssociation answers ReplaceRouteTableAssociation; with the main association it makes another table the main one.
-func (s *Service) ReplaceAssociation(ctx context.Context, in *ec2wire.ReplaceRouteTableAssociationRequest) (*ec2wire.ReplaceRouteTableAssociationResult, error) {
+func (s *Service) ReplaceAssociation(
+	ctx context.Context, in *ec2wire.ReplaceRouteTableAssociationRequest,
+) (*ec2wire.ReplaceRouteTableAssociationResult, error) {
 	id, err := shape.Need(in.AssociationId, "AssociationId")
 	if err != nil {
 		return nil, err
@@ -140,7 +152,8 @@ func (s *Service) ReplaceAssociation(ctx context.Context, in *ec2wire.ReplaceRou
 			return err
 		}
 		if to.VPC != from.VPC {
-			return slipway.Errorf(slipway.InvalidParameterValue, "route table %s and route table %s belong to different networks", from.ID, to.ID)
+			return slipway.Errorf(slipway.InvalidParameterValue,
+				"route table %s and route table %s belong to different networks", from.ID, to.ID)
 		}
 		a.ID = fresh
 		if to.ID == from.ID {
@@ -180,13 +193,15 @@ func (s *Service) DisassociateTable(ctx context.Context, in *ec2wire.Disassociat
 
 func wireTable(r store.Reader, t *slipway.RouteTable) ec2wire.RouteTable {
 	w := ec2wire.RouteTable{
-		RouteTableId: shape.Text(t.ID), VpcId: shape.Text(t.VPC), OwnerId: &t.Account, Tags: shape.Tags(t.Tags), PropagatingVgws: []ec2wire.PropagatingVgw{},
-		Associations: []ec2wire.RouteTableAssociation{}, Routes: wireRoutes(r, t),
+		RouteTableId: shape.Text(t.ID), VpcId: shape.Text(t.VPC), OwnerId: &t.Account, Tags: shape.Tags(t.Tags),
+		PropagatingVgws: []ec2wire.PropagatingVgw{},
+		Associations:    []ec2wire.RouteTableAssociation{}, Routes: wireRoutes(r, t),
 	}
 	for i := range t.Associations {
 		a := &t.Associations[i]
 		w.Associations = append(w.Associations, ec2wire.RouteTableAssociation{
-			RouteTableAssociationId: &a.ID, RouteTableId: w.RouteTableId, SubnetId: shape.Text(a.Subnet), Main: &a.Main, AssociationState: associated(),
+			RouteTableAssociationId: &a.ID, RouteTableId: w.RouteTableId, SubnetId: shape.Text(a.Subnet), Main: &a.Main,
+			AssociationState: associated(),
 		})
 	}
 	return w
@@ -208,7 +223,9 @@ func tableFields(r store.Reader) slipway.Fields[*slipway.RouteTable] {
 		}
 	}
 	of("main", func(_ *slipway.RouteTable, a slipway.RouteAssociation) []string { return shape.Yes(a.Main) })
-	of("route-table-association-id", func(_ *slipway.RouteTable, a slipway.RouteAssociation) []string { return shape.One(a.ID) })
+	of("route-table-association-id", func(_ *slipway.RouteTable, a slipway.RouteAssociation) []string {
+		return shape.One(a.ID)
+	})
 	of("route-table-id", func(t *slipway.RouteTable, _ slipway.RouteAssociation) []string { return shape.One(t.ID) })
 	of("subnet-id", func(_ *slipway.RouteTable, a slipway.RouteAssociation) []string { return shape.One(a.Subnet) })
 	of("gateway-id", func(*slipway.RouteTable, slipway.RouteAssociation) []string { return nil })
@@ -237,11 +254,15 @@ func tableFields(r store.Reader) slipway.Fields[*slipway.RouteTable] {
 }
 
 var tableKind = describe.Kind[slipway.RouteTable, ec2wire.RouteTable]{
-	Table: state.RouteTables, Tags: func(t *slipway.RouteTable) slipway.Tags { return t.Tags }, Wire: wireTable, Fields: tableFields,
+	Table: state.RouteTables, Tags: func(t *slipway.RouteTable) slipway.Tags { return t.Tags }, Wire: wireTable,
+	Fields: tableFields,
 }
 
 // DescribeTables answers DescribeRouteTables.
-func (s *Service) DescribeTables(ctx context.Context, in *ec2wire.DescribeRouteTablesRequest) (*ec2wire.DescribeRouteTablesResult, error) {
-	page, next, err := tableKind.List(ctx, s.db, describe.Query{IDs: in.RouteTableIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+func (s *Service) DescribeTables(
+	ctx context.Context, in *ec2wire.DescribeRouteTablesRequest,
+) (*ec2wire.DescribeRouteTablesResult, error) {
+	page, next, err := tableKind.List(ctx, s.db,
+		describe.Query{IDs: in.RouteTableIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeRouteTablesResult{RouteTables: page, NextToken: next}, err
 }

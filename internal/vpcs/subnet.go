@@ -29,10 +29,12 @@ func zone(region string, name, id *string) (slipway.Zone, error) {
 		for i := range zones {
 			names[i] = zones[i].Name
 		}
-		return z, slipway.Invalid(text, parameter, "Subnets can currently only be created in the following availability zones: "+strings.Join(names, ", ")+".")
+		return z, slipway.Invalid(text, parameter,
+			"Subnets can currently only be created in the following availability zones: "+strings.Join(names, ", ")+".")
 	}
 	if shape.Get(name) != "" && shape.Get(id) != "" && z.ID != *id {
-		return z, slipway.Errorf(slipway.InvalidParameterCombination, "The availability zone '%s' does not have the ID '%s'.", *name, *id)
+		return z, slipway.Errorf(slipway.InvalidParameterCombination,
+			"The availability zone '%s' does not have the ID '%s'.", *name, *id)
 	}
 	return z, nil
 }
@@ -48,7 +50,8 @@ func (s *Service) CreateSubnet(ctx context.Context, in *ec2wire.CreateSubnetRequ
 	case shape.Get(in.OutpostArn) != "":
 		return nil, slipway.Refused("OutpostArn", "there are no Outposts here.")
 	case shape.Get(in.Ipv6Native):
-		return nil, slipway.Refused("Ipv6Native", "instances here need an IPv4 address to find their metadata and their way out.")
+		return nil, slipway.Refused("Ipv6Native",
+			"instances here need an IPv4 address to find their metadata and their way out.")
 	case shape.Get(in.Ipv4IpamPoolId) != "" || in.Ipv4NetmaskLength != nil:
 		return nil, slipway.Refused("Ipv4IpamPoolId", "there is no IP address manager here.")
 	case shape.Get(in.Ipv6IpamPoolId) != "" || in.Ipv6NetmaskLength != nil:
@@ -63,7 +66,8 @@ func (s *Service) CreateSubnet(ctx context.Context, in *ec2wire.CreateSubnetRequ
 		return nil, err
 	}
 	sub := &slipway.Subnet{
-		ID: slipway.NewSubnetID(), Account: scope.Account, Region: scope.Region, VPC: id, Zone: z.Name, DNS: slipway.PrivateDNS{HostnameType: "ip-name"},
+		ID: slipway.NewSubnetID(), Account: scope.Account, Region: scope.Region, VPC: id, Zone: z.Name,
+		DNS:            slipway.PrivateDNS{HostnameType: "ip-name"},
 		ACLAssociation: slipway.NewID("aclassoc"),
 	}
 	if sub.Tags, err = shape.TagsOf(in.TagSpecifications, "subnet"); err != nil {
@@ -136,10 +140,13 @@ func subnetRange(tx store.Tx, v *slipway.VPC, text string) (netip.Prefix, error)
 }
 
 // CreateDefaultSubnet answers CreateDefaultSubnet: a /20 of the default VPC that no subnet overlaps.
-func (s *Service) CreateDefaultSubnet(ctx context.Context, in *ec2wire.CreateDefaultSubnetRequest) (*ec2wire.CreateDefaultSubnetResult, error) {
+func (s *Service) CreateDefaultSubnet(
+	ctx context.Context, in *ec2wire.CreateDefaultSubnetRequest,
+) (*ec2wire.CreateDefaultSubnetResult, error) {
 	scope := state.Of(ctx)
 	if shape.Get(in.Ipv6Native) {
-		return nil, slipway.Refused("Ipv6Native", "instances here need an IPv4 address to find their metadata and their way out.")
+		return nil, slipway.Refused("Ipv6Native",
+			"instances here need an IPv4 address to find their metadata and their way out.")
 	}
 	if shape.Get(in.AvailabilityZone) == "" && shape.Get(in.AvailabilityZoneId) == "" {
 		return nil, slipway.Missing("AvailabilityZone")
@@ -164,7 +171,8 @@ func (s *Service) CreateDefaultSubnet(ctx context.Context, in *ec2wire.CreateDef
 		var taken []netip.Prefix
 		for other := range state.Subnets.By(tx, scope, "vpc/"+string(v.ID)) {
 			if other.DefaultForZone && other.Zone == z.Name {
-				return slipway.Errorf(slipway.DefaultSubnetAlreadyExistsInAvailabilityZone, "'%s' is already the default subnet in %s.", other.ID, z.Name)
+				return slipway.Errorf(slipway.DefaultSubnetAlreadyExistsInAvailabilityZone,
+					"'%s' is already the default subnet in %s.", other.ID, z.Name)
 			}
 			taken = append(taken, other.CIDR)
 		}
@@ -231,8 +239,10 @@ func (s *Service) ModifySubnet(ctx context.Context, in *ec2wire.ModifySubnetAttr
 	case on(in.EnableDns64):
 		return slipway.Refused("EnableDns64", "there is no NAT64 here that its answers could lead to.")
 	}
-	err = one(set(in.AssignIpv6AddressOnCreation), set(in.MapPublicIpOnLaunch), set(in.MapCustomerOwnedIpOnLaunch), set(in.EnableDns64), shape.Get(in.PrivateDnsHostnameTypeOnLaunch) != "",
-		set(in.EnableResourceNameDnsARecordOnLaunch), set(in.EnableResourceNameDnsAAAARecordOnLaunch), set(in.DisableLniAtDeviceIndex))
+	err = one(set(in.AssignIpv6AddressOnCreation), set(in.MapPublicIpOnLaunch), set(in.MapCustomerOwnedIpOnLaunch),
+		set(in.EnableDns64), shape.Get(in.PrivateDnsHostnameTypeOnLaunch) != "",
+		set(in.EnableResourceNameDnsARecordOnLaunch), set(in.EnableResourceNameDnsAAAARecordOnLaunch),
+		set(in.DisableLniAtDeviceIndex))
 	if err != nil {
 		return err
 	}
@@ -241,7 +251,10 @@ func (s *Service) ModifySubnet(ctx context.Context, in *ec2wire.ModifySubnetAttr
 			switch {
 			case set(in.AssignIpv6AddressOnCreation):
 				if *in.AssignIpv6AddressOnCreation.Value && !sub.IPv6.Prefix.IsValid() {
-					return slipway.Errorf(slipway.InvalidParameterValue, "Invalid value 'true' for assignIpv6AddressOnCreation. The subnet '%s' must be associated with an IPv6 CIDR block.", id)
+					return slipway.Errorf(slipway.InvalidParameterValue,
+						"Invalid value 'true' for assignIpv6AddressOnCreation. The subnet '%s' must be associated "+
+							"with an IPv6 CIDR block.",
+						id)
 				}
 				sub.IPv6OnCreation = *in.AssignIpv6AddressOnCreation.Value
 			case set(in.MapPublicIpOnLaunch):

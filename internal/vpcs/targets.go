@@ -76,17 +76,23 @@ func ofOldACL(v action.View, in *ec2wire.ReplaceNetworkAclAssociationRequest) []
 // routed is a route's table and what it leads to.
 func routed(_ action.View, in *ec2wire.CreateRouteRequest) []action.Resource {
 	return slices.Concat(
-		action.Some("route-table", in.RouteTableId), gateway(in.GatewayId), action.Some("egress-only-internet-gateway", in.EgressOnlyInternetGatewayId),
-		action.Some("instance", in.InstanceId), action.Some("network-interface", in.NetworkInterfaceId), action.Some("natgateway", in.NatGatewayId),
-		action.Some("vpc-peering-connection", in.VpcPeeringConnectionId), action.Some("prefix-list", in.DestinationPrefixListId), action.Some("vpc-endpoint", in.VpcEndpointId),
+		action.Some("route-table", in.RouteTableId), gateway(in.GatewayId),
+		action.Some("egress-only-internet-gateway", in.EgressOnlyInternetGatewayId),
+		action.Some("instance", in.InstanceId), action.Some("network-interface", in.NetworkInterfaceId),
+		action.Some("natgateway", in.NatGatewayId),
+		action.Some("vpc-peering-connection", in.VpcPeeringConnectionId),
+		action.Some("prefix-list", in.DestinationPrefixListId), action.Some("vpc-endpoint", in.VpcEndpointId),
 	)
 }
 
 func rerouted(_ action.View, in *ec2wire.ReplaceRouteRequest) []action.Resource {
 	return slices.Concat(
-		action.Some("route-table", in.RouteTableId), gateway(in.GatewayId), action.Some("egress-only-internet-gateway", in.EgressOnlyInternetGatewayId),
-		action.Some("instance", in.InstanceId), action.Some("network-interface", in.NetworkInterfaceId), action.Some("natgateway", in.NatGatewayId),
-		action.Some("vpc-peering-connection", in.VpcPeeringConnectionId), action.Some("prefix-list", in.DestinationPrefixListId), action.Some("vpc-endpoint", in.VpcEndpointId),
+		action.Some("route-table", in.RouteTableId), gateway(in.GatewayId),
+		action.Some("egress-only-internet-gateway", in.EgressOnlyInternetGatewayId),
+		action.Some("instance", in.InstanceId), action.Some("network-interface", in.NetworkInterfaceId),
+		action.Some("natgateway", in.NatGatewayId),
+		action.Some("vpc-peering-connection", in.VpcPeeringConnectionId),
+		action.Some("prefix-list", in.DestinationPrefixListId), action.Some("vpc-endpoint", in.VpcEndpointId),
 	)
 }
 

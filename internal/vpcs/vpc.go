@@ -44,7 +44,8 @@ func ipv6Source(pool, block, ipamPool, border *string, length *int32, region str
 	case shape.Get(ipamPool) != "" || length != nil:
 		return slipway.Refused("Ipv6IpamPoolId", "there is no IP address manager here.")
 	case shape.Get(border) != "" && *border != region:
-		return slipway.Invalid(*border, "ipv6CidrBlockNetworkBorderGroup", "There are no local zones here: it is the region's name.")
+		return slipway.Invalid(*border, "ipv6CidrBlockNetworkBorderGroup",
+			"There are no local zones here: it is the region's name.")
 	}
 	return nil
 }
@@ -58,7 +59,8 @@ func (s *Service) CreateVPC(ctx context.Context, in *ec2wire.CreateVpcRequest) (
 	case in.VpcEncryptionControl != nil:
 		return nil, slipway.Refused("VpcEncryptionControl", "traffic between instances is not encrypted here.")
 	}
-	if err := ipv6Source(in.Ipv6Pool, in.Ipv6CidrBlock, in.Ipv6IpamPoolId, in.Ipv6CidrBlockNetworkBorderGroup, in.Ipv6NetmaskLength, scope.Region); err != nil {
+	if err := ipv6Source(in.Ipv6Pool, in.Ipv6CidrBlock, in.Ipv6IpamPoolId, in.Ipv6CidrBlockNetworkBorderGroup,
+		in.Ipv6NetmaskLength, scope.Region); err != nil {
 		return nil, err
 	}
 	text, err := shape.Need(in.CidrBlock, "CidrBlock")
@@ -69,7 +71,10 @@ func (s *Service) CreateVPC(ctx context.Context, in *ec2wire.CreateVpcRequest) (
 	if err != nil {
 		return nil, err
 	}
-	v := &slipway.VPC{ID: slipway.NewVPCID(), Account: scope.Account, Region: scope.Region, CIDRs: []slipway.CIDRBlock{NewCIDR(block)}, Tenancy: "default", DNSSupport: true}
+	v := &slipway.VPC{
+		ID: slipway.NewVPCID(), Account: scope.Account, Region: scope.Region,
+		CIDRs: []slipway.CIDRBlock{NewCIDR(block)}, Tenancy: "default", DNSSupport: true,
+	}
 	switch t := shape.Get(in.InstanceTenancy); t {
 	case "", "default":
 	case "dedicated": // its instances are, without saying so
@@ -101,7 +106,9 @@ func (s *Service) CreateVPC(ctx context.Context, in *ec2wire.CreateVpcRequest) (
 }
 
 // CreateDefaultVPC answers CreateDefaultVpc.
-func (s *Service) CreateDefaultVPC(ctx context.Context, _ *ec2wire.CreateDefaultVpcRequest) (*ec2wire.CreateDefaultVpcResult, error) {
+func (s *Service) CreateDefaultVPC(
+	ctx context.Context, _ *ec2wire.CreateDefaultVpcRequest,
+) (*ec2wire.CreateDefaultVpcResult, error) {
 	scope := state.Of(ctx)
 	var v *slipway.VPC
 	err := s.db.Update(ctx, func(tx store.Tx) error {
@@ -110,7 +117,8 @@ func (s *Service) CreateDefaultVPC(ctx context.Context, _ *ec2wire.CreateDefault
 			return err
 		}
 		if region.DefaultVPC != "" {
-			return slipway.Errorf(slipway.DefaultVpcAlreadyExists, "A Default VPC already exists for this account in this region.")
+			return slipway.Errorf(slipway.DefaultVpcAlreadyExists,
+				"A Default VPC already exists for this account in this region.")
 		}
 		if v, err = CreateDefault(tx, scope); err != nil {
 			return err
@@ -231,7 +239,8 @@ func (s *Service) ModifyVPC(ctx context.Context, in *ec2wire.ModifyVpcAttributeR
 	if err != nil {
 		return err
 	}
-	if err := one(in.EnableDnsSupport != nil, in.EnableDnsHostnames != nil, in.EnableNetworkAddressUsageMetrics != nil); err != nil {
+	if err := one(in.EnableDnsSupport != nil, in.EnableDnsHostnames != nil,
+		in.EnableNetworkAddressUsageMetrics != nil); err != nil {
 		return err
 	}
 	return s.db.Update(ctx, func(tx store.Tx) error {
@@ -249,8 +258,11 @@ func (s *Service) ModifyVPC(ctx context.Context, in *ec2wire.ModifyVpcAttributeR
 	})
 }
 
-// ModifyTenancy answers ModifyVpcTenancy: what a VPC's instances have by default can be made default again, and never dedicated.
-func (s *Service) ModifyTenancy(ctx context.Context, in *ec2wire.ModifyVpcTenancyRequest) (*ec2wire.ModifyVpcTenancyResult, error) {
+// ModifyTenancy answers ModifyVpcTenancy: what a VPC's instances have by default can be made default again, and never
+// dedicated.
+func (s *Service) ModifyTenancy(
+	ctx context.Context, in *ec2wire.ModifyVpcTenancyRequest,
+) (*ec2wire.ModifyVpcTenancyResult, error) {
 	if shape.Get(in.VpcId) == "" {
 		return nil, slipway.Missing("VpcId")
 	}
@@ -262,7 +274,8 @@ func (s *Service) ModifyTenancy(ctx context.Context, in *ec2wire.ModifyVpcTenanc
 	case "":
 		return nil, slipway.Missing("InstanceTenancy")
 	default:
-		return nil, slipway.Errorf(slipway.UnsupportedTenancy, "The tenancy '%s' is not supported: the tenancy of a VPC can be changed to default only.", v)
+		return nil, slipway.Errorf(slipway.UnsupportedTenancy,
+			"The tenancy '%s' is not supported: the tenancy of a VPC can be changed to default only.", v)
 	}
 	err := s.db.Update(ctx, func(tx store.Tx) error {
 		return state.VPCs.Edit(tx, state.Of(ctx), *in.VpcId, func(v *slipway.VPC) error { v.Tenancy = "default"; return nil })

@@ -14,7 +14,9 @@ import (
 // TestAnsible plays ansible.yml twice: the second time must change nothing. Then it destroys, and nothing may be left.
 func TestAnsible(t *testing.T) {
 	s := serve(t)
-	s.record("Ansible, amazon.aws and community.aws", version(t, "ansible", "--version"), "a playbook of 24 modules around an instance, a second run that changes nothing, and the end of it all: `test/conformance/ansible.yml`")
+	s.record("Ansible, amazon.aws and community.aws", version(t, "ansible", "--version"),
+		"a playbook of 24 modules around an instance, a second run that changes nothing, and the end of it all: "+
+			"`test/conformance/ansible.yml`")
 	signer := newKey(t)
 	playbook, err := filepath.Abs("ansible.yml")
 	if err != nil {
@@ -24,8 +26,11 @@ func TestAnsible(t *testing.T) {
 	play := func(tag string) string {
 		t.Helper()
 		t.Logf("ansible-playbook --tags %s", tag)
-		cmd := exec.Command("ansible-playbook", "--tags", tag, "-e", `{"public_key": "`+strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))+`"}`, playbook)
-		cmd.Dir, cmd.Env = home, s.env("HOME="+home, "AWS_URL="+s.endpoint, "ANSIBLE_NOCOLOR=1", "ANSIBLE_LOCALHOST_WARNING=False", "ANSIBLE_DEPRECATION_WARNINGS=False", "LC_ALL=C.UTF-8")
+		cmd := exec.Command("ansible-playbook", "--tags", tag, "-e",
+			`{"public_key": "`+strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))+`"}`, playbook)
+		cmd.Dir, cmd.Env = home,
+			s.env("HOME="+home, "AWS_URL="+s.endpoint, "ANSIBLE_NOCOLOR=1", "ANSIBLE_LOCALHOST_WARNING=False",
+				"ANSIBLE_DEPRECATION_WARNINGS=False", "LC_ALL=C.UTF-8")
 		return s.command(cmd)
 	}
 	address := regexp.MustCompile(`address=([0-9.]+)`).FindStringSubmatch(play("build"))
@@ -63,6 +68,7 @@ func (s *service) nothingIsLeft(c *ec2.Client) {
 		s.t.Fatal(err)
 	}
 	if len(volumes.Volumes) != 0 || len(snapshots.Snapshots) != 0 || len(vpcs.Vpcs) != 1 || len(addresses.Addresses) != 0 {
-		s.t.Errorf("%d volumes, %d snapshots, %d VPCs and %d addresses are left, want none but the default VPC", len(volumes.Volumes), len(snapshots.Snapshots), len(vpcs.Vpcs), len(addresses.Addresses))
+		s.t.Errorf("%d volumes, %d snapshots, %d VPCs and %d addresses are left, want none but the default VPC",
+			len(volumes.Volumes), len(snapshots.Snapshots), len(vpcs.Vpcs), len(addresses.Addresses))
 	}
 }

@@ -21,7 +21,8 @@ var awsScript string
 // TestAWSCommandLine runs aws.script from its first line to the first that does not show what it should.
 func TestAWSCommandLine(t *testing.T) {
 	s := serve(t)
-	s.record("AWS CLI, Debian's awscli", version(t, awsCLI, "--version"), "a script through everything around a launch, each of its commands checked by --query: `test/conformance/aws.script`")
+	s.record("AWS CLI, Debian's awscli", version(t, awsCLI, "--version"),
+		"a script through everything around a launch, each of its commands checked by --query: `test/conformance/aws.script`")
 	env := s.env()
 	vars := map[string]string{"$": "$"}
 	for i, line := range strings.Split(awsScript, "\n") {
@@ -40,7 +41,8 @@ func TestAWSCommandLine(t *testing.T) {
 				return vars[name]
 			})
 		}
-		args, query, want := append([]string{"--endpoint-url", s.endpoint, "--output", "json"}, strings.Fields(parts[0])...), parts[1], parts[2]
+		args, query, want := append([]string{"--endpoint-url", s.endpoint, "--output", "json"},
+			strings.Fields(parts[0])...), parts[1], parts[2]
 		if query != "" {
 			args = append(args, "--query", query)
 		}

@@ -66,10 +66,12 @@ func serve(t *testing.T) *service {
 	s := &service{t: t, state: dir, called: map[string]bool{}, refused: map[string]bool{}}
 	var log bytes.Buffer
 	config := filepath.Join(t.TempDir(), "slipway.yaml")
-	if err := os.WriteFile(config, []byte("memory_mib: 16384\n"), 0o600); err != nil { // of any host, so that the same cannot be had
+	if err := os.WriteFile(config, []byte("memory_mib: 16384\n"),
+		0o600); err != nil { // of any host, so that the same cannot be had
 		t.Fatal(err)
 	}
-	cmd := exec.Command(bin, "dev", "--config", config, "--state", dir, "--listen", "127.0.0.1:0", "--log", "info", "--accel", "tcg")
+	cmd := exec.Command(bin, "dev", "--config", config, "--state", dir, "--listen", "127.0.0.1:0", "--log", "info",
+		"--accel", "tcg")
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -124,7 +126,8 @@ func (s *service) count() {
 			defer s.mu.Unlock()
 			s.calls++
 			action := r.Request.Context().Value(actionKey{}).(string)
-			if bytes.Contains(body, []byte("<Message>The action "+action+" is not supported: ")) || bytes.Contains(body, []byte("scoped to a service that is served here")) {
+			if bytes.Contains(body, []byte("<Message>The action "+action+" is not supported: ")) ||
+				bytes.Contains(body, []byte("scoped to a service that is served here")) {
 				s.refused[action] = true
 			} else {
 				s.called[action] = true
@@ -151,12 +154,17 @@ func (s *service) count() {
 
 // env is what a client finds in its environment.
 func (s *service) env(more ...string) []string {
-	return append(append(os.Environ(), "AWS_ENDPOINT_URL="+s.endpoint, "AWS_ACCESS_KEY_ID="+s.keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+s.keys.SecretAccessKey,
-		"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true", "ENDPOINT="+s.endpoint), more...)
+	return append(append(os.Environ(), "AWS_ENDPOINT_URL="+s.endpoint, "AWS_ACCESS_KEY_ID="+s.keys.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+s.keys.SecretAccessKey,
+		"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true",
+		"ENDPOINT="+s.endpoint), more...)
 }
 
 func (s *service) client() *ec2.Client {
-	return ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: aws.String(s.endpoint), Credentials: credentials.NewStaticCredentialsProvider(s.keys.AccessKeyID, s.keys.SecretAccessKey, "")})
+	return ec2.New(ec2.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(s.endpoint),
+		Credentials: credentials.NewStaticCredentialsProvider(s.keys.AccessKeyID, s.keys.SecretAccessKey, ""),
+	})
 }
 
 // newKey is a key pair of Ed25519.
@@ -176,7 +184,10 @@ func newKey(t *testing.T) ssh.Signer {
 // image is the newest of a name.
 func (s *service) image(c *ec2.Client, owner, name string) types.Image {
 	s.t.Helper()
-	out, err := c.DescribeImages(s.t.Context(), &ec2.DescribeImagesInput{Owners: []string{owner}, Filters: []types.Filter{{Name: aws.String("name"), Values: []string{name}}}})
+	out, err := c.DescribeImages(s.t.Context(),
+		&ec2.DescribeImagesInput{
+			Owners: []string{owner}, Filters: []types.Filter{{Name: aws.String("name"), Values: []string{name}}},
+		})
 	if err != nil {
 		s.t.Fatal(err)
 	}

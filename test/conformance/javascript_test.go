@@ -19,9 +19,11 @@ var javaScript string
 // TestJavaScriptWaitersAndPaginators runs javascript.mjs on npm's client.
 func TestJavaScriptWaitersAndPaginators(t *testing.T) {
 	s := serve(t)
-	s.record("@aws-sdk/client-ec2, waiters and paginators", javaScriptVersion+", node "+version(t, "node", "--version"), "every waiter about what slipway serves, and every Describe that it pages: `test/conformance/javascript.mjs`")
+	s.record("@aws-sdk/client-ec2, waiters and paginators", javaScriptVersion+", node "+version(t, "node", "--version"),
+		"every waiter about what slipway serves, and every Describe that it pages: `test/conformance/javascript.mjs`")
 	dir := t.TempDir()
-	s.command(exec.Command("npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", dir, "@aws-sdk/client-ec2@"+javaScriptVersion))
+	s.command(exec.Command("npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", dir,
+		"@aws-sdk/client-ec2@"+javaScriptVersion))
 	path := filepath.Join(dir, "javascript.mjs")
 	if err := os.WriteFile(path, []byte(javaScript), 0o644); err != nil {
 		t.Fatal(err)

@@ -15,11 +15,13 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// TestPacker builds an AMI out of Debian's with the amazon-ebs builder and launches what was built. The tiny image would not do: Packer
-// copies its scripts by scp or sftp, of which that image has neither.
+// TestPacker builds an AMI out of Debian's with the amazon-ebs builder and launches what was built. The tiny image
+// would not do: Packer copies its scripts by scp or sftp, of which that image has neither.
 func TestPacker(t *testing.T) {
 	s := serve(t)
-	s.record("Packer, amazon-ebs builder", version(t, "packer", "version"), "an AMI built over ssh out of debian-12 with a temporary key pair and group, what it needed removed, and the AMI launched: `test/conformance/packer.json`")
+	s.record("Packer, amazon-ebs builder", version(t, "packer", "version"),
+		"an AMI built over ssh out of debian-12 with a temporary key pair and group, what it needed removed, and "+
+			"the AMI launched: `test/conformance/packer.json`")
 	template, err := filepath.Abs("packer.json")
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +41,10 @@ func TestPacker(t *testing.T) {
 	if got := aws.ToString(made.ImageId); got != ami || made.State != types.ImageStateAvailable {
 		t.Errorf("the image is %s and %s, want %s and available", got, made.State, ami)
 	}
-	snaps, err := c.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: []types.Filter{{Name: aws.String("tag:Made"), Values: []string{"by packer"}}}})
+	snaps, err := c.DescribeSnapshots(ctx,
+		&ec2.DescribeSnapshotsInput{
+			OwnerIds: []string{"self"}, Filters: []types.Filter{{Name: aws.String("tag:Made"), Values: []string{"by packer"}}},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,20 +65,29 @@ func TestPacker(t *testing.T) {
 	}
 
 	signer := newKey(t)
-	if _, err := c.ImportKeyPair(ctx, &ec2.ImportKeyPairInput{KeyName: aws.String("test"), PublicKeyMaterial: ssh.MarshalAuthorizedKey(signer.PublicKey())}); err != nil {
+	if _, err := c.ImportKeyPair(ctx,
+		&ec2.ImportKeyPairInput{
+			KeyName: aws.String("test"), PublicKeyMaterial: ssh.MarshalAuthorizedKey(signer.PublicKey()),
+		}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
-		GroupName: aws.String("default"), IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), CidrIp: aws.String("0.0.0.0/0"),
+		GroupName: aws.String("default"), IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22),
+		CidrIp: aws.String("0.0.0.0/0"),
 	}); err != nil {
 		t.Fatal(err)
 	}
-	launched, err := c.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: &ami, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test")})
+	launched, err := c.RunInstances(ctx,
+		&ec2.RunInstancesInput{
+			ImageId: &ami, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+			KeyName: aws.String("test"),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := *launched.Instances[0].InstanceId
-	if err := ec2.NewInstanceRunningWaiter(c, quick).Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}}, time.Minute); err != nil {
+	if err := ec2.NewInstanceRunningWaiter(c, quick).Wait(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}},
+		time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	in := instance(t, c, types.Filter{Name: aws.String("image-id"), Values: []string{ami}})
@@ -108,7 +122,10 @@ func overSSH(t *testing.T, ip, user string, key ssh.Signer, command string) stri
 		}
 		defer conn.Close()
 		conn.SetDeadline(time.Now().Add(30 * time.Second))
-		cc, chans, reqs, err := ssh.NewClientConn(conn, ip, &ssh.ClientConfig{User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+		cc, chans, reqs, err := ssh.NewClientConn(conn, ip,
+			&ssh.ClientConfig{
+				User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+			})
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,11 @@ func (s *service) record(client, version, did string) {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		report = append(report, row{client, version, did, result, s.calls, slices.Sorted(maps.Keys(s.called)), slices.Sorted(maps.Keys(s.refused)), time.Since(began)})
+		report = append(report,
+			row{
+				client, version, did, result, s.calls, slices.Sorted(maps.Keys(s.called)),
+				slices.Sorted(maps.Keys(s.refused)), time.Since(began),
+			})
 	})
 }
 
@@ -50,11 +54,14 @@ func document(rows []row, now time.Time) string {
 	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.client, b.client) })
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Clients that work unmodified\n\n"+
-		"Written by `make conformance` on %s: do not edit. Each client is as its package has it and is given an endpoint, a region and keys, no more.\n"+
+		"Written by `make conformance` on %s: do not edit. Each client is as its package has it and is given an "+
+		"endpoint, a region and keys, no more.\n"+
 		"Instances are real virtual machines under software emulation, on a machine of two cores that has other work.\n\n"+
-		"| client | version | what it did | calls | actions | result | seconds |\n|---|---|---|---|---|---|---|\n", now.UTC().Format(time.DateOnly))
+		"| client | version | what it did | calls | actions | result | seconds |\n|---|---|---|---|---|---|---|\n",
+		now.UTC().Format(time.DateOnly))
 	for _, r := range rows {
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %.0f |\n", r.client, r.version, r.did, r.calls, len(r.called), r.result, r.took.Seconds())
+		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s | %.0f |\n", r.client, r.version, r.did, r.calls, len(r.called),
+			r.result, r.took.Seconds())
 	}
 	b.WriteString("\nCalls are those that reached slipway, a waiter's polls included.\n")
 	for _, r := range rows {

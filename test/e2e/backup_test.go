@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// TestLostRecordsComeBackWithTheGuestsRunning: the server is killed and its etcd destroyed, the backup is brought back, and the guest of
-// then is the same process and answers; what came after the backup is unknown to it, and is left alone.
+// TestLostRecordsComeBackWithTheGuestsRunning: the server is killed and its etcd destroyed, the backup is brought
+// back, and the guest of then is the same process and answers; what came after the backup is unknown to it, and is left alone.
 func TestLostRecordsComeBackWithTheGuestsRunning(t *testing.T) {
 	r := real(t)
 	c := r.client()
@@ -24,7 +24,11 @@ func TestLostRecordsComeBackWithTheGuestsRunning(t *testing.T) {
 	r.openSSH(c)
 	launch := func(subnet *string) types.Instance {
 		t.Helper()
-		out, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test"), SubnetId: subnet})
+		out, err := c.RunInstances(t.Context(),
+			&ec2.RunInstancesInput{
+				ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1),
+				MaxCount: aws.Int32(1), KeyName: aws.String("test"), SubnetId: subnet,
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +36,8 @@ func TestLostRecordsComeBackWithTheGuestsRunning(t *testing.T) {
 	}
 	volume := func() string {
 		t.Helper()
-		out, err := c.CreateVolume(t.Context(), &ec2.CreateVolumeInput{AvailabilityZone: aws.String("us-east-1a"), Size: aws.Int32(1)})
+		out, err := c.CreateVolume(t.Context(),
+			&ec2.CreateVolumeInput{AvailabilityZone: aws.String("us-east-1a"), Size: aws.Int32(1)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +60,8 @@ func TestLostRecordsComeBackWithTheGuestsRunning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	apart, err := c.CreateSubnet(t.Context(), &ec2.CreateSubnetInput{VpcId: vpc.Vpc.VpcId, CidrBlock: aws.String("10.9.1.0/24")})
+	apart, err := c.CreateSubnet(t.Context(),
+		&ec2.CreateSubnetInput{VpcId: vpc.Vpc.VpcId, CidrBlock: aws.String("10.9.1.0/24")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +74,8 @@ func TestLostRecordsComeBackWithTheGuestsRunning(t *testing.T) {
 	laterFile := volume()
 	pids := map[string]int{*known.InstanceId: r.process(*known.InstanceId), *later.InstanceId: r.process(*later.InstanceId)}
 	t.Cleanup(func() { // no server knows it any more
-		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pids[*later.InstanceId])); err == nil && strings.Contains(string(b), *later.InstanceId) {
+		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pids[*later.InstanceId])); err == nil &&
+			strings.Contains(string(b), *later.InstanceId) {
 			syscall.Kill(pids[*later.InstanceId], syscall.SIGKILL)
 		}
 	})
@@ -96,11 +103,13 @@ func TestLostRecordsComeBackWithTheGuestsRunning(t *testing.T) {
 	if in := r.describe(c, *known.InstanceId); in.State.Name != types.InstanceStateNameRunning {
 		t.Errorf("the guest of the backup is %s", in.State.Name)
 	}
-	if _, err := c.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{InstanceIds: []string{*later.InstanceId}}); codeOf(err) != "InvalidInstanceID.NotFound" {
+	if _, err := c.DescribeInstances(t.Context(),
+		&ec2.DescribeInstancesInput{InstanceIds: []string{*later.InstanceId}}); codeOf(err) != "InvalidInstanceID.NotFound" {
 		t.Errorf("what came after the backup: %v", err)
 	}
 	// docs/operations.md says how to be rid of it.
-	if out, err := exec.Command("sh", "-c", `kill -9 $(pgrep -f "^[^ ]*qemu[^ ]* -name `+*later.InstanceId+`,")`).CombinedOutput(); err != nil {
+	if out, err := exec.Command("sh", "-c",
+		`kill -9 $(pgrep -f "^[^ ]*qemu[^ ]* -name `+*later.InstanceId+`,")`).CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
 	eventually(t, time.Minute, func() error {
@@ -109,7 +118,8 @@ func TestLostRecordsComeBackWithTheGuestsRunning(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := c.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{*known.InstanceId, *last.InstanceId}}); err != nil {
+	if _, err := c.TerminateInstances(t.Context(),
+		&ec2.TerminateInstancesInput{InstanceIds: []string{*known.InstanceId, *last.InstanceId}}); err != nil {
 		t.Fatal(err)
 	}
 	r.waitState(c, *known.InstanceId, types.InstanceStateNameTerminated)

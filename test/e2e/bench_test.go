@@ -41,7 +41,11 @@ func TestBench(t *testing.T) {
 	t.Logf("the same, started again: %v", time.Since(began))
 	run := func(n int32) time.Duration {
 		began := time.Now()
-		_, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(n), MaxCount: aws.Int32(n)})
+		_, err := c.RunInstances(t.Context(),
+			&ec2.RunInstancesInput{
+				ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(n),
+				MaxCount: aws.Int32(n),
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,12 +55,16 @@ func TestBench(t *testing.T) {
 	for range 2 { // a subnet has room for four thousand
 		one, thousand := run(1), run(1000)
 		began := time.Now()
-		raw := r.signed(url.Values{"Action": {"RunInstances"}, "ImageId": {image}, "InstanceType": {"t3.micro"}, "MinCount": {"1000"}, "MaxCount": {"1000"}})
+		raw := r.signed(url.Values{
+			"Action": {"RunInstances"}, "ImageId": {image}, "InstanceType": {"t3.micro"}, "MinCount": {"1000"},
+			"MaxCount": {"1000"},
+		})
 		wire := time.Since(began)
 		if n := strings.Count(raw, "<instanceId>"); n != 1000 {
 			t.Fatalf("%d instances: %.200s", n, raw)
 		}
-		t.Logf("RunInstances of 1: %v, of 1000: %v (ratio %.0f), without the SDK's decoding %v", one, thousand, float64(thousand)/float64(one), wire)
+		t.Logf("RunInstances of 1: %v, of 1000: %v (ratio %.0f), without the SDK's decoding %v", one, thousand,
+			float64(thousand)/float64(one), wire)
 	}
 	begun := time.Now()
 	out, err := exec.Command(r.cmd.Path, "account", "create", "--state", r.state, "--json").CombinedOutput()
@@ -79,7 +87,11 @@ func TestBenchRealLaunch(t *testing.T) {
 	var launches, hands []time.Duration
 	for range 5 {
 		began := time.Now()
-		out, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test")})
+		out, err := c.RunInstances(t.Context(),
+			&ec2.RunInstancesInput{
+				ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1),
+				MaxCount: aws.Int32(1), KeyName: aws.String("test"),
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +102,8 @@ func TestBenchRealLaunch(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if text, _ := base64.StdEncoding.DecodeString(aws.ToString(console.Output)); !strings.Contains(string(text), userSpace) {
+			if text, _ := base64.StdEncoding.DecodeString(aws.ToString(console.Output)); !strings.Contains(string(text),
+				userSpace) {
 				return errors.New("not in user space")
 			}
 			return nil
@@ -99,13 +112,15 @@ func TestBenchRealLaunch(t *testing.T) {
 		in := r.waitState(c, id, types.InstanceStateNameRunning)
 		dial(t, *in.PublicIpAddress, key).Close()
 		login := time.Since(began)
-		if _, err := c.StopInstances(t.Context(), &ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(true)}); err != nil {
+		if _, err := c.StopInstances(t.Context(),
+			&ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(true)}); err != nil {
 			t.Fatal(err)
 		}
 		r.waitState(c, id, types.InstanceStateNameStopped)
 		hand := r.byHand(id)
 		launches, hands = append(launches, launch), append(hands, hand)
-		t.Logf("answered after %v, user space after %v, logged in after %v; by hand user space after %v (ratio %.2f)", answered, launch, login, hand, float64(launch)/float64(hand))
+		t.Logf("answered after %v, user space after %v, logged in after %v; by hand user space after %v (ratio %.2f)",
+			answered, launch, login, hand, float64(launch)/float64(hand))
 		if _, err := c.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{id}}); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +128,8 @@ func TestBenchRealLaunch(t *testing.T) {
 	}
 	slices.Sort(launches)
 	slices.Sort(hands)
-	t.Logf("medians: RunInstances to user space %v, QEMU by hand %v, ratio %.2f", launches[2], hands[2], float64(launches[2])/float64(hands[2]))
+	t.Logf("medians: RunInstances to user space %v, QEMU by hand %v, ratio %.2f", launches[2], hands[2],
+		float64(launches[2])/float64(hands[2]))
 }
 
 // userSpace is the tiny image's first line.

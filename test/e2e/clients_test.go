@@ -12,7 +12,8 @@ import (
 const sdkVersion = "3.1169.0"
 
 func (r *run) env() []string {
-	return append(os.Environ(), "AWS_ENDPOINT_URL="+r.endpoint, "AWS_ACCESS_KEY_ID="+r.keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+r.keys.SecretAccessKey,
+	return append(os.Environ(), "AWS_ENDPOINT_URL="+r.endpoint, "AWS_ACCESS_KEY_ID="+r.keys.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+r.keys.SecretAccessKey,
 		"AWS_DEFAULT_REGION=us-east-1", "AWS_REGION=us-east-1", "AWS_PAGER=", "ENDPOINT="+r.endpoint, "IMAGE="+r.image())
 }
 
@@ -43,14 +44,16 @@ func TestJavaScriptClient(t *testing.T) {
 	}
 	r := real(t)
 	dir := t.TempDir()
-	install := exec.Command("npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", dir, "@aws-sdk/client-ec2@"+sdkVersion)
+	install := exec.Command("npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", dir,
+		"@aws-sdk/client-ec2@"+sdkVersion)
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("npm install: %v: %s", err, out)
 	}
 	names := "{ EC2Client, RunInstancesCommand, TerminateInstancesCommand, waitUntilInstanceRunning }"
 	for file, source := range map[string]string{
-		"es.mjs":     "import " + names + ` from "@aws-sdk/client-ec2";` + program,
-		"common.cjs": "const " + names + ` = require("@aws-sdk/client-ec2"); (async () => {` + program + "})().catch((e) => { console.error(e); process.exit(1); });",
+		"es.mjs": "import " + names + ` from "@aws-sdk/client-ec2";` + program,
+		"common.cjs": "const " + names + ` = require("@aws-sdk/client-ec2"); (async () => {` + program +
+			"})().catch((e) => { console.error(e); process.exit(1); });",
 	} {
 		t.Run(file, func(t *testing.T) {
 			path := filepath.Join(dir, file)
@@ -88,23 +91,29 @@ func TestAWSCommandLine(t *testing.T) {
 	if got := aws("sts", "get-caller-identity", "--query", "Account"); got != r.keys.AccountID {
 		t.Errorf("get-caller-identity says %s, want %s", got, r.keys.AccountID)
 	}
-	ids := strings.Fields(aws("ec2", "run-instances", "--image-id", r.image(), "--instance-type", "t3.micro", "--count", "2:3", "--user-data", "#!/bin/sh",
+	ids := strings.Fields(aws("ec2", "run-instances", "--image-id", r.image(), "--instance-type", "t3.micro", "--count",
+		"2:3", "--user-data", "#!/bin/sh",
 		"--tag-specifications", "ResourceType=instance,Tags=[{Key=Name,Value=cli}]", "--query", "Instances[].InstanceId"))
 	if len(ids) != 3 {
 		t.Fatalf("launched %v, want 3", ids)
 	}
 	aws(append([]string{"ec2", "wait", "instance-running", "--instance-ids"}, ids...)...)
-	if got := strings.Fields(aws("ec2", "describe-instances", "--filters", "Name=tag:Name,Values=c?i", "Name=instance-state-name,Values=running", "--query", "Reservations[].Instances[].InstanceId")); len(got) != 3 {
+	if got := strings.Fields(aws("ec2", "describe-instances", "--filters", "Name=tag:Name,Values=c?i",
+		"Name=instance-state-name,Values=running", "--query", "Reservations[].Instances[].InstanceId")); len(got) != 3 {
 		t.Errorf("the filter finds %v", got)
 	}
 	aws("ec2", "create-tags", "--resources", ids[0], "--tags", "Key=Role,Value=db")
-	if got := aws("ec2", "describe-tags", "--filters", "Name=resource-id,Values="+ids[0], "Name=key,Values=Role", "--query", "Tags[].Value"); got != "db" {
+	if got := aws("ec2", "describe-tags", "--filters", "Name=resource-id,Values="+ids[0], "Name=key,Values=Role",
+		"--query", "Tags[].Value"); got != "db" {
 		t.Errorf("describe-tags says %q", got)
 	}
 	for _, read := range [][]string{
-		{"describe-regions"}, {"describe-availability-zones"}, {"describe-account-attributes"}, {"describe-vpcs"}, {"describe-subnets"}, {"describe-security-groups"},
-		{"describe-images"}, {"describe-instance-types", "--instance-types", "t3.micro"}, {"describe-instance-type-offerings"}, {"describe-volumes"},
-		{"describe-network-interfaces"}, {"describe-key-pairs"}, {"describe-instance-status"}, {"describe-instance-attribute", "--instance-id", ids[0], "--attribute", "userData"},
+		{"describe-regions"}, {"describe-availability-zones"}, {"describe-account-attributes"}, {"describe-vpcs"},
+		{"describe-subnets"}, {"describe-security-groups"},
+		{"describe-images"}, {"describe-instance-types", "--instance-types", "t3.micro"},
+		{"describe-instance-type-offerings"}, {"describe-volumes"},
+		{"describe-network-interfaces"}, {"describe-key-pairs"}, {"describe-instance-status"},
+		{"describe-instance-attribute", "--instance-id", ids[0], "--attribute", "userData"},
 		{"describe-instance-credit-specifications", "--instance-ids", ids[0]}, {"get-console-output", "--instance-id", ids[0]},
 	} {
 		aws(append([]string{"ec2"}, read...)...)

@@ -39,10 +39,17 @@ func TestDebianGuest(t *testing.T) {
 	made, err := c.RunInstances(ctx, &ec2.RunInstancesInput{
 		ImageId:      aws.String("resolve:ssm:/aws/service/debian/release/12/latest/amd64"),
 		InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test"),
-		UserData:            aws.String(base64.StdEncoding.EncodeToString([]byte(userData))),
-		MetadataOptions:     &types.InstanceMetadataOptionsRequest{HttpTokens: types.HttpTokensStateRequired, InstanceMetadataTags: types.InstanceMetadataTagsStateEnabled},
-		TagSpecifications:   []types.TagSpecification{{ResourceType: types.ResourceTypeInstance, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("debian")}}}},
-		BlockDeviceMappings: []types.BlockDeviceMapping{{DeviceName: aws.String("/dev/xvda"), Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(5)}}},
+		UserData: aws.String(base64.StdEncoding.EncodeToString([]byte(userData))),
+		MetadataOptions: &types.InstanceMetadataOptionsRequest{
+			HttpTokens: types.HttpTokensStateRequired, InstanceMetadataTags: types.InstanceMetadataTagsStateEnabled,
+		},
+		TagSpecifications: []types.TagSpecification{
+			{ResourceType: types.ResourceTypeInstance,
+				Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("debian")}}},
+		},
+		BlockDeviceMappings: []types.BlockDeviceMapping{
+			{DeviceName: aws.String("/dev/xvda"), Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(5)}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +70,8 @@ func TestDebianGuest(t *testing.T) {
 	guest := login(t, user, aws.ToString(in.PublicIpAddress), key, debianPatience)
 	t.Logf("ssh answers after %v", time.Since(began).Round(time.Second))
 
-	if got := sh(t, guest, "cloud-init status --wait --long"); !strings.Contains(got, "status: done") || !strings.Contains(got, "DataSourceEc2") {
+	if got := sh(t, guest, "cloud-init status --wait --long"); !strings.Contains(got, "status: done") ||
+		!strings.Contains(got, "DataSourceEc2") {
 		t.Errorf("cloud-init status = %s", got)
 	}
 	t.Logf("cloud-init is done after %v; %s", time.Since(began).Round(time.Second), sh(t, guest, "systemd-analyze time"))
@@ -72,7 +80,8 @@ func TestDebianGuest(t *testing.T) {
 		{"cloud-init knows the cloud", "cloud-id", "aws"},
 		{"it knows the instance", "cloud-init query instance_id", id},
 		{"it read the metadata of a version that has tags", "sudo cloud-init query ds.meta_data.tags.instance.Name", "debian"},
-		{"its settings are the distribution's", "dpkg --verify cloud-init; ls /etc/cloud/cloud.cfg.d", "05_logging.cfg\nREADME"},
+		{"its settings are the distribution's", "dpkg --verify cloud-init; ls /etc/cloud/cloud.cfg.d",
+			"05_logging.cfg\nREADME"},
 		{"its warnings are none", "sudo grep WARNING /var/log/cloud-init.log; true", ""},
 		{"the host name is the private one", "hostname", host},
 		{"so is its full form", "hostname -f", *in.PrivateDnsName},
@@ -101,7 +110,8 @@ func TestDebianGuest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text, _ := base64.StdEncoding.DecodeString(aws.ToString(out.Output)); !strings.Contains(string(text), "reboot: Power down") {
+		if text, _ := base64.StdEncoding.DecodeString(aws.ToString(out.Output)); !strings.Contains(string(text),
+			"reboot: Power down") {
 			t.Errorf("the console does not end with the guest's own power down: %q", text)
 		}
 	})

@@ -191,7 +191,8 @@ func (r *run) client() *ec2.Client { return r.clientOf(r.keys.AccessKeyID, r.key
 
 func (r *run) clientOf(key, secret string) *ec2.Client {
 	return ec2.New(ec2.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(r.endpoint), Credentials: credentials.NewStaticCredentialsProvider(key, secret, ""),
+		Region: "us-east-1", BaseEndpoint: aws.String(r.endpoint),
+		Credentials:      credentials.NewStaticCredentialsProvider(key, secret, ""),
 		RetryMaxAttempts: 1,
 	})
 }
@@ -199,7 +200,10 @@ func (r *run) clientOf(key, secret string) *ec2.Client {
 // image is the tiny one's AMI.
 func (r *run) image() string {
 	r.t.Helper()
-	out, err := r.client().DescribeImages(r.t.Context(), &ec2.DescribeImagesInput{Owners: []string{"amazon"}, Filters: []types.Filter{{Name: aws.String("name"), Values: []string{"tiny-*"}}}})
+	out, err := r.client().DescribeImages(r.t.Context(),
+		&ec2.DescribeImagesInput{
+			Owners: []string{"amazon"}, Filters: []types.Filter{{Name: aws.String("name"), Values: []string{"tiny-*"}}},
+		})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -220,7 +224,8 @@ func (r *run) key(c *ec2.Client) ssh.Signer {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	_, err = c.ImportKeyPair(r.t.Context(), &ec2.ImportKeyPairInput{KeyName: aws.String("test"), PublicKeyMaterial: ssh.MarshalAuthorizedKey(signer.PublicKey())})
+	_, err = c.ImportKeyPair(r.t.Context(),
+		&ec2.ImportKeyPairInput{KeyName: aws.String("test"), PublicKeyMaterial: ssh.MarshalAuthorizedKey(signer.PublicKey())})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -231,7 +236,8 @@ func (r *run) key(c *ec2.Client) ssh.Signer {
 func (r *run) openSSH(c *ec2.Client) {
 	r.t.Helper()
 	_, err := c.AuthorizeSecurityGroupIngress(r.t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{
-		GroupName: aws.String("default"), IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), CidrIp: aws.String("0.0.0.0/0"),
+		GroupName: aws.String("default"), IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22),
+		CidrIp: aws.String("0.0.0.0/0"),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -287,7 +293,10 @@ func login(t *testing.T, user, ip string, key ssh.Signer, patience time.Duration
 			return err
 		}
 		conn.SetDeadline(time.Now().Add(20 * time.Second))
-		cc, chans, reqs, err := ssh.NewClientConn(conn, ip, &ssh.ClientConfig{User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+		cc, chans, reqs, err := ssh.NewClientConn(conn, ip,
+			&ssh.ClientConfig{
+				User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+			})
 		if err != nil {
 			conn.Close()
 			return err

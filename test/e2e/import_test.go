@@ -55,7 +55,8 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 	if err := os.WriteFile(disk, greeter("the disk's own loader speaks\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(bin, "image", "import", disk, "--name", "greeter", "--user", "nobody", "--images", images).CombinedOutput(); err != nil {
+	if out, err := exec.Command(bin, "image", "import", disk, "--name", "greeter", "--user", "nobody", "--images",
+		images).CombinedOutput(); err != nil {
 		t.Fatalf("image import: %v: %s", err, out)
 	}
 	r := start(t, "--accel", "tcg", "--images", images)
@@ -63,20 +64,31 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 	ctx := t.Context()
 	// The same disk once more, as another's VMDK through the API.
 	vmdk := filepath.Join(r.state, "imports", "greeter.vmdk")
-	if out, err := exec.Command("qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", disk, vmdk).CombinedOutput(); err != nil {
+	if out, err := exec.Command("qemu-img", "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized",
+		disk, vmdk).CombinedOutput(); err != nil {
 		t.Fatalf("qemu-img: %v: %s", err, out)
 	}
-	task := must[*ec2.ImportImageOutput](t)(c.ImportImage(ctx, &ec2.ImportImageInput{DiskContainers: []types.ImageDiskContainer{{Format: aws.String("VMDK"), Url: aws.String("file://" + vmdk)}}}))
-	found, err := c.DescribeImages(ctx, &ec2.DescribeImagesInput{Filters: []types.Filter{{Name: aws.String("tag:aws:slipway:user"), Values: []string{"nobody"}}}})
+	task := must[*ec2.ImportImageOutput](t)(c.ImportImage(ctx,
+		&ec2.ImportImageInput{
+			DiskContainers: []types.ImageDiskContainer{{Format: aws.String("VMDK"), Url: aws.String("file://" + vmdk)}},
+		}))
+	found, err := c.DescribeImages(ctx,
+		&ec2.DescribeImagesInput{
+			Filters: []types.Filter{{Name: aws.String("tag:aws:slipway:user"), Values: []string{"nobody"}}},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(found.Images) != 1 || !strings.HasPrefix(*found.Images[0].Name, "greeter-") || found.Images[0].BootMode != types.BootModeValuesLegacyBios {
+	if len(found.Images) != 1 || !strings.HasPrefix(*found.Images[0].Name, "greeter-") ||
+		found.Images[0].BootMode != types.BootModeValuesLegacyBios {
 		t.Fatalf("images of that user: %+v", found.Images)
 	}
 	var ids []string
 	for _, image := range []*string{found.Images[0].ImageId, r.imported(c, *task.ImportTaskId).ImageId} {
-		made := must[*ec2.RunInstancesOutput](t)(c.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: image, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}))
+		made := must[*ec2.RunInstancesOutput](t)(c.RunInstances(ctx,
+			&ec2.RunInstancesInput{
+				ImageId: image, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+			}))
 		ids = append(ids, *made.Instances[0].InstanceId)
 	}
 	for _, id := range ids {
@@ -86,7 +98,8 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if text, _ := base64.StdEncoding.DecodeString(aws.ToString(out.Output)); !strings.Contains(string(text), "the disk's own loader speaks") {
+			if text, _ := base64.StdEncoding.DecodeString(aws.ToString(out.Output)); !strings.Contains(string(text),
+				"the disk's own loader speaks") {
 				return fmt.Errorf("the console says %q", text)
 			}
 			return nil
@@ -99,7 +112,8 @@ func (r *run) imported(c *ec2.Client, task string) types.ImportImageTask {
 	r.t.Helper()
 	var out types.ImportImageTask
 	eventually(r.t, time.Minute, func() error {
-		tasks, err := c.DescribeImportImageTasks(r.t.Context(), &ec2.DescribeImportImageTasksInput{ImportTaskIds: []string{task}})
+		tasks, err := c.DescribeImportImageTasks(r.t.Context(),
+			&ec2.DescribeImportImageTasksInput{ImportTaskIds: []string{task}})
 		if err != nil {
 			return err
 		}
@@ -128,7 +142,8 @@ func TestAnImportOutlivesSlipway(t *testing.T) {
 	defer bucket.Close()
 	config := filepath.Join(t.TempDir(), "slipway.yaml")
 	secret := filepath.Join(t.TempDir(), "secret")
-	text := "imports:\n  s3:\n    endpoint: " + bucket.URL + "\n    access_key: AKIAREADER\n    secret_key_file: " + secret + "\n"
+	text := "imports:\n  s3:\n    endpoint: " + bucket.URL + "\n    access_key: AKIAREADER\n    secret_key_file: " +
+		secret + "\n"
 	for path, content := range map[string]string{config: text, secret: "reader's secret\n"} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -136,7 +151,10 @@ func TestAnImportOutlivesSlipway(t *testing.T) {
 	}
 	r := start(t, "--hypervisor", "simulated", "--config", config)
 	task := must[*ec2.ImportImageOutput](t)(r.client().ImportImage(t.Context(), &ec2.ImportImageInput{
-		DiskContainers: []types.ImageDiskContainer{{Format: aws.String("raw"), UserBucket: &types.UserBucket{S3Bucket: aws.String("images"), S3Key: aws.String("disk.raw")}}},
+		DiskContainers: []types.ImageDiskContainer{
+			{Format: aws.String("raw"),
+				UserBucket: &types.UserBucket{S3Bucket: aws.String("images"), S3Key: aws.String("disk.raw")}},
+		},
 	}))
 	eventually(t, time.Minute, func() error {
 		if asked.Load() == 0 {

@@ -28,13 +28,19 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 	ctx := t.Context()
 	userData := "#!/bin/sh\necho it ran >> /root/user-data-ran\n"
 	made, err := c.RunInstances(ctx, &ec2.RunInstancesInput{
-		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test"),
-		UserData:          aws.String(base64.StdEncoding.EncodeToString([]byte(userData))),
-		MetadataOptions:   &types.InstanceMetadataOptionsRequest{HttpTokens: types.HttpTokensStateRequired, InstanceMetadataTags: types.InstanceMetadataTagsStateEnabled},
-		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeInstance, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("web")}}}},
+		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1), KeyName: aws.String("test"),
+		UserData: aws.String(base64.StdEncoding.EncodeToString([]byte(userData))),
+		MetadataOptions: &types.InstanceMetadataOptionsRequest{
+			HttpTokens: types.HttpTokensStateRequired, InstanceMetadataTags: types.InstanceMetadataTagsStateEnabled,
+		},
+		TagSpecifications: []types.TagSpecification{
+			{ResourceType: types.ResourceTypeInstance, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("web")}}},
+		},
 		BlockDeviceMappings: []types.BlockDeviceMapping{
 			{DeviceName: aws.String("/dev/xvda"), Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(3)}},
-			{DeviceName: aws.String("/dev/sdf"), Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(2), VolumeType: types.VolumeTypeGp3}},
+			{DeviceName: aws.String("/dev/sdf"),
+				Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(2), VolumeType: types.VolumeTypeGp3}},
 		},
 	})
 	if err != nil {
@@ -42,8 +48,10 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 	}
 	first := made.Instances[0]
 	id := *first.InstanceId
-	if first.State.Name != types.InstanceStateNamePending || len(first.BlockDeviceMappings) != 0 || first.PublicIpAddress != nil {
-		t.Errorf("the launch's answer shows %s, %d devices, address %v; EC2's shows pending and neither", first.State.Name, len(first.BlockDeviceMappings), first.PublicIpAddress)
+	if first.State.Name != types.InstanceStateNamePending || len(first.BlockDeviceMappings) != 0 ||
+		first.PublicIpAddress != nil {
+		t.Errorf("the launch's answer shows %s, %d devices, address %v; EC2's shows pending and neither",
+			first.State.Name, len(first.BlockDeviceMappings), first.PublicIpAddress)
 	}
 	in := r.waitState(c, id, types.InstanceStateNameRunning)
 	ip := aws.ToString(in.PublicIpAddress)
@@ -59,8 +67,10 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 	const imds = `T=$(printf 'PUT /latest/api/token HTTP/1.0\r\nX-aws-ec2-metadata-token-ttl-seconds: 60\r\n\r\n' | nc 169.254.169.254 80 | tail -n 1); wget -qO- --header "X-aws-ec2-metadata-token: $T" http://169.254.169.254/latest/`
 	t.Run("a role's credentials reach the guest, and are good", func(t *testing.T) {
 		for _, form := range []url.Values{
-			{"Action": {"CreateRole"}, "RoleName": {"app"}, "AssumeRolePolicyDocument": {`{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}`}},
-			{"Action": {"PutRolePolicy"}, "RoleName": {"app"}, "PolicyName": {"p"}, "PolicyDocument": {`{"Statement":{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*"}}`}},
+			{"Action": {"CreateRole"}, "RoleName": {"app"},
+				"AssumeRolePolicyDocument": {`{"Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}`}},
+			{"Action": {"PutRolePolicy"}, "RoleName": {"app"}, "PolicyName": {"p"},
+				"PolicyDocument": {`{"Statement":{"Effect":"Allow","Action":"ec2:DescribeVpcs","Resource":"*"}}`}},
 			{"Action": {"CreateInstanceProfile"}, "InstanceProfileName": {"app"}},
 			{"Action": {"AddRoleToInstanceProfile"}, "InstanceProfileName": {"app"}, "RoleName": {"app"}},
 		} {
@@ -69,7 +79,8 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 			}
 		}
 		profile := &types.IamInstanceProfileSpecification{Name: aws.String("app")}
-		must[*ec2.AssociateIamInstanceProfileOutput](t)(c.AssociateIamInstanceProfile(t.Context(), &ec2.AssociateIamInstanceProfileInput{InstanceId: &id, IamInstanceProfile: profile}))
+		must[*ec2.AssociateIamInstanceProfileOutput](t)(c.AssociateIamInstanceProfile(t.Context(),
+			&ec2.AssociateIamInstanceProfileInput{InstanceId: &id, IamInstanceProfile: profile}))
 		var given struct{ Code, AccessKeyId, SecretAccessKey, Token string }
 		eventually(t, 30*time.Second, func() error {
 			out, err := try(guest, imds+"meta-data/iam/security-credentials/app")
@@ -83,20 +94,25 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 		if _, err := within.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); given.Code != "Success" || err != nil {
 			t.Errorf("%s, and what the role may: %v", given.Code, err)
 		}
-		if _, err := within.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{}); err == nil || !strings.Contains(err.Error(), "UnauthorizedOperation") {
+		if _, err := within.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{}); err == nil ||
+			!strings.Contains(err.Error(), "UnauthorizedOperation") {
 			t.Errorf("what the role may not: %v", err)
 		}
 	})
 	t.Run("the guest knows itself", func(t *testing.T) {
 		for path, want := range map[string]string{
-			"meta-data/instance-id": id, "meta-data/local-ipv4": *in.PrivateIpAddress, "meta-data/public-ipv4": ip, "meta-data/tags/instance/Name": "web",
-			"meta-data/placement/availability-zone": *in.Placement.AvailabilityZone, "user-data": strings.TrimSpace(userData), "meta-data/instance-type": "t3.nano",
+			"meta-data/instance-id": id, "meta-data/local-ipv4": *in.PrivateIpAddress, "meta-data/public-ipv4": ip,
+			"meta-data/tags/instance/Name":          "web",
+			"meta-data/placement/availability-zone": *in.Placement.AvailabilityZone,
+			"user-data":                             strings.TrimSpace(userData), "meta-data/instance-type": "t3.nano",
 		} {
 			if got := sh(t, guest, imds+path); got != want {
 				t.Errorf("%s = %q, want %q", path, got, want)
 			}
 		}
-		if got := sh(t, guest, "wget -qO- http://169.254.169.254/latest/meta-data/instance-id || echo refused"); !strings.Contains(got, "refused") {
+		if got := sh(t, guest,
+			"wget -qO- http://169.254.169.254/latest/meta-data/instance-id || echo refused"); !strings.Contains(got,
+			"refused") {
 			t.Errorf("metadata without a token answered %q though tokens are required", got)
 		}
 		if got := sh(t, guest, "ip -4 addr show eth0"); !strings.Contains(got, *in.PrivateIpAddress) {
@@ -137,19 +153,23 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text, _ := base64.StdEncoding.DecodeString(aws.ToString(out.Output)); !strings.Contains(string(text), "ssh-ed25519 ") {
+		if text, _ := base64.StdEncoding.DecodeString(aws.ToString(out.Output)); !strings.Contains(string(text),
+			"ssh-ed25519 ") {
 			t.Errorf("the console does not show the host key: %q", text)
 		}
 		shot, err := c.GetConsoleScreenshot(ctx, &ec2.GetConsoleScreenshotInput{InstanceId: &id})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if picture, _ := base64.StdEncoding.DecodeString(aws.ToString(shot.ImageData)); len(picture) < 100 || picture[0] != 0xff || picture[1] != 0xd8 {
+		if picture, _ := base64.StdEncoding.DecodeString(aws.ToString(shot.ImageData)); len(picture) < 100 ||
+			picture[0] != 0xff || picture[1] != 0xd8 {
 			t.Errorf("the screenshot is no JPEG: %d bytes", len(picture))
 		}
 	})
 	t.Run("nobody speaks under another's address", func(t *testing.T) {
-		got := sh(t, guest, "sudo ip addr add 172.31.99.99/32 dev eth0; ping -c 1 -W 1 -I 172.31.99.99 172.31.0.2 >/dev/null 2>&1 && echo passed || echo dropped; sudo ip addr del 172.31.99.99/32 dev eth0")
+		got := sh(t, guest,
+			"sudo ip addr add 172.31.99.99/32 dev eth0; ping -c 1 -W 1 -I 172.31.99.99 172.31.0.2 >/dev/null 2>&1 "+
+				"&& echo passed || echo dropped; sudo ip addr del 172.31.99.99/32 dev eth0")
 		if !strings.HasSuffix(got, "dropped") {
 			t.Errorf("a packet with a foreign source address %s", got)
 		}
@@ -180,7 +200,8 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 		}
 		stopped := r.waitState(c, id, types.InstanceStateNameStopped)
 		if stopped.PublicIpAddress != nil || aws.ToString(stopped.StateReason.Code) != "Client.UserInitiatedShutdown" {
-			t.Errorf("stopped, it has address %v and reason %s", stopped.PublicIpAddress, aws.ToString(stopped.StateReason.Code))
+			t.Errorf("stopped, it has address %v and reason %s", stopped.PublicIpAddress,
+				aws.ToString(stopped.StateReason.Code))
 		}
 		if _, err := c.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{id}}); err != nil {
 			t.Fatal(err)
@@ -211,7 +232,8 @@ func TestOneInstanceThroughItsLife(t *testing.T) {
 		}
 		gone := r.waitState(c, id, types.InstanceStateNameTerminated)
 		if len(gone.NetworkInterfaces) != 0 || gone.PrivateIpAddress != nil {
-			t.Errorf("terminated, it still has %d interfaces and address %v", len(gone.NetworkInterfaces), gone.PrivateIpAddress)
+			t.Errorf("terminated, it still has %d interfaces and address %v", len(gone.NetworkInterfaces),
+				gone.PrivateIpAddress)
 		}
 		vols, err := c.DescribeVolumes(ctx, &ec2.DescribeVolumesInput{})
 		if err != nil {
@@ -244,7 +266,11 @@ func TestAQEMUThatCannotStartEndsTheLaunch(t *testing.T) {
 	t.Setenv("PATH", broken+":"+os.Getenv("PATH"))
 	r := real(t)
 	c := r.client()
-	out, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	out, err := c.RunInstances(t.Context(),
+		&ec2.RunInstancesInput{
+			ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1),
+			MaxCount: aws.Int32(1),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

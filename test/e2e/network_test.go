@@ -20,7 +20,8 @@ func TestNetworksAreReal(t *testing.T) {
 	ctx := t.Context()
 	key := r.key(c)
 	r.openSSH(c)
-	web, err := c.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("web"), Description: aws.String("web")})
+	web, err := c.CreateSecurityGroup(ctx,
+		&ec2.CreateSecurityGroupInput{GroupName: aws.String("web"), Description: aws.String("web")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,8 @@ func TestNetworksAreReal(t *testing.T) {
 	}
 	launch := func(c *ec2.Client, group, ip string) types.Instance {
 		in := &ec2.RunInstancesInput{
-			ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test"),
+			ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1),
+			MaxCount: aws.Int32(1), KeyName: aws.String("test"),
 			SecurityGroups: []string{group},
 		}
 		if ip != "" {
@@ -56,7 +58,8 @@ func TestNetworksAreReal(t *testing.T) {
 		t.Fatalf("the server answers %q though its group lets nobody in", got)
 	}
 	allow := &ec2.AuthorizeSecurityGroupIngressInput{GroupId: web.GroupId, IpPermissions: []types.IpPermission{{
-		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: def.SecurityGroups[0].GroupId}},
+		IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22),
+		UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: def.SecurityGroups[0].GroupId}},
 	}}}
 	if _, err := c.AuthorizeSecurityGroupIngress(ctx, allow); err != nil {
 		t.Fatal(err)
@@ -68,9 +71,11 @@ func TestNetworksAreReal(t *testing.T) {
 		return nil
 	})
 	// What a group does not let out does not leave.
-	_, err = c.RevokeSecurityGroupEgress(ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: def.SecurityGroups[0].GroupId, IpPermissions: []types.IpPermission{{
-		IpProtocol: aws.String("-1"), FromPort: aws.Int32(0), ToPort: aws.Int32(0), IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
-	}}})
+	_, err = c.RevokeSecurityGroupEgress(ctx,
+		&ec2.RevokeSecurityGroupEgressInput{GroupId: def.SecurityGroups[0].GroupId, IpPermissions: []types.IpPermission{{
+			IpProtocol: aws.String("-1"), FromPort: aws.Int32(0), ToPort: aws.Int32(0),
+			IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}},
+		}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +107,8 @@ func TestNetworksAreReal(t *testing.T) {
 		if got := sh(t, guest, "wget -qO- http://169.254.169.254/latest/meta-data/instance-id"); got != *twin.InstanceId {
 			t.Errorf("at %s of the second account sits %s, want %s", same, got, *twin.InstanceId)
 		}
-		if got := sh(t, guest, "ping -c 1 -W 1 "+*server.PrivateIpAddress+" >/dev/null 2>&1 && echo reached || echo not"); got != "not" {
+		if got := sh(t, guest,
+			"ping -c 1 -W 1 "+*server.PrivateIpAddress+" >/dev/null 2>&1 && echo reached || echo not"); got != "not" {
 			t.Errorf("one account's guest reaches the other's")
 		}
 		_, err = c2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{*client.InstanceId}})
@@ -120,7 +126,11 @@ func TestGuestsOutliveSlipway(t *testing.T) {
 	key := r.key(c)
 	r.openSSH(c)
 	run := func(n int32) []types.Instance {
-		out, err := c.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(n), MaxCount: aws.Int32(n), KeyName: aws.String("test")})
+		out, err := c.RunInstances(ctx,
+			&ec2.RunInstancesInput{
+				ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(n),
+				MaxCount: aws.Int32(n), KeyName: aws.String("test"),
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +163,8 @@ func TestGuestsOutliveSlipway(t *testing.T) {
 	}
 }
 
-// TestClassicIsAFlatNetwork: an account with EC2-Classic gets a real instance without a VPC, at an address that all such accounts share a range of.
+// TestClassicIsAFlatNetwork: an account with EC2-Classic gets a real instance without a VPC, at an address that all
+// such accounts share a range of.
 func TestClassicIsAFlatNetwork(t *testing.T) {
 	r := real(t)
 	out, err := exec.Command(r.cmd.Path, "account", "create", "--state", r.state, "--json", "--classic").Output()
@@ -166,15 +177,21 @@ func TestClassicIsAFlatNetwork(t *testing.T) {
 	}
 	c := r.clientOf(keys.AccessKeyID, keys.SecretAccessKey)
 	key := r.key(c)
-	if _, err := c.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("ssh"), Description: aws.String("ssh")}); err != nil {
+	if _, err := c.CreateSecurityGroup(t.Context(),
+		&ec2.CreateSecurityGroupInput{GroupName: aws.String("ssh"), Description: aws.String("ssh")}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.AuthorizeSecurityGroupIngress(t.Context(), &ec2.AuthorizeSecurityGroupIngressInput{GroupName: aws.String("ssh"), IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), CidrIp: aws.String("0.0.0.0/0")})
+	_, err = c.AuthorizeSecurityGroupIngress(t.Context(),
+		&ec2.AuthorizeSecurityGroupIngressInput{
+			GroupName: aws.String("ssh"), IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22),
+			CidrIp: aws.String("0.0.0.0/0"),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
 	made, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{
-		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT1Micro, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test"), SecurityGroups: []string{"ssh"},
+		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT1Micro, MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1), KeyName: aws.String("test"), SecurityGroups: []string{"ssh"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -203,42 +220,53 @@ func TestIPv6(t *testing.T) {
 	ctx := t.Context()
 	key := r.key(c)
 	r.openSSH(c)
-	subnets, err := c.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{Filters: []types.Filter{{Name: aws.String("availability-zone"), Values: []string{"us-east-1a"}}}})
+	subnets, err := c.DescribeSubnets(ctx,
+		&ec2.DescribeSubnetsInput{
+			Filters: []types.Filter{{Name: aws.String("availability-zone"), Values: []string{"us-east-1a"}}},
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sub := subnets.Subnets[0]
-	ranges, err := c.AssociateVpcCidrBlock(ctx, &ec2.AssociateVpcCidrBlockInput{VpcId: sub.VpcId, AmazonProvidedIpv6CidrBlock: aws.Bool(true)})
+	ranges, err := c.AssociateVpcCidrBlock(ctx,
+		&ec2.AssociateVpcCidrBlockInput{VpcId: sub.VpcId, AmazonProvidedIpv6CidrBlock: aws.Bool(true)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	block := strings.TrimSuffix(*ranges.Ipv6CidrBlockAssociation.Ipv6CidrBlock, "/56") + "/64"
-	if _, err := c.AssociateSubnetCidrBlock(ctx, &ec2.AssociateSubnetCidrBlockInput{SubnetId: sub.SubnetId, Ipv6CidrBlock: &block}); err != nil {
+	if _, err := c.AssociateSubnetCidrBlock(ctx,
+		&ec2.AssociateSubnetCidrBlockInput{SubnetId: sub.SubnetId, Ipv6CidrBlock: &block}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.RunInstances(ctx, &ec2.RunInstancesInput{
-		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(2), MaxCount: aws.Int32(2), KeyName: aws.String("test"),
-		SubnetId: sub.SubnetId, Ipv6AddressCount: aws.Int32(1), MetadataOptions: &types.InstanceMetadataOptionsRequest{HttpProtocolIpv6: types.InstanceMetadataProtocolStateEnabled},
+		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(2),
+		MaxCount: aws.Int32(2), KeyName: aws.String("test"),
+		SubnetId: sub.SubnetId, Ipv6AddressCount: aws.Int32(1),
+		MetadataOptions: &types.InstanceMetadataOptionsRequest{HttpProtocolIpv6: types.InstanceMetadataProtocolStateEnabled},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := r.waitState(c, *out.Instances[0].InstanceId, types.InstanceStateNameRunning), r.waitState(c, *out.Instances[1].InstanceId, types.InstanceStateNameRunning)
+	a, b := r.waitState(c, *out.Instances[0].InstanceId, types.InstanceStateNameRunning),
+		r.waitState(c, *out.Instances[1].InstanceId, types.InstanceStateNameRunning)
 	guest := dial(t, *a.PublicIpAddress, key)
 	dial(t, *b.PublicIpAddress, key).Close()
 	eventually(t, 60*time.Second, func() error {
-		if got := sh(t, guest, "ip -6 addr show eth0; ip -6 route"); !strings.Contains(got, *a.Ipv6Address) || !strings.Contains(got, "default via fe80::1") {
+		if got := sh(t, guest, "ip -6 addr show eth0; ip -6 route"); !strings.Contains(got, *a.Ipv6Address) ||
+			!strings.Contains(got, "default via fe80::1") {
 			return fmt.Errorf("the guest has %s", got)
 		}
 		return nil
 	})
 	eventually(t, 60*time.Second, func() error {
-		if got := sh(t, guest, "ping -6 -c 1 -W 2 "+*b.Ipv6Address+" >/dev/null 2>&1 && echo reached || echo not"); got != "reached" {
+		if got := sh(t, guest,
+			"ping -6 -c 1 -W 2 "+*b.Ipv6Address+" >/dev/null 2>&1 && echo reached || echo not"); got != "reached" {
 			return fmt.Errorf("its neighbour at %s is %s", *b.Ipv6Address, got)
 		}
 		return nil
 	})
-	if got := sh(t, guest, "printf 'GET /latest/meta-data/instance-id HTTP/1.0\\r\\n\\r\\n' | nc fd00:ec2::254 80 | tail -n 1"); got != *a.InstanceId {
+	if got := sh(t, guest,
+		"printf 'GET /latest/meta-data/instance-id HTTP/1.0\\r\\n\\r\\n' | nc fd00:ec2::254 80 | tail -n 1"); got != *a.InstanceId {
 		t.Errorf("metadata over IPv6 say %q", got)
 	}
 }

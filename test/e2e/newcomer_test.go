@@ -48,8 +48,13 @@ func arrive(t *testing.T, name string, uid, gid int) *newcomer {
 	}
 	t.Cleanup(func() { os.RemoveAll(home) })
 	n := &newcomer{T: t, clone: filepath.Join(home, "slipway"), uid: uid, gid: gid}
-	n.env = []string{"HOME=" + home, "USER=" + name, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SLIPWAY_LISTEN=127.0.0.1:0", "SLIPWAY_ACCEL=tcg"}
-	for from, to := range map[string]string{bin: "bin/slipway", "../../Makefile": "Makefile", "../../scripts/deps": "scripts/deps"} {
+	n.env = []string{
+		"HOME=" + home, "USER=" + name, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"SLIPWAY_LISTEN=127.0.0.1:0", "SLIPWAY_ACCEL=tcg",
+	}
+	for from, to := range map[string]string{
+		bin: "bin/slipway", "../../Makefile": "Makefile", "../../scripts/deps": "scripts/deps",
+	} {
 		b, err := os.ReadFile(from)
 		if err != nil {
 			t.Fatal(err)
@@ -83,7 +88,8 @@ func ordinary(t *testing.T) (name string, uid, gid int) {
 		}
 	}
 	name = fmt.Sprintf("swtest%d", os.Getpid())
-	if out, err := exec.Command("/usr/sbin/useradd", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/sh", name).CombinedOutput(); err != nil {
+	if out, err := exec.Command("/usr/sbin/useradd", "--no-create-home", "--home-dir", "/nonexistent", "--shell",
+		"/bin/sh", name).CombinedOutput(); err != nil {
 		t.Skipf("no user can be made here: useradd: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
@@ -92,7 +98,8 @@ func ordinary(t *testing.T) (name string, uid, gid int) {
 		}
 	})
 	rules := "/etc/sudoers.d/" + name
-	content := fmt.Sprintf("Defaults:%s env_keep += \"SLIPWAY_LISTEN SLIPWAY_ACCEL\"\n%s ALL=(root) NOPASSWD: ALL\n", name, name)
+	content := fmt.Sprintf("Defaults:%s env_keep += \"SLIPWAY_LISTEN SLIPWAY_ACCEL\"\n%s ALL=(root) NOPASSWD: ALL\n",
+		name, name)
 	if err := os.WriteFile(rules, []byte(content), 0o440); err != nil {
 		t.Fatal(err)
 	}
@@ -201,8 +208,8 @@ func (r *demoRun) line(prefix string) string {
 	return found
 }
 
-// TestTheFirstCommandInAPrivateHome: `make run` from a clone below a home of mode 0700 ends with an ssh line that works for whoever
-// typed it, as root and as an ordinary user with sudo.
+// TestTheFirstCommandInAPrivateHome: `make run` from a clone below a home of mode 0700 ends with an ssh line that
+// works for whoever typed it, as root and as an ordinary user with sudo.
 func TestTheFirstCommandInAPrivateHome(t *testing.T) {
 	needReal(t)
 	for _, p := range []string{"make", "ssh"} {
@@ -220,7 +227,9 @@ func TestTheFirstCommandInAPrivateHome(t *testing.T) {
 			n := arrive(t, login, uid, gid)
 			r := n.makeRun()
 			words := strings.Fields(r.line("ssh -i "))
-			out, err := n.command(words[0], append([]string{"-o", "BatchMode=yes", "-o", "UserKnownHostsFile=" + n.clone + "/known"}, append(words[1:], "echo", "inside")...)...).CombinedOutput()
+			out, err := n.command(words[0],
+				append([]string{"-o", "BatchMode=yes", "-o", "UserKnownHostsFile=" + n.clone + "/known"},
+					append(words[1:], "echo", "inside")...)...).CombinedOutput()
 			if err != nil || !strings.Contains(string(out), "inside") {
 				t.Errorf("%s: %v: %s", strings.Join(words, " "), err, out)
 			}

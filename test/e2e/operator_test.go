@@ -52,7 +52,11 @@ func TestARunningEtcdClusterServesAsWell(t *testing.T) {
 	r := start(t, "--hypervisor", "simulated", "--etcd-endpoints", someonesEtcd(t))
 	c := r.client()
 	const n = 1000
-	out, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(n), MaxCount: aws.Int32(n)})
+	out, err := c.RunInstances(t.Context(),
+		&ec2.RunInstancesInput{
+			ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(n),
+			MaxCount: aws.Int32(n),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +68,8 @@ func TestARunningEtcdClusterServesAsWell(t *testing.T) {
 	c = r.client()
 	eventually(t, 60*time.Second, func() error {
 		got, err := c.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{Filters: []types.Filter{
-			{Name: aws.String("reservation-id"), Values: []string{*out.ReservationId}}, {Name: aws.String("instance-state-name"), Values: []string{"running"}},
+			{Name: aws.String("reservation-id"), Values: []string{*out.ReservationId}},
+			{Name: aws.String("instance-state-name"), Values: []string{"running"}},
 		}})
 		if err != nil {
 			return err
@@ -95,7 +100,9 @@ func TestAnEtcdThatIsNotThereIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fails(t, exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", t.TempDir(), "--listen", "127.0.0.1:0", "--etcd-endpoints", "127.0.0.1:1"), "127.0.0.1:1")
+	fails(t,
+		exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", t.TempDir(), "--listen", "127.0.0.1:0",
+			"--etcd-endpoints", "127.0.0.1:1"), "127.0.0.1:1")
 }
 
 // TestAFullDiskIsNamed gives slipway a disk of its own, too small to begin with.
@@ -112,10 +119,13 @@ func TestAFullDiskIsNamed(t *testing.T) {
 		t.Skipf("no small disk to be had: %v", err)
 	}
 	t.Cleanup(func() { syscall.Unmount(dir, 0) })
-	fails(t, exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "s"), "--listen", "127.0.0.1:0"), "320 are needed")
+	fails(t,
+		exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "s"), "--listen",
+			"127.0.0.1:0"), "320 are needed")
 }
 
-// TestAStartOnAFullDiskServesReads: what is recorded is told, changes are refused, and all goes on by itself when there is room.
+// TestAStartOnAFullDiskServesReads: what is recorded is told, changes are refused, and all goes on by itself when
+// there is room.
 func TestAStartOnAFullDiskServesReads(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("mounting a small disk needs root")
@@ -139,7 +149,10 @@ func TestAStartOnAFullDiskServesReads(t *testing.T) {
 	r.begin()
 	image, c := r.image(), r.client()
 	launch := func() error {
-		_, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: &image, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), InstanceType: types.InstanceTypeT3Nano})
+		_, err := c.RunInstances(t.Context(),
+			&ec2.RunInstancesInput{
+				ImageId: &image, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), InstanceType: types.InstanceTypeT3Nano,
+			})
 		return err
 	}
 	if err := launch(); err != nil {
@@ -209,7 +222,9 @@ func TestMissingRightsAreNamed(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		return cmd
 	}
-	fails(t, nobody("dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "s"), "--listen", "127.0.0.1:0"), "--state")
+	fails(t, nobody("dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "s"), "--listen", "127.0.0.1:0"),
+		"--state")
 	fails(t, nobody("dev", "--state", filepath.Join(dir, "s"), "--listen", "127.0.0.1:0"), "run as root")
-	fails(t, nobody("dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "s"), "--listen", "127.0.0.1:80"), "listen")
+	fails(t, nobody("dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "s"), "--listen", "127.0.0.1:80"),
+		"listen")
 }

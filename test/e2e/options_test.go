@@ -40,12 +40,17 @@ func TestOptionsOfALaunchAreReal(t *testing.T) {
 	key := r.key(c)
 	r.openSSH(c)
 	out, err := c.RunInstances(ctx, &ec2.RunInstancesInput{
-		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeM5dLarge, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test"),
+		ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeM5dLarge, MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1), KeyName: aws.String("test"),
 		CpuOptions:         &types.CpuOptionsRequest{CoreCount: aws.Int32(1), ThreadsPerCore: aws.Int32(1)},
 		HibernationOptions: &types.HibernationOptionsRequest{Configured: aws.Bool(true)},
 		BlockDeviceMappings: []types.BlockDeviceMapping{
-			{DeviceName: aws.String("/dev/xvda"), Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(9), Encrypted: aws.Bool(true)}},
-			{DeviceName: aws.String("/dev/sdf"), Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(4), VolumeType: types.VolumeTypeIo1, Iops: aws.Int32(100), Encrypted: aws.Bool(true)}},
+			{DeviceName: aws.String("/dev/xvda"),
+				Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(9), Encrypted: aws.Bool(true)}},
+			{DeviceName: aws.String("/dev/sdf"),
+				Ebs: &types.EbsBlockDevice{
+					VolumeSize: aws.Int32(4), VolumeType: types.VolumeTypeIo1, Iops: aws.Int32(100), Encrypted: aws.Bool(true),
+				}},
 		},
 	})
 	if err != nil {
@@ -92,9 +97,11 @@ func TestOptionsOfALaunchAreReal(t *testing.T) {
 		}
 	})
 	t.Run("hibernation keeps the memory", func(t *testing.T) {
-		boot := sh(t, guest, "cat /proc/sys/kernel/random/boot_id; sudo sh -c 'sleep 100000 >/dev/null 2>&1 & echo $!' > /tmp/pid; echo")
+		boot := sh(t, guest,
+			"cat /proc/sys/kernel/random/boot_id; sudo sh -c 'sleep 100000 >/dev/null 2>&1 & echo $!' > /tmp/pid; echo")
 		guest.Close()
-		if _, err := c.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{id}, Hibernate: aws.Bool(true)}); err != nil {
+		if _, err := c.StopInstances(ctx,
+			&ec2.StopInstancesInput{InstanceIds: []string{id}, Hibernate: aws.Bool(true)}); err != nil {
 			t.Fatal(err)
 		}
 		off := r.waitState(c, id, types.InstanceStateNameStopped)
@@ -134,7 +141,10 @@ func TestOptionsOfALaunchAreReal(t *testing.T) {
 		if got := sh(t, guest, "cat /proc/sys/kernel/random/boot_id"); got == boot {
 			t.Error("the same boot goes on after its process was killed")
 		}
-		if _, err := c.ModifyInstanceMaintenanceOptions(ctx, &ec2.ModifyInstanceMaintenanceOptionsInput{InstanceId: &id, AutoRecovery: types.InstanceAutoRecoveryStateDisabled}); err != nil {
+		if _, err := c.ModifyInstanceMaintenanceOptions(ctx,
+			&ec2.ModifyInstanceMaintenanceOptionsInput{
+				InstanceId: &id, AutoRecovery: types.InstanceAutoRecoveryStateDisabled,
+			}); err != nil {
 			t.Fatal(err)
 		}
 		if again := r.process(id); again == 0 {

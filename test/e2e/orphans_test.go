@@ -45,8 +45,10 @@ func (r *run) traces() []string {
 // disassociated takes an address off what has it.
 func disassociated(s *site, a *ec2.AllocateAddressOutput) *string {
 	s.r.t.Helper()
-	out := must[*ec2.DescribeAddressesOutput](s.r.t)(s.c.DescribeAddresses(s.r.t.Context(), &ec2.DescribeAddressesInput{AllocationIds: []string{*a.AllocationId}}))
-	must[*ec2.DisassociateAddressOutput](s.r.t)(s.c.DisassociateAddress(s.r.t.Context(), &ec2.DisassociateAddressInput{AssociationId: out.Addresses[0].AssociationId}))
+	out := must[*ec2.DescribeAddressesOutput](s.r.t)(s.c.DescribeAddresses(s.r.t.Context(),
+		&ec2.DescribeAddressesInput{AllocationIds: []string{*a.AllocationId}}))
+	must[*ec2.DisassociateAddressOutput](s.r.t)(s.c.DisassociateAddress(s.r.t.Context(),
+		&ec2.DisassociateAddressInput{AssociationId: out.Addresses[0].AssociationId}))
 	return a.AllocationId
 }
 
@@ -55,11 +57,16 @@ func machine(r *run, c *ec2.Client, image, subnet string) {
 	t, ctx := r.t, r.t.Context()
 	t.Helper()
 	in := must[*ec2.RunInstancesOutput](t)(c.RunInstances(ctx, &ec2.RunInstancesInput{
-		ImageId: &image, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), SubnetId: &subnet,
-		BlockDeviceMappings: []types.BlockDeviceMapping{{DeviceName: aws.String("/dev/sdf"), Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(1), DeleteOnTermination: aws.Bool(true)}}},
+		ImageId: &image, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+		SubnetId: &subnet,
+		BlockDeviceMappings: []types.BlockDeviceMapping{
+			{DeviceName: aws.String("/dev/sdf"),
+				Ebs: &types.EbsBlockDevice{VolumeSize: aws.Int32(1), DeleteOnTermination: aws.Bool(true)}},
+		},
 	})).Instances[0]
 	r.waitState(c, *in.InstanceId, types.InstanceStateNameRunning)
-	made := must[*ec2.CreateImageOutput](t)(c.CreateImage(ctx, &ec2.CreateImageInput{InstanceId: in.InstanceId, Name: aws.String("of-" + *in.InstanceId), NoReboot: aws.Bool(true)}))
+	made := must[*ec2.CreateImageOutput](t)(c.CreateImage(ctx,
+		&ec2.CreateImageInput{InstanceId: in.InstanceId, Name: aws.String("of-" + *in.InstanceId), NoReboot: aws.Bool(true)}))
 	var snapshots []string
 	eventually(t, time.Minute, func() error {
 		im, err := c.DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{*made.ImageId}})
@@ -75,7 +82,8 @@ func machine(r *run, c *ec2.Client, image, subnet string) {
 		}
 		return nil
 	})
-	must[*ec2.TerminateInstancesOutput](t)(c.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{*in.InstanceId}}))
+	must[*ec2.TerminateInstancesOutput](t)(c.TerminateInstances(ctx,
+		&ec2.TerminateInstancesInput{InstanceIds: []string{*in.InstanceId}}))
 	must[*ec2.DeregisterImageOutput](t)(c.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: made.ImageId}))
 	for _, id := range snapshots {
 		must[*ec2.DeleteSnapshotOutput](t)(c.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: &id}))
@@ -88,10 +96,14 @@ func imports(r *run, c *ec2.Client, file string) {
 	t, ctx := r.t, r.t.Context()
 	t.Helper()
 	for format, want := range map[string]string{"RAW": "completed", "VHD": "deleted"} {
-		task := must[*ec2.ImportSnapshotOutput](t)(c.ImportSnapshot(ctx, &ec2.ImportSnapshotInput{DiskContainer: &types.SnapshotDiskContainer{Format: &format, Url: aws.String("file://" + file)}})).ImportTaskId
+		task := must[*ec2.ImportSnapshotOutput](t)(c.ImportSnapshot(ctx,
+			&ec2.ImportSnapshotInput{
+				DiskContainer: &types.SnapshotDiskContainer{Format: &format, Url: aws.String("file://" + file)},
+			})).ImportTaskId
 		var snapshot *string
 		eventually(t, time.Minute, func() error {
-			out, err := c.DescribeImportSnapshotTasks(ctx, &ec2.DescribeImportSnapshotTasksInput{ImportTaskIds: []string{*task}})
+			out, err := c.DescribeImportSnapshotTasks(ctx,
+				&ec2.DescribeImportSnapshotTasksInput{ImportTaskIds: []string{*task}})
 			if err != nil {
 				return err
 			}
@@ -107,7 +119,8 @@ func imports(r *run, c *ec2.Client, file string) {
 	}
 }
 
-// TestFiftyTimesBuiltAndDestroyed: a network, machines, disks, snapshots, imports and images made and deleted leave the host as it was.
+// TestFiftyTimesBuiltAndDestroyed: a network, machines, disks, snapshots, imports and images made and deleted leave
+// the host as it was.
 func TestFiftyTimesBuiltAndDestroyed(t *testing.T) {
 	r := real(t)
 	c, ctx := r.client(), t.Context()
@@ -137,9 +150,13 @@ func TestFiftyTimesBuiltAndDestroyed(t *testing.T) {
 		s.online(s.main)
 		subnet := s.subnet("10.1.1.0/24")
 		a := s.address()
-		card := must[*ec2.CreateNetworkInterfaceOutput](t)(c.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &subnet})).NetworkInterface.NetworkInterfaceId
+		card := must[*ec2.CreateNetworkInterfaceOutput](t)(c.CreateNetworkInterface(ctx,
+			&ec2.CreateNetworkInterfaceInput{SubnetId: &subnet})).NetworkInterface.NetworkInterfaceId
 		done(c.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: a.AllocationId, NetworkInterfaceId: card}))
-		v := must[*ec2.CreateVolumeOutput](t)(c.CreateVolume(ctx, &ec2.CreateVolumeInput{AvailabilityZone: aws.String("us-east-1a"), Size: aws.Int32(1), Encrypted: aws.Bool(round%2 == 0)}))
+		v := must[*ec2.CreateVolumeOutput](t)(c.CreateVolume(ctx,
+			&ec2.CreateVolumeInput{
+				AvailabilityZone: aws.String("us-east-1a"), Size: aws.Int32(1), Encrypted: aws.Bool(round%2 == 0),
+			}))
 		until(func() error {
 			out, err := c.DescribeVolumes(ctx, &ec2.DescribeVolumesInput{VolumeIds: []string{*v.VolumeId}})
 			if err == nil && out.Volumes[0].State != types.VolumeStateAvailable {
@@ -147,7 +164,8 @@ func TestFiftyTimesBuiltAndDestroyed(t *testing.T) {
 			}
 			return err
 		})
-		snap := must[*ec2.CreateSnapshotOutput](t)(c.CreateSnapshot(ctx, &ec2.CreateSnapshotInput{VolumeId: v.VolumeId})).SnapshotId
+		snap := must[*ec2.CreateSnapshotOutput](t)(c.CreateSnapshot(ctx,
+			&ec2.CreateSnapshotInput{VolumeId: v.VolumeId})).SnapshotId
 		if round%10 == 0 {
 			imports(r, c, file)
 		}
@@ -162,7 +180,10 @@ func TestFiftyTimesBuiltAndDestroyed(t *testing.T) {
 		until(func() error { _, err := c.DeleteVolume(ctx, &ec2.DeleteVolumeInput{VolumeId: v.VolumeId}); return err })
 		done(c.ReleaseAddress(ctx, &ec2.ReleaseAddressInput{AllocationId: disassociated(s, a)}))
 		done(c.DeleteNetworkInterface(ctx, &ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: card}))
-		gateways := must[*ec2.DescribeInternetGatewaysOutput](t)(c.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{Filters: []types.Filter{{Name: aws.String("attachment.vpc-id"), Values: []string{s.vpc}}}}))
+		gateways := must[*ec2.DescribeInternetGatewaysOutput](t)(c.DescribeInternetGateways(ctx,
+			&ec2.DescribeInternetGatewaysInput{
+				Filters: []types.Filter{{Name: aws.String("attachment.vpc-id"), Values: []string{s.vpc}}},
+			}))
 		gateway := gateways.InternetGateways[0].InternetGatewayId
 		done(c.DetachInternetGateway(ctx, &ec2.DetachInternetGatewayInput{InternetGatewayId: gateway, VpcId: &s.vpc}))
 		done(c.DeleteInternetGateway(ctx, &ec2.DeleteInternetGatewayInput{InternetGatewayId: gateway}))
@@ -171,7 +192,9 @@ func TestFiftyTimesBuiltAndDestroyed(t *testing.T) {
 		if round == 0 { // the first one furnishes the host: the table of public addresses, empty, stays
 			until(func() error {
 				before = r.traces()
-				if i := slices.IndexFunc(before, func(x string) bool { return strings.HasPrefix(x, "/run/netns/") || strings.HasPrefix(x, "process ") }); i >= 0 {
+				if i := slices.IndexFunc(before, func(x string) bool {
+					return strings.HasPrefix(x, "/run/netns/") || strings.HasPrefix(x, "process ")
+				}); i >= 0 {
 					return fmt.Errorf("there still is %s", before[i])
 				}
 				return nil
@@ -181,8 +204,8 @@ func TestFiftyTimesBuiltAndDestroyed(t *testing.T) {
 	eventually(t, time.Minute, settled)
 }
 
-// TestAStateDirectoryDeletedUnderRunningGuests: after a kill -9 and the loss of its directory, the next start on the same one ends the
-// guests that nobody knows any more, and at its end the host is as it was.
+// TestAStateDirectoryDeletedUnderRunningGuests: after a kill -9 and the loss of its directory, the next start on the
+// same one ends the guests that nobody knows any more, and at its end the host is as it was.
 func TestAStateDirectoryDeletedUnderRunningGuests(t *testing.T) {
 	r := real(t)
 	setting := func(name string) string {
@@ -194,7 +217,11 @@ func TestAStateDirectoryDeletedUnderRunningGuests(t *testing.T) {
 	}
 	localnet := setting("all/route_localnet")
 	c := r.client()
-	in := must[*ec2.RunInstancesOutput](t)(c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})).Instances[0]
+	in := must[*ec2.RunInstancesOutput](t)(c.RunInstances(t.Context(),
+		&ec2.RunInstancesInput{
+			ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1),
+			MaxCount: aws.Int32(1),
+		})).Instances[0]
 	r.waitState(c, *in.InstanceId, types.InstanceStateNameRunning)
 	if now := setting("all/route_localnet"); now != localnet {
 		t.Errorf("route_localnet of all links is %s, was %s", now, localnet)
@@ -203,7 +230,8 @@ func TestAStateDirectoryDeletedUnderRunningGuests(t *testing.T) {
 	left := func() []string {
 		var out []string
 		for _, line := range r.traces() {
-			if strings.HasPrefix(line, "process ") || strings.HasPrefix(line, "/run/netns/") || strings.HasPrefix(line, "link ") {
+			if strings.HasPrefix(line, "process ") || strings.HasPrefix(line, "/run/netns/") ||
+				strings.HasPrefix(line, "link ") {
 				out = append(out, line)
 			}
 		}

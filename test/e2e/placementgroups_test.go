@@ -27,7 +27,8 @@ func TestPlacementGroupThroughItsLife(t *testing.T) {
 		return out.PlacementGroup
 	}
 	launch := func(n int32, kind types.InstanceType, p types.Placement) ([]types.Instance, error) {
-		out, err := c.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: &image, InstanceType: kind, MinCount: aws.Int32(1), MaxCount: &n, Placement: &p})
+		out, err := c.RunInstances(ctx,
+			&ec2.RunInstancesInput{ImageId: &image, InstanceType: kind, MinCount: aws.Int32(1), MaxCount: &n, Placement: &p})
 		if err != nil {
 			return nil, err
 		}
@@ -35,9 +36,12 @@ func TestPlacementGroupThroughItsLife(t *testing.T) {
 	}
 	racks := create(ec2.CreatePlacementGroupInput{
 		GroupName: s("racks"), Strategy: "partition", PartitionCount: aws.Int32(3),
-		TagSpecifications: []types.TagSpecification{{ResourceType: "placement-group", Tags: []types.Tag{{Key: s("Name"), Value: s("hdfs")}}}},
+		TagSpecifications: []types.TagSpecification{
+			{ResourceType: "placement-group", Tags: []types.Tag{{Key: s("Name"), Value: s("hdfs")}}},
+		},
 	})
-	if racks.State != "available" || *racks.PartitionCount != 3 || !strings.HasPrefix(*racks.GroupId, "pg-") || *racks.GroupArn != "arn:aws:ec2:us-east-1:"+r.keys.AccountID+":placement-group/racks" || len(racks.Tags) != 1 {
+	if racks.State != "available" || *racks.PartitionCount != 3 || !strings.HasPrefix(*racks.GroupId, "pg-") ||
+		*racks.GroupArn != "arn:aws:ec2:us-east-1:"+r.keys.AccountID+":placement-group/racks" || len(racks.Tags) != 1 {
 		t.Errorf("created %+v", racks)
 	}
 	spread := create(ec2.CreatePlacementGroupInput{GroupName: s("spread"), Strategy: "spread"})
@@ -58,8 +62,10 @@ func TestPlacementGroupThroughItsLife(t *testing.T) {
 			{ec2.DescribePlacementGroupsInput{}, []string{"alone", "near", "racks", "spread"}},
 			{ec2.DescribePlacementGroupsInput{GroupNames: []string{"near", "racks"}}, []string{"near", "racks"}},
 			{ec2.DescribePlacementGroupsInput{GroupIds: []string{*racks.GroupId}}, []string{"racks"}},
-			{filter("group-name", "r*"), []string{"racks"}}, {filter("group-arn", *racks.GroupArn), []string{"racks"}}, {filter("group-id", *spread.GroupId), []string{"spread"}},
-			{filter("strategy", "spread"), []string{"alone", "spread"}}, {filter("spread-level", "host"), []string{"alone"}}, {filter("tag:Name", "hdfs"), []string{"racks"}},
+			{filter("group-name", "r*"), []string{"racks"}}, {filter("group-arn", *racks.GroupArn), []string{"racks"}},
+			{filter("group-id", *spread.GroupId), []string{"spread"}},
+			{filter("strategy", "spread"), []string{"alone", "spread"}},
+			{filter("spread-level", "host"), []string{"alone"}}, {filter("tag:Name", "hdfs"), []string{"racks"}},
 			{filter("state", "deleted"), nil},
 		} {
 			out, err := c.DescribePlacementGroups(ctx, &tt.in)
@@ -85,7 +91,8 @@ func TestPlacementGroupThroughItsLife(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		next, err := launch(1, "t3.nano", types.Placement{GroupName: s("racks"), AvailabilityZone: asked[0].Placement.AvailabilityZone})
+		next, err := launch(1, "t3.nano",
+			types.Placement{GroupName: s("racks"), AvailabilityZone: asked[0].Placement.AvailabilityZone})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +106,13 @@ func TestPlacementGroupThroughItsLife(t *testing.T) {
 		if want := []int32{1, 2, 3, 1, 1, 2}; !slices.Equal(got, want) {
 			t.Errorf("partitions %v, want %v", got, want)
 		}
-		out, err := c.DescribeInstances(ctx, &ec2.DescribeInstancesInput{Filters: []types.Filter{{Name: s("placement-group-name"), Values: []string{"racks"}}, {Name: s("placement-partition-number"), Values: []string{"2"}}}})
+		out, err := c.DescribeInstances(ctx,
+			&ec2.DescribeInstancesInput{
+				Filters: []types.Filter{
+					{Name: s("placement-group-name"), Values: []string{"racks"}},
+					{Name: s("placement-partition-number"), Values: []string{"2"}},
+				},
+			})
 		n := 0
 		for _, res := range out.Reservations {
 			n += len(res.Instances)
@@ -127,12 +140,14 @@ func TestPlacementGroupThroughItsLife(t *testing.T) {
 		if count != 7 || refused["InsufficientInstanceCapacity"] != 2 || len(refused) != 1 {
 			t.Errorf("%d instances, refused %v", count, refused)
 		}
-		if made, err := launch(9, "t3.nano", types.Placement{GroupName: s("spread"), AvailabilityZone: s("us-east-1c")}); err != nil || len(made) != 7 {
+		if made, err := launch(9, "t3.nano",
+			types.Placement{GroupName: s("spread"), AvailabilityZone: s("us-east-1c")}); err != nil || len(made) != 7 {
 			t.Errorf("another zone takes %d, %v", len(made), err)
 		}
 	})
 	t.Run("spread over hosts, one host takes one", func(t *testing.T) {
-		if made, err := launch(2, "t3.nano", types.Placement{GroupName: s("alone"), AvailabilityZone: s("us-east-1a")}); err != nil || len(made) != 1 {
+		if made, err := launch(2, "t3.nano",
+			types.Placement{GroupName: s("alone"), AvailabilityZone: s("us-east-1a")}); err != nil || len(made) != 1 {
 			t.Errorf("one host takes %d, %v", len(made), err)
 		}
 	})
@@ -145,23 +160,29 @@ func TestPlacementGroupThroughItsLife(t *testing.T) {
 		if err != nil || *second[0].Placement.AvailabilityZone != *first[0].Placement.AvailabilityZone {
 			t.Errorf("the second: %+v, %v", second, err)
 		}
-		if _, err := launch(1, "m5.large", types.Placement{GroupName: s("near"), AvailabilityZone: s("us-east-1a")}); codeOf(err) != "InvalidParameterCombination" {
+		if _, err := launch(1, "m5.large",
+			types.Placement{
+				GroupName: s("near"), AvailabilityZone: s("us-east-1a"),
+			}); codeOf(err) != "InvalidParameterCombination" {
 			t.Errorf("another zone: %v", err)
 		}
 	})
 	t.Run("a group goes when its instances are gone", func(t *testing.T) {
 		name := s("near")
-		if _, err := c.DeletePlacementGroup(ctx, &ec2.DeletePlacementGroupInput{GroupName: name}); codeOf(err) != "InvalidPlacementGroup.InUse" {
+		if _, err := c.DeletePlacementGroup(ctx,
+			&ec2.DeletePlacementGroupInput{GroupName: name}); codeOf(err) != "InvalidPlacementGroup.InUse" {
 			t.Errorf("with instances: %v", err)
 		}
-		out, err := c.DescribeInstances(ctx, &ec2.DescribeInstancesInput{Filters: []types.Filter{{Name: s("placement-group-name"), Values: []string{"near"}}}})
+		out, err := c.DescribeInstances(ctx,
+			&ec2.DescribeInstancesInput{Filters: []types.Filter{{Name: s("placement-group-name"), Values: []string{"near"}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, res := range out.Reservations {
 			for _, in := range res.Instances {
 				r.waitState(c, *in.InstanceId, types.InstanceStateNameRunning)
-				if _, err := c.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{*in.InstanceId}}); err != nil {
+				if _, err := c.TerminateInstances(ctx,
+					&ec2.TerminateInstancesInput{InstanceIds: []string{*in.InstanceId}}); err != nil {
 					t.Fatal(err)
 				}
 				r.waitState(c, *in.InstanceId, types.InstanceStateNameTerminated)
@@ -170,15 +191,20 @@ func TestPlacementGroupThroughItsLife(t *testing.T) {
 		if _, err := c.DeletePlacementGroup(ctx, &ec2.DeletePlacementGroupInput{GroupName: name}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.DescribePlacementGroups(ctx, &ec2.DescribePlacementGroupsInput{GroupNames: []string{"near"}}); codeOf(err) != "InvalidPlacementGroup.Unknown" {
+		if _, err := c.DescribePlacementGroups(ctx,
+			&ec2.DescribePlacementGroupsInput{GroupNames: []string{"near"}}); codeOf(err) != "InvalidPlacementGroup.Unknown" {
 			t.Errorf("described: %v", err)
 		}
 	})
 	t.Run("tags are edited as anything's", func(t *testing.T) {
-		if _, err := c.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{*racks.GroupId}, Tags: []types.Tag{{Key: s("more"), Value: s("1")}}}); err != nil {
+		if _, err := c.CreateTags(ctx,
+			&ec2.CreateTagsInput{
+				Resources: []string{*racks.GroupId}, Tags: []types.Tag{{Key: s("more"), Value: s("1")}},
+			}); err != nil {
 			t.Fatal(err)
 		}
-		out, err := c.DescribeTags(ctx, &ec2.DescribeTagsInput{Filters: []types.Filter{{Name: s("resource-type"), Values: []string{"placement-group"}}}})
+		out, err := c.DescribeTags(ctx,
+			&ec2.DescribeTagsInput{Filters: []types.Filter{{Name: s("resource-type"), Values: []string{"placement-group"}}}})
 		if err != nil || len(out.Tags) != 2 {
 			t.Errorf("got %+v, %v", out, err)
 		}
@@ -203,7 +229,10 @@ func TestPlacementGroupRefusals(t *testing.T) {
 	image := r.image()
 	launch := func(p types.Placement, kind types.InstanceType) func(context.Context) error {
 		return func(ctx context.Context) error {
-			_, err := c.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: &image, InstanceType: kind, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), Placement: &p})
+			_, err := c.RunInstances(ctx,
+				&ec2.RunInstancesInput{
+					ImageId: &image, InstanceType: kind, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), Placement: &p,
+				})
 			return err
 		}
 	}
@@ -219,30 +248,56 @@ func TestPlacementGroupRefusals(t *testing.T) {
 	}{
 		{"no name", "MissingParameter", create(ec2.CreatePlacementGroupInput{Strategy: "cluster"})},
 		{"no strategy", "MissingParameter", create(ec2.CreatePlacementGroupInput{GroupName: s("x")})},
-		{"an unknown strategy", "InvalidParameterValue", create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "heap"})},
-		{"a long name", "InvalidParameterValue", create(ec2.CreatePlacementGroupInput{GroupName: s(strings.Repeat("x", 256)), Strategy: "cluster"})},
-		{"a name in use", "InvalidPlacementGroup.Duplicate", create(ec2.CreatePlacementGroupInput{GroupName: s("racks"), Strategy: "cluster"})},
-		{"eight partitions", "InvalidParameterValue", create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "partition", PartitionCount: aws.Int32(8)})},
-		{"no partition", "InvalidParameterValue", create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "partition", PartitionCount: aws.Int32(0)})},
-		{"partitions of a cluster", "InvalidParameterCombination", create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "cluster", PartitionCount: aws.Int32(2)})},
-		{"a spread level of a cluster", "InvalidParameterCombination", create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "cluster", SpreadLevel: "rack"})},
-		{"an unknown spread level", "InvalidParameterValue", create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "spread", SpreadLevel: "room"})},
-		{"tags of an instance", "InvalidParameterValue", create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "cluster", TagSpecifications: []types.TagSpecification{{ResourceType: "instance", Tags: []types.Tag{{Key: s("a"), Value: s("b")}}}}})},
-		{"a dry run of a creation", "DryRunOperation", create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "cluster", DryRun: aws.Bool(true)})},
-		{"an unknown name described", "InvalidPlacementGroup.Unknown", describe(ec2.DescribePlacementGroupsInput{GroupNames: []string{"x"}})},
-		{"an unknown id described", "InvalidPlacementGroup.Unknown", describe(ec2.DescribePlacementGroupsInput{GroupIds: []string{"pg-0123456789abcdef0"}})},
-		{"a malformed id described", "InvalidPlacementGroupId.Malformed", describe(ec2.DescribePlacementGroupsInput{GroupIds: []string{"pg-x"}})},
-		{"an unknown filter", "InvalidParameterValue", describe(ec2.DescribePlacementGroupsInput{Filters: []types.Filter{{Name: s("x"), Values: []string{"y"}}}})},
+		{"an unknown strategy", "InvalidParameterValue",
+			create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "heap"})},
+		{"a long name", "InvalidParameterValue",
+			create(ec2.CreatePlacementGroupInput{GroupName: s(strings.Repeat("x", 256)), Strategy: "cluster"})},
+		{"a name in use", "InvalidPlacementGroup.Duplicate",
+			create(ec2.CreatePlacementGroupInput{GroupName: s("racks"), Strategy: "cluster"})},
+		{"eight partitions", "InvalidParameterValue",
+			create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "partition", PartitionCount: aws.Int32(8)})},
+		{"no partition", "InvalidParameterValue",
+			create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "partition", PartitionCount: aws.Int32(0)})},
+		{"partitions of a cluster", "InvalidParameterCombination",
+			create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "cluster", PartitionCount: aws.Int32(2)})},
+		{"a spread level of a cluster", "InvalidParameterCombination",
+			create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "cluster", SpreadLevel: "rack"})},
+		{"an unknown spread level", "InvalidParameterValue",
+			create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "spread", SpreadLevel: "room"})},
+		{"tags of an instance", "InvalidParameterValue",
+			create(ec2.CreatePlacementGroupInput{
+				GroupName: s("x"), Strategy: "cluster",
+				TagSpecifications: []types.TagSpecification{
+					{ResourceType: "instance", Tags: []types.Tag{{Key: s("a"), Value: s("b")}}},
+				},
+			})},
+		{"a dry run of a creation", "DryRunOperation",
+			create(ec2.CreatePlacementGroupInput{GroupName: s("x"), Strategy: "cluster", DryRun: aws.Bool(true)})},
+		{"an unknown name described", "InvalidPlacementGroup.Unknown",
+			describe(ec2.DescribePlacementGroupsInput{GroupNames: []string{"x"}})},
+		{"an unknown id described", "InvalidPlacementGroup.Unknown",
+			describe(ec2.DescribePlacementGroupsInput{GroupIds: []string{"pg-0123456789abcdef0"}})},
+		{"a malformed id described", "InvalidPlacementGroupId.Malformed",
+			describe(ec2.DescribePlacementGroupsInput{GroupIds: []string{"pg-x"}})},
+		{"an unknown filter", "InvalidParameterValue",
+			describe(ec2.DescribePlacementGroupsInput{Filters: []types.Filter{{Name: s("x"), Values: []string{"y"}}}})},
 		{"a dry run of a description", "DryRunOperation", describe(ec2.DescribePlacementGroupsInput{DryRun: aws.Bool(true)})},
 		{"no name deleted", "MissingParameter", remove(ec2.DeletePlacementGroupInput{GroupName: s("")})},
 		{"an unknown name deleted", "InvalidPlacementGroup.Unknown", remove(ec2.DeletePlacementGroupInput{GroupName: s("x")})},
-		{"a dry run of a deletion", "DryRunOperation", remove(ec2.DeletePlacementGroupInput{GroupName: s("racks"), DryRun: aws.Bool(true)})},
-		{"a launch into an unknown group", "InvalidPlacementGroup.Unknown", launch(types.Placement{GroupName: s("x")}, "t3.nano")},
-		{"a launch into an unknown id", "InvalidPlacementGroup.Unknown", launch(types.Placement{GroupId: s("pg-0123456789abcdef0")}, "t3.nano")},
-		{"a launch into a partition too many", "InvalidParameterValue", launch(types.Placement{GroupName: s("racks"), PartitionNumber: aws.Int32(3)}, "t3.nano")},
-		{"a launch into a partition of a cluster", "InvalidParameterValue", launch(types.Placement{GroupName: s("near"), PartitionNumber: aws.Int32(1)}, "m5.large")},
-		{"a launch into a partition of nothing", "InvalidParameterCombination", launch(types.Placement{PartitionNumber: aws.Int32(1)}, "t3.nano")},
-		{"a type that no cluster takes", "InvalidParameterCombination", launch(types.Placement{GroupName: s("near")}, "t3.nano")},
+		{"a dry run of a deletion", "DryRunOperation",
+			remove(ec2.DeletePlacementGroupInput{GroupName: s("racks"), DryRun: aws.Bool(true)})},
+		{"a launch into an unknown group", "InvalidPlacementGroup.Unknown",
+			launch(types.Placement{GroupName: s("x")}, "t3.nano")},
+		{"a launch into an unknown id", "InvalidPlacementGroup.Unknown",
+			launch(types.Placement{GroupId: s("pg-0123456789abcdef0")}, "t3.nano")},
+		{"a launch into a partition too many", "InvalidParameterValue",
+			launch(types.Placement{GroupName: s("racks"), PartitionNumber: aws.Int32(3)}, "t3.nano")},
+		{"a launch into a partition of a cluster", "InvalidParameterValue",
+			launch(types.Placement{GroupName: s("near"), PartitionNumber: aws.Int32(1)}, "m5.large")},
+		{"a launch into a partition of nothing", "InvalidParameterCombination",
+			launch(types.Placement{PartitionNumber: aws.Int32(1)}, "t3.nano")},
+		{"a type that no cluster takes", "InvalidParameterCombination",
+			launch(types.Placement{GroupName: s("near")}, "t3.nano")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := tt.call(ctx); codeOf(err) != tt.code {

@@ -48,67 +48,93 @@ func TestEveryRefusalHasEC2sCode(t *testing.T) {
 		{"a dry run", "DryRunOperation", func(in *ec2.RunInstancesInput) { in.DryRun = aws.Bool(true) }},
 		{"no image", "MissingParameter", func(in *ec2.RunInstancesInput) { in.ImageId = nil }},
 		{"a malformed image", "InvalidAMIID.Malformed", func(in *ec2.RunInstancesInput) { in.ImageId = aws.String("ami-xyz") }},
-		{"an unknown image", "InvalidAMIID.NotFound", func(in *ec2.RunInstancesInput) { in.ImageId = aws.String("ami-0123456789abcdef0") }},
+		{"an unknown image", "InvalidAMIID.NotFound",
+			func(in *ec2.RunInstancesInput) { in.ImageId = aws.String("ami-0123456789abcdef0") }},
 		{"an unknown type", "InvalidParameterValue", func(in *ec2.RunInstancesInput) { in.InstanceType = "t9.huge" }},
 		{"another architecture", "InvalidParameterValue", func(in *ec2.RunInstancesInput) { in.InstanceType = "t4g.micro" }},
 		{"no instance", "InvalidParameterValue", func(in *ec2.RunInstancesInput) { in.MinCount = aws.Int32(0) }},
 		{"more at least than at most", "InvalidParameterValue", func(in *ec2.RunInstancesInput) { in.MinCount = aws.Int32(3) }},
-		{"more than one call launches", "ResourceCountExceeded", func(in *ec2.RunInstancesInput) { in.MinCount, in.MaxCount = aws.Int32(1001), aws.Int32(1001) }},
-		{"an unknown key pair", "InvalidKeyPair.NotFound", func(in *ec2.RunInstancesInput) { in.KeyName = aws.String("nobody") }},
+		{"more than one call launches", "ResourceCountExceeded",
+			func(in *ec2.RunInstancesInput) { in.MinCount, in.MaxCount = aws.Int32(1001), aws.Int32(1001) }},
+		{"an unknown key pair", "InvalidKeyPair.NotFound",
+			func(in *ec2.RunInstancesInput) { in.KeyName = aws.String("nobody") }},
 		{"an unknown zone", "InvalidParameterValue", func(in *ec2.RunInstancesInput) {
 			in.Placement = &types.Placement{AvailabilityZone: aws.String("us-east-1z")}
 		}},
-		{"an unknown subnet", "InvalidSubnetID.NotFound", func(in *ec2.RunInstancesInput) { in.SubnetId = aws.String("subnet-0123456789abcdef0") }},
-		{"a malformed subnet", "InvalidSubnetID.Malformed", func(in *ec2.RunInstancesInput) { in.SubnetId = aws.String("sub") }},
+		{"an unknown subnet", "InvalidSubnetID.NotFound",
+			func(in *ec2.RunInstancesInput) { in.SubnetId = aws.String("subnet-0123456789abcdef0") }},
+		{"a malformed subnet", "InvalidSubnetID.Malformed",
+			func(in *ec2.RunInstancesInput) { in.SubnetId = aws.String("sub") }},
 		{"a subnet of another zone", "InvalidParameterValue", func(in *ec2.RunInstancesInput) {
 			in.SubnetId, in.Placement = aws.String(subnet), &types.Placement{AvailabilityZone: aws.String(other)}
 		}},
-		{"an unknown group", "InvalidGroup.NotFound", func(in *ec2.RunInstancesInput) { in.SecurityGroupIds = []string{"sg-0123456789abcdef0"} }},
-		{"a malformed group", "InvalidGroupId.Malformed", func(in *ec2.RunInstancesInput) { in.SecurityGroupIds = []string{"web"} }},
-		{"an unknown group name", "InvalidGroup.NotFound", func(in *ec2.RunInstancesInput) { in.SecurityGroups = []string{"web"} }},
+		{"an unknown group", "InvalidGroup.NotFound",
+			func(in *ec2.RunInstancesInput) { in.SecurityGroupIds = []string{"sg-0123456789abcdef0"} }},
+		{"a malformed group", "InvalidGroupId.Malformed",
+			func(in *ec2.RunInstancesInput) { in.SecurityGroupIds = []string{"web"} }},
+		{"an unknown group name", "InvalidGroup.NotFound",
+			func(in *ec2.RunInstancesInput) { in.SecurityGroups = []string{"web"} }},
 		{"a group name with a subnet", "InvalidParameterCombination", func(in *ec2.RunInstancesInput) {
 			in.SubnetId, in.SecurityGroups = aws.String(subnet), []string{"default"}
 		}},
-		{"a foreign address", "InvalidParameterValue", func(in *ec2.RunInstancesInput) { in.PrivateIpAddress = aws.String("10.9.9.9") }},
+		{"a foreign address", "InvalidParameterValue",
+			func(in *ec2.RunInstancesInput) { in.PrivateIpAddress = aws.String("10.9.9.9") }},
 		{"a reserved address", "InvalidParameterValue", func(in *ec2.RunInstancesInput) {
-			in.SubnetId, in.PrivateIpAddress = aws.String(subnet), aws.String(strings.TrimSuffix(*subnets.Subnets[0].CidrBlock, "0/20")+"1")
+			in.SubnetId, in.PrivateIpAddress = aws.String(subnet),
+				aws.String(strings.TrimSuffix(*subnets.Subnets[0].CidrBlock, "0/20")+"1")
 		}},
 		{"one address for two", "InvalidParameterCombination", func(in *ec2.RunInstancesInput) {
 			in.MaxCount, in.PrivateIpAddress = aws.Int32(2), aws.String("172.31.0.9")
 		}},
 		{"interfaces and a subnet", "InvalidParameterCombination", func(in *ec2.RunInstancesInput) {
-			in.SubnetId, in.NetworkInterfaces = aws.String(subnet), eni(types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(0)})
+			in.SubnetId, in.NetworkInterfaces = aws.String(subnet),
+				eni(types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(0)})
 		}},
 		{"an interface without an index", "MissingParameter", func(in *ec2.RunInstancesInput) {
 			in.NetworkInterfaces = eni(types.InstanceNetworkInterfaceSpecification{SubnetId: aws.String(subnet)})
 		}},
 		{"no interface at index 0", "InvalidParameterValue", func(in *ec2.RunInstancesInput) {
-			in.NetworkInterfaces = eni(types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(1), SubnetId: aws.String(subnet)})
+			in.NetworkInterfaces = eni(types.InstanceNetworkInterfaceSpecification{
+				DeviceIndex: aws.Int32(1), SubnetId: aws.String(subnet),
+			})
 		}},
 		{"an unknown interface", "InvalidNetworkInterfaceID.NotFound", func(in *ec2.RunInstancesInput) {
-			in.NetworkInterfaces = eni(types.InstanceNetworkInterfaceSpecification{DeviceIndex: aws.Int32(0), NetworkInterfaceId: aws.String("eni-0123456789abcdef0")})
+			in.NetworkInterfaces = eni(types.InstanceNetworkInterfaceSpecification{
+				DeviceIndex: aws.Int32(0), NetworkInterfaceId: aws.String("eni-0123456789abcdef0"),
+			})
 		}},
-		{"user data that is no base64", "InvalidUserData.Malformed", func(in *ec2.RunInstancesInput) { in.UserData = aws.String("!!") }},
-		{"too much user data", "InvalidParameterValue", func(in *ec2.RunInstancesInput) { in.UserData = aws.String(strings.Repeat("AAAA", 5462)) }},
-		{"an unknown shutdown behaviour", "InvalidParameterValue", func(in *ec2.RunInstancesInput) { in.InstanceInitiatedShutdownBehavior = "explode" }},
+		{"user data that is no base64", "InvalidUserData.Malformed",
+			func(in *ec2.RunInstancesInput) { in.UserData = aws.String("!!") }},
+		{"too much user data", "InvalidParameterValue",
+			func(in *ec2.RunInstancesInput) { in.UserData = aws.String(strings.Repeat("AAAA", 5462)) }},
+		{"an unknown shutdown behaviour", "InvalidParameterValue",
+			func(in *ec2.RunInstancesInput) { in.InstanceInitiatedShutdownBehavior = "explode" }},
 		{"a hop limit of 65", "InvalidParameterValue", func(in *ec2.RunInstancesInput) {
 			in.MetadataOptions = &types.InstanceMetadataOptionsRequest{HttpPutResponseHopLimit: aws.Int32(65)}
 		}},
 		{"a reserved tag", "InvalidParameterValue", func(in *ec2.RunInstancesInput) {
-			in.TagSpecifications = []types.TagSpecification{{ResourceType: "instance", Tags: []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}}}}
+			in.TagSpecifications = []types.TagSpecification{
+				{ResourceType: "instance", Tags: []types.Tag{{Key: aws.String("aws:x"), Value: aws.String("")}}},
+			}
 		}},
 		{"tags on a vpc", "InvalidParameterValue", func(in *ec2.RunInstancesInput) {
-			in.TagSpecifications = []types.TagSpecification{{ResourceType: "vpc", Tags: []types.Tag{{Key: aws.String("x"), Value: aws.String("")}}}}
+			in.TagSpecifications = []types.TagSpecification{
+				{ResourceType: "vpc", Tags: []types.Tag{{Key: aws.String("x"), Value: aws.String("")}}},
+			}
 		}},
 		{"a root smaller than its snapshot", "InvalidBlockDeviceMapping", func(in *ec2.RunInstancesInput) {
 			in.BlockDeviceMappings = []types.BlockDeviceMapping{{DeviceName: aws.String("/dev/xvda"), NoDevice: aws.String("")}}
 		}},
 		{"a device twice", "InvalidBlockDeviceMapping", func(in *ec2.RunInstancesInput) {
-			in.BlockDeviceMappings = append(disk(types.EbsBlockDevice{VolumeSize: aws.Int32(1)}), disk(types.EbsBlockDevice{VolumeSize: aws.Int32(1)})...)
+			in.BlockDeviceMappings = append(disk(types.EbsBlockDevice{VolumeSize: aws.Int32(1)}),
+				disk(types.EbsBlockDevice{VolumeSize: aws.Int32(1)})...)
 		}},
-		{"a disk without a size", "MissingParameter", func(in *ec2.RunInstancesInput) { in.BlockDeviceMappings = disk(types.EbsBlockDevice{}) }},
+		{"a disk without a size", "MissingParameter",
+			func(in *ec2.RunInstancesInput) { in.BlockDeviceMappings = disk(types.EbsBlockDevice{}) }},
 		{"IOPS on gp2", "InvalidParameterCombination", func(in *ec2.RunInstancesInput) {
-			in.BlockDeviceMappings = disk(types.EbsBlockDevice{VolumeSize: aws.Int32(9), VolumeType: "gp2", Iops: aws.Int32(500)})
+			in.BlockDeviceMappings = disk(types.EbsBlockDevice{
+				VolumeSize: aws.Int32(9), VolumeType: "gp2", Iops: aws.Int32(500),
+			})
 		}},
 		{"io1 without IOPS", "MissingParameter", func(in *ec2.RunInstancesInput) {
 			in.BlockDeviceMappings = disk(types.EbsBlockDevice{VolumeSize: aws.Int32(9), VolumeType: "io1"})
@@ -119,9 +145,11 @@ func TestEveryRefusalHasEC2sCode(t *testing.T) {
 		{"an unknown snapshot", "InvalidSnapshot.NotFound", func(in *ec2.RunInstancesInput) {
 			in.BlockDeviceMappings = disk(types.EbsBlockDevice{SnapshotId: aws.String("snap-0123456789abcdef0")})
 		}},
-		{"an unknown placement group", "InvalidPlacementGroup.Unknown", func(in *ec2.RunInstancesInput) { in.Placement = &types.Placement{GroupName: aws.String("pg")} }},
+		{"an unknown placement group", "InvalidPlacementGroup.Unknown",
+			func(in *ec2.RunInstancesInput) { in.Placement = &types.Placement{GroupName: aws.String("pg")} }},
 		{"credits for a type without", "InstanceCreditSpecification.NotSupported", func(in *ec2.RunInstancesInput) {
-			in.InstanceType, in.CreditSpecification = "m5.large", &types.CreditSpecificationRequest{CpuCredits: aws.String("unlimited")}
+			in.InstanceType, in.CreditSpecification = "m5.large",
+				&types.CreditSpecificationRequest{CpuCredits: aws.String("unlimited")}
 		}},
 		{"more cores than the type has", "InvalidParameterValue", func(in *ec2.RunInstancesInput) {
 			in.CpuOptions = &types.CpuOptionsRequest{CoreCount: aws.Int32(9), ThreadsPerCore: aws.Int32(1)}
@@ -129,7 +157,8 @@ func TestEveryRefusalHasEC2sCode(t *testing.T) {
 		{"an unknown instance profile", "InvalidParameterValue", func(in *ec2.RunInstancesInput) {
 			in.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String("nobody")}
 		}},
-		{"additional info", "InvalidParameterCombination", func(in *ec2.RunInstancesInput) { in.AdditionalInfo = aws.String("x=y") }},
+		{"additional info", "InvalidParameterCombination",
+			func(in *ec2.RunInstancesInput) { in.AdditionalInfo = aws.String("x=y") }},
 		{"an enclave", "UnsupportedOperation", func(in *ec2.RunInstancesInput) {
 			in.EnclaveOptions = &types.EnclaveOptionsRequest{Enabled: aws.Bool(true)}
 		}},
@@ -138,7 +167,10 @@ func TestEveryRefusalHasEC2sCode(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			in := &ec2.RunInstancesInput{ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)}
+			in := &ec2.RunInstancesInput{
+				ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(1),
+				MaxCount: aws.Int32(1),
+			}
 			tt.change(in)
 			if _, err := c.RunInstances(ctx, in); codeOf(err) != tt.code {
 				t.Errorf("got %v, want %s", err, tt.code)
@@ -162,7 +194,8 @@ func TestEveryRefusalHasEC2sCode(t *testing.T) {
 	if _, err := r.clientOf("AKIAUNKNOWN", "x").DescribeVpcs(ctx, &ec2.DescribeVpcsInput{}); codeOf(err) != "AuthFailure" {
 		t.Errorf("an unknown key: %s", codeOf(err))
 	}
-	if resp, err := http.Get(r.endpoint + "/?Action=DescribeVpcs&Version=2016-11-15"); err != nil || resp.StatusCode != http.StatusForbidden {
+	if resp, err := http.Get(r.endpoint + "/?Action=DescribeVpcs&Version=2016-11-15"); err != nil ||
+		resp.StatusCode != http.StatusForbidden {
 		t.Errorf("an unsigned call: %v %v", resp, err)
 	}
 }
@@ -172,7 +205,10 @@ func TestTokensMakeRetriesSafe(t *testing.T) {
 	r := simulated(t)
 	c := r.client()
 	in := func() *ec2.RunInstancesInput {
-		return &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(2), MaxCount: aws.Int32(2), ClientToken: aws.String("once")}
+		return &ec2.RunInstancesInput{
+			ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(2),
+			MaxCount: aws.Int32(2), ClientToken: aws.String("once"),
+		}
 	}
 	var mu sync.Mutex
 	reservations := map[string]int{}
@@ -208,7 +244,11 @@ func TestThirtyAtOnceAllSucceed(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 30 {
 		wg.Go(func() {
-			_, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+			_, err := c.RunInstances(t.Context(),
+				&ec2.RunInstancesInput{
+					ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(1),
+					MaxCount: aws.Int32(1),
+				})
 			if err != nil {
 				t.Error(err)
 			}
@@ -240,7 +280,11 @@ func TestNothingAdmittedIsLost(t *testing.T) {
 	want := map[string]bool{}
 	for range 4 {
 		c := r.client()
-		out, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(20), MaxCount: aws.Int32(20)})
+		out, err := c.RunInstances(t.Context(),
+			&ec2.RunInstancesInput{
+				ImageId: aws.String(image), InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(20),
+				MaxCount: aws.Int32(20),
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,7 +297,10 @@ func TestNothingAdmittedIsLost(t *testing.T) {
 	}
 	c := r.client()
 	eventually(t, 30*time.Second, func() error {
-		out, err := c.DescribeInstances(t.Context(), &ec2.DescribeInstancesInput{Filters: []types.Filter{{Name: aws.String("instance-state-name"), Values: []string{"running"}}}})
+		out, err := c.DescribeInstances(t.Context(),
+			&ec2.DescribeInstancesInput{
+				Filters: []types.Filter{{Name: aws.String("instance-state-name"), Values: []string{"running"}}},
+			})
 		if err != nil {
 			return err
 		}
@@ -303,10 +350,19 @@ func TestTheOperatorIsToldInOneLine(t *testing.T) {
 		"an endpoint's two keys":   {[]string{"dev", "--config", keyless}, "one of secret_key, secret_key_file"},
 		"an unknown flag":          {[]string{"dev", "--stat", "x"}, "flag provided but not defined"},
 		"an unknown hypervisor":    {[]string{"dev", "--hypervisor", "xen"}, "none of qemu, simulated"},
-		"another version's state":  {[]string{"dev", "--hypervisor", "simulated", "--state", old, "--listen", "127.0.0.1:0"}, "has version 99"},
-		"a directory of others":    {[]string{"dev", "--hypervisor", "simulated", "--state", foreign, "--listen", "127.0.0.1:0"}, "holds other things"},
-		"a port in use":            {[]string{"dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "n"), "--listen", strings.TrimPrefix(r.endpoint, "http://")}, "in use"},
-		"a state that is served":   {[]string{"dev", "--hypervisor", "simulated", "--state", r.state, "--listen", "127.0.0.1:0"}, "another slipway serves"},
+		"another version's state": {[]string{
+			"dev", "--hypervisor", "simulated", "--state", old, "--listen", "127.0.0.1:0",
+		}, "has version 99"},
+		"a directory of others": {[]string{
+			"dev", "--hypervisor", "simulated", "--state", foreign, "--listen", "127.0.0.1:0",
+		}, "holds other things"},
+		"a port in use": {[]string{
+			"dev", "--hypervisor", "simulated", "--state", filepath.Join(dir, "n"), "--listen",
+			strings.TrimPrefix(r.endpoint, "http://"),
+		}, "in use"},
+		"a state that is served": {[]string{
+			"dev", "--hypervisor", "simulated", "--state", r.state, "--listen", "127.0.0.1:0",
+		}, "another slipway serves"},
 		"what is not there yet":    {[]string{"serve"}, "use `slipway dev`"},
 		"an import without name":   {[]string{"image", "import", "x.qcow2"}, "are a name"},
 		"a name for no import":     {[]string{"image", "list", "--name", "mine"}, "are for `slipway image import`"},

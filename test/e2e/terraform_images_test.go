@@ -14,7 +14,8 @@ import (
 )
 
 func (tf *terraform) oneImage(id string) types.Image {
-	return ok(tf.ec2.DescribeImages(tf.ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}, IncludeDeprecated: aws.Bool(true)})).Images[0]
+	return ok(tf.ec2.DescribeImages(tf.ctx,
+		&ec2.DescribeImagesInput{ImageIds: []string{id}, IncludeDeprecated: aws.Bool(true)})).Images[0]
 }
 
 func (tf *terraform) availableImage(id string) string {
@@ -26,10 +27,14 @@ func (tf *terraform) availableImage(id string) string {
 func (tf *terraform) readImage(id string) attributes {
 	im := tf.oneImage(id)
 	a := attributes{
-		"architecture": im.Architecture, "boot_mode": im.BootMode, "deprecation_time": im.DeprecationTime, "description": im.Description, "ena_support": im.EnaSupport, "hypervisor": im.Hypervisor,
-		"image_location": im.ImageLocation, "image_owner_alias": im.ImageOwnerAlias, "image_type": im.ImageType, "imds_support": im.ImdsSupport, "kernel_id": im.KernelId, "name": im.Name,
-		"owner_id": im.OwnerId, "platform": im.Platform, "platform_details": im.PlatformDetails, "public": im.Public, "ramdisk_id": im.RamdiskId, "root_device_name": im.RootDeviceName,
-		"root_device_type": im.RootDeviceType, "sriov_net_support": im.SriovNetSupport, "tpm_support": im.TpmSupport, "usage_operation": im.UsageOperation, "virtualization_type": im.VirtualizationType,
+		"architecture": im.Architecture, "boot_mode": im.BootMode, "deprecation_time": im.DeprecationTime,
+		"description": im.Description, "ena_support": im.EnaSupport, "hypervisor": im.Hypervisor,
+		"image_location": im.ImageLocation, "image_owner_alias": im.ImageOwnerAlias, "image_type": im.ImageType,
+		"imds_support": im.ImdsSupport, "kernel_id": im.KernelId, "name": im.Name,
+		"owner_id": im.OwnerId, "platform": im.Platform, "platform_details": im.PlatformDetails, "public": im.Public,
+		"ramdisk_id": im.RamdiskId, "root_device_name": im.RootDeviceName,
+		"root_device_type": im.RootDeviceType, "sriov_net_support": im.SriovNetSupport, "tpm_support": im.TpmSupport,
+		"usage_operation": im.UsageOperation, "virtualization_type": im.VirtualizationType,
 		"state": im.State, "tags": tagsOf(im.Tags), "root_snapshot_id": nil,
 	}
 	var devices []device
@@ -37,8 +42,12 @@ func (tf *terraform) readImage(id string) attributes {
 		if *m.DeviceName == *im.RootDeviceName {
 			a["root_snapshot_id"] = m.Ebs.SnapshotId
 		}
-		devices = append(devices, device{Device: *m.DeviceName, Type: string(m.Ebs.VolumeType), Size: *m.Ebs.VolumeSize, IOPS: m.Ebs.Iops, Throughput: m.Ebs.Throughput,
-			Encrypted: aws.ToBool(m.Ebs.Encrypted), WithInstance: *m.Ebs.DeleteOnTermination, KMSKey: m.Ebs.KmsKeyId})
+		devices = append(devices,
+			device{
+				Device: *m.DeviceName, Type: string(m.Ebs.VolumeType), Size: *m.Ebs.VolumeSize, IOPS: m.Ebs.Iops,
+				Throughput: m.Ebs.Throughput,
+				Encrypted:  aws.ToBool(m.Ebs.Encrypted), WithInstance: *m.Ebs.DeleteOnTermination, KMSKey: m.Ebs.KmsKeyId,
+			})
 	}
 	a["ebs_block_device"] = devices
 	return a
@@ -47,9 +56,12 @@ func (tf *terraform) readImage(id string) attributes {
 // imageLike is what every image here stores, with what is given.
 func (tf *terraform) imageLike(more attributes) attributes {
 	a := attributes{
-		"architecture": "x86_64", "boot_mode": nil, "deprecation_time": nil, "description": nil, "ena_support": true, "hypervisor": "xen", "image_location": known, "image_owner_alias": nil,
-		"image_type": "machine", "imds_support": nil, "kernel_id": nil, "owner_id": tf.r.keys.AccountID, "platform": nil, "platform_details": "Linux/UNIX", "public": false, "ramdisk_id": nil,
-		"root_device_name": "/dev/xvda", "root_device_type": "ebs", "sriov_net_support": nil, "tpm_support": nil, "usage_operation": "RunInstances", "virtualization_type": "hvm", "state": "available",
+		"architecture": "x86_64", "boot_mode": nil, "deprecation_time": nil, "description": nil, "ena_support": true,
+		"hypervisor": "xen", "image_location": known, "image_owner_alias": nil,
+		"image_type": "machine", "imds_support": nil, "kernel_id": nil, "owner_id": tf.r.keys.AccountID,
+		"platform": nil, "platform_details": "Linux/UNIX", "public": false, "ramdisk_id": nil,
+		"root_device_name": "/dev/xvda", "root_device_type": "ebs", "sriov_net_support": nil, "tpm_support": nil,
+		"usage_operation": "RunInstances", "virtualization_type": "hvm", "state": "available",
 		"tags": tagged, "root_snapshot_id": known,
 	}
 	maps.Copy(a, more)
@@ -73,10 +85,16 @@ func (tf *terraform) registered(snapshot string) resource {
 		kind: "aws_ami",
 		create: func() string {
 			id := tf.availableImage(*ok(tf.ec2.RegisterImage(tf.ctx, &ec2.RegisterImageInput{
-				Name: aws.String("registered"), Description: aws.String(""), Architecture: types.ArchitectureValuesX8664, ImageLocation: aws.String(""), RootDeviceName: aws.String("/dev/xvda"),
-				SriovNetSupport: aws.String(""), VirtualizationType: aws.String("hvm"), EnaSupport: aws.Bool(true), ImdsSupport: types.ImdsSupportValuesV20,
+				Name: aws.String("registered"), Description: aws.String(""),
+				Architecture: types.ArchitectureValuesX8664, ImageLocation: aws.String(""),
+				RootDeviceName:  aws.String("/dev/xvda"),
+				SriovNetSupport: aws.String(""), VirtualizationType: aws.String("hvm"), EnaSupport: aws.Bool(true),
+				ImdsSupport: types.ImdsSupportValuesV20,
 				BlockDeviceMappings: []types.BlockDeviceMapping{{DeviceName: aws.String("/dev/xvda"),
-					Ebs: &types.EbsBlockDevice{SnapshotId: &snapshot, VolumeSize: aws.Int32(16), VolumeType: types.VolumeTypeGp3, DeleteOnTermination: aws.Bool(true)}}},
+					Ebs: &types.EbsBlockDevice{
+						SnapshotId: &snapshot, VolumeSize: aws.Int32(16), VolumeType: types.VolumeTypeGp3,
+						DeleteOnTermination: aws.Bool(true),
+					}}},
 			})).ImageId)
 			ok(tf.ec2.CreateTags(tf.ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: ec2Tags(tagged)}))
 			return id
@@ -88,7 +106,10 @@ func (tf *terraform) registered(snapshot string) resource {
 		}),
 		changes: []change{
 			{func(id string) {
-				ok(tf.ec2.ModifyImageAttribute(tf.ctx, &ec2.ModifyImageAttributeInput{ImageId: &id, Description: &types.AttributeValue{Value: aws.String("changed")}}))
+				ok(tf.ec2.ModifyImageAttribute(tf.ctx,
+					&ec2.ModifyImageAttributeInput{
+						ImageId: &id, Description: &types.AttributeValue{Value: aws.String("changed")},
+					}))
 			}, attributes{"description": "changed"}},
 			{func(id string) {
 				ok(tf.ec2.EnableImageDeprecation(tf.ctx, &ec2.EnableImageDeprecationInput{ImageId: &id, DeprecateAt: &at}))
@@ -109,12 +130,14 @@ func (tf *terraform) imageOf(instance string) resource {
 		kind: "aws_ami_from_instance",
 		create: func() string {
 			return tf.availableImage(*ok(tf.ec2.CreateImage(tf.ctx, &ec2.CreateImageInput{
-				InstanceId: &instance, Name: aws.String("of-an-instance"), Description: aws.String("of tf"), NoReboot: aws.Bool(true), TagSpecifications: named(types.ResourceTypeImage),
+				InstanceId: &instance, Name: aws.String("of-an-instance"), Description: aws.String("of tf"),
+				NoReboot: aws.Bool(true), TagSpecifications: named(types.ResourceTypeImage),
 			})).ImageId)
 		},
 		read: tf.readImage,
 		want: tf.imageLike(attributes{
-			"name": "of-an-instance", "description": "of tf", "root_device_name": *in.RootDeviceName, "boot_mode": "legacy-bios",
+			"name": "of-an-instance", "description": "of tf", "root_device_name": *in.RootDeviceName,
+			"boot_mode": "legacy-bios",
 			"ebs_block_device": []device{
 				{Device: *in.RootDeviceName, Type: string(root.VolumeType), Size: *root.Size, WithInstance: true},
 				{Device: "/dev/sdh", Type: "gp3", Size: 11, IOPS: aws.Int32(3500), Throughput: aws.Int32(200)},
@@ -130,13 +153,15 @@ func (tf *terraform) imageCopy(of string) resource {
 		kind: "aws_ami_copy",
 		create: func() string {
 			return tf.availableImage(*ok(tf.ec2.CopyImage(tf.ctx, &ec2.CopyImageInput{
-				ClientToken: token(), Name: aws.String("copied"), Description: aws.String("of tf"), SourceImageId: &of, SourceRegion: aws.String("us-east-1"), Encrypted: aws.Bool(false),
+				ClientToken: token(), Name: aws.String("copied"), Description: aws.String("of tf"), SourceImageId: &of,
+				SourceRegion: aws.String("us-east-1"), Encrypted: aws.Bool(false),
 				TagSpecifications: named(types.ResourceTypeImage),
 			})).ImageId)
 		},
 		read: tf.readImage,
 		want: tf.imageLike(attributes{
-			"name": "copied", "description": "of tf", "imds_support": "v2.0", "ebs_block_device": []device{{Device: "/dev/xvda", Type: "gp3", Size: 16, WithInstance: true}},
+			"name": "copied", "description": "of tf", "imds_support": "v2.0",
+			"ebs_block_device": []device{{Device: "/dev/xvda", Type: "gp3", Size: 16, WithInstance: true}},
 		}),
 		destroy: func(id string) { tf.deregister(id, true) },
 		gone:    "InvalidAMIID.NotFound",
@@ -145,7 +170,8 @@ func (tf *terraform) imageCopy(of string) resource {
 
 func (tf *terraform) launchPermission(image string) resource {
 	modify := func(m types.LaunchPermissionModifications) {
-		ok(tf.ec2.ModifyImageAttribute(tf.ctx, &ec2.ModifyImageAttributeInput{ImageId: &image, Attribute: aws.String("launchPermission"), LaunchPermission: &m}))
+		ok(tf.ec2.ModifyImageAttribute(tf.ctx,
+			&ec2.ModifyImageAttributeInput{ImageId: &image, Attribute: aws.String("launchPermission"), LaunchPermission: &m}))
 	}
 	one := []types.LaunchPermission{{UserId: aws.String(otherAccount)}}
 	return resource{
@@ -155,10 +181,14 @@ func (tf *terraform) launchPermission(image string) resource {
 			return otherAccount
 		},
 		read: func(id string) attributes {
-			out := ok(tf.ec2.DescribeImageAttribute(tf.ctx, &ec2.DescribeImageAttributeInput{ImageId: &image, Attribute: types.ImageAttributeNameLaunchPermission}))
+			out := ok(tf.ec2.DescribeImageAttribute(tf.ctx,
+				&ec2.DescribeImageAttributeInput{ImageId: &image, Attribute: types.ImageAttributeNameLaunchPermission}))
 			for _, p := range out.LaunchPermissions {
 				if p.UserId != nil && *p.UserId == id {
-					return attributes{"account_id": p.UserId, "image_id": out.ImageId, "group": p.Group, "organization_arn": p.OrganizationArn}
+					return attributes{
+						"account_id": p.UserId, "image_id": out.ImageId, "group": p.Group,
+						"organization_arn": p.OrganizationArn,
+					}
 				}
 			}
 			return nil
@@ -172,8 +202,13 @@ func (tf *terraform) launchPermission(image string) resource {
 func (tf *terraform) imageData(base, registered string) {
 	tf.step("data", func(t *testing.T) {
 		for name, in := range map[string]*ec2.DescribeImagesInput{
-			base:       {Owners: []string{"amazon"}, IncludeDeprecated: aws.Bool(false), Filters: []types.Filter{by("name", "tiny-*"), by("virtualization-type", "hvm"), by("architecture", "x86_64"), by("root-device-type", "ebs")}},
-			registered: {Owners: []string{"self"}, Filters: []types.Filter{by("name", "regist*"), by("tag:Owner", "terraform")}},
+			base: {Owners: []string{"amazon"}, IncludeDeprecated: aws.Bool(false),
+				Filters: []types.Filter{
+					by("name", "tiny-*"), by("virtualization-type", "hvm"), by("architecture", "x86_64"),
+					by("root-device-type", "ebs"),
+				}},
+			registered: {Owners: []string{"self"},
+				Filters: []types.Filter{by("name", "regist*"), by("tag:Owner", "terraform")}},
 		} {
 			found := ok(tf.ec2.DescribeImages(tf.ctx, in)).Images
 			if len(found) != 1 || *found[0].ImageId != name {
@@ -183,12 +218,16 @@ func (tf *terraform) imageData(base, registered string) {
 				t.Error(err)
 			}
 		}
-		snapshots := ok(tf.ec2.DescribeSnapshots(tf.ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: []types.Filter{by("volume-size", "11"), by("tag:Owner", "terraform")}})).Snapshots
+		snapshots := ok(tf.ec2.DescribeSnapshots(tf.ctx,
+			&ec2.DescribeSnapshotsInput{
+				OwnerIds: []string{"self"}, Filters: []types.Filter{by("volume-size", "11"), by("tag:Owner", "terraform")},
+			})).Snapshots
 		if len(snapshots) < 2 {
 			t.Errorf("aws_ebs_snapshot_ids: %d", len(snapshots))
 		}
 		names := []string{}
-		pages := ssm.NewGetParametersByPathPaginator(tf.ssm, &ssm.GetParametersByPathInput{Path: aws.String("/aws/service"), Recursive: aws.Bool(true)})
+		pages := ssm.NewGetParametersByPathPaginator(tf.ssm,
+			&ssm.GetParametersByPathInput{Path: aws.String("/aws/service"), Recursive: aws.Bool(true)})
 		for pages.HasMorePages() {
 			for _, p := range ok(pages.NextPage(tf.ctx)).Parameters {
 				names = append(names, *p.Name)
@@ -199,9 +238,14 @@ func (tf *terraform) imageData(base, registered string) {
 			t.Fatalf("aws_ssm_parameters_by_path: %v", names)
 		}
 		p := ok(tf.ssm.GetParameter(tf.ctx, &ssm.GetParameterInput{Name: &names[i], WithDecryption: aws.Bool(true)})).Parameter
-		compare(t, "aws_ssm_parameter", attributes{"arn": p.ARN, "name": p.Name, "type": p.Type, "value": p.Value, "version": p.Version},
-			attributes{"arn": "arn:aws:ssm:us-east-1::parameter" + names[i], "name": names[i], "type": "String", "value": base, "version": 1})
-		if _, err := tf.ssm.GetParameter(tf.ctx, &ssm.GetParameterInput{Name: aws.String("/none")}); codeOf(err) != "ParameterNotFound" {
+		compare(t, "aws_ssm_parameter",
+			attributes{"arn": p.ARN, "name": p.Name, "type": p.Type, "value": p.Value, "version": p.Version},
+			attributes{
+				"arn": "arn:aws:ssm:us-east-1::parameter" + names[i], "name": names[i], "type": "String", "value": base,
+				"version": 1,
+			})
+		if _, err := tf.ssm.GetParameter(tf.ctx,
+			&ssm.GetParameterInput{Name: aws.String("/none")}); codeOf(err) != "ParameterNotFound" {
 			t.Errorf("a parameter that is not there: %v", err)
 		}
 	})

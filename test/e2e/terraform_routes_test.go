@@ -10,14 +10,21 @@ import (
 
 func (tf *terraform) internetGateway(vpc string) resource {
 	one := func(id string) types.InternetGateway {
-		return ok(tf.ec2.DescribeInternetGateways(tf.ctx, &ec2.DescribeInternetGatewaysInput{InternetGatewayIds: []string{id}})).InternetGateways[0]
+		return ok(tf.ec2.DescribeInternetGateways(tf.ctx,
+			&ec2.DescribeInternetGatewaysInput{InternetGatewayIds: []string{id}})).InternetGateways[0]
 	}
 	return resource{
 		kind: "aws_internet_gateway",
 		create: func() string {
-			id := *ok(tf.ec2.CreateInternetGateway(tf.ctx, &ec2.CreateInternetGatewayInput{TagSpecifications: named(types.ResourceTypeInternetGateway)})).InternetGateway.InternetGatewayId
+			id := *ok(tf.ec2.CreateInternetGateway(tf.ctx,
+				&ec2.CreateInternetGatewayInput{
+					TagSpecifications: named(types.ResourceTypeInternetGateway),
+				})).InternetGateway.InternetGatewayId
 			ok(tf.ec2.AttachInternetGateway(tf.ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: &id, VpcId: &vpc}))
-			until("the gateway is attached", func() bool { a := one(id).Attachments; return len(a) == 1 && a[0].State == "available" })
+			until("the gateway is attached", func() bool {
+				a := one(id).Attachments
+				return len(a) == 1 && a[0].State == "available"
+			})
 			return id
 		},
 		read: func(id string) attributes {
@@ -43,15 +50,21 @@ func (tf *terraform) egressOnlyGateway(vpc string) resource {
 			})).EgressOnlyInternetGateway.EgressOnlyInternetGatewayId
 		},
 		read: func(id string) attributes {
-			list := ok(tf.ec2.DescribeEgressOnlyInternetGateways(tf.ctx, &ec2.DescribeEgressOnlyInternetGatewaysInput{EgressOnlyInternetGatewayIds: []string{id}})).EgressOnlyInternetGateways
+			list := ok(tf.ec2.DescribeEgressOnlyInternetGateways(tf.ctx,
+				&ec2.DescribeEgressOnlyInternetGatewaysInput{
+					EgressOnlyInternetGatewayIds: []string{id},
+				})).EgressOnlyInternetGateways
 			if len(list) == 0 {
 				return nil
 			}
-			return attributes{"vpc_id": list[0].Attachments[0].VpcId, "state": list[0].Attachments[0].State, "tags": tagsOf(list[0].Tags)}
+			return attributes{
+				"vpc_id": list[0].Attachments[0].VpcId, "state": list[0].Attachments[0].State, "tags": tagsOf(list[0].Tags),
+			}
 		},
 		want: attributes{"vpc_id": vpc, "state": "attached", "tags": tagged},
 		destroy: func(id string) {
-			ok(tf.ec2.DeleteEgressOnlyInternetGateway(tf.ctx, &ec2.DeleteEgressOnlyInternetGatewayInput{EgressOnlyInternetGatewayId: &id}))
+			ok(tf.ec2.DeleteEgressOnlyInternetGateway(tf.ctx,
+				&ec2.DeleteEgressOnlyInternetGatewayInput{EgressOnlyInternetGatewayId: &id}))
 		},
 		gone: "InvalidGatewayID.NotFound",
 	}
@@ -65,7 +78,8 @@ func (tf *terraform) natGateway(subnet, address string) resource {
 		kind: "aws_nat_gateway",
 		create: func() string {
 			id := *ok(tf.ec2.CreateNatGateway(tf.ctx, &ec2.CreateNatGatewayInput{
-				ClientToken: token(), AllocationId: &address, ConnectivityType: types.ConnectivityTypePublic, SubnetId: &subnet, TagSpecifications: named(types.ResourceTypeNatgateway),
+				ClientToken: token(), AllocationId: &address, ConnectivityType: types.ConnectivityTypePublic,
+				SubnetId: &subnet, TagSpecifications: named(types.ResourceTypeNatgateway),
 			})).NatGateway.NatGatewayId
 			until("the NAT gateway is available", func() bool { return one(id).State == types.NatGatewayStateAvailable })
 			return id
@@ -77,12 +91,15 @@ func (tf *terraform) natGateway(subnet, address string) resource {
 			}
 			a := n.NatGatewayAddresses[0]
 			return attributes{
-				"allocation_id": a.AllocationId, "association_id": a.AssociationId, "connectivity_type": n.ConnectivityType, "network_interface_id": a.NetworkInterfaceId,
-				"private_ip": a.PrivateIp, "public_ip": a.PublicIp, "subnet_id": n.SubnetId, "is_primary": a.IsPrimary, "secondary": len(n.NatGatewayAddresses) - 1, "tags": tagsOf(n.Tags),
+				"allocation_id": a.AllocationId, "association_id": a.AssociationId,
+				"connectivity_type": n.ConnectivityType, "network_interface_id": a.NetworkInterfaceId,
+				"private_ip": a.PrivateIp, "public_ip": a.PublicIp, "subnet_id": n.SubnetId, "is_primary": a.IsPrimary,
+				"secondary": len(n.NatGatewayAddresses) - 1, "tags": tagsOf(n.Tags),
 			}
 		},
 		want: attributes{
-			"allocation_id": address, "association_id": known, "connectivity_type": "public", "network_interface_id": known, "private_ip": known, "public_ip": known, "subnet_id": subnet,
+			"allocation_id": address, "association_id": known, "connectivity_type": "public",
+			"network_interface_id": known, "private_ip": known, "public_ip": known, "subnet_id": subnet,
 			"is_primary": true, "secondary": 0, "tags": tagged,
 		},
 		destroy: func(id string) {
@@ -104,7 +121,11 @@ func (tf *terraform) table(filters ...types.Filter) *types.RouteTable {
 func routesOf(table types.RouteTable) (out [][]any) {
 	for _, r := range table.Routes {
 		if r.Origin == types.RouteOriginCreateRoute {
-			out = append(out, []any{r.DestinationCidrBlock, r.DestinationIpv6CidrBlock, r.GatewayId, r.NatGatewayId, r.EgressOnlyInternetGatewayId, r.State})
+			out = append(out,
+				[]any{
+					r.DestinationCidrBlock, r.DestinationIpv6CidrBlock, r.GatewayId, r.NatGatewayId,
+					r.EgressOnlyInternetGatewayId, r.State,
+				})
 		}
 	}
 	return out
@@ -118,19 +139,30 @@ func (tf *terraform) routeTable(vpc, gateway, nat string) resource {
 	return resource{
 		kind: "aws_route_table",
 		create: func() string {
-			id := *ok(tf.ec2.CreateRouteTable(tf.ctx, &ec2.CreateRouteTableInput{ClientToken: token(), VpcId: &vpc, TagSpecifications: named(types.ResourceTypeRouteTable)})).RouteTable.RouteTableId
+			id := *ok(tf.ec2.CreateRouteTable(tf.ctx,
+				&ec2.CreateRouteTableInput{
+					ClientToken: token(), VpcId: &vpc, TagSpecifications: named(types.ResourceTypeRouteTable),
+				})).RouteTable.RouteTableId
 			one(id)
-			ok(tf.ec2.CreateRoute(tf.ctx, &ec2.CreateRouteInput{RouteTableId: &id, DestinationCidrBlock: aws.String(all), GatewayId: &gateway}))
+			ok(tf.ec2.CreateRoute(tf.ctx,
+				&ec2.CreateRouteInput{RouteTableId: &id, DestinationCidrBlock: aws.String(all), GatewayId: &gateway}))
 			return id
 		},
 		read: func(id string) attributes {
 			r := one(id)
-			return attributes{"owner_id": r.OwnerId, "vpc_id": r.VpcId, "propagating_vgws": r.PropagatingVgws, "route": routesOf(r), "tags": tagsOf(r.Tags)}
+			return attributes{
+				"owner_id": r.OwnerId, "vpc_id": r.VpcId, "propagating_vgws": r.PropagatingVgws, "route": routesOf(r),
+				"tags": tagsOf(r.Tags),
+			}
 		},
-		want: attributes{"owner_id": tf.r.keys.AccountID, "vpc_id": vpc, "propagating_vgws": nil, "route": [][]any{{all, nil, gateway, nil, nil, "active"}}, "tags": tagged},
+		want: attributes{
+			"owner_id": tf.r.keys.AccountID, "vpc_id": vpc, "propagating_vgws": nil,
+			"route": [][]any{{all, nil, gateway, nil, nil, "active"}}, "tags": tagged,
+		},
 		changes: []change{
 			{func(id string) {
-				ok(tf.ec2.ReplaceRoute(tf.ctx, &ec2.ReplaceRouteInput{RouteTableId: &id, DestinationCidrBlock: aws.String(all), NatGatewayId: &nat}))
+				ok(tf.ec2.ReplaceRoute(tf.ctx,
+					&ec2.ReplaceRouteInput{RouteTableId: &id, DestinationCidrBlock: aws.String(all), NatGatewayId: &nat}))
 			}, attributes{"route": [][]any{{all, nil, nil, nat, nil, "active"}}}},
 			{func(id string) {
 				ok(tf.ec2.DeleteRoute(tf.ctx, &ec2.DeleteRouteInput{RouteTableId: &id, DestinationCidrBlock: aws.String(all)}))
@@ -138,7 +170,8 @@ func (tf *terraform) routeTable(vpc, gateway, nat string) resource {
 		},
 		destroy: func(id string) {
 			for _, a := range one(id).Associations {
-				ok(tf.ec2.DisassociateRouteTable(tf.ctx, &ec2.DisassociateRouteTableInput{AssociationId: a.RouteTableAssociationId}))
+				ok(tf.ec2.DisassociateRouteTable(tf.ctx,
+					&ec2.DisassociateRouteTableInput{AssociationId: a.RouteTableAssociationId}))
 			}
 			ok(tf.ec2.DeleteRouteTable(tf.ctx, &ec2.DeleteRouteTableInput{RouteTableId: &id}))
 		},
@@ -162,26 +195,38 @@ func (tf *terraform) route(table, gateway, nat string) resource {
 			for _, r := range tf.table(by("route-table-id", table)).Routes {
 				if r.DestinationCidrBlock != nil && *r.DestinationCidrBlock == to {
 					return attributes{
-						"carrier_gateway_id": r.CarrierGatewayId, "core_network_arn": r.CoreNetworkArn, "destination_cidr_block": r.DestinationCidrBlock, "destination_ipv6_cidr_block": r.DestinationIpv6CidrBlock,
-						"destination_prefix_list_id": r.DestinationPrefixListId, "egress_only_gateway_id": r.EgressOnlyInternetGatewayId, "gateway_id": r.GatewayId, "instance_id": r.InstanceId,
-						"instance_owner_id": r.InstanceOwnerId, "local_gateway_id": r.LocalGatewayId, "nat_gateway_id": r.NatGatewayId, "network_interface_id": r.NetworkInterfaceId, "origin": r.Origin,
-						"state": r.State, "transit_gateway_id": r.TransitGatewayId, "vpc_peering_connection_id": r.VpcPeeringConnectionId,
+						"carrier_gateway_id": r.CarrierGatewayId, "core_network_arn": r.CoreNetworkArn,
+						"destination_cidr_block":      r.DestinationCidrBlock,
+						"destination_ipv6_cidr_block": r.DestinationIpv6CidrBlock,
+						"destination_prefix_list_id":  r.DestinationPrefixListId,
+						"egress_only_gateway_id":      r.EgressOnlyInternetGatewayId, "gateway_id": r.GatewayId,
+						"instance_id":       r.InstanceId,
+						"instance_owner_id": r.InstanceOwnerId, "local_gateway_id": r.LocalGatewayId,
+						"nat_gateway_id": r.NatGatewayId, "network_interface_id": r.NetworkInterfaceId, "origin": r.Origin,
+						"state": r.State, "transit_gateway_id": r.TransitGatewayId,
+						"vpc_peering_connection_id": r.VpcPeeringConnectionId,
 					}
 				}
 			}
 			return nil
 		},
 		want: attributes{
-			"carrier_gateway_id": nil, "core_network_arn": nil, "destination_cidr_block": to, "destination_ipv6_cidr_block": nil, "destination_prefix_list_id": nil, "egress_only_gateway_id": nil,
-			"gateway_id": gateway, "instance_id": nil, "instance_owner_id": nil, "local_gateway_id": nil, "nat_gateway_id": nil, "network_interface_id": nil, "origin": "CreateRoute",
+			"carrier_gateway_id": nil, "core_network_arn": nil, "destination_cidr_block": to,
+			"destination_ipv6_cidr_block": nil, "destination_prefix_list_id": nil, "egress_only_gateway_id": nil,
+			"gateway_id": gateway, "instance_id": nil, "instance_owner_id": nil, "local_gateway_id": nil,
+			"nat_gateway_id": nil, "network_interface_id": nil, "origin": "CreateRoute",
 			"state": "active", "transit_gateway_id": nil, "vpc_peering_connection_id": nil,
 		},
 		changes: []change{{func(to string) {
-			ok(tf.ec2.ReplaceRoute(tf.ctx, &ec2.ReplaceRouteInput{RouteTableId: &table, DestinationCidrBlock: &to, NatGatewayId: &nat}))
+			ok(tf.ec2.ReplaceRoute(tf.ctx,
+				&ec2.ReplaceRouteInput{RouteTableId: &table, DestinationCidrBlock: &to, NatGatewayId: &nat}))
 		}, attributes{"gateway_id": nil, "nat_gateway_id": nat}}},
 		destroy: func(to string) {
 			ok(tf.ec2.DeleteRoute(tf.ctx, &ec2.DeleteRouteInput{RouteTableId: &table, DestinationCidrBlock: &to}))
-			if _, err := tf.ec2.DeleteRoute(tf.ctx, &ec2.DeleteRouteInput{RouteTableId: &table, DestinationCidrBlock: &to}); codeOf(err) != "InvalidRoute.NotFound" {
+			if _, err := tf.ec2.DeleteRoute(tf.ctx,
+				&ec2.DeleteRouteInput{
+					RouteTableId: &table, DestinationCidrBlock: &to,
+				}); codeOf(err) != "InvalidRoute.NotFound" {
 				refuse("deleting it twice: %v", err)
 			}
 		},
@@ -206,7 +251,8 @@ func (tf *terraform) routeTableAssociation(subnet, table, other string) resource
 	return resource{
 		kind: "aws_route_table_association",
 		create: func() string {
-			id = *ok(tf.ec2.AssociateRouteTable(tf.ctx, &ec2.AssociateRouteTableInput{RouteTableId: &table, SubnetId: &subnet})).AssociationId
+			id = *ok(tf.ec2.AssociateRouteTable(tf.ctx,
+				&ec2.AssociateRouteTableInput{RouteTableId: &table, SubnetId: &subnet})).AssociationId
 			return id
 		},
 		read: func(string) attributes {
@@ -214,15 +260,20 @@ func (tf *terraform) routeTableAssociation(subnet, table, other string) resource
 			if a == nil {
 				return nil
 			}
-			return attributes{"gateway_id": a.GatewayId, "route_table_id": a.RouteTableId, "subnet_id": a.SubnetId, "state": a.AssociationState.State, "main": a.Main}
+			return attributes{
+				"gateway_id": a.GatewayId, "route_table_id": a.RouteTableId, "subnet_id": a.SubnetId,
+				"state": a.AssociationState.State, "main": a.Main,
+			}
 		},
 		want: attributes{"gateway_id": nil, "route_table_id": table, "subnet_id": subnet, "state": "associated", "main": false},
 		changes: []change{{func(string) {
-			id = *ok(tf.ec2.ReplaceRouteTableAssociation(tf.ctx, &ec2.ReplaceRouteTableAssociationInput{AssociationId: &id, RouteTableId: &other})).NewAssociationId
+			id = *ok(tf.ec2.ReplaceRouteTableAssociation(tf.ctx,
+				&ec2.ReplaceRouteTableAssociationInput{AssociationId: &id, RouteTableId: &other})).NewAssociationId
 		}, attributes{"route_table_id": other}}},
 		destroy: func(string) {
 			ok(tf.ec2.DisassociateRouteTable(tf.ctx, &ec2.DisassociateRouteTableInput{AssociationId: &id}))
-			if _, err := tf.ec2.DisassociateRouteTable(tf.ctx, &ec2.DisassociateRouteTableInput{AssociationId: &id}); codeOf(err) != "InvalidAssociationID.NotFound" {
+			if _, err := tf.ec2.DisassociateRouteTable(tf.ctx,
+				&ec2.DisassociateRouteTableInput{AssociationId: &id}); codeOf(err) != "InvalidAssociationID.NotFound" {
 				refuse("disassociating twice: %v", err)
 			}
 		},
@@ -232,7 +283,8 @@ func (tf *terraform) routeTableAssociation(subnet, table, other string) resource
 func (tf *terraform) mainAssociation(vpc, table, other string) resource {
 	var id, original string
 	replace := func(by string) {
-		id = *ok(tf.ec2.ReplaceRouteTableAssociation(tf.ctx, &ec2.ReplaceRouteTableAssociationInput{AssociationId: &id, RouteTableId: &by})).NewAssociationId
+		id = *ok(tf.ec2.ReplaceRouteTableAssociation(tf.ctx,
+			&ec2.ReplaceRouteTableAssociationInput{AssociationId: &id, RouteTableId: &by})).NewAssociationId
 	}
 	return resource{
 		kind: "aws_main_route_table_association",

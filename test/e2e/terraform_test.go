@@ -19,8 +19,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// The TestTerraforms… make the calls that Terraform's AWS provider (5 and 6) makes for each kind of resource, with its parameters and in its
-// order, and compare all that it stores of the answers with what was asked for: what differs would show as a change in every later plan.
+// The TestTerraforms… make the calls that Terraform's AWS provider (5 and 6) makes for each kind of resource, with its
+// parameters and in its order, and compare all that it stores of the answers with what was asked for: what differs
+// would show as a change in every later plan.
 
 // terraform is a provider with a state.
 type terraform struct {
@@ -41,7 +42,10 @@ func newTerraform(t *testing.T) *terraform {
 		Region: "us-east-1", BaseEndpoint: &r.endpoint, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(r.keys.AccessKeyID, r.keys.SecretAccessKey, ""),
 	}
-	return &terraform{t: t, r: r, ctx: t.Context(), ec2: ec2.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg), ssm: ssm.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg)}
+	return &terraform{
+		t: t, r: r, ctx: t.Context(), ec2: ec2.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg),
+		ssm: ssm.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
+	}
 }
 
 // attributes are what the provider stores of a resource.
@@ -172,7 +176,10 @@ func (tf *terraform) tagChange(r resource, state attributes) change {
 		if r.tagsOn != "" {
 			id = state[r.tagsOn].(string)
 		}
-		ok(tf.ec2.DeleteTags(tf.ctx, &ec2.DeleteTagsInput{Resources: []string{id}, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("tf")}}}))
+		ok(tf.ec2.DeleteTags(tf.ctx,
+			&ec2.DeleteTagsInput{
+				Resources: []string{id}, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String("tf")}},
+			}))
 		ok(tf.ec2.CreateTags(tf.ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: ec2Tags(next)}))
 	}, want: attributes{"tags": next}}
 }

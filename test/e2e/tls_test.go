@@ -15,7 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 )
 
-// TestHTTPS: the Go SDK and Debian's AWS CLI reach an API that has an authority of its own, when they are told to trust it, and no other way.
+// TestHTTPS: the Go SDK and Debian's AWS CLI reach an API that has an authority of its own, when they are told to
+// trust it, and no other way.
 func TestHTTPS(t *testing.T) {
 	r := start(t, "--hypervisor", "simulated", "--tls")
 	if !strings.HasPrefix(r.endpoint, "https://127.0.0.1:") {
@@ -24,8 +25,10 @@ func TestHTTPS(t *testing.T) {
 	root := filepath.Join(r.state, "tls", "ca.pem")
 	client := func(trusted *x509.CertPool) *ec2.Client {
 		return ec2.New(ec2.Options{
-			Region: "us-east-1", BaseEndpoint: aws.String(r.endpoint), Credentials: credentials.NewStaticCredentialsProvider(r.keys.AccessKeyID, r.keys.SecretAccessKey, ""),
-			RetryMaxAttempts: 1, HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}},
+			Region: "us-east-1", BaseEndpoint: aws.String(r.endpoint),
+			Credentials:      credentials.NewStaticCredentialsProvider(r.keys.AccessKeyID, r.keys.SecretAccessKey, ""),
+			RetryMaxAttempts: 1,
+			HTTPClient:       &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}},
 		})
 	}
 	b, err := os.ReadFile(root)
@@ -37,7 +40,8 @@ func TestHTTPS(t *testing.T) {
 	if out, err := client(pool).DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); err != nil || len(out.Vpcs) != 1 {
 		t.Errorf("the Go SDK: %v", err)
 	}
-	if _, err := client(x509.NewCertPool()).DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := client(x509.NewCertPool()).DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{}); err == nil ||
+		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("the Go SDK, which trusts nobody: %v", err)
 	}
 	if resp, err := http.Get(strings.Replace(r.endpoint, "https", "http", 1)); err == nil {
@@ -50,8 +54,10 @@ func TestHTTPS(t *testing.T) {
 		t.Skip("/usr/bin/aws is missing: `make test-deps` installs it")
 	}
 	for bundle, well := range map[string]bool{"AWS_CA_BUNDLE=" + root: true, "AWS_MAX_ATTEMPTS=1": false} {
-		cmd := exec.Command("/usr/bin/aws", "--endpoint-url="+r.endpoint, "--output", "text", "ec2", "describe-vpcs", "--query", "Vpcs[].CidrBlock")
-		cmd.Env = append(os.Environ(), bundle, "AWS_DEFAULT_REGION=us-east-1", "AWS_ACCESS_KEY_ID="+r.keys.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+r.keys.SecretAccessKey)
+		cmd := exec.Command("/usr/bin/aws", "--endpoint-url="+r.endpoint, "--output", "text", "ec2", "describe-vpcs",
+			"--query", "Vpcs[].CidrBlock")
+		cmd.Env = append(os.Environ(), bundle, "AWS_DEFAULT_REGION=us-east-1", "AWS_ACCESS_KEY_ID="+r.keys.AccessKeyID,
+			"AWS_SECRET_ACCESS_KEY="+r.keys.SecretAccessKey)
 		if out, err := cmd.CombinedOutput(); (err == nil) != well || well != strings.Contains(string(out), "172.31.0.0/16") {
 			t.Errorf("Debian's AWS CLI with %s: %v %s", bundle, err, out)
 		}
@@ -69,6 +75,10 @@ func TestListeningToTheNetworkNeedsTLS(t *testing.T) {
 	if _, err := os.Stat(state); err == nil {
 		t.Error("the state directory was made all the same")
 	}
-	fails(t, exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", state, "--listen", "127.0.0.1:0", "--tls-cert", "x.pem"), "tls_key")
-	fails(t, exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", state, "--listen", "127.0.0.1:0", "--tls-cert", "/none.pem", "--tls-key", "/none.key"), "/none.pem")
+	fails(t,
+		exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", state, "--listen", "127.0.0.1:0", "--tls-cert",
+			"x.pem"), "tls_key")
+	fails(t,
+		exec.Command(bin, "dev", "--hypervisor", "simulated", "--state", state, "--listen", "127.0.0.1:0", "--tls-cert",
+			"/none.pem", "--tls-key", "/none.key"), "/none.pem")
 }

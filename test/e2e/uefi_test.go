@@ -71,9 +71,11 @@ func counter() []byte {
 		// PE32+: sizes of code and data, entry, where the code begins
 		uint16(0x20b), uint16(0), uint32(sector), [2]uint32{}, uint32(page), uint32(page),
 		// image base, alignments, versions, sizes of image and headers, checksum, an EFI application
-		uint64(0), uint32(page), uint32(sector), [4]uint32{}, uint32(2 * page), uint32(sector), uint32(0), uint16(10), uint16(0), [4]uint64{}, [2]uint32{},
+		uint64(0), uint32(page), uint32(sector), [4]uint32{}, uint32(2 * page), uint32(sector), uint32(0), uint16(10),
+		uint16(0), [4]uint64{}, [2]uint32{},
 		// the section: readable, writable, executable
-		[8]byte{'.', 't', 'e', 'x', 't'}, uint32(len(code)), uint32(page), uint32(sector), uint32(sector), [3]uint32{}, uint32(0xe0000020),
+		[8]byte{'.', 't', 'e', 'x', 't'}, uint32(len(code)), uint32(page), uint32(sector), uint32(sector), [3]uint32{},
+		uint32(0xe0000020),
 	} {
 		h, _ = bin.Append(h, bin.LittleEndian, field)
 	}
@@ -84,7 +86,9 @@ func counter() []byte {
 // needUEFI skips where no machine can boot by UEFI, or no disk for it can be made.
 func needUEFI(t *testing.T) {
 	t.Helper()
-	for what, pkg := range map[string]string{"/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf", "sfdisk": "fdisk", "mformat": "mtools"} {
+	for what, pkg := range map[string]string{
+		"/usr/share/OVMF/OVMF_CODE_4M.fd": "ovmf", "sfdisk": "fdisk", "mformat": "mtools",
+	} {
 		_, missing := os.Stat(what)
 		if !filepath.IsAbs(what) {
 			_, missing = exec.LookPath(what)
@@ -139,16 +143,20 @@ func TestUEFI(t *testing.T) {
 	launch := func(image *string) string {
 		t.Helper()
 		made := must[*ec2.RunInstancesOutput](t)(c.RunInstances(ctx, &ec2.RunInstancesInput{
-			ImageId: image, InstanceType: types.InstanceTypeT3Nano, KeyName: aws.String("test"), MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+			ImageId: image, InstanceType: types.InstanceTypeT3Nano, KeyName: aws.String("test"), MinCount: aws.Int32(1),
+			MaxCount: aws.Int32(1),
 		}))
 		return *made.Instances[0].InstanceId
 	}
 	one := launch(r.imported(c, *task.ImportTaskId).ImageId)
 	// The tiny image once more, its kernel to be loaded by UEFI.
-	root := must[*ec2.DescribeImagesOutput](t)(c.DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{r.image()}})).Images[0].BlockDeviceMappings[0]
+	root := must[*ec2.DescribeImagesOutput](t)(c.DescribeImages(ctx,
+		&ec2.DescribeImagesInput{ImageIds: []string{r.image()}})).Images[0].BlockDeviceMappings[0]
 	linux := launch(must[*ec2.RegisterImageOutput](t)(c.RegisterImage(ctx, &ec2.RegisterImageInput{
 		Name: aws.String("tiny by UEFI"), BootMode: types.BootModeValuesUefiPreferred, RootDeviceName: root.DeviceName,
-		BlockDeviceMappings: []types.BlockDeviceMapping{{DeviceName: root.DeviceName, Ebs: &types.EbsBlockDevice{SnapshotId: root.Ebs.SnapshotId}}},
+		BlockDeviceMappings: []types.BlockDeviceMapping{
+			{DeviceName: root.DeviceName, Ebs: &types.EbsBlockDevice{SnapshotId: root.Ebs.SnapshotId}},
+		},
 	})).ImageId)
 	says := func(id, want string) {
 		t.Helper()
@@ -172,8 +180,11 @@ func TestUEFI(t *testing.T) {
 	if _, err := c.StartInstances(ctx, &ec2.StartInstancesInput{InstanceIds: []string{one}}); err != nil {
 		t.Fatal(err)
 	}
-	for id, mode := range map[string]types.BootModeValues{one: types.BootModeValuesUefi, linux: types.BootModeValuesUefiPreferred} {
-		if in := r.waitState(c, id, types.InstanceStateNameRunning); in.BootMode != mode || in.CurrentInstanceBootMode != types.InstanceBootModeValuesUefi {
+	for id, mode := range map[string]types.BootModeValues{
+		one: types.BootModeValuesUefi, linux: types.BootModeValuesUefiPreferred,
+	} {
+		if in := r.waitState(c, id, types.InstanceStateNameRunning); in.BootMode != mode ||
+			in.CurrentInstanceBootMode != types.InstanceBootModeValuesUefi {
 			t.Errorf("the boot mode of %s is %s, the current one %s", id, in.BootMode, in.CurrentInstanceBootMode)
 		}
 	}
@@ -185,7 +196,8 @@ func TestUEFI(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := c.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{one}, SkipOsShutdown: aws.Bool(true)}); err != nil {
+	if _, err := c.TerminateInstances(ctx,
+		&ec2.TerminateInstancesInput{InstanceIds: []string{one}, SkipOsShutdown: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, time.Minute, func() error {

@@ -33,14 +33,19 @@ func unit(t *testing.T) map[string][]string {
 	return set
 }
 
-// ownView are the settings that give a service a mount namespace of its own, in which the networks' namespaces would end with it.
+// ownView are the settings that give a service a mount namespace of its own, in which the networks' namespaces would
+// end with it.
 var ownView = []string{
-	"ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateMounts", "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups",
-	"ProtectProc", "ProcSubset", "ProtectHostname", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths", "TemporaryFileSystem", "BindPaths", "BindReadOnlyPaths", "RootDirectory",
-	"RootImage", "MountFlags", "MountAPIVFS", "DynamicUser", "PrivateUsers", "PrivateNetwork", "CacheDirectory", "RuntimeDirectory",
+	"ProtectSystem", "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateMounts", "ProtectKernelTunables",
+	"ProtectKernelModules", "ProtectKernelLogs", "ProtectControlGroups",
+	"ProtectProc", "ProcSubset", "ProtectHostname", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths",
+	"NoExecPaths", "TemporaryFileSystem", "BindPaths", "BindReadOnlyPaths", "RootDirectory",
+	"RootImage", "MountFlags", "MountAPIVFS", "DynamicUser", "PrivateUsers", "PrivateNetwork", "CacheDirectory",
+	"RuntimeDirectory",
 }
 
-// TestTheUnitKeepsGuestsRunning: a restart of the service ends neither the guests nor their networks, nor stops QEMU from translating.
+// TestTheUnitKeepsGuestsRunning: a restart of the service ends neither the guests nor their networks, nor stops QEMU
+// from translating.
 func TestTheUnitKeepsGuestsRunning(t *testing.T) {
 	set := unit(t)
 	for _, key := range append(slices.Clone(ownView), "MemoryDenyWriteExecute", "RestrictNamespaces") {
@@ -48,7 +53,9 @@ func TestTheUnitKeepsGuestsRunning(t *testing.T) {
 			t.Errorf("the unit sets %s=%v", key, v)
 		}
 	}
-	for key, want := range map[string]string{"KillMode": "process", "NoNewPrivileges": "yes", "UMask": "0077", "StateDirectoryMode": "0700"} {
+	for key, want := range map[string]string{
+		"KillMode": "process", "NoNewPrivileges": "yes", "UMask": "0077", "StateDirectoryMode": "0700",
+	} {
 		if !slices.Equal(set[key], []string{want}) {
 			t.Errorf("the unit sets %s to %v, want %s", key, set[key], want)
 		}
@@ -102,7 +109,11 @@ func TestWhatTheUnitKeepsOfRootIsEnough(t *testing.T) {
 	c := r.client()
 	key := r.key(c)
 	r.openSSH(c)
-	out, err := c.RunInstances(t.Context(), &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test")})
+	out, err := c.RunInstances(t.Context(),
+		&ec2.RunInstancesInput{
+			ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1),
+			MaxCount: aws.Int32(1), KeyName: aws.String("test"),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

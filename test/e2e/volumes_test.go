@@ -23,7 +23,8 @@ func volumeIs(t *testing.T, c *ec2.Client, id string, want types.VolumeState) ty
 		if err != nil {
 			return err
 		}
-		if v = out.Volumes[0]; v.State != want || want == types.VolumeStateInUse && v.Attachments[0].State != types.VolumeAttachmentStateAttached {
+		if v = out.Volumes[0]; v.State != want ||
+			want == types.VolumeStateInUse && v.Attachments[0].State != types.VolumeAttachmentStateAttached {
 			return fmt.Errorf("%s is %s %v, want %s", id, v.State, v.Attachments, want)
 		}
 		return nil
@@ -33,7 +34,9 @@ func volumeIs(t *testing.T, c *ec2.Client, id string, want types.VolumeState) ty
 
 func snapshotIsDone(t *testing.T, c *ec2.Client, id string) {
 	t.Helper()
-	if err := ec2.NewSnapshotCompletedWaiter(c, func(o *ec2.SnapshotCompletedWaiterOptions) { o.MinDelay, o.MaxDelay = time.Second/5, time.Second/5 }).
+	if err := ec2.NewSnapshotCompletedWaiter(c, func(o *ec2.SnapshotCompletedWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Second/5, time.Second/5
+	}).
 		Wait(t.Context(), &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}}, 2*time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +50,11 @@ func TestAVolumeThroughItsLife(t *testing.T) {
 	key := r.key(c)
 	r.openSSH(c)
 	ctx := t.Context()
-	made, err := c.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test")})
+	made, err := c.RunInstances(ctx,
+		&ec2.RunInstancesInput{
+			ImageId: aws.String(r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1),
+			MaxCount: aws.Int32(1), KeyName: aws.String("test"),
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +75,8 @@ func TestAVolumeThroughItsLife(t *testing.T) {
 	attach := func(volume, device string) string {
 		t.Helper()
 		began := time.Now()
-		if _, err := c.AttachVolume(ctx, &ec2.AttachVolumeInput{VolumeId: &volume, InstanceId: id, Device: &device}); err != nil {
+		if _, err := c.AttachVolume(ctx,
+			&ec2.AttachVolumeInput{VolumeId: &volume, InstanceId: id, Device: &device}); err != nil {
 			t.Fatal(err)
 		}
 		disk := ""
@@ -86,7 +94,8 @@ func TestAVolumeThroughItsLife(t *testing.T) {
 
 	volume := create(&ec2.CreateVolumeInput{Size: aws.Int32(1), VolumeType: types.VolumeTypeGp3, Encrypted: aws.Bool(true)})
 	file := filepath.Join(r.state, "blocks", "volumes", volume+".qcow2")
-	if out, err := exec.Command("qemu-img", "info", "-U", file).CombinedOutput(); err != nil || !strings.Contains(string(out), "format: luks") {
+	if out, err := exec.Command("qemu-img", "info", "-U", file).CombinedOutput(); err != nil ||
+		!strings.Contains(string(out), "format: luks") {
 		t.Errorf("the encrypted volume's file: %v %s", err, out)
 	}
 	disk := attach(volume, "/dev/sdf")
@@ -160,7 +169,11 @@ func TestAnImageOfARunningInstance(t *testing.T) {
 	ctx := t.Context()
 	launch := func(image string) (string, string) {
 		t.Helper()
-		made, err := c.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: &image, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test")})
+		made, err := c.RunInstances(ctx,
+			&ec2.RunInstancesInput{
+				ImageId: &image, InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+				KeyName: aws.String("test"),
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,11 +192,14 @@ func TestAnImageOfARunningInstance(t *testing.T) {
 		boot := sh(t, guest, "cat /proc/sys/kernel/random/boot_id")
 		want := strings.Split(sh(t, guest, tt.write), "\n")[0]
 		began := time.Now()
-		image, err := c.CreateImage(ctx, &ec2.CreateImageInput{InstanceId: &first, Name: aws.String(tt.name), NoReboot: &tt.noReboot})
+		image, err := c.CreateImage(ctx,
+			&ec2.CreateImageInput{InstanceId: &first, Name: aws.String(tt.name), NoReboot: &tt.noReboot})
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = ec2.NewImageAvailableWaiter(c, func(o *ec2.ImageAvailableWaiterOptions) { o.MinDelay, o.MaxDelay = time.Second/5, time.Second/5 }).
+		err = ec2.NewImageAvailableWaiter(c, func(o *ec2.ImageAvailableWaiterOptions) {
+			o.MinDelay, o.MaxDelay = time.Second/5, time.Second/5
+		}).
 			Wait(ctx, &ec2.DescribeImagesInput{ImageIds: []string{*image.ImageId}}, 3*time.Minute)
 		if err != nil {
 			t.Fatalf("%s: %v", tt.name, err)

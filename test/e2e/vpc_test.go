@@ -43,45 +43,57 @@ func newSite(r *run, c *ec2.Client, cidr string) *site {
 	s := &site{r: r, c: c}
 	s.vpc = *must[*ec2.CreateVpcOutput](t)(c.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: &cidr})).Vpc.VpcId
 	of := []types.Filter{{Name: aws.String("vpc-id"), Values: []string{s.vpc}}}
-	s.group = *must[*ec2.DescribeSecurityGroupsOutput](t)(c.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: of})).SecurityGroups[0].GroupId
-	s.main = *must[*ec2.DescribeRouteTablesOutput](t)(c.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: of})).RouteTables[0].RouteTableId
-	must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(c.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &s.group, IpPermissions: []types.IpPermission{
-		{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}},
-		{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(-1), ToPort: aws.Int32(-1), IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}},
-	}}))
+	s.group = *must[*ec2.DescribeSecurityGroupsOutput](t)(c.DescribeSecurityGroups(ctx,
+		&ec2.DescribeSecurityGroupsInput{Filters: of})).SecurityGroups[0].GroupId
+	s.main = *must[*ec2.DescribeRouteTablesOutput](t)(c.DescribeRouteTables(ctx,
+		&ec2.DescribeRouteTablesInput{Filters: of})).RouteTables[0].RouteTableId
+	must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(c.AuthorizeSecurityGroupIngress(ctx,
+		&ec2.AuthorizeSecurityGroupIngressInput{GroupId: &s.group, IpPermissions: []types.IpPermission{
+			{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22),
+				IpRanges: []types.IpRange{{CidrIp: aws.String("0.0.0.0/0")}}},
+			{IpProtocol: aws.String("icmp"), FromPort: aws.Int32(-1), ToPort: aws.Int32(-1),
+				IpRanges: []types.IpRange{{CidrIp: aws.String("10.0.0.0/8")}}},
+		}}))
 	return s
 }
 
 func (s *site) subnet(cidr string) string {
 	s.r.t.Helper()
-	return *must[*ec2.CreateSubnetOutput](s.r.t)(s.c.CreateSubnet(s.r.t.Context(), &ec2.CreateSubnetInput{VpcId: &s.vpc, CidrBlock: &cidr, AvailabilityZone: aws.String("us-east-1a")})).Subnet.SubnetId
+	return *must[*ec2.CreateSubnetOutput](s.r.t)(s.c.CreateSubnet(s.r.t.Context(),
+		&ec2.CreateSubnetInput{VpcId: &s.vpc, CidrBlock: &cidr, AvailabilityZone: aws.String("us-east-1a")})).Subnet.SubnetId
 }
 
 // online gives a route table a way to an internet gateway.
 func (s *site) online(table string) {
 	t, ctx := s.r.t, s.r.t.Context()
 	t.Helper()
-	gateway := must[*ec2.CreateInternetGatewayOutput](t)(s.c.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
-	must[*ec2.AttachInternetGatewayOutput](t)(s.c.AttachInternetGateway(ctx, &ec2.AttachInternetGatewayInput{InternetGatewayId: gateway, VpcId: &s.vpc}))
-	must[*ec2.CreateRouteOutput](t)(s.c.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: &table, DestinationCidrBlock: aws.String("0.0.0.0/0"), GatewayId: gateway}))
+	gateway := must[*ec2.CreateInternetGatewayOutput](t)(s.c.CreateInternetGateway(ctx,
+		&ec2.CreateInternetGatewayInput{})).InternetGateway.InternetGatewayId
+	must[*ec2.AttachInternetGatewayOutput](t)(s.c.AttachInternetGateway(ctx,
+		&ec2.AttachInternetGatewayInput{InternetGatewayId: gateway, VpcId: &s.vpc}))
+	must[*ec2.CreateRouteOutput](t)(s.c.CreateRoute(ctx,
+		&ec2.CreateRouteInput{RouteTableId: &table, DestinationCidrBlock: aws.String("0.0.0.0/0"), GatewayId: gateway}))
 }
 
 func (s *site) launch(subnet string) types.Instance {
 	s.r.t.Helper()
 	out := must[*ec2.RunInstancesOutput](s.r.t)(s.c.RunInstances(s.r.t.Context(), &ec2.RunInstancesInput{
-		ImageId: aws.String(s.r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1), MaxCount: aws.Int32(1), KeyName: aws.String("test"), SubnetId: &subnet,
+		ImageId: aws.String(s.r.image()), InstanceType: types.InstanceTypeT3Nano, MinCount: aws.Int32(1),
+		MaxCount: aws.Int32(1), KeyName: aws.String("test"), SubnetId: &subnet,
 	}))
 	return out.Instances[0]
 }
 
 func (s *site) address() *ec2.AllocateAddressOutput {
 	s.r.t.Helper()
-	return must[*ec2.AllocateAddressOutput](s.r.t)(s.c.AllocateAddress(s.r.t.Context(), &ec2.AllocateAddressInput{Domain: types.DomainTypeVpc}))
+	return must[*ec2.AllocateAddressOutput](s.r.t)(s.c.AllocateAddress(s.r.t.Context(),
+		&ec2.AllocateAddressInput{Domain: types.DomainTypeVpc}))
 }
 
 func (s *site) associate(a *ec2.AllocateAddressOutput, instance *string) {
 	s.r.t.Helper()
-	must[*ec2.AssociateAddressOutput](s.r.t)(s.c.AssociateAddress(s.r.t.Context(), &ec2.AssociateAddressInput{AllocationId: a.AllocationId, InstanceId: instance}))
+	must[*ec2.AssociateAddressOutput](s.r.t)(s.c.AssociateAddress(s.r.t.Context(),
+		&ec2.AssociateAddressInput{AllocationId: a.AllocationId, InstanceId: instance}))
 }
 
 // try is sh for a command that may fail.
@@ -132,8 +144,12 @@ func TestNetworksOfOnesOwn(t *testing.T) {
 	}
 
 	guest, neighbour := dial(t, *moving.PublicIp, key), dial(t, *staying.PublicIp, key)
-	eni := must[*ec2.CreateNetworkInterfaceOutput](t)(c.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &left})).NetworkInterface
-	attached := must[*ec2.AttachNetworkInterfaceOutput](t)(c.AttachNetworkInterface(ctx, &ec2.AttachNetworkInterfaceInput{NetworkInterfaceId: eni.NetworkInterfaceId, InstanceId: two.InstanceId, DeviceIndex: aws.Int32(1)}))
+	eni := must[*ec2.CreateNetworkInterfaceOutput](t)(c.CreateNetworkInterface(ctx,
+		&ec2.CreateNetworkInterfaceInput{SubnetId: &left})).NetworkInterface
+	attached := must[*ec2.AttachNetworkInterfaceOutput](t)(c.AttachNetworkInterface(ctx,
+		&ec2.AttachNetworkInterfaceInput{
+			NetworkInterfaceId: eni.NetworkInterfaceId, InstanceId: two.InstanceId, DeviceIndex: aws.Int32(1),
+		}))
 	eventually(t, 30*time.Second, func() error {
 		got, err := try(guest, "ip -4 addr show dev eth1")
 		if err != nil || !strings.Contains(got, *eni.PrivateIpAddress) {
@@ -151,9 +167,11 @@ func TestNetworksOfOnesOwn(t *testing.T) {
 		}
 		return nil
 	})
-	must[*ec2.DetachNetworkInterfaceOutput](t)(c.DetachNetworkInterface(ctx, &ec2.DetachNetworkInterfaceInput{AttachmentId: attached.AttachmentId}))
+	must[*ec2.DetachNetworkInterfaceOutput](t)(c.DetachNetworkInterface(ctx,
+		&ec2.DetachNetworkInterfaceInput{AttachmentId: attached.AttachmentId}))
 	eventually(t, 60*time.Second, func() error {
-		out, err := c.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{*eni.NetworkInterfaceId}})
+		out, err := c.DescribeNetworkInterfaces(ctx,
+			&ec2.DescribeNetworkInterfacesInput{NetworkInterfaceIds: []string{*eni.NetworkInterfaceId}})
 		if err != nil {
 			return err
 		}
@@ -166,9 +184,11 @@ func TestNetworksOfOnesOwn(t *testing.T) {
 		t.Errorf("the detached card is still %s", got)
 	}
 
-	acls := must[*ec2.DescribeNetworkAclsOutput](t)(c.DescribeNetworkAcls(ctx, &ec2.DescribeNetworkAclsInput{Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{s.vpc}}}}))
+	acls := must[*ec2.DescribeNetworkAclsOutput](t)(c.DescribeNetworkAcls(ctx,
+		&ec2.DescribeNetworkAclsInput{Filters: []types.Filter{{Name: aws.String("vpc-id"), Values: []string{s.vpc}}}}))
 	entry := &ec2.CreateNetworkAclEntryInput{
-		NetworkAclId: acls.NetworkAcls[0].NetworkAclId, RuleNumber: aws.Int32(50), Protocol: aws.String("6"), RuleAction: types.RuleActionDeny, Egress: aws.Bool(false),
+		NetworkAclId: acls.NetworkAcls[0].NetworkAclId, RuleNumber: aws.Int32(50), Protocol: aws.String("6"),
+		RuleAction: types.RuleActionDeny, Egress: aws.Bool(false),
 		CidrBlock: aws.String("0.0.0.0/0"), PortRange: &types.PortRange{From: aws.Int32(22), To: aws.Int32(22)},
 	}
 	reaches := func(want bool) {
@@ -187,7 +207,8 @@ func TestNetworksOfOnesOwn(t *testing.T) {
 	reaches(true)
 	must[*ec2.CreateNetworkAclEntryOutput](t)(c.CreateNetworkAclEntry(ctx, entry))
 	reaches(false)
-	must[*ec2.DeleteNetworkAclEntryOutput](t)(c.DeleteNetworkAclEntry(ctx, &ec2.DeleteNetworkAclEntryInput{NetworkAclId: entry.NetworkAclId, RuleNumber: entry.RuleNumber, Egress: entry.Egress}))
+	must[*ec2.DeleteNetworkAclEntryOutput](t)(c.DeleteNetworkAclEntry(ctx,
+		&ec2.DeleteNetworkAclEntryInput{NetworkAclId: entry.NetworkAclId, RuleNumber: entry.RuleNumber, Egress: entry.Egress}))
 	reaches(true)
 }
 
@@ -250,8 +271,10 @@ func TestGatewaysAndPeerings(t *testing.T) {
 	server := outside(t)
 	s, far := newSite(r, c, "10.1.0.0/16"), newSite(r, c, "10.2.0.0/16")
 	public, private := s.subnet("10.1.1.0/24"), s.subnet("10.1.2.0/24")
-	table := must[*ec2.CreateRouteTableOutput](t)(c.CreateRouteTable(ctx, &ec2.CreateRouteTableInput{VpcId: &s.vpc})).RouteTable.RouteTableId
-	must[*ec2.AssociateRouteTableOutput](t)(c.AssociateRouteTable(ctx, &ec2.AssociateRouteTableInput{RouteTableId: table, SubnetId: &public}))
+	table := must[*ec2.CreateRouteTableOutput](t)(c.CreateRouteTable(ctx,
+		&ec2.CreateRouteTableInput{VpcId: &s.vpc})).RouteTable.RouteTableId
+	must[*ec2.AssociateRouteTableOutput](t)(c.AssociateRouteTable(ctx,
+		&ec2.AssociateRouteTableInput{RouteTableId: table, SubnetId: &public}))
 	s.online(*table)
 	door, inner, peer := s.launch(public), s.launch(private), far.launch(far.subnet("10.2.1.0/24"))
 	for _, in := range []types.Instance{door, inner, peer} {
@@ -272,8 +295,10 @@ func TestGatewaysAndPeerings(t *testing.T) {
 		})
 	}
 	fetch(false, "without a route")
-	nat := must[*ec2.CreateNatGatewayOutput](t)(c.CreateNatGateway(ctx, &ec2.CreateNatGatewayInput{SubnetId: &public, AllocationId: s.address().AllocationId})).NatGateway.NatGatewayId
-	must[*ec2.CreateRouteOutput](t)(c.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: &s.main, DestinationCidrBlock: aws.String("0.0.0.0/0"), NatGatewayId: nat}))
+	nat := must[*ec2.CreateNatGatewayOutput](t)(c.CreateNatGateway(ctx,
+		&ec2.CreateNatGatewayInput{SubnetId: &public, AllocationId: s.address().AllocationId})).NatGateway.NatGatewayId
+	must[*ec2.CreateRouteOutput](t)(c.CreateRoute(ctx,
+		&ec2.CreateRouteInput{RouteTableId: &s.main, DestinationCidrBlock: aws.String("0.0.0.0/0"), NatGatewayId: nat}))
 	fetch(true, "through the NAT gateway")
 	must[*ec2.DeleteNatGatewayOutput](t)(c.DeleteNatGateway(ctx, &ec2.DeleteNatGatewayInput{NatGatewayId: nat}))
 	fetch(false, "without the gateway")
@@ -288,31 +313,46 @@ func TestGatewaysAndPeerings(t *testing.T) {
 			return nil
 		})
 	}
-	peering := must[*ec2.CreateVpcPeeringConnectionOutput](t)(c.CreateVpcPeeringConnection(ctx, &ec2.CreateVpcPeeringConnectionInput{VpcId: &s.vpc, PeerVpcId: &far.vpc})).VpcPeeringConnection.VpcPeeringConnectionId
-	must[*ec2.CreateRouteOutput](t)(c.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: &s.main, DestinationCidrBlock: aws.String("10.2.0.0/16"), VpcPeeringConnectionId: peering}))
-	must[*ec2.CreateRouteOutput](t)(c.CreateRoute(ctx, &ec2.CreateRouteInput{RouteTableId: &far.main, DestinationCidrBlock: aws.String("10.1.0.0/16"), VpcPeeringConnectionId: peering}))
+	peering := must[*ec2.CreateVpcPeeringConnectionOutput](t)(c.CreateVpcPeeringConnection(ctx,
+		&ec2.CreateVpcPeeringConnectionInput{VpcId: &s.vpc, PeerVpcId: &far.vpc})).VpcPeeringConnection.VpcPeeringConnectionId
+	must[*ec2.CreateRouteOutput](t)(c.CreateRoute(ctx,
+		&ec2.CreateRouteInput{
+			RouteTableId: &s.main, DestinationCidrBlock: aws.String("10.2.0.0/16"), VpcPeeringConnectionId: peering,
+		}))
+	must[*ec2.CreateRouteOutput](t)(c.CreateRoute(ctx,
+		&ec2.CreateRouteInput{
+			RouteTableId: &far.main, DestinationCidrBlock: aws.String("10.1.0.0/16"), VpcPeeringConnectionId: peering,
+		}))
 	ping(false, "asked for and not accepted")
-	must[*ec2.AcceptVpcPeeringConnectionOutput](t)(c.AcceptVpcPeeringConnection(ctx, &ec2.AcceptVpcPeeringConnectionInput{VpcPeeringConnectionId: peering}))
+	must[*ec2.AcceptVpcPeeringConnectionOutput](t)(c.AcceptVpcPeeringConnection(ctx,
+		&ec2.AcceptVpcPeeringConnectionInput{VpcPeeringConnectionId: peering}))
 	ping(true, "peered")
 
 	// A name of the far VPC's stands for a private address, once that VPC lets it.
-	must[*ec2.ModifyVpcAttributeOutput](t)(c.ModifyVpcAttribute(ctx, &ec2.ModifyVpcAttributeInput{VpcId: &far.vpc, EnableDnsHostnames: &types.AttributeBooleanValue{Value: aws.Bool(true)}}))
+	must[*ec2.ModifyVpcAttributeOutput](t)(c.ModifyVpcAttribute(ctx,
+		&ec2.ModifyVpcAttributeInput{VpcId: &far.vpc, EnableDnsHostnames: &types.AttributeBooleanValue{Value: aws.Bool(true)}}))
 	far.online(far.main)
 	far.associate(far.address(), peer.InstanceId)
-	name := *must[*ec2.DescribeInstancesOutput](t)(c.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{*peer.InstanceId}})).Reservations[0].Instances[0].PublicDnsName
+	name := *must[*ec2.DescribeInstancesOutput](t)(c.DescribeInstances(ctx,
+		&ec2.DescribeInstancesInput{InstanceIds: []string{*peer.InstanceId}})).Reservations[0].Instances[0].PublicDnsName
 	if got, err := try(guest, "ping -c 1 -W 2 "+name); err == nil {
 		t.Errorf("the name %s leads through the peering unasked: %s", name, got)
 	}
-	must[*ec2.ModifyVpcPeeringConnectionOptionsOutput](t)(c.ModifyVpcPeeringConnectionOptions(ctx, &ec2.ModifyVpcPeeringConnectionOptionsInput{
-		VpcPeeringConnectionId: peering, AccepterPeeringConnectionOptions: &types.PeeringConnectionOptionsRequest{AllowDnsResolutionFromRemoteVpc: aws.Bool(true)},
-	}))
+	must[*ec2.ModifyVpcPeeringConnectionOptionsOutput](t)(c.ModifyVpcPeeringConnectionOptions(ctx,
+		&ec2.ModifyVpcPeeringConnectionOptionsInput{
+			VpcPeeringConnectionId: peering,
+			AccepterPeeringConnectionOptions: &types.PeeringConnectionOptionsRequest{
+				AllowDnsResolutionFromRemoteVpc: aws.Bool(true),
+			},
+		}))
 	eventually(t, 30*time.Second, func() error {
 		if got, err := try(guest, "ping -c 1 -W 2 "+name); err != nil || !strings.Contains(got, *peer.PrivateIpAddress) {
 			return fmt.Errorf("the name %s does not lead to %s: %v %s", name, *peer.PrivateIpAddress, err, got)
 		}
 		return nil
 	})
-	must[*ec2.DeleteVpcPeeringConnectionOutput](t)(c.DeleteVpcPeeringConnection(ctx, &ec2.DeleteVpcPeeringConnectionInput{VpcPeeringConnectionId: peering}))
+	must[*ec2.DeleteVpcPeeringConnectionOutput](t)(c.DeleteVpcPeeringConnection(ctx,
+		&ec2.DeleteVpcPeeringConnectionInput{VpcPeeringConnectionId: peering}))
 	ping(false, "no longer peered")
 }
 
@@ -325,7 +365,10 @@ func through(t *testing.T, by *ssh.Client, ip string, key ssh.Signer) *ssh.Clien
 		if err != nil {
 			return err
 		}
-		cc, chans, reqs, err := ssh.NewClientConn(conn, ip, &ssh.ClientConfig{User: "admin", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+		cc, chans, reqs, err := ssh.NewClientConn(conn, ip,
+			&ssh.ClientConfig{
+				User: "admin", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+			})
 		if err != nil {
 			conn.Close()
 			return err

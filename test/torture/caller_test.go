@@ -36,7 +36,8 @@ const (
 // callLimit is how long one call may take. Nothing here takes long: a call that does hangs.
 const callLimit = 90 * time.Second
 
-// outcomeOf reads an answer. An error of the server's own may come before or after the commit; any other says that nothing was done.
+// outcomeOf reads an answer. An error of the server's own may come before or after the commit; any other says that
+// nothing was done.
 func outcomeOf(err error) outcome {
 	if err == nil {
 		return done
@@ -102,7 +103,10 @@ type signer struct {
 	*v4.Signer
 }
 
-func (s *signer) SignHTTP(ctx context.Context, who aws.Credentials, r *http.Request, hash, service, region string, _ time.Time, options ...func(*v4.SignerOptions)) error {
+func (s *signer) SignHTTP(
+	ctx context.Context, who aws.Credentials, r *http.Request, hash, service, region string, _ time.Time,
+	options ...func(*v4.SignerOptions),
+) error {
 	now, _ := s.site.now()
 	return s.Signer.SignHTTP(ctx, who, r, hash, service, region, now, options...)
 }
@@ -145,7 +149,8 @@ func (c *caller) untilSure(ctx context.Context, call func(context.Context) error
 		_, before := c.site.now()
 		o := c.ask(ctx, call)
 		_, after := c.site.now()
-		if o == done || o == refused && before == after || ctx.Err() != nil { // a clock that is set makes a signature one of another time
+		if o == done || o == refused && before == after ||
+			ctx.Err() != nil { // a clock that is set makes a signature one of another time
 			return o
 		}
 	}
@@ -271,7 +276,8 @@ func (c *caller) switchState(ctx context.Context) {
 	}
 	state := fact{"instance", id, "state"}
 	to, call := "stopped", func(ctx context.Context) error {
-		_, err := c.ec2.StopInstances(ctx, &ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(c.rand.IntN(2) == 0)})
+		_, err := c.ec2.StopInstances(ctx,
+			&ec2.StopInstancesInput{InstanceIds: []string{id}, Force: aws.Bool(c.rand.IntN(2) == 0)})
 		return err
 	}
 	if c.model.is(state, "stopped") {
@@ -300,7 +306,8 @@ func (c *caller) tag(ctx context.Context) {
 	}
 	value := c.next("tag")
 	c.settle(fact{"instance", id, "tag"}, value, c.ask(ctx, func(ctx context.Context) error {
-		_, err := c.ec2.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: []types.Tag{{Key: aws.String("torture"), Value: &value}}})
+		_, err := c.ec2.CreateTags(ctx,
+			&ec2.CreateTagsInput{Resources: []string{id}, Tags: []types.Tag{{Key: aws.String("torture"), Value: &value}}})
 		return err
 	}))
 }
@@ -322,7 +329,10 @@ func (c *caller) createVolume(ctx context.Context) {
 		return
 	}
 	name, id := c.next("volume"), ""
-	in := &ec2.CreateVolumeInput{AvailabilityZone: aws.String("us-east-1a"), Size: aws.Int32(1), TagSpecifications: named(types.ResourceTypeVolume, name)}
+	in := &ec2.CreateVolumeInput{
+		AvailabilityZone: aws.String("us-east-1a"), Size: aws.Int32(1),
+		TagSpecifications: named(types.ResourceTypeVolume, name),
+	}
 	if s, ok := c.pick(c.snapshots); ok && c.real && c.rand.IntN(2) == 0 {
 		in.SnapshotId = &s
 	}
@@ -369,7 +379,10 @@ func (c *caller) attach(ctx context.Context) {
 		return
 	}
 	c.settle(f, i, c.ask(ctx, func(ctx context.Context) error {
-		_, err := c.ec2.AttachVolume(ctx, &ec2.AttachVolumeInput{VolumeId: &v, InstanceId: &i, Device: aws.String("/dev/sd" + string(rune('f'+c.rand.IntN(8))))})
+		_, err := c.ec2.AttachVolume(ctx,
+			&ec2.AttachVolumeInput{
+				VolumeId: &v, InstanceId: &i, Device: aws.String("/dev/sd" + string(rune('f'+c.rand.IntN(8)))),
+			})
 		return err
 	}))
 }
@@ -381,7 +394,8 @@ func (c *caller) snapshot(ctx context.Context) {
 	}
 	name, id := c.next("snapshot"), ""
 	o := c.ask(ctx, func(ctx context.Context) error {
-		out, err := c.ec2.CreateSnapshot(ctx, &ec2.CreateSnapshotInput{VolumeId: &v, TagSpecifications: named(types.ResourceTypeSnapshot, name)})
+		out, err := c.ec2.CreateSnapshot(ctx,
+			&ec2.CreateSnapshotInput{VolumeId: &v, TagSpecifications: named(types.ResourceTypeSnapshot, name)})
 		if err == nil {
 			id = *out.SnapshotId
 		}
@@ -389,7 +403,8 @@ func (c *caller) snapshot(ctx context.Context) {
 	})
 	if o == lost {
 		id, _ = c.found(ctx, name, func(ctx context.Context) (ids []string, err error) {
-			out, err := c.ec2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: byName(name)})
+			out, err := c.ec2.DescribeSnapshots(ctx,
+				&ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: byName(name)})
 			if err == nil {
 				for _, s := range out.Snapshots {
 					ids = append(ids, *s.SnapshotId)
@@ -436,7 +451,8 @@ func (c *caller) address(ctx context.Context) {
 	case !ok || n == 0 && len(c.addresses) < 2:
 		name, id := c.next("address"), ""
 		o := c.ask(ctx, func(ctx context.Context) error {
-			out, err := c.ec2.AllocateAddress(ctx, &ec2.AllocateAddressInput{TagSpecifications: named(types.ResourceTypeElasticIp, name)})
+			out, err := c.ec2.AllocateAddress(ctx,
+				&ec2.AllocateAddressInput{TagSpecifications: named(types.ResourceTypeElasticIp, name)})
 			if err == nil {
 				id = *out.AllocationId
 			}
@@ -464,7 +480,8 @@ func (c *caller) address(ctx context.Context) {
 			return
 		}
 		o := c.ask(ctx, func(ctx context.Context) error {
-			_, err := c.ec2.AssociateAddress(ctx, &ec2.AssociateAddressInput{AllocationId: &a, InstanceId: &i, AllowReassociation: aws.Bool(true)})
+			_, err := c.ec2.AssociateAddress(ctx,
+				&ec2.AssociateAddressInput{AllocationId: &a, InstanceId: &i, AllowReassociation: aws.Bool(true)})
 			return err
 		})
 		c.settle(fact{"address", a, "instance"}, i, o)
@@ -513,7 +530,8 @@ func (c *caller) identity(ctx context.Context) {
 	case !c.model.is(exists, "yes"):
 	case c.model.is(policy, ""):
 		c.settle(policy, "yes", c.ask(ctx, func(ctx context.Context) error {
-			_, err := c.iam.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: &u, PolicyName: aws.String("own"), PolicyDocument: aws.String(policyText)})
+			_, err := c.iam.PutUserPolicy(ctx,
+				&iam.PutUserPolicyInput{UserName: &u, PolicyName: aws.String("own"), PolicyDocument: aws.String(policyText)})
 			return err
 		}))
 	case c.model.is(policy, "yes") && c.rand.IntN(2) == 0:
@@ -569,11 +587,15 @@ func (c *caller) shared(ctx context.Context) {
 			return err
 		},
 		func(ctx context.Context) error {
-			_, err := c.ec2.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: &group, Description: aws.String("torture")})
+			_, err := c.ec2.CreateSecurityGroup(ctx,
+				&ec2.CreateSecurityGroupInput{GroupName: &group, Description: aws.String("torture")})
 			return err
 		},
 		func(ctx context.Context) error {
-			_, err := c.ec2.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupName: aws.String("shared-group-0"), SourceSecurityGroupName: aws.String("shared-group-1")})
+			_, err := c.ec2.AuthorizeSecurityGroupIngress(ctx,
+				&ec2.AuthorizeSecurityGroupIngressInput{
+					GroupName: aws.String("shared-group-0"), SourceSecurityGroupName: aws.String("shared-group-1"),
+				})
 			return err
 		},
 		func(ctx context.Context) error {
@@ -584,10 +606,12 @@ func (c *caller) shared(ctx context.Context) {
 	c.ask(ctx, calls[c.rand.IntN(len(calls))])
 }
 
-// nearly is within how much of a moment nothing is said of what has its time then: the server's clock and the test's are read one after the other.
+// nearly is within how much of a moment nothing is said of what has its time then: the server's clock and the test's
+// are read one after the other.
 const nearly = time.Minute
 
-// temporary begins a session, or uses the one that there is: it is good until its time is over, by the server's clock, and never after.
+// temporary begins a session, or uses the one that there is: it is good until its time is over, by the server's clock,
+// and never after.
 func (c *caller) temporary(ctx context.Context) {
 	if c.session == nil {
 		c.ask(ctx, func(ctx context.Context) error {
@@ -600,7 +624,9 @@ func (c *caller) temporary(ctx context.Context) {
 		return
 	}
 	of := c.session
-	own := c.site.config(aws.Credentials{AccessKeyID: *of.AccessKeyId, SecretAccessKey: *of.SecretAccessKey, SessionToken: *of.SessionToken})
+	own := c.site.config(aws.Credentials{
+		AccessKeyID: *of.AccessKeyId, SecretAccessKey: *of.SecretAccessKey, SessionToken: *of.SessionToken,
+	})
 	client := sts.NewFromConfig(own, func(o *sts.Options) { o.HTTPSignerV4 = &signer{c.site, v4.NewSigner()} })
 	before, jumps := c.site.now()
 	code := ""
@@ -637,8 +663,10 @@ func (c *caller) reserve(ctx context.Context) {
 	ends := now.Add(time.Duration(1+c.rand.IntN(12)) * time.Hour)
 	o := c.ask(ctx, func(ctx context.Context) error {
 		out, err := c.ec2.CreateCapacityReservation(ctx, &ec2.CreateCapacityReservationInput{
-			AvailabilityZone: aws.String("us-east-1b"), InstanceType: aws.String("t3.nano"), InstancePlatform: types.CapacityReservationInstancePlatformLinuxUnix,
-			InstanceCount: aws.Int32(1), EndDateType: types.EndDateTypeLimited, EndDate: &ends, TagSpecifications: named(types.ResourceTypeCapacityReservation, token),
+			AvailabilityZone: aws.String("us-east-1b"), InstanceType: aws.String("t3.nano"),
+			InstancePlatform: types.CapacityReservationInstancePlatformLinuxUnix,
+			InstanceCount:    aws.Int32(1), EndDateType: types.EndDateTypeLimited, EndDate: &ends,
+			TagSpecifications: named(types.ResourceTypeCapacityReservation, token),
 		})
 		if err == nil {
 			id = *out.CapacityReservation.CapacityReservationId

@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// clock is a process's wall clock, which is set forward and back while it runs, as an operator or a time server sets a machine's. It
-// is the process's own: what the kernel hands to every program for reading the clock without a call into it is patched in this one,
-// before its first instruction. So whatever asks for the time of day gets it, in the product or a library, and the monotonic clock,
-// by which timers run, does not jump: as on a real machine.
+// clock is a process's wall clock, which is set forward and back while it runs, as an operator or a time server sets a
+// machine's. It is the process's own: what the kernel hands to every program for reading the clock without a call into
+// it is patched in this one, before its first instruction. So whatever asks for the time of day gets it, in the
+// product or a library, and the monotonic clock, by which timers run, does not jump: as on a real machine.
 type clock struct {
 	mu    sync.Mutex
 	by    time.Duration // ahead of this test's; whole seconds
@@ -30,7 +30,8 @@ type clock struct {
 	at    int64
 }
 
-// stub asks the kernel for the time, and adds as many seconds as the word behind it says if it was the wall clock that was asked for.
+// stub asks the kernel for the time, and adds as many seconds as the word behind it says if it was the wall clock that
+// was asked for.
 var stub = []byte{
 	0xb8, 0xe4, 0, 0, 0, // mov eax, SYS_clock_gettime
 	0x0f, 0x05, //          syscall
@@ -211,7 +212,8 @@ func clockRack(t *testing.T, seed uint64) *rack {
 	if own == nil {
 		t.Skipf("a process's clock can be set on amd64, not on %s", runtime.GOARCH)
 	}
-	r := newRack(t, newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}, clock: own}), seed, 6, false)
+	r := newRack(t, newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}, clock: own}),
+		seed, 6, false)
 	r.harm = r.setClock
 	return r
 }

@@ -28,7 +28,8 @@ func diskRack(t *testing.T, seed uint64) *rack {
 		t.Skipf("a disk to fill is missing: tmpfs is not mounted (%v): run as root", err)
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	r := newRack(t, newSite(t, siteOf{state: filepath.Join(dir, "s"), flags: []string{"--hypervisor", "simulated"}}), seed, 4, false)
+	r := newRack(t, newSite(t, siteOf{state: filepath.Join(dir, "s"), flags: []string{"--hypervisor", "simulated"}}),
+		seed, 4, false)
 	filler := filepath.Join(dir, "filler")
 	r.harm = func() (string, int) {
 		f, err := os.Create(filler)
@@ -130,7 +131,8 @@ func realRack(t *testing.T, seed uint64) *rack {
 		}
 		r.check()
 		for _, id := range owner.volumes {
-			if _, err := e.DeleteVolume(t.Context(), &ec2.DeleteVolumeInput{VolumeId: &id}); err != nil && codeOf(err) != "InvalidVolume.NotFound" {
+			if _, err := e.DeleteVolume(t.Context(), &ec2.DeleteVolumeInput{VolumeId: &id}); err != nil &&
+				codeOf(err) != "InvalidVolume.NotFound" {
 				t.Error(err)
 			}
 		}
@@ -194,7 +196,8 @@ func commandLine(pid int) string {
 	return string(b)
 }
 
-var volumeID, snapshotID, instanceID = regexp.MustCompile(`vol-[0-9a-f]+`), regexp.MustCompile(`snap-[0-9a-f]+`), regexp.MustCompile(`\bi-[0-9a-f]{17}`)
+var volumeID, snapshotID, instanceID = regexp.MustCompile(`vol-[0-9a-f]+`), regexp.MustCompile(`snap-[0-9a-f]+`),
+	regexp.MustCompile(`\bi-[0-9a-f]{17}`)
 
 // compare holds what is on the host to what the API says is there.
 func (h *host) compare(s *sight) (wrong []string) {

@@ -124,7 +124,8 @@ func (k *link) reset() {
 	k.turn.Broadcast()
 }
 
-// become changes what becomes of what is sent from now on. What has been waiting while it was deaf is lost with the connections.
+// become changes what becomes of what is sent from now on. What has been waiting while it was deaf is lost with the
+// connections.
 func (k *link) become(s linkState) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

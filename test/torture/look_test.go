@@ -127,7 +127,8 @@ func look(ctx context.Context, at *site) (*sight, error) {
 		case types.SnapshotStatePending:
 			s.moving = append(s.moving, fmt.Sprintf("%s is %s (%s)", *sn.SnapshotId, sn.State, aws.ToString(sn.Progress)))
 		default:
-			s.wrong = append(s.wrong, fmt.Sprintf("snapshot %s is in %s: %s", *sn.SnapshotId, sn.State, aws.ToString(sn.StateMessage)))
+			s.wrong = append(s.wrong,
+				fmt.Sprintf("snapshot %s is in %s: %s", *sn.SnapshotId, sn.State, aws.ToString(sn.StateMessage)))
 		}
 	}
 	images, err := e.DescribeImages(ctx, &ec2.DescribeImagesInput{})
@@ -156,7 +157,8 @@ func look(ctx context.Context, at *site) (*sight, error) {
 	for _, r := range promised.CapacityReservations {
 		s.facts[fact{"reservation", *r.CapacityReservationId, "state"}] = string(r.State)
 		if r.State == types.CapacityReservationStateActive && aws.ToTime(r.EndDate).Before(now) {
-			s.moving = append(s.moving, fmt.Sprintf("%s should have ended at %v, and it is %v", *r.CapacityReservationId, *r.EndDate, now))
+			s.moving = append(s.moving,
+				fmt.Sprintf("%s should have ended at %v, and it is %v", *r.CapacityReservationId, *r.EndDate, now))
 		}
 	}
 	for users := iam.NewListUsersPaginator(i, &iam.ListUsersInput{}); users.HasMorePages(); {

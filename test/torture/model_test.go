@@ -77,8 +77,8 @@ func (m *model) freed(f fact, from string, o outcome) {
 	m.facts[f] = may
 }
 
-// tidied forgets instances that have ended and are not found: an hour after its end nobody is told of an instance, and a clock that is
-// set makes an hour of a moment.
+// tidied forgets instances that have ended and are not found: an hour after its end nobody is told of an instance, and
+// a clock that is set makes an hour of a moment.
 func (m *model) tidied(found map[fact]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

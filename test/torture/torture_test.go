@@ -56,18 +56,23 @@ func seedOf(t testing.TB) uint64 {
 func newRack(t testing.TB, s *site, seed uint64, callers int, real bool) *rack {
 	t.Helper()
 	r := &rack{
-		t: t, site: s, rand: rand.New(rand.NewPCG(seed, 0)), model: newModel(), calls: &tally{wrong: make(chan string, 100)}, kills: map[string]int{},
+		t: t, site: s, rand: rand.New(rand.NewPCG(seed, 0)), model: newModel(),
+		calls: &tally{wrong: make(chan string, 100)}, kills: map[string]int{},
 		harm: func() (string, int) { return "", 0 }, host: func(*sight) []string { return nil }, end: func() {},
 	}
 	e, i, tokens := clients(s)
-	out, err := e.DescribeImages(t.Context(), &ec2.DescribeImagesInput{Owners: []string{"amazon"}, Filters: []types.Filter{{Name: aws.String("name"), Values: []string{"tiny-*"}}}})
+	out, err := e.DescribeImages(t.Context(),
+		&ec2.DescribeImagesInput{
+			Owners: []string{"amazon"}, Filters: []types.Filter{{Name: aws.String("name"), Values: []string{"tiny-*"}}},
+		})
 	if err != nil || len(out.Images) != 1 {
 		t.Fatalf("the tiny image: %v", err)
 	}
 	for n := range callers {
 		r.callers = append(r.callers, &caller{
-			t: t, site: s, model: r.model, name: fmt.Sprintf("c%d", n), rand: rand.New(rand.NewPCG(seed, uint64(n)+1)), image: *out.Images[0].ImageId,
-			real: real, ec2: e, iam: i, sts: tokens, calls: r.calls,
+			t: t, site: s, model: r.model, name: fmt.Sprintf("c%d", n), rand: rand.New(rand.NewPCG(seed, uint64(n)+1)),
+			image: *out.Images[0].ImageId,
+			real:  real, ec2: e, iam: i, sts: tokens, calls: r.calls,
 		})
 	}
 	return r
@@ -164,7 +169,9 @@ func (r *rack) check() {
 		break
 	}
 	for _, c := range r.callers {
-		c.instances = slices.DeleteFunc(c.instances, func(id string) bool { return r.model.is(fact{"instance", id, "state"}, "terminated") })
+		c.instances = slices.DeleteFunc(c.instances, func(id string) bool {
+			return r.model.is(fact{"instance", id, "state"}, "terminated")
+		})
 	}
 	if len(wrong) > 0 {
 		r.t.Errorf("after the kills %v:\n%s", r.kills, strings.Join(wrong, "\n"))
@@ -191,7 +198,8 @@ func (r *rack) finish() int {
 			total += n
 		}
 	}
-	r.t.Logf("%d kills survived (%v); calls: %d answered, %d refused, %d whose answer was lost; %d sessions ended", total, r.kills,
+	r.t.Logf("%d kills survived (%v); calls: %d answered, %d refused, %d whose answer was lost; %d sessions ended",
+		total, r.kills,
 		r.calls.done.Load(), r.calls.refused.Load(), r.calls.lost.Load(), r.calls.ended.Load())
 	return total
 }

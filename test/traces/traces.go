@@ -1,5 +1,6 @@
-// Package traces finds what a slipway has on this host beside the files of its state directory, so that tests can tell that nothing is
-// left: processes, control groups, namespaces, links and rules. Tests that drive the built slipway use it; it must not mend anything.
+// Package traces finds what a slipway has on this host beside the files of its state directory, so that tests can tell
+// that nothing is left: processes, control groups, namespaces, links and rules. Tests that drive the built slipway use
+// it; it must not mend anything.
 package traces
 
 import (
@@ -17,7 +18,8 @@ import (
 	"sync"
 )
 
-// Of are the traces of the installation in a state directory that has the slot, one a line, sorted; slot is -1 for one without machines.
+// Of are the traces of the installation in a state directory that has the slot, one a line, sorted; slot is -1 for one
+// without machines.
 func Of(state string, slot int) ([]string, error) {
 	out := append(Processes(state), groups(state)...)
 	if slot >= 0 {
@@ -36,7 +38,8 @@ func Processes(state string) (out []string) {
 	processes, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, p := range processes {
 		b, err := os.ReadFile(p)
-		if words := strings.Split(string(b), "\x00"); err == nil && strings.Contains(words[0], "qemu") && strings.Contains(string(b), state+"/") {
+		if words := strings.Split(string(b), "\x00"); err == nil && strings.Contains(words[0], "qemu") &&
+			strings.Contains(string(b), state+"/") {
 			out = append(out, "process "+strings.Join(words[:min(3, len(words))], " "))
 		}
 	}

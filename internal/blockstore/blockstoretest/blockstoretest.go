@@ -105,7 +105,8 @@ func overlay(c *check) {
 	large := blockstore.Volume{ID: slipway.NewVolumeID(), Snapshot: snap, SizeGiB: 16 << 10}
 	c.ensure(large)
 	c.has([]slipway.VolumeID{small.ID, large.ID}, []slipway.SnapshotID{snap})
-	_, err := c.s.EnsureVolume(c.Context(), blockstore.Volume{ID: slipway.NewVolumeID(), Snapshot: slipway.NewSnapshotID(), SizeGiB: 1})
+	_, err := c.s.EnsureVolume(c.Context(),
+		blockstore.Volume{ID: slipway.NewVolumeID(), Snapshot: slipway.NewSnapshotID(), SizeGiB: 1})
 	if !errors.Is(err, blockstore.ErrNoSnapshot) {
 		c.Errorf("EnsureVolume on an absent snapshot = %v, want %v", err, blockstore.ErrNoSnapshot)
 	}
@@ -121,13 +122,16 @@ func encrypted(c *check) {
 	c.ensure(v)
 	snap := slipway.NewSnapshotID()
 	c.must("SnapshotVolume", c.s.SnapshotVolume(c.Context(), v, snap))
-	next := blockstore.Volume{ID: slipway.NewVolumeID(), Snapshot: snap, SizeGiB: 2, Secret: []byte("second secret"), BaseSecret: v.Secret}
+	next := blockstore.Volume{
+		ID: slipway.NewVolumeID(), Snapshot: snap, SizeGiB: 2, Secret: []byte("second secret"), BaseSecret: v.Secret,
+	}
 	c.ensure(next)
 	next.SizeGiB = 3
 	c.ensure(next)
 	third := slipway.NewSnapshotID()
 	c.must("SnapshotVolume on an encrypted snapshot", c.s.SnapshotVolume(c.Context(), next, third))
-	c.must("CopySnapshot with another secret", c.s.CopySnapshot(c.Context(), third, slipway.NewSnapshotID(), next.Secret, []byte("third secret")))
+	c.must("CopySnapshot with another secret",
+		c.s.CopySnapshot(c.Context(), third, slipway.NewSnapshotID(), next.Secret, []byte("third secret")))
 }
 
 func finish(c *check) {
@@ -178,20 +182,24 @@ func snapshots(c *check) {
 		c.must("CopySnapshot", c.s.CopySnapshot(c.Context(), second, third, nil, nil))
 	}
 	c.has([]slipway.VolumeID{v.ID}, []slipway.SnapshotID{first, second, third})
-	if err := c.s.CopySnapshot(c.Context(), slipway.NewSnapshotID(), slipway.NewSnapshotID(), nil, nil); !errors.Is(err, blockstore.ErrNoSnapshot) {
+	if err := c.s.CopySnapshot(c.Context(), slipway.NewSnapshotID(), slipway.NewSnapshotID(), nil, nil); !errors.Is(err,
+		blockstore.ErrNoSnapshot) {
 		c.Errorf("CopySnapshot of none = %v, want %v", err, blockstore.ErrNoSnapshot)
 	}
-	if err := c.s.SnapshotVolume(c.Context(), blockstore.Volume{ID: slipway.NewVolumeID()}, slipway.NewSnapshotID()); !errors.Is(err, blockstore.ErrNoVolume) {
+	if err := c.s.SnapshotVolume(c.Context(), blockstore.Volume{ID: slipway.NewVolumeID()},
+		slipway.NewSnapshotID()); !errors.Is(err, blockstore.ErrNoVolume) {
 		c.Errorf("SnapshotVolume of none = %v, want %v", err, blockstore.ErrNoVolume)
 	}
 }
 
 // image is one of RAW with the content.
 func image(content []byte) blockstore.Received {
-	return blockstore.Received{Format: diskimage.RAW, MaxGiB: 4, Converted: func(float64) {}, Fetch: func(_ context.Context, to *os.File) error {
-		_, err := to.Write(content)
-		return err
-	}}
+	return blockstore.Received{
+		Format: diskimage.RAW, MaxGiB: 4, Converted: func(float64) {}, Fetch: func(_ context.Context, to *os.File) error {
+			_, err := to.Write(content)
+			return err
+		},
+	}
 }
 
 func received(c *check) {

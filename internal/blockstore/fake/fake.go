@@ -29,7 +29,9 @@ var _ blockstore.Store = (*Store)(nil)
 
 // New makes an empty store.
 func New() *Store {
-	return &Store{volumes: map[slipway.VolumeID]blockstore.Volume{}, snapshots: map[slipway.SnapshotID]int{}, faults: map[int]error{}}
+	return &Store{
+		volumes: map[slipway.VolumeID]blockstore.Volume{}, snapshots: map[slipway.SnapshotID]int{}, faults: map[int]error{},
+	}
 }
 
 // FailCall makes the n-th call from now (the first is 1) that changes something fail with err, before it has changed it.

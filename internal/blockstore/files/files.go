@@ -27,8 +27,8 @@ import (
 type Store struct {
 	dir string
 	log *slog.Logger
-	// importer is the user that reads images from elsewhere, and owns nothing else: should a file that refers to others get past
-	// every check, it has nothing of the host's to read.
+	// importer is the user that reads images from elsewhere, and owns nothing else: should a file that refers to
+	// others get past every check, it has nothing of the host's to read.
 	importer int
 
 	// A snapshot may not go while a volume is being put on it.
@@ -139,11 +139,12 @@ func (s *Store) EnsureVolume(ctx context.Context, v blockstore.Volume) (string, 
 	return path, nil
 }
 
-// ownBase says whether a volume's file still says that it is an overlay of what it was made on. A machine that has broken out could
-// have written another name there, and be shown that file at its next start.
+// ownBase says whether a volume's file still says that it is an overlay of what it was made on. A machine that has
+// broken out could have written another name there, and be shown that file at its next start.
 func ownBase(v blockstore.Volume, h qcow2.Header) error {
 	if h.Backing != backing(v.Snapshot) {
-		return fmt.Errorf("the file of %s says that it is an overlay of %q, and it was made on %q: it is not opened", v.ID, h.Backing, backing(v.Snapshot))
+		return fmt.Errorf("the file of %s says that it is an overlay of %q, and it was made on %q: it is not opened",
+			v.ID, h.Backing, backing(v.Snapshot))
 	}
 	return nil
 }
@@ -264,8 +265,9 @@ func (s *Store) FinishSnapshot(_ context.Context, id slipway.SnapshotID) error {
 	return s.finish(path, 0o444)
 }
 
-// seal sees to it that nobody can still write to a file: a machine that has broken out may have kept a descriptor of what it was given
-// to write. The kernel grants a read lease only where nobody has the file open for writing; else the file gives way to a copy of itself.
+// seal sees to it that nobody can still write to a file: a machine that has broken out may have kept a descriptor of
+// what it was given to write. The kernel grants a read lease only where nobody has the file open for writing; else the
+// file gives way to a copy of itself.
 func (s *Store) seal(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

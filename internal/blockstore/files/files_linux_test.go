@@ -128,14 +128,16 @@ func TestNewClearsWhatACrashLeft(t *testing.T) {
 
 func TestImportRefusesFilesThatNameOthers(t *testing.T) {
 	s, file := open(t, t.TempDir()), filepath.Join(t.TempDir(), "overlay.qcow2")
-	if out, err := exec.Command("qemu-img", "create", "-q", "-u", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", file, "1M").CombinedOutput(); err != nil {
+	if out, err := exec.Command("qemu-img", "create", "-q", "-u", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", file,
+		"1M").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if err := s.ImportSnapshot(t.Context(), file, slipway.NewSnapshotID()); err == nil {
 		t.Error("an overlay was imported")
 	}
 	file = filepath.Join(t.TempDir(), "external.qcow2")
-	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file="+file+".data,data_file_raw=on", file, "1M").CombinedOutput(); err != nil {
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-o",
+		"data_file="+file+".data,data_file_raw=on", file, "1M").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if h, err := qcow2.Read(file); err != nil || !h.ExternalData {
@@ -171,11 +173,13 @@ func TestFullDiskIsNamed(t *testing.T) {
 func BenchmarkEnsureVolume(b *testing.B) {
 	s, snap := open(b, b.TempDir()), slipway.NewSnapshotID()
 	file := filepath.Join(b.TempDir(), "raw")
-	if err := errors.Join(os.WriteFile(file, make([]byte, 1<<20), 0o600), s.ImportSnapshot(b.Context(), file, snap)); err != nil {
+	if err := errors.Join(os.WriteFile(file, make([]byte, 1<<20), 0o600),
+		s.ImportSnapshot(b.Context(), file, snap)); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := s.EnsureVolume(b.Context(), blockstore.Volume{ID: slipway.NewVolumeID(), Snapshot: snap, SizeGiB: 8}); err != nil {
+		if _, err := s.EnsureVolume(b.Context(),
+			blockstore.Volume{ID: slipway.NewVolumeID(), Snapshot: snap, SizeGiB: 8}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -284,7 +288,9 @@ func TestAHeaderIsAGuestsWord(t *testing.T) {
 	hidden := pattern(t, "a file of the host's")
 	for name, forge := range map[string]func(file string){
 		"a raw file of the host's": func(file string) { rebase(t, file, hidden, "raw") },
-		"another snapshot":         func(file string) { rebase(t, file, filepath.Join("..", "snapshots", string(other)+suffix), "qcow2") },
+		"another snapshot": func(file string) {
+			rebase(t, file, filepath.Join("..", "snapshots", string(other)+suffix), "qcow2")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := blockstore.Volume{ID: slipway.NewVolumeID(), Snapshot: base, SizeGiB: 1}
@@ -313,7 +319,8 @@ func TestAHeaderIsAGuestsWord(t *testing.T) {
 	}
 	id := slipway.NewSnapshotID()
 	path, _ := s.SnapshotPath(id)
-	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-b", hidden, "-F", "raw", path).CombinedOutput(); err != nil {
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "-b", hidden, "-F", "raw",
+		path).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if err := s.FinishSnapshot(ctx, id); err == nil {

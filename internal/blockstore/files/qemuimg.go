@@ -38,8 +38,8 @@ func encryption(key, prefix string) []string {
 
 // image describes a qcow2 file and what it is an overlay of, with the secret of each encrypted layer.
 //
-// A volume's header was a machine's to write, and qemu-img would follow it anywhere: what a file is an overlay of is a snapshot of
-// this store, or the file is not opened.
+// A volume's header was a machine's to write, and qemu-img would follow it anywhere: what a file is an overlay of is a
+// snapshot of this store, or the file is not opened.
 func (s *Store) image(keys *keyring, path string, secret, base []byte) (string, error) {
 	opts := []string{"driver=qcow2", "file.driver=file", "file.filename=" + escape(path)}
 	chain, err := qcow2.Chain(path)
@@ -48,7 +48,9 @@ func (s *Store) image(keys *keyring, path string, secret, base []byte) (string, 
 	}
 	for _, layer := range chain[1:] {
 		if filepath.Dir(layer.Path) != s.path("snapshots") {
-			return "", fmt.Errorf("%s says that it is an overlay of %s, which is no snapshot of this host's: it is not opened", path, layer.Path)
+			return "",
+				fmt.Errorf("%s says that it is an overlay of %s, which is no snapshot of this host's: it is not opened",
+					path, layer.Path)
 		}
 	}
 	top, below := keys.add(secret), ""

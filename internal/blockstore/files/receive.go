@@ -27,8 +27,8 @@ import (
 // reserve is how much room an import leaves on the disk, which the volumes of running machines share.
 const reserve = 1 << 30
 
-// ReceiveSnapshot fetches the image beside the snapshots, looks at its header, and has it converted by a process without rights. A
-// copy is made of a local file too: what was looked at shall be what is converted.
+// ReceiveSnapshot fetches the image beside the snapshots, looks at its header, and has it converted by a process
+// without rights. A copy is made of a local file too: what was looked at shall be what is converted.
 func (s *Store) ReceiveSnapshot(ctx context.Context, image blockstore.Received, id slipway.SnapshotID) (int, error) {
 	if path, ok := s.SnapshotPath(id); ok {
 		h, err := qcow2.Read(path)
@@ -93,7 +93,8 @@ func (s *Store) receive(ctx context.Context, f *os.File, image blockstore.Receiv
 	if err != nil {
 		return 0, err
 	}
-	limit, stop := context.WithTimeoutCause(ctx, patience(info.Size()), &diskimage.Refusal{Why: "The image takes too long to convert"})
+	limit, stop := context.WithTimeoutCause(ctx, patience(info.Size()),
+		&diskimage.Refusal{Why: "The image takes too long to convert"})
 	defer stop()
 	c := conversion{s: s, image: image, file: f}
 	if err := c.run(limit, s.snapshot(id)+partial, disk); err != nil {
@@ -102,8 +103,8 @@ func (s *Store) receive(ctx context.Context, f *os.File, image blockstore.Receiv
 	return gib, s.FinishSnapshot(ctx, id)
 }
 
-// patience is how long a file may take to be converted: what a slow disk needs for its content, packed or not. A small file that
-// claims to be a large disk does not hold a processor for hours.
+// patience is how long a file may take to be converted: what a slow disk needs for its content, packed or not. A small
+// file that claims to be a large disk does not hold a processor for hours.
 func patience(size int64) time.Duration {
 	return 15*time.Minute + time.Duration(size>>20)*time.Second/4
 }
@@ -137,7 +138,8 @@ func (c conversion) run(ctx context.Context, target string, disk int64) error {
 	if key != "" {
 		opts += ",encrypt.key-secret=" + key
 	}
-	return c.alone(ctx, to, keys, "convert", "-p", "--image-opts", "-n", "--target-is-zero", "--target-image-opts", c.image.Format.Options("/dev/fd/3"), opts)
+	return c.alone(ctx, to, keys, "convert", "-p", "--image-opts", "-n", "--target-is-zero", "--target-image-opts",
+		c.image.Format.Options("/dev/fd/3"), opts)
 }
 
 // bootable refuses a disk that no firmware would start.
@@ -148,7 +150,8 @@ func (c conversion) bootable(ctx context.Context) error {
 	}
 	defer os.Remove(first.Name())
 	defer first.Close()
-	if err := c.alone(ctx, first, nil, "dd", "--image-opts", "-O", "raw", "bs=512", "count=1", "if="+c.image.Format.Options("/dev/fd/3"), "of=/dev/fd/4"); err != nil {
+	if err := c.alone(ctx, first, nil, "dd", "--image-opts", "-O", "raw", "bs=512", "count=1",
+		"if="+c.image.Format.Options("/dev/fd/3"), "of=/dev/fd/4"); err != nil {
 		return err
 	}
 	sector := make([]byte, 512)
@@ -161,7 +164,8 @@ func (c conversion) bootable(ctx context.Context) error {
 	return nil
 }
 
-// alone runs qemu-img as the importer, if this process may choose. Its files are open already: 3 is the image, 4 what is made of it.
+// alone runs qemu-img as the importer, if this process may choose. Its files are open already: 3 is the image, 4 what
+// is made of it.
 func (c conversion) alone(ctx context.Context, to *os.File, keys keyring, args ...string) error {
 	cmd := exec.CommandContext(ctx, "qemu-img", args[0])
 	cmd.ExtraFiles = []*os.File{c.file, to}
@@ -181,7 +185,9 @@ func (c conversion) alone(ctx context.Context, to *os.File, keys keyring, args .
 				return err
 			}
 		}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(c.s.importer), Gid: uint32(c.s.importer)}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: uint32(c.s.importer), Gid: uint32(c.s.importer)},
+		}
 	}
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -202,7 +208,9 @@ func (c conversion) alone(ctx context.Context, to *os.File, keys keyring, args .
 			return failed(args[0], fmt.Sprintf("%v %s", err, text))
 		}
 		// The rest is the image's: damaged, or with features that QEMU does not have.
-		return &diskimage.Refusal{Why: "The image cannot be read: " + strings.NewReplacer("/dev/fd/3", "the image", "\n", "; ").Replace(text)}
+		return &diskimage.Refusal{
+			Why: "The image cannot be read: " + strings.NewReplacer("/dev/fd/3", "the image", "\n", "; ").Replace(text),
+		}
 	}
 	return nil
 }

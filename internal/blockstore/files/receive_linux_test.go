@@ -22,15 +22,17 @@ import (
 
 // elsewhere is a file's image as one that is fetched.
 func elsewhere(file string, format diskimage.Format) blockstore.Received {
-	return blockstore.Received{Format: format, MaxGiB: 16, Converted: func(float64) {}, Fetch: func(_ context.Context, to *os.File) error {
-		from, err := os.Open(file)
-		if err != nil {
+	return blockstore.Received{
+		Format: format, MaxGiB: 16, Converted: func(float64) {}, Fetch: func(_ context.Context, to *os.File) error {
+			from, err := os.Open(file)
+			if err != nil {
+				return err
+			}
+			defer from.Close()
+			_, err = io.Copy(to, from)
 			return err
-		}
-		defer from.Close()
-		_, err = io.Copy(to, from)
-		return err
-	}}
+		},
+	}
 }
 
 // left are the files below the snapshots' folder.
@@ -77,7 +79,8 @@ func TestEveryFormatKeepsTheContent(t *testing.T) {
 		{"compressed qcow2", "qcow2", diskimage.QCOW2, []string{"-c"}, nil},
 		{"monolithicSparse VMDK", "vmdk", diskimage.VMDK, nil, nil},
 		{"streamOptimized VMDK", "vmdk", diskimage.VMDK, []string{"-o", "subformat=streamOptimized"}, nil},
-		{"streamOptimized VMDK, to be encrypted", "vmdk", diskimage.VMDK, []string{"-o", "subformat=streamOptimized"}, []byte("secret")},
+		{"streamOptimized VMDK, to be encrypted", "vmdk", diskimage.VMDK, []string{"-o", "subformat=streamOptimized"},
+			[]byte("secret")},
 		{"dynamic VHD", "vpc", diskimage.VHD, []string{"-o", "force_size=on"}, nil},
 		{"fixed VHD", "vpc", diskimage.VHD, []string{"-o", "subformat=fixed,force_size=on"}, nil},
 		{"VHDX", "vhdx", diskimage.VHDX, nil, nil},
@@ -132,7 +135,8 @@ func TestWhatCannotBeConvertedLeavesNothing(t *testing.T) {
 	f.WriteAt([]byte{0xff}, 40)        // and where it lies
 	f.Close()
 	for _, tt := range []struct{ name, file, says string }{
-		{"an overlay", overlay, "overlay"}, {"a disk without a boot record", empty, "No bootable partition"}, {"a damaged image", damaged, "cannot be read"},
+		{"an overlay", overlay, "overlay"}, {"a disk without a boot record", empty, "No bootable partition"},
+		{"a damaged image", damaged, "cannot be read"},
 	} {
 		image := elsewhere(tt.file, diskimage.QCOW2)
 		image.Boots = true
@@ -156,7 +160,8 @@ func TestTheConverterHasNoRights(t *testing.T) {
 	if err := os.WriteFile(secret, make([]byte, 4096), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text := "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 8 FLAT \"" + secret + "\" 0\n"
+	text := "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 8 FLAT \"" +
+		secret + "\" 0\n"
 	if err := os.WriteFile(descriptor, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +172,8 @@ func TestTheConverterHasNoRights(t *testing.T) {
 	}
 	defer f.Close()
 	c := conversion{s: s, image: elsewhere(descriptor, diskimage.VMDK), file: f}
-	if err := c.run(t.Context(), filepath.Join(t.TempDir(), "target"), 4096); err == nil || !strings.Contains(err.Error(), "Permission denied") {
+	if err := c.run(t.Context(), filepath.Join(t.TempDir(), "target"), 4096); err == nil ||
+		!strings.Contains(err.Error(), "Permission denied") {
 		t.Errorf("a descriptor that names root's file: %v, want that it may not be opened", err)
 	}
 }

@@ -64,7 +64,10 @@ type fault struct {
 
 // NewHost makes a host without machines.
 func NewHost(d Delays) *Host {
-	return &Host{delays: d, machines: map[slipway.InstanceID]*machine{}, saved: map[string]hypervisor.Machine{}, nextPID: 1000, faults: map[int]fault{}}
+	return &Host{
+		delays: d, machines: map[slipway.InstanceID]*machine{}, saved: map[string]hypervisor.Machine{}, nextPID: 1000,
+		faults: map[int]fault{},
+	}
 }
 
 // Driver makes the host's driver, which takes over the machines that run. The last one made hears of events.
@@ -551,7 +554,9 @@ func (d *Driver) onDisk(ctx context.Context, id slipway.InstanceID, v slipway.Vo
 }
 
 // CopyDisk makes an empty file at target where its directory exists, and calls done later.
-func (d *Driver) CopyDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, target string, done func(error)) error {
+func (d *Driver) CopyDisk(
+	ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, target string, done func(error),
+) error {
 	return d.onDisk(ctx, id, v, func(*hypervisor.Disk) {
 		time.AfterFunc(d.host.delays.Copy, func() {
 			err := os.WriteFile(target, nil, 0o600)

@@ -22,7 +22,9 @@ func TestContract(t *testing.T) {
 			},
 			Disk: disk,
 			NIC: func() hypervisor.NIC {
-				return hypervisor.NIC{Interface: slipway.NewInterfaceID(), OpenTap: func() (*os.File, error) { return os.Open(os.DevNull) }}
+				return hypervisor.NIC{
+					Interface: slipway.NewInterfaceID(), OpenTap: func() (*os.File, error) { return os.Open(os.DevNull) },
+				}
 			},
 			Crash:    func(s hypervisor.Status) { h.Exit(s.ID, "crashed") },
 			File:     func(name string) string { return filepath.Join(dir, name) },

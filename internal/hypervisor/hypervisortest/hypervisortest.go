@@ -303,7 +303,10 @@ func absentMachine(c *check) {
 
 func badStart(c *check) {
 	m := c.Machine()
-	m.NICs = []hypervisor.NIC{{Interface: slipway.NewInterfaceID(), MAC: "02:00:00:00:00:01", OpenTap: func() (*os.File, error) { return nil, os.ErrPermission }}}
+	m.NICs = []hypervisor.NIC{
+		{Interface: slipway.NewInterfaceID(), MAC: "02:00:00:00:00:01",
+			OpenTap: func() (*os.File, error) { return nil, os.ErrPermission }},
+	}
 	if err := c.d.Start(c.Context(), m); !errors.Is(err, os.ErrPermission) {
 		c.Errorf("Start with a tap that cannot be opened = %v, want %v", err, os.ErrPermission)
 	}
@@ -341,7 +344,8 @@ func disks(c *check) {
 	if s, _ := c.status(m.ID); !slices.Equal(s.Disks, want) {
 		c.Errorf("Disks = %v, want %v", s.Disks, want)
 	}
-	c.must("LimitDisk", c.d.LimitDisk(ctx, m.ID, disk.Volume, hypervisor.Limits{IOPS: 100, BurstIOPS: 3000, ThroughputMiBps: 10}))
+	c.must("LimitDisk",
+		c.d.LimitDisk(ctx, m.ID, disk.Volume, hypervisor.Limits{IOPS: 100, BurstIOPS: 3000, ThroughputMiBps: 10}))
 	c.must("LimitDisk to none", c.d.LimitDisk(ctx, m.ID, disk.Volume, hypervisor.Limits{}))
 	c.must("GrowDisk", c.d.GrowDisk(ctx, m.ID, disk.Volume, 2))
 	copied := make(chan error, 1)
@@ -352,7 +356,9 @@ func disks(c *check) {
 	case <-time.After(c.Patience):
 		c.Fatal("the copy does not end")
 	}
-	if err := c.d.CopyDisk(ctx, m.ID, "vol-0000000000000dead", c.File("none.qcow2"), func(error) { c.Error("done is called for a copy that never began") }); err == nil {
+	if err := c.d.CopyDisk(ctx, m.ID, "vol-0000000000000dead", c.File("none.qcow2"), func(error) {
+		c.Error("done is called for a copy that never began")
+	}); err == nil {
 		c.Error("CopyDisk of a disk that is not there: got no error")
 	}
 	c.next()

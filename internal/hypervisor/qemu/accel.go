@@ -133,7 +133,8 @@ func (d *Driver) tryKVM(ctx context.Context, boot hypervisor.Boot) (why string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, d.cfg.Binary, "-no-user-config", "-nodefaults", "-display", "none", "-machine", "q35", "-accel", "kvm", "-cpu", "host",
+	cmd := exec.CommandContext(ctx, d.cfg.Binary, "-no-user-config", "-nodefaults", "-display", "none", "-machine",
+		"q35", "-accel", "kvm", "-cpu", "host",
 		"-m", "256M", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-serial", "stdio", "-no-reboot", "-kernel", boot.Kernel, "-initrd", boot.Initrd, "-append", boot.Append)
 	cmd.Env = d.environment()
@@ -152,7 +153,8 @@ func (d *Driver) tryKVM(ctx context.Context, boot hypervisor.Boot) (why string, 
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Sprintf("the trial guest did not come to user space within %v", probeLimit), false
 	case strings.Contains(stderr.String(), "ermission denied") && uid != 0:
-		return fmt.Sprintf("user %d may not open /dev/kvm; chgrp kvm /dev/kvm and chmod 660 /dev/kvm let machines use it", uid), false
+		return fmt.Sprintf("user %d may not open /dev/kvm; chgrp kvm /dev/kvm and chmod 660 /dev/kvm let machines use it",
+			uid), false
 	case stderr.Len() > 0:
 		return strings.TrimPrefix(strings.TrimSpace(strings.SplitN(stderr.String(), "\n", 2)[0]), "qemu-system-x86_64: "), false
 	}

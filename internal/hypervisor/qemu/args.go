@@ -91,8 +91,9 @@ func Args(m hypervisor.Machine, l Launch) []string {
 	)
 	// Without io-reserve=0 each port takes 4 KiB of the 64 KiB of I/O space.
 	for i := range rootPorts + 1 {
-		args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,bus=pcie.0,addr=0x%x.%d,multifunction=on,chassis=%d,io-reserve=0",
-			portName(i), addrRootPorts, i, i+1))
+		args = append(args, "-device",
+			fmt.Sprintf("pcie-root-port,id=%s,bus=pcie.0,addr=0x%x.%d,multifunction=on,chassis=%d,io-reserve=0",
+				portName(i), addrRootPorts, i, i+1))
 	}
 	args = append(args, "-device", "pcie-pci-bridge,id="+bridge+",bus="+portName(rootPorts))
 	if l.Firmware != "" {
@@ -170,7 +171,9 @@ func diskDevice(v slipway.VolumeID, slot int) map[string]any {
 }
 
 func nicDevice(n hypervisor.NIC, slot int) map[string]any {
-	dev := map[string]any{"driver": "virtio-net-pci", "id": nicID(n.Interface), "netdev": netdevName(n.Interface), "mac": n.MAC, "romfile": ""}
+	dev := map[string]any{
+		"driver": "virtio-net-pci", "id": nicID(n.Interface), "netdev": netdevName(n.Interface), "mac": n.MAC, "romfile": "",
+	}
 	if n.MTU != 0 {
 		dev["host_mtu"] = n.MTU
 	}
@@ -183,7 +186,10 @@ func throttleGroup(d hypervisor.Disk) map[string]any {
 
 // limits counts a request of up to 256 KiB as one operation, as EBS does for its SSD types.
 func limits(l hypervisor.Limits) map[string]any {
-	m := map[string]any{"iops-total": l.IOPS, "iops-total-max": 0, "iops-total-max-length": 1, "iops-size": 0, "bps-total": l.ThroughputMiBps << 20}
+	m := map[string]any{
+		"iops-total": l.IOPS, "iops-total-max": 0, "iops-total-max-length": 1, "iops-size": 0,
+		"bps-total": l.ThroughputMiBps << 20,
+	}
 	if l.IOPS > 0 {
 		m["iops-size"] = 256 << 10 // refused without iops-total
 	}
@@ -236,5 +242,7 @@ func diskNode(d hypervisor.Disk, chain []qcow2.Layer) map[string]any {
 		}
 		below = node
 	}
-	return map[string]any{"driver": "throttle", "node-name": topNode(d.Volume), "throttle-group": throttleName(d.Volume), "file": below}
+	return map[string]any{
+		"driver": "throttle", "node-name": topNode(d.Volume), "throttle-group": throttleName(d.Volume), "file": below,
+	}
 }

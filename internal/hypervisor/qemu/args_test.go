@@ -20,8 +20,11 @@ func example() (hypervisor.Machine, Launch) {
 		NICs:  []hypervisor.NIC{{Interface: "eni-00000000000000001", MAC: "02:00:00:00:00:01", MTU: 9001}},
 	}
 	l := Launch{TranslationCacheMiB: 128, QMP: 4, Taps: []int{5},
-		Slots:  map[string]int{string(root): 0, "eni-00000000000000001": 1, string(data): 2},
-		Chains: map[slipway.VolumeID][]qcow2.Layer{root: {{Path: "/volumes/root.qcow2"}, {Path: "/snapshots/base.qcow2"}}, data: {{Path: "/volumes/data.qcow2", Encrypted: true}, {Path: "/snapshots/data.qcow2", Encrypted: true}}},
+		Slots: map[string]int{string(root): 0, "eni-00000000000000001": 1, string(data): 2},
+		Chains: map[slipway.VolumeID][]qcow2.Layer{
+			root: {{Path: "/volumes/root.qcow2"}, {Path: "/snapshots/base.qcow2"}},
+			data: {{Path: "/volumes/data.qcow2", Encrypted: true}, {Path: "/snapshots/data.qcow2", Encrypted: true}},
+		},
 	}
 	return m, l
 }
@@ -34,9 +37,15 @@ func TestArgs(t *testing.T) {
 		{"direct_kernel_emulated", func(*hypervisor.Machine, *Launch) {}},
 		{"own_loader_kvm_encrypted_limited_disk", func(m *hypervisor.Machine, l *Launch) {
 			l.KVM, m.Boot = true, hypervisor.Boot{}
-			m.Disks = append(m.Disks, hypervisor.Disk{Volume: "vol-00000000000000002", Path: "/volumes/data.qcow2", Secret: []byte("s"), BaseSecret: []byte("b"),
-				Limits: hypervisor.Limits{IOPS: 100, BurstIOPS: 3000, ThroughputMiBps: 125}})
-			l.Secrets = map[string]string{"vol-00000000000000002-key": "/secrets/vol-00000000000000002-key", "vol-00000000000000002-base": "/secrets/vol-00000000000000002-base"}
+			m.Disks = append(m.Disks,
+				hypervisor.Disk{
+					Volume: "vol-00000000000000002", Path: "/volumes/data.qcow2", Secret: []byte("s"), BaseSecret: []byte("b"),
+					Limits: hypervisor.Limits{IOPS: 100, BurstIOPS: 3000, ThroughputMiBps: 125},
+				})
+			l.Secrets = map[string]string{
+				"vol-00000000000000002-key":  "/secrets/vol-00000000000000002-key",
+				"vol-00000000000000002-base": "/secrets/vol-00000000000000002-base",
+			}
 		}},
 		{"uefi_resumed", func(m *hypervisor.Machine, l *Launch) {
 			m.Boot, l.Resume = hypervisor.Boot{UEFI: true}, true
@@ -56,7 +65,8 @@ func TestSecretsAreNotAmongTheArguments(t *testing.T) {
 	m.Disks[0].Secret = []byte("opensesame")
 	l.Chains[m.Disks[0].Volume][0].Encrypted = true
 	l.Secrets = map[string]string{secretName(m.Disks[0].Volume): "/secrets/a"}
-	if line := strings.Join(Args(m, l), " "); strings.Contains(line, "opensesame") || !strings.Contains(line, "file=/secrets/a") {
+	if line := strings.Join(Args(m, l), " "); strings.Contains(line, "opensesame") ||
+		!strings.Contains(line, "file=/secrets/a") {
 		t.Errorf("Args = %s", line)
 	}
 }

@@ -18,10 +18,11 @@ import (
 	"slipway/internal/hypervisor"
 )
 
-// A machine's control group is NAME/INSTALLATION/MACHINE, in the one hierarchy of version 2 or in each that is needed of version 1.
-// The installation is told by the directory of its machines, so that whoever finds a process in a group knows whose it is, even
-// after that directory is gone. A driver holds a shared lock on its installation's groups for as long as it lives: groups that nobody
-// holds are of an installation that has ended or was killed, and whatever of them no process is in, any driver may remove.
+// A machine's control group is NAME/INSTALLATION/MACHINE, in the one hierarchy of version 2 or in each that is needed
+// of version 1. The installation is told by the directory of its machines, so that whoever finds a process in a group
+// knows whose it is, even after that directory is gone. A driver holds a shared lock on its installation's groups for
+// as long as it lives: groups that nobody holds are of an installation that has ended or was killed, and whatever of
+// them no process is in, any driver may remove.
 
 // controllers are what machines are limited in. Where one is missing, the others work.
 var controllers = []string{"cpu", "memory", "pids"}
@@ -52,7 +53,10 @@ const (
 // roomFor is what a machine may take.
 func (d *Driver) roomFor(m hypervisor.Machine) room {
 	vcpus := m.Cores * m.ThreadsPerCore
-	return room{cpus: m.CPUShare * float64(vcpus), memoryMiB: m.MemoryMiB + d.cfg.TCGCacheMB + memoryOverhead, tasks: tasksOverhead + vcpus, fileBytes: fileOverhead}
+	return room{
+		cpus: m.CPUShare * float64(vcpus), memoryMiB: m.MemoryMiB + d.cfg.TCGCacheMB + memoryOverhead,
+		tasks: tasksOverhead + vcpus, fileBytes: fileOverhead,
+	}
 }
 
 // groupKey names an installation by the directory of its machines.
@@ -146,8 +150,8 @@ func sweep(parent string) {
 	}
 }
 
-// clearGroup removes an installation's group, and those of its machines, unless a driver holds it. The kernel refuses to remove a group that
-// a process is in.
+// clearGroup removes an installation's group, and those of its machines, unless a driver holds it. The kernel refuses
+// to remove a group that a process is in.
 func clearGroup(dir string) {
 	f, err := os.Open(dir)
 	if err != nil {

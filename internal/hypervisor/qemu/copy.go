@@ -17,7 +17,9 @@ import (
 )
 
 // CopyDisk copies a running disk as it is now.
-func (d *Driver) CopyDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, target string, done func(error)) error {
+func (d *Driver) CopyDisk(
+	ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, target string, done func(error),
+) error {
 	m, mon, err := d.live(ctx, id)
 	if err != nil {
 		return err
@@ -82,7 +84,10 @@ func (c *diskCopy) begin(ctx context.Context) error {
 	if err := c.m.allow(roomOf(nodes[i].Image.Size)); err != nil {
 		return err
 	}
-	node := map[string]any{"driver": "qcow2", "node-name": c.node(), "discard": "unmap", "file": map[string]any{"driver": "file", "filename": c.target}}
+	node := map[string]any{
+		"driver": "qcow2", "node-name": c.node(), "discard": "unmap",
+		"file": map[string]any{"driver": "file", "filename": c.target},
+	}
 	if nodes[i].Encrypted {
 		node["encrypt"] = map[string]any{"format": "luks", "key-secret": secretName(c.volume)}
 		err = c.makeEncrypted(ctx, nodes[i].Image.Size, uid)
@@ -96,12 +101,14 @@ func (c *diskCopy) begin(ctx context.Context) error {
 		return err
 	}
 	// The source is the node below the throttle: the copy must not spend the customer's operations.
-	return c.mon.run(ctx, "blockdev-backup", map[string]any{"job-id": c.job(), "device": formatNode(c.volume), "target": c.node(),
-		"sync": "full", "auto-dismiss": false}, nil)
+	return c.mon.run(ctx, "blockdev-backup",
+		map[string]any{"job-id": c.job(), "device": formatNode(c.volume), "target": c.node(),
+			"sync": "full", "auto-dismiss": false}, nil)
 }
 
 func (c *diskCopy) makePlain(ctx context.Context, size int64, uid int) error {
-	out, err := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", c.target, strconv.FormatInt(size, 10)).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "qemu-img", "create", "-q", "-f", "qcow2", c.target,
+		strconv.FormatInt(size, 10)).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("qemu-img create: %w: %s", err, strings.TrimSpace(string(out)))
 	}
@@ -128,7 +135,8 @@ func (c *diskCopy) makeEncrypted(ctx context.Context, size int64, uid int) error
 	if err := errors.Join(os.WriteFile(c.target, nil, 0o600), c.give(uid)); err != nil {
 		return err
 	}
-	if err := c.mon.run(ctx, "blockdev-add", map[string]any{"driver": "file", "node-name": c.fileNode(), "filename": c.target}, nil); err != nil {
+	if err := c.mon.run(ctx, "blockdev-add",
+		map[string]any{"driver": "file", "node-name": c.fileNode(), "filename": c.target}, nil); err != nil {
 		return err
 	}
 	options := map[string]any{"driver": "qcow2", "file": c.fileNode(), "size": size,

@@ -212,7 +212,8 @@ func (d *Driver) DetachDisk(ctx context.Context, id slipway.InstanceID, v slipwa
 
 // LimitDisk changes a disk's throttle.
 func (d *Driver) LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, l hypervisor.Limits) error {
-	return d.simple(ctx, id, "qom-set", map[string]any{"path": "/objects/" + throttleName(v), "property": "limits", "value": limits(l)})
+	return d.simple(ctx, id, "qom-set",
+		map[string]any{"path": "/objects/" + throttleName(v), "property": "limits", "value": limits(l)})
 }
 
 // GrowDisk makes a running disk larger.

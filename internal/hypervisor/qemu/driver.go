@@ -182,7 +182,8 @@ func (d *Driver) adopt() error {
 		m := d.machine(slipway.InstanceID(e.Name()))
 		if err := d.adoptMachine(m); err != nil {
 			// One damaged record must not keep the others from being served, nor end its own guest.
-			d.log.Error("machine not taken over: what it does is left alone", "instance", m.id, "directory", m.dir, "error", err)
+			d.log.Error("machine not taken over: what it does is left alone", "instance", m.id, "directory", m.dir,
+				"error", err)
 		}
 	}
 	return nil
@@ -267,7 +268,9 @@ func (d *Driver) machine(id slipway.InstanceID) *machine {
 	m := d.machines[id]
 	if m == nil {
 		dir := filepath.Join(d.cfg.Dir, string(id))
-		m = &machine{id: id, dir: dir, op: newGate(), reading: newGate(), log: consoleLog{path: filepath.Join(dir, "console.log")}}
+		m = &machine{
+			id: id, dir: dir, op: newGate(), reading: newGate(), log: consoleLog{path: filepath.Join(dir, "console.log")},
+		}
 		d.machines[id] = m
 	}
 	return m
@@ -536,7 +539,8 @@ func (d *Driver) Running(context.Context) ([]hypervisor.Status, error) {
 	for _, m := range d.all() {
 		m.mu.Lock()
 		if m.proc != nil && m.proc.alive() {
-			list = append(list, hypervisor.Status{ID: m.id, PID: m.proc.pid, Disks: slices.Clone(m.rec.Disks), NICs: slices.Clone(m.rec.NICs)})
+			list = append(list,
+				hypervisor.Status{ID: m.id, PID: m.proc.pid, Disks: slices.Clone(m.rec.Disks), NICs: slices.Clone(m.rec.NICs)})
 		}
 		m.mu.Unlock()
 	}

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reap ends the processes of this directory's machines whose directories are gone: someone deleted the state directory while its
-// machines ran on, and nobody else will ever end them. Whose a process is, its control group and its environment say, never its
-// name. One whose directory is there is left alone, whatever its record looks like.
+// reap ends the processes of this directory's machines whose directories are gone: someone deleted the state directory
+// while its machines ran on, and nobody else will ever end them. Whose a process is, its control group and its
+// environment say, never its name. One whose directory is there is left alone, whatever its record looks like.
 func (d *Driver) reap() {
 	groups := d.cgroups.members()
 	for _, pid := range d.marked() {

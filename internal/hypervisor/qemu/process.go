@@ -32,7 +32,9 @@ func openProcess(pid int, child *os.Process) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	p := &process{pid: pid, file: os.NewFile(uintptr(fd), "pidfd"), dead: make(chan struct{}), over: make(chan struct{}), child: child}
+	p := &process{
+		pid: pid, file: os.NewFile(uintptr(fd), "pidfd"), dead: make(chan struct{}), over: make(chan struct{}), child: child,
+	}
 	conn, err := p.file.SyscallConn()
 	if err != nil {
 		p.file.Close()
@@ -160,7 +162,8 @@ func (m *machine) trimLog(log *slog.Logger) {
 	if err != nil || fi.Size() <= logMost {
 		return
 	}
-	log.Warn("QEMU talks much: what it said is dropped", "instance", m.id, "bytes", fi.Size(), "last", lastLines(m.qemuLog(), 0))
+	log.Warn("QEMU talks much: what it said is dropped", "instance", m.id, "bytes", fi.Size(), "last",
+		lastLines(m.qemuLog(), 0))
 	if err := os.Truncate(m.qemuLog(), 0); err != nil {
 		log.Error("qemu.log", "instance", m.id, "error", err)
 		return

@@ -49,7 +49,8 @@ func newBench(tb testing.TB) *bench {
 	if err != nil {
 		tb.Skip("no tiny image: ", err)
 	}
-	dir, err := os.MkdirTemp("", "slipway-") // of mode 0700: machines need not walk there, and TempDir's path is too long for sockets
+	dir, err := os.MkdirTemp("",
+		"slipway-") // of mode 0700: machines need not walk there, and TempDir's path is too long for sockets
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -73,7 +74,8 @@ func (b *bench) qcow2(args ...string) string {
 	b.Helper()
 	v := slipway.NewVolumeID()
 	path := filepath.Join(b.dir, string(v)+".qcow2")
-	if out, err := exec.Command("qemu-img", append(append([]string{"create", "-q", "-f", "qcow2"}, args...), path, "1G")...).CombinedOutput(); err != nil {
+	if out, err := exec.Command("qemu-img",
+		append(append([]string{"create", "-q", "-f", "qcow2"}, args...), path, "1G")...).CombinedOutput(); err != nil {
 		b.Fatalf("qemu-img: %v: %s", err, out)
 	}
 	return path
@@ -87,10 +89,14 @@ func (b *bench) blank() hypervisor.Disk {
 func (b *bench) machine() hypervisor.Machine {
 	id := slipway.NewInstanceID()
 	return hypervisor.Machine{
-		ID: id, UUID: "ec2" + fmt.Sprintf("%05x-0000-4000-8000-%012x", time.Now().UnixNano()&0xfffff, time.Now().UnixNano()&0xffffffffffff), InstanceType: "t3.nano",
+		ID: id, UUID: "ec2" +
+			fmt.Sprintf("%05x-0000-4000-8000-%012x", time.Now().UnixNano()&0xfffff,
+				time.Now().UnixNano()&0xffffffffffff), InstanceType: "t3.nano",
 		Cores: 1, ThreadsPerCore: 1, MemoryMiB: 128,
-		Boot:  hypervisor.Boot{Kernel: b.image.Kernel, Initrd: b.image.Initrd, Append: b.image.Append},
-		Disks: []hypervisor.Disk{{Volume: slipway.NewVolumeID(), Device: "/dev/xvda", Path: b.qcow2("-b", b.image.RootDisk, "-F", "qcow2")}},
+		Boot: hypervisor.Boot{Kernel: b.image.Kernel, Initrd: b.image.Initrd, Append: b.image.Append},
+		Disks: []hypervisor.Disk{
+			{Volume: slipway.NewVolumeID(), Device: "/dev/xvda", Path: b.qcow2("-b", b.image.RootDisk, "-F", "qcow2")},
+		},
 	}
 }
 
@@ -165,7 +171,9 @@ func testContext() (context.Context, context.CancelFunc) {
 func TestFirmwareIsLookedForAnew(t *testing.T) {
 	b := newBench(t)
 	f := Firmware{filepath.Join(b.dir, "code.fd"), filepath.Join(b.dir, "variables.fd")}
-	d, err := New(Config{Dir: filepath.Join(b.dir, "machines"), Accel: "tcg", Firmwares: []Firmware{f}, Log: slog.New(slog.DiscardHandler)})
+	d, err := New(Config{
+		Dir: filepath.Join(b.dir, "machines"), Accel: "tcg", Firmwares: []Firmware{f}, Log: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +199,9 @@ func TestFirmwareIsLookedForAnew(t *testing.T) {
 func TestTheMachinesParentGroups(t *testing.T) {
 	b := newBench(t)
 	driver := func(dir string) *Driver {
-		d, err := New(Config{Dir: filepath.Join(b.dir, dir), Accel: "tcg", Cgroup: filepath.Base(b.dir), Log: slog.New(slog.DiscardHandler)})
+		d, err := New(Config{
+			Dir: filepath.Join(b.dir, dir), Accel: "tcg", Cgroup: filepath.Base(b.dir), Log: slog.New(slog.DiscardHandler),
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -389,7 +399,9 @@ func TestMachinesOfADeletedDirectoryAreEnded(t *testing.T) {
 	next := b.driver()
 	defer next.Close()
 	gone(t, orphan)
-	for name, pid := range map[string]int{"one whose directory is there": keptPID, "one whose record is damaged": damagedPID, "another installation's": strangers} {
+	for name, pid := range map[string]int{
+		"one whose directory is there": keptPID, "one whose record is damaged": damagedPID, "another installation's": strangers,
+	} {
 		if _, err := startTime(pid); err != nil {
 			t.Errorf("%s was ended: %v", name, err)
 		}
@@ -400,7 +412,8 @@ func TestMachinesOfADeletedDirectoryAreEnded(t *testing.T) {
 	}
 	await.Success(t, 30*time.Second, func() error { // it is asked what is plugged into it
 		for _, s := range list {
-			if list, _ = next.Running(t.Context()); s.ID == damaged.ID && slices.Equal(s.Disks, []slipway.VolumeID{damaged.Disks[0].Volume}) {
+			if list, _ = next.Running(t.Context()); s.ID == damaged.ID &&
+				slices.Equal(s.Disks, []slipway.VolumeID{damaged.Disks[0].Volume}) {
 				return nil
 			}
 		}
@@ -441,7 +454,8 @@ func TestAMachineSeesItsOwnFilesOnly(t *testing.T) {
 	}
 	for path, want := range map[string]bool{
 		m.Disks[0].Path: true, b.image.RootDisk: true, extra.Path: true, "/dev/urandom": true,
-		other.Disks[0].Path: false, "/etc/passwd": false, "/proc/self": false, "/tmp": b.dir[:4] == "/tmp", d.machine(m.ID).dir: false, "/run": false, "/dev/kvm": d.Accelerator().KVM,
+		other.Disks[0].Path: false, "/etc/passwd": false, "/proc/self": false, "/tmp": b.dir[:4] == "/tmp",
+		d.machine(m.ID).dir: false, "/run": false, "/dev/kvm": d.Accelerator().KVM,
 	} {
 		if inside(path) != want {
 			t.Errorf("it sees %s: %v, want %v", path, !want, want)

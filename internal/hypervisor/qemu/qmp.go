@@ -79,7 +79,10 @@ func dialMonitor(ctx context.Context, path string) (*monitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &monitor{conn: c.(*net.UnixConn), writing: newGate(), waiting: map[uint64]chan qmpMessage{}, stirred: make(chan struct{}), gone: make(chan struct{})}
+	m := &monitor{
+		conn: c.(*net.UnixConn), writing: newGate(), waiting: map[uint64]chan qmpMessage{},
+		stirred: make(chan struct{}), gone: make(chan struct{}),
+	}
 	deadline := time.Now().Add(qmpGreeting)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
@@ -143,7 +146,8 @@ func (m *monitor) readAll(in *bufio.Reader) (err error) {
 	}
 }
 
-// keep queues an event that the driver acts on. A guest can bring many about, so no more are kept than one who is slow to look needs.
+// keep queues an event that the driver acts on. A guest can bring many about, so no more are kept than one who is slow
+// to look needs.
 func (m *monitor) keep(e qmpMessage) {
 	switch e.Event {
 	case "SHUTDOWN", "RESET", "GUEST_PANICKED":

@@ -12,8 +12,8 @@ import (
 	"slipway/internal/hypervisor"
 )
 
-// A damaged record must not cost a guest. What it held can be had from the process: who it is from its command line, what is plugged
-// into it from QEMU.
+// A damaged record must not cost a guest. What it held can be had from the process: who it is from its command line,
+// what is plugged into it from QEMU.
 
 // salvage puts a machine's books in order whose record cannot be read.
 func (d *Driver) salvage(m *machine, why error) error {
@@ -41,7 +41,10 @@ func (d *Driver) salvage(m *machine, why error) error {
 	if uuid == 0 || uuid >= len(words) {
 		return fmt.Errorf("process %d has no UUID", pid)
 	}
-	m.rec = record{ID: m.id, UUID: words[uuid], Phase: running, UID: ownerOf(pid), Version: d.version, Args: words[1:], Slots: map[string]int{}, Unknown: true}
+	m.rec = record{
+		ID: m.id, UUID: words[uuid], Phase: running, UID: ownerOf(pid), Version: d.version, Args: words[1:],
+		Slots: map[string]int{}, Unknown: true,
+	}
 	p, err := openProcess(pid, nil)
 	if err != nil {
 		return err
@@ -52,7 +55,9 @@ func (d *Driver) salvage(m *machine, why error) error {
 
 // processOf finds the process that runs a machine by what it says of itself.
 func (d *Driver) processOf(id slipway.InstanceID) (int, error) {
-	found := slices.DeleteFunc(add(d.cgroups.members()[string(id)], d.marked()...), func(pid int) bool { return machineOf(pid) != string(id) })
+	found := slices.DeleteFunc(add(d.cgroups.members()[string(id)], d.marked()...), func(pid int) bool {
+		return machineOf(pid) != string(id)
+	})
 	if len(found) != 1 {
 		return 0, fmt.Errorf("%d processes say that they run %s", len(found), id)
 	}

@@ -43,7 +43,8 @@ func (b *bench) encrypted(passphrase string) hypervisor.Disk {
 	v := slipway.NewVolumeID()
 	path := filepath.Join(b.dir, string(v)+".qcow2")
 	for range 10 { // QEMU measures the processor's clock when it encrypts, which fails now and then
-		out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "--object", "secret,id=k,data="+passphrase, "-o", "encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10", path, "1G").CombinedOutput()
+		out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", "--object", "secret,id=k,data="+passphrase,
+			"-o", "encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10", path, "1G").CombinedOutput()
 		if err == nil {
 			return hypervisor.Disk{Volume: v, Device: "/dev/sdf", Path: path, Secret: []byte(passphrase)}
 		}
@@ -53,9 +54,9 @@ func (b *bench) encrypted(passphrase string) hypervisor.Disk {
 	return hypervisor.Disk{}
 }
 
-// TestAPassphraseIsSeenByQEMUAlone: a machine starts with an encrypted disk and is given another while it runs. Neither passphrase
-// is in the list of processes or their environment, in a file, or in a log that has everything; and no image of QEMU's memory
-// would be left.
+// TestAPassphraseIsSeenByQEMUAlone: a machine starts with an encrypted disk and is given another while it runs.
+// Neither passphrase is in the list of processes or their environment, in a file, or in a log that has everything; and
+// no image of QEMU's memory would be left.
 func TestAPassphraseIsSeenByQEMUAlone(t *testing.T) {
 	b := newBench(t)
 	var log heard

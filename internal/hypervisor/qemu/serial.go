@@ -18,7 +18,9 @@ import (
 // While someone types, the serial port's ring is exchanged for a socket whose other end is here; what the guest writes is
 // copied to the log on its way. If the driver dies meanwhile, QEMU drops output until the next driver puts the ring back.
 
-var ringBackend = map[string]any{"id": "console", "backend": map[string]any{"type": "ringbuf", "data": map[string]any{"size": consoleRing}}}
+var ringBackend = map[string]any{
+	"id": "console", "backend": map[string]any{"type": "ringbuf", "data": map[string]any{"size": consoleRing}},
+}
 
 // Serial is the serial port's two directions. Closing it ends the session, not the machine.
 func (d *Driver) Serial(ctx context.Context, id slipway.InstanceID) (io.ReadWriteCloser, error) {
@@ -55,8 +57,9 @@ func (m *machine) openSerial(ctx context.Context, mon *monitor) (*serialSession,
 		return nil, err
 	}
 	m.collect(ctx, mon)
-	err = mon.run(ctx, "chardev-change", map[string]any{"id": "console", "backend": map[string]any{"type": "socket", "data": map[string]any{
-		"server": false, "addr": map[string]any{"type": "fd", "data": map[string]any{"str": "serial"}}}}}, nil)
+	err = mon.run(ctx, "chardev-change",
+		map[string]any{"id": "console", "backend": map[string]any{"type": "socket", "data": map[string]any{
+			"server": false, "addr": map[string]any{"type": "fd", "data": map[string]any{"str": "serial"}}}}}, nil)
 	if err != nil {
 		ours.Close()
 		return nil, err

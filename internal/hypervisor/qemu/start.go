@@ -106,8 +106,8 @@ func check(m hypervisor.Machine) error {
 	return nil
 }
 
-// spawn is a process about to be: its command line, the files it inherits, of which the first is the machine's lock, and what it
-// sees of the host.
+// spawn is a process about to be: its command line, the files it inherits, of which the first is the machine's lock,
+// and what it sees of the host.
 type spawn struct {
 	args  []string
 	files []*os.File
@@ -138,7 +138,9 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 			s.close()
 		}
 	}()
-	rec := record{ID: hm.ID, UUID: hm.UUID, Phase: starting, Version: d.version, Slots: map[string]int{}, Began: time.Now().UTC()}
+	rec := record{
+		ID: hm.ID, UUID: hm.UUID, Phase: starting, Version: d.version, Slots: map[string]int{}, Began: time.Now().UTC(),
+	}
 	if saved != "" { // devices must sit where they sat
 		rec.Slots = m.rec.Slots
 	}

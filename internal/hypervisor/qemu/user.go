@@ -48,7 +48,8 @@ func checkUsers(first int, files ...string) error {
 			from, err1 := strconv.Atoi(words[1])
 			count, err2 := strconv.Atoi(words[2])
 			if err1 == nil && err2 == nil && from < first+usersOfSlot && from+count > first {
-				return fmt.Errorf("%s gives %s the users %d to %d, among which are this installation's (%d to %d): take that line out",
+				return fmt.Errorf("%s gives %s the users %d to %d, among which are this installation's (%d to %d): "+
+					"take that line out",
 					file, words[0], from, from+count-1, first, first+usersOfSlot-1)
 			}
 		}

@@ -17,8 +17,8 @@ import (
 	"slipway/internal/qcow2"
 )
 
-// A driver that is root starts each QEMU in a view of its own, where there are the system's libraries and the machine's own files
-// and no others. What is plugged in later is shown to the running process first.
+// A driver that is root starts each QEMU in a view of its own, where there are the system's libraries and the
+// machine's own files and no others. What is plugged in later is shown to the running process first.
 
 // confines says whether machines get a view of their own; only root can make one.
 func confines() bool { return os.Geteuid() == 0 }
@@ -82,7 +82,8 @@ func (d *Driver) tryOwner() error {
 	defer os.Remove(f.Name())
 	defer f.Close()
 	if err := f.Chown(d.cfg.FirstUser, d.cfg.FirstUser); err != nil {
-		return fmt.Errorf("files below %s cannot belong to machines' users: %w; keep the state on a local file system (--state)", d.cfg.Dir, err)
+		return fmt.Errorf("files below %s cannot belong to machines' users: %w; keep the state on a local file system (--state)",
+			d.cfg.Dir, err)
 	}
 	return nil
 }
@@ -118,7 +119,8 @@ func layers(chain []qcow2.Layer) []jail.File {
 	return files
 }
 
-// giveSecret puts a passphrase where QEMU alone finds it: in the memory of its view, or in its machine's directory where it has none.
+// giveSecret puts a passphrase where QEMU alone finds it: in the memory of its view, or in its machine's directory
+// where it has none.
 func (d *Driver) giveSecret(s *spawn, key secret) (path string, err error) {
 	if confines() {
 		path = "/secrets/" + key.name
@@ -211,14 +213,16 @@ func (m *machine) allow(size int64) error {
 	return setLimit(p.pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(size), Max: uint64(size)}, nil)
 }
 
-// bound sets the limits that belong to a process, not to its group: how large its files may become, and that it leaves no image of
-// its memory, where passphrases are: at 1 byte, because one of 0 still lets the kernel hand the image to a program that collects them.
+// bound sets the limits that belong to a process, not to its group: how large its files may become, and that it leaves
+// no image of its memory, where passphrases are: at 1 byte, because one of 0 still lets the kernel hand the image to a
+// program that collects them.
 func bound(pid int, r room) error {
 	if !confines() {
 		return nil
 	}
 	size := unix.Rlimit{Cur: uint64(r.fileBytes), Max: uint64(r.fileBytes)}
-	return errors.Join(setLimit(pid, unix.RLIMIT_FSIZE, &size, nil), setLimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}, nil))
+	return errors.Join(setLimit(pid, unix.RLIMIT_FSIZE, &size, nil),
+		setLimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}, nil))
 }
 
 // setLimit is prlimit, without a fault where root may not do that (in a container without CAP_SYS_RESOURCE): nothing is limited

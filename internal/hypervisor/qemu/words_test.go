@@ -28,12 +28,17 @@ func TestAScreenIsNoLargerThanAScreen(t *testing.T) {
 		binary.BigEndian.PutUint32(b[20:], height)
 		return b
 	}
-	for name, b := range map[string][]byte{"wide": sized(1<<31, 1), "high": sized(1, 8193), "much": sized(8192, 8192), "nothing": sized(0, 5), "short": good.Bytes()[:20], "other": []byte(strings.Repeat("GIF89a", 9))} {
+	for name, b := range map[string][]byte{
+		"wide": sized(1<<31, 1), "high": sized(1, 8193), "much": sized(8192, 8192), "nothing": sized(0, 5),
+		"short": good.Bytes()[:20], "other": []byte(strings.Repeat("GIF89a", 9)),
+	} {
 		if checkPNG(b) == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
-	for _, ppm := range []string{"P6\n8000 8000\n255\n", "P6\n2000 2000\n255\nx", "P6\n1 1\n255\n" + strings.Repeat("x", 1000)} {
+	for _, ppm := range []string{
+		"P6\n8000 8000\n255\n", "P6\n2000 2000\n255\nx", "P6\n1 1\n255\n" + strings.Repeat("x", 1000),
+	} {
 		if _, err := pngOf([]byte(ppm)); err == nil {
 			t.Errorf("%.20q: taken", ppm)
 		}
@@ -59,7 +64,8 @@ func TestALineHasAnEnd(t *testing.T) {
 	if _, err := readLine(bufio.NewReaderSize(from, 64<<10)); err == nil || from.n > maxLine+1<<20 {
 		t.Errorf("readLine = %v after %d bytes", err, from.n)
 	}
-	if line, err := readLine(bufio.NewReaderSize(strings.NewReader(strings.Repeat("y", 200_000)+"\nz"), 64<<10)); err != nil || len(line) != 200_001 {
+	if line, err := readLine(bufio.NewReaderSize(strings.NewReader(strings.Repeat("y", 200_000)+"\nz"),
+		64<<10)); err != nil || len(line) != 200_001 {
 		t.Errorf("a long line: %d bytes, %v", len(line), err)
 	}
 }
@@ -77,7 +83,8 @@ func TestEventsAreKeptInNumber(t *testing.T) {
 	}
 }
 
-// TestUsersAreNobodyElses: slots have ranges of their own, and one that overlaps with what others were given is refused by name.
+// TestUsersAreNobodyElses: slots have ranges of their own, and one that overlaps with what others were given is
+// refused by name.
 func TestUsersAreNobodyElses(t *testing.T) {
 	for slot := range 32 {
 		if last := Importer(slot); last <= FirstUser(slot)+users || last >= FirstUser(slot+1) || last > 1<<31-2 {
@@ -113,8 +120,10 @@ func TestRoomIsBoundedInBothVersions(t *testing.T) {
 		controller, file string
 		want             string
 	}{
-		{true, "cpu", "cpu.max", "50000 100000"}, {true, "memory", "memory.max", "1342177280"}, {true, "pids", "pids.max", "258"},
-		{false, "cpu", "cpu.cfs_quota_us", "50000"}, {false, "memory", "memory.limit_in_bytes", "1342177280"}, {false, "pids", "pids.max", "258"},
+		{true, "cpu", "cpu.max", "50000 100000"}, {true, "memory", "memory.max", "1342177280"},
+		{true, "pids", "pids.max", "258"},
+		{false, "cpu", "cpu.cfs_quota_us", "50000"}, {false, "memory", "memory.limit_in_bytes", "1342177280"},
+		{false, "pids", "pids.max", "258"},
 	} {
 		group := t.TempDir()
 		if err := os.WriteFile(filepath.Join(group, tt.file), nil, 0o600); err != nil {

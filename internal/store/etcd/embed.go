@@ -53,8 +53,8 @@ func Embed(ctx context.Context, dir, socket, prefix string, schema store.Schema,
 	return s, err
 }
 
-// found makes dir the etcd's, unless it is already. An etcd that is killed while it begins for the first time never comes up again: it
-// begins beside, and dir is there when it has begun.
+// found makes dir the etcd's, unless it is already. An etcd that is killed while it begins for the first time never
+// comes up again: it begins beside, and dir is there when it has begun.
 func found(ctx context.Context, dir, socket string, log *slog.Logger) error {
 	if _, err := os.Stat(filepath.Join(dir, "member")); !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -124,8 +124,8 @@ func begin(ctx context.Context, dir, socket string, log *slog.Logger) (*embed.Et
 	}
 }
 
-// reserve is what must be free on the disk of an embedded etcd for it to take a write: the next piece of its log has 64 MiB, and
-// where that cannot be made, etcd ends its process.
+// reserve is what must be free on the disk of an embedded etcd for it to take a write: the next piece of its log has
+// 64 MiB, and where that cannot be made, etcd ends its process.
 const reserve = 160 << 20
 
 // room is store.ErrFull while the disk of dir has less than the reserve.
@@ -135,7 +135,8 @@ func room(dir string) error {
 		return fmt.Errorf("state directory: %w", err)
 	}
 	if free := fs.Bavail * uint64(fs.Bsize); free < reserve {
-		return fmt.Errorf("%w: %d MiB are free on the disk of %s, and %d are kept for what must be written", store.ErrFull, free>>20, dir, reserve>>20)
+		return fmt.Errorf("%w: %d MiB are free on the disk of %s, and %d are kept for what must be written",
+			store.ErrFull, free>>20, dir, reserve>>20)
 	}
 	return nil
 }
@@ -184,7 +185,9 @@ func served(socket string) bool {
 }
 
 // Dial opens a cluster that asks for nothing ("127.0.0.1:2379", "unix:///…").
-func Dial(ctx context.Context, endpoints []string, prefix string, limits Limits, schema store.Schema, log *slog.Logger) (*Store, error) {
+func Dial(
+	ctx context.Context, endpoints []string, prefix string, limits Limits, schema store.Schema, log *slog.Logger,
+) (*Store, error) {
 	return Cluster{Endpoints: endpoints}.Dial(ctx, prefix, limits, schema, log)
 }
 
@@ -260,7 +263,9 @@ func (c Cluster) handshake(cfg *tls.Config) error {
 }
 
 // Dial opens the cluster.
-func (c Cluster) Dial(ctx context.Context, prefix string, limits Limits, schema store.Schema, log *slog.Logger) (*Store, error) {
+func (c Cluster) Dial(
+	ctx context.Context, prefix string, limits Limits, schema store.Schema, log *slog.Logger,
+) (*Store, error) {
 	endpoints := c.Endpoints
 	client, err := c.client(log)
 	if err != nil {

@@ -50,12 +50,18 @@ type Store struct {
 }
 
 // Open loads everything below prefix and follows it from then on. closer, which may not be nil, ends what client needs.
-func Open(ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema store.Schema, log *slog.Logger, closer func() error) (*Store, error) {
+func Open(
+	ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema store.Schema, log *slog.Logger,
+	closer func() error,
+) (*Store, error) {
 	return open(ctx, client, prefix, limits, schema, log, closer, func() error { return nil })
 }
 
 // open is Open with what says whether there is room for a write.
-func open(ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema store.Schema, log *slog.Logger, closer, room func() error) (*Store, error) {
+func open(
+	ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema store.Schema, log *slog.Logger,
+	closer, room func() error,
+) (*Store, error) {
 	s := &Store{
 		client: client, prefix: prefix, limits: limits, schema: schema, cache: store.NewCache(schema), log: log, close: closer,
 		fence: newFence(), queue: make(chan *turn, maxRound), room: room,
@@ -139,7 +145,8 @@ func (s *Store) apply(changes []store.Change, rev int64) {
 		if _, said := s.sealing.locked[it.Key]; said {
 			continue
 		}
-		s.log.Error("a record cannot be read: what depends on it waits until it is mended", "key", s.prefix+it.Key, "revision", it.Rev, "error", it.Err)
+		s.log.Error("a record cannot be read: what depends on it waits until it is mended", "key", s.prefix+it.Key,
+			"revision", it.Rev, "error", it.Err)
 	}
 }
 
@@ -151,7 +158,8 @@ func (s *Store) bare(kv *mvccpb.KeyValue) string { return string(kv.Key[len(s.pr
 func (s *Store) follow(ctx context.Context, from int64) {
 	for pause := minPause; ctx.Err() == nil; {
 		broke := errors.New("the stream ended")
-		watch := s.client.Watch(clientv3.WithRequireLeader(ctx), s.prefix, clientv3.WithPrefix(), clientv3.WithRev(from), clientv3.WithProgressNotify())
+		watch := s.client.Watch(clientv3.WithRequireLeader(ctx), s.prefix, clientv3.WithPrefix(),
+			clientv3.WithRev(from), clientv3.WithProgressNotify())
 		for {
 			got, ok := s.next(watch)
 			if !ok {

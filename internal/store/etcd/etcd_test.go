@@ -126,7 +126,9 @@ func TestCrashInTheMiddleOfALargeTransactionLeavesNothing(t *testing.T) {
 	if _, err := s.stage(t.Context(), "dead", o); err != nil {
 		t.Fatal(err)
 	}
-	for name, reader := range map[string]*Store{"a server that saw it": s, "a server that starts now": dial(t, endpoint, "/t/")} {
+	for name, reader := range map[string]*Store{
+		"a server that saw it": s, "a server that starts now": dial(t, endpoint, "/t/"),
+	} {
 		v, err := reader.Snapshot(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -146,7 +148,10 @@ func TestCrashInTheMiddleOfALargeTransactionLeavesNothing(t *testing.T) {
 	seen := map[string]time.Time{}
 	other.sweep(t.Context(), seen, 0)
 	for _, writer := range []*Store{s, other} {
-		if err := writer.Update(t.Context(), func(tx store.Tx) error { tx.Put("k/0001", []byte("newer")); return nil }); err != nil {
+		if err := writer.Update(t.Context(), func(tx store.Tx) error {
+			tx.Put("k/0001", []byte("newer"))
+			return nil
+		}); err != nil {
 			t.Fatalf("after the janitor the keys must be free again: %v", err)
 		}
 	}

@@ -70,7 +70,9 @@ func connect(t *testing.T, endpoint string) *clientv3.Client {
 
 // over is a store over a client whose parts a test has exchanged.
 func over(t *testing.T, client *clientv3.Client) *Store {
-	s, err := Open(t.Context(), client, "/t/", DefaultLimits, secretive(), slog.New(slog.DiscardHandler), func() error { return nil })
+	s, err := Open(t.Context(), client, "/t/", DefaultLimits, secretive(), slog.New(slog.DiscardHandler), func() error {
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

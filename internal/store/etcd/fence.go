@@ -121,7 +121,8 @@ func (s *Store) lookUp(ctx context.Context, batch string) (rev int64, done bool,
 			return 0, false, err
 		}
 		brief, cancel := context.WithTimeout(ctx, patienceOfOne)
-		got, err := s.client.Txn(brief).If(clientv3.Compare(clientv3.ModRevision(own), "=", s.fence.rev)).Then(renew).Else(clientv3.OpGet(own)).Commit()
+		got, err := s.client.Txn(brief).If(clientv3.Compare(clientv3.ModRevision(own), "=",
+			s.fence.rev)).Then(renew).Else(clientv3.OpGet(own)).Commit()
 		cancel()
 		if err != nil {
 			s.log.Warn("etcd does not say what became of a commit: asked again", "error", err, "pause", pause)
@@ -148,7 +149,10 @@ func (s *Store) lookUp(ctx context.Context, batch string) (rev int64, done bool,
 
 // refusedByEtcd says whether an error means that surely nothing was written.
 func refusedByEtcd(err error) bool {
-	for _, known := range []error{rpctypes.ErrNoSpace, rpctypes.ErrRequestTooLarge, rpctypes.ErrTooManyOps, rpctypes.ErrPermissionDenied, rpctypes.ErrAuthFailed, rpctypes.ErrInvalidAuthToken} {
+	for _, known := range []error{
+		rpctypes.ErrNoSpace, rpctypes.ErrRequestTooLarge, rpctypes.ErrTooManyOps, rpctypes.ErrPermissionDenied,
+		rpctypes.ErrAuthFailed, rpctypes.ErrInvalidAuthToken,
+	} {
 		if errors.Is(err, known) || err.Error() == known.Error() {
 			return true
 		}
@@ -167,7 +171,8 @@ func (s *Store) dropOldFences(ctx context.Context) error {
 		if json.Unmarshal(kv.Value, &left) == nil && time.Since(left.At) < fencesKept {
 			continue
 		}
-		_, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(string(kv.Key)), "=", kv.ModRevision)).Then(clientv3.OpDelete(string(kv.Key))).Commit()
+		_, err := s.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(string(kv.Key)), "=",
+			kv.ModRevision)).Then(clientv3.OpDelete(string(kv.Key))).Commit()
 		if err != nil {
 			return err
 		}

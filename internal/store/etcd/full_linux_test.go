@@ -16,7 +16,8 @@ import (
 	"slipway/internal/store/storetest"
 )
 
-// On a full disk etcd would end the whole process: a write is refused before that, reads go on, and so does everything when there is room.
+// On a full disk etcd would end the whole process: a write is refused before that, reads go on, and so does everything
+// when there is room.
 func TestAFullDiskRefusesWritesAndNothingElse(t *testing.T) {
 	disk := shortDir(t)
 	if err := unix.Mount("slipway-test", disk, "tmpfs", 0, "size=320m"); err != nil {
@@ -24,7 +25,8 @@ func TestAFullDiskRefusesWritesAndNothingElse(t *testing.T) {
 	}
 	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
 	var log strings.Builder
-	s, err := Embed(t.Context(), filepath.Join(disk, "etcd"), filepath.Join(shortDir(t), "s"), "/t/", storetest.Schema, slog.New(slog.NewTextHandler(&log, nil)))
+	s, err := Embed(t.Context(), filepath.Join(disk, "etcd"), filepath.Join(shortDir(t), "s"), "/t/", storetest.Schema,
+		slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,8 @@ const beginsIn = "SLIPWAY_ETCD_BEGINS_IN"
 // TestAFirstStartThatIsKilled, whenever that is, leaves a directory in which the next start is ready.
 func TestAFirstStartThatIsKilled(t *testing.T) {
 	embed := func(ctx context.Context, dir string) (*Store, error) {
-		return Embed(ctx, filepath.Join(dir, "etcd"), filepath.Join(dir, "s"), "/t/", storetest.Schema, slog.New(slog.DiscardHandler))
+		return Embed(ctx, filepath.Join(dir, "etcd"), filepath.Join(dir, "s"), "/t/", storetest.Schema,
+			slog.New(slog.DiscardHandler))
 	}
 	if dir := os.Getenv(beginsIn); dir != "" {
 		fmt.Println("begins")

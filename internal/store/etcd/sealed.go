@@ -72,7 +72,8 @@ func (s *Store) unseal(changes []store.Change) {
 		}
 	}
 	if lacking > 0 && !s.sealing.silent {
-		s.log.Error("records are sealed under a key that is not there: they are read as soon as it is", "records", lacking, "file", s.schema.Keys.File())
+		s.log.Error("records are sealed under a key that is not there: they are read as soon as it is", "records",
+			lacking, "file", s.schema.Keys.File())
 	}
 	s.sealing.silent = len(s.sealing.locked) > 0
 }
@@ -154,7 +155,8 @@ func (s *Store) sealUnder(ctx context.Context) (seal.ID, error) {
 	at := s.prefix + sealingKey
 	brief, cancel := context.WithTimeout(ctx, patienceOfOne)
 	defer cancel()
-	got, err := s.client.Txn(brief).If(clientv3.Compare(clientv3.CreateRevision(at), "=", 0)).Then(clientv3.OpPut(at, string(id))).Else(clientv3.OpGet(at)).Commit()
+	got, err := s.client.Txn(brief).If(clientv3.Compare(clientv3.CreateRevision(at), "=", 0)).Then(clientv3.OpPut(at,
+		string(id))).Else(clientv3.OpGet(at)).Commit()
 	if err != nil {
 		return "", fmt.Errorf("name the key of the secrets: %w", err)
 	}
@@ -317,7 +319,8 @@ func (s *Store) reseal(ctx context.Context, next seal.ID) error {
 			return err
 		}
 		if len(broken) > 0 && len(broken) == len(c.todo) && !c.staged {
-			return fmt.Errorf("%d records cannot be read, and stay under their keys until they are mended: %w", len(broken), broken[0])
+			return fmt.Errorf("%d records cannot be read, and stay under their keys until they are mended: %w",
+				len(broken), broken[0])
 		}
 		if c.staged && !sleep(ctx, pause) { // a large transaction is on its way, or what a crash left of one
 			return context.Cause(ctx)
@@ -373,7 +376,8 @@ func (s *Store) resealAll(ctx context.Context, next seal.ID, todo []resealed) (b
 		if value, err = s.schema.Keys.Seal(next, r.key, value); err != nil {
 			return broken, err
 		}
-		if n := len(value) + len(r.key) + perWrite; len(ops)+2 >= s.limits.Ops || size+n > s.limits.Bytes || len(ops) >= pageSize {
+		if n := len(value) + len(r.key) + perWrite; len(ops)+2 >= s.limits.Ops || size+n > s.limits.Bytes ||
+			len(ops) >= pageSize {
 			if err := flush(); err != nil {
 				return broken, err
 			}

@@ -42,7 +42,8 @@ func ring(tb testing.TB, file string) *seal.Ring {
 // keyed is a store over a cluster by a key file.
 func keyed(tb testing.TB, endpoint, file string) *Store {
 	tb.Helper()
-	s, err := Dial(tb.Context(), []string{endpoint}, "/t/", DefaultLimits, veiled(ring(tb, file)), slog.New(slog.DiscardHandler))
+	s, err := Dial(tb.Context(), []string{endpoint}, "/t/", DefaultLimits, veiled(ring(tb, file)),
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -192,7 +193,8 @@ func TestASealedValueThatWasMovedOrChangedIsDamagedAndNotAbsent(t *testing.T) {
 // TestPlainRecordsOfAnOlderSlipwayAreReadAndSealed: at their next write, and all by a rotation.
 func TestPlainRecordsOfAnOlderSlipwayAreReadAndSealed(t *testing.T) {
 	endpoint, file := cluster(t), keyFile(t)
-	older, err := Dial(t.Context(), []string{endpoint}, "/t/", DefaultLimits, func() store.Schema { s := secretive(); s.Secret = nil; return s }(), slog.New(slog.DiscardHandler))
+	older, err := Dial(t.Context(), []string{endpoint}, "/t/", DefaultLimits,
+		func() store.Schema { s := secretive(); s.Secret = nil; return s }(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,18 +236,21 @@ func TestAServerWithoutTheKeyIsRefused(t *testing.T) {
 	}
 	for name, lacks := range map[string]string{"no file": keyFile(t), "another's": other} {
 		before, _ := os.ReadFile(lacks)
-		s, err := Dial(t.Context(), []string{endpoint}, "/t/", DefaultLimits, veiled(ring(t, lacks)), slog.New(slog.DiscardHandler))
+		s, err := Dial(t.Context(), []string{endpoint}, "/t/", DefaultLimits, veiled(ring(t, lacks)),
+			slog.New(slog.DiscardHandler))
 		if err == nil {
 			s.Close()
 		}
-		if err == nil || !strings.Contains(err.Error(), string(under)) || !strings.Contains(err.Error(), lacks) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), string(under)) || !strings.Contains(err.Error(), lacks) ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want one line with the key's name and the file's", name, err)
 		}
 		if after, _ := os.ReadFile(lacks); !bytes.Equal(after, before) {
 			t.Errorf("%s: the file was written", name)
 		}
 	}
-	if _, err := Dial(t.Context(), []string{endpoint}, "/t/", DefaultLimits, veiled(nil), slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := Dial(t.Context(), []string{endpoint}, "/t/", DefaultLimits, veiled(nil),
+		slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a store opens that has secrets and no keys")
 	}
 }
@@ -432,7 +437,8 @@ func TestARotationThatWasKilledIsEndedByTheNext(t *testing.T) {
 			m := &mortal{KV: client.KV, after: after}
 			m.left.Store(1 << 40)
 			client.KV = m
-			victim, err := Open(t.Context(), client, "/t/", DefaultLimits, veiled(ring(t, file)), slog.New(slog.DiscardHandler), func() error { return nil })
+			victim, err := Open(t.Context(), client, "/t/", DefaultLimits, veiled(ring(t, file)),
+				slog.New(slog.DiscardHandler), func() error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -450,7 +456,8 @@ func TestARotationThatWasKilledIsEndedByTheNext(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range records {
-				if it := r.Get(fmt.Sprintf("k/%04d", i)); it == nil || it.Err != nil || string(it.Value) != fmt.Sprint(word, i) {
+				if it := r.Get(fmt.Sprintf("k/%04d", i)); it == nil || it.Err != nil ||
+					string(it.Value) != fmt.Sprint(word, i) {
 					t.Fatalf("killed at write %d (%v): k/%04d is %+v", n, after, i, it)
 				}
 			}
@@ -513,7 +520,8 @@ func TestWhatWasSealedUnderTheKeyBeforeIsNotCommitted(t *testing.T) {
 			g := &gated{KV: client.KV, come: make(chan struct{}), release: make(chan struct{})}
 			g.left.Store(1 << 40)
 			client.KV = g
-			s, err := Open(t.Context(), client, "/t/", DefaultLimits, veiled(ring(t, file)), slog.New(slog.DiscardHandler), func() error { return nil })
+			s, err := Open(t.Context(), client, "/t/", DefaultLimits, veiled(ring(t, file)),
+				slog.New(slog.DiscardHandler), func() error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -538,7 +546,8 @@ func TestWhatWasSealedUnderTheKeyBeforeIsNotCommitted(t *testing.T) {
 				close(g.release)
 			} else { // a piece is there already: the rotation waits for the transaction, whose last piece comes too late for its key
 				await.Success(t, 20*time.Second, func() error {
-					if under := string(dump(t, rotator)["/t/"+sealingKey]); under == string(*s.sealing.under.Load()) && len(ring(t, file).IDs()) == 2 {
+					if under := string(dump(t, rotator)["/t/"+sealingKey]); under == string(*s.sealing.under.Load()) &&
+						len(ring(t, file).IDs()) == 2 {
 						return nil
 					}
 					return errors.New("the rotation has not begun")

@@ -42,8 +42,10 @@ func issue(t *testing.T, dir, name string) (cert, key string) {
 		t.Fatal(err)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}, ca.Leaf, &private.PublicKey, ca.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +55,9 @@ func issue(t *testing.T, dir, name string) (cert, key string) {
 		t.Fatal(err)
 	}
 	cert, key = filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
-	for path, b := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: encoded}} {
+	for path, b := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: encoded},
+	} {
 		if err := os.WriteFile(path, pem.EncodeToMemory(b), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +74,8 @@ func authority(t *testing.T) string {
 	return dir
 }
 
-// closedCluster asks for a client's certificate, and for a user, who may touch nothing but what begins with one of the prefixes.
+// closedCluster asks for a client's certificate, and for a user, who may touch nothing but what begins with one of the
+// prefixes.
 func closedCluster(t *testing.T, prefixes ...string) Cluster {
 	t.Helper()
 	dir := authority(t)
@@ -88,7 +93,9 @@ func closedCluster(t *testing.T, prefixes ...string) Cluster {
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = "default=" + peer.String()
-	cfg.ClientTLSInfo = transport.TLSInfo{CertFile: serverCert, KeyFile: serverKey, TrustedCAFile: certificates.Root(dir), ClientCertAuth: true}
+	cfg.ClientTLSInfo = transport.TLSInfo{
+		CertFile: serverCert, KeyFile: serverKey, TrustedCAFile: certificates.Root(dir), ClientCertAuth: true,
+	}
 	cfg.BcryptCost = 4 // a password is looked at whenever somebody logs in
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
 	e, err := embed.StartEtcd(cfg)
@@ -116,7 +123,8 @@ func closedCluster(t *testing.T, prefixes ...string) Cluster {
 	}
 	for _, p := range prefixes {
 		steps = append(steps, func() error {
-			_, err := admin.RoleGrantPermission(t.Context(), "slipway", p, clientv3.GetPrefixRangeEnd(p), clientv3.PermissionType(clientv3.PermReadWrite))
+			_, err := admin.RoleGrantPermission(t.Context(), "slipway", p, clientv3.GetPrefixRangeEnd(p),
+				clientv3.PermissionType(clientv3.PermReadWrite))
 			return err
 		})
 	}
@@ -130,8 +138,8 @@ func closedCluster(t *testing.T, prefixes ...string) Cluster {
 	return c
 }
 
-// TestClusterWithTLSAndAUser: what one server writes, at once or in stages, the other has, on a cluster that asks for a certificate and a user's
-// password, with rights to our prefix alone; who lacks one of them is told what is wrong.
+// TestClusterWithTLSAndAUser: what one server writes, at once or in stages, the other has, on a cluster that asks for
+// a certificate and a user's password, with rights to our prefix alone; who lacks one of them is told what is wrong.
 func TestClusterWithTLSAndAUser(t *testing.T) {
 	c, log := closedCluster(t, "/t/"), slog.New(slog.DiscardHandler)
 	open := func() *Store {
@@ -168,12 +176,14 @@ func TestClusterWithTLSAndAUser(t *testing.T) {
 		change func(*Cluster)
 		says   string
 	}{
-		"another authority":     {func(c *Cluster) { c.CA = certificates.Root(authority(t)) }, "certificate"},
-		"a wrong password":      {func(c *Cluster) { c.PasswordFile = wrong }, "authentication failed"},
-		"no password":           {func(c *Cluster) { c.PasswordFile = wrong + "x" }, "password"},
-		"no user":               {func(c *Cluster) { c.User = "" }, "permission denied"},
-		"no certificate":        {func(c *Cluster) { c.Cert, c.Key, c.User = "", "", "" }, ""},
-		"no TLS in an endpoint": {func(c *Cluster) { c.Endpoints = []string{strings.Replace(c.Endpoints[0], "https", "http", 1)} }, "write https"},
+		"another authority": {func(c *Cluster) { c.CA = certificates.Root(authority(t)) }, "certificate"},
+		"a wrong password":  {func(c *Cluster) { c.PasswordFile = wrong }, "authentication failed"},
+		"no password":       {func(c *Cluster) { c.PasswordFile = wrong + "x" }, "password"},
+		"no user":           {func(c *Cluster) { c.User = "" }, "permission denied"},
+		"no certificate":    {func(c *Cluster) { c.Cert, c.Key, c.User = "", "", "" }, ""},
+		"no TLS in an endpoint": {func(c *Cluster) {
+			c.Endpoints = []string{strings.Replace(c.Endpoints[0], "https", "http", 1)}
+		}, "write https"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

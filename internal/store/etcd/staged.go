@@ -42,7 +42,8 @@ type envelope struct {
 	Old, New []byte // nil: absent
 }
 
-// wrap's layout: mark, then id, old and new, each with a length that is 0 for nil and 1+len otherwise. Values stay readable to grep.
+// wrap's layout: mark, then id, old and new, each with a length that is 0 for nil and 1+len otherwise. Values stay
+// readable to grep.
 func (e envelope) wrap() []byte {
 	b := []byte{envelopeMark}
 	for _, part := range [][]byte{[]byte(e.TX), e.Old, e.New} {
@@ -116,7 +117,8 @@ func (f *feed) put(key string, value []byte, rev int64) []store.Change {
 	if id, ok := strings.CutPrefix(key, commitPoints); ok {
 		var p commitPoint
 		if err := json.Unmarshal(value, &p); err != nil {
-			f.log.Error("a commit point cannot be read: its transaction stays undecided until it is mended", "transaction", id, "error", err)
+			f.log.Error("a commit point cannot be read: its transaction stays undecided until it is mended",
+				"transaction", id, "error", err)
 			return nil
 		}
 		before := f.points[id]

@@ -35,7 +35,10 @@ type turn struct {
 
 // Update waits for its turn.
 func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
-	t := &turn{ctx: ctx, call: make(chan store.Snapshot), ran: make(chan struct{}), left: make(chan struct{}), done: make(chan struct{})}
+	t := &turn{
+		ctx: ctx, call: make(chan store.Snapshot), ran: make(chan struct{}), left: make(chan struct{}),
+		done: make(chan struct{}),
+	}
 	defer close(t.left) // also when fn panics
 	select {
 	case s.queue <- t:

@@ -185,15 +185,24 @@ func together(t *testing.T, open func(testing.TB) (one, other store.Store)) {
 		decide func(store.Tx) bool // whether the guest may enter: true before the other's change, false after it
 		change []string            // key, value; "" deletes
 	}{
-		{"a key that was read has changed", []string{"door", "open"}, func(tx store.Tx) bool { return string(tx.Get("door").Value) == "open" }, []string{"door", "shut"}},
-		{"a key that was read is gone", []string{"door", "open"}, func(tx store.Tx) bool { return tx.Get("door") != nil }, []string{"door", ""}},
-		{"a key that was absent has come", nil, func(tx store.Tx) bool { return tx.Get("bouncer") == nil }, []string{"bouncer", "there"}},
-		{"a prefix that was looked through gained a key", []string{"eni/1", "x"}, func(tx store.Tx) bool { return count(tx.Range("eni/")) < 2 }, []string{"eni/2", "x"}},
-		{"a prefix that was looked through lost a key", []string{"eni/1", "x", "eni/2", "x"}, func(tx store.Tx) bool { return count(tx.Range("eni/")) == 2 }, []string{"eni/1", ""}},
-		{"a term gained a key", []string{"a", "red:1"}, func(tx store.Tx) bool { return count(tx.Indexed("red")) < 2 }, []string{"b", "red:2"}},
-		{"a term of which it is known where gained a key", []string{"eni/1", "blue:1"}, func(tx store.Tx) bool { return count(tx.Indexed("blue")) < 2 }, []string{"eni/2", "blue:2"}},
-		{"a term lost a key by its change", []string{"a", "red:1"}, func(tx store.Tx) bool { return count(tx.Indexed("red")) == 1 }, []string{"a", "green:1"}},
-		{"more was read than can be told one by one", crowd(300), func(tx store.Tx) bool { return count(tx.Range("eni/")) == 300 }, []string{"eni/299", ""}},
+		{"a key that was read has changed", []string{"door", "open"},
+			func(tx store.Tx) bool { return string(tx.Get("door").Value) == "open" }, []string{"door", "shut"}},
+		{"a key that was read is gone", []string{"door", "open"},
+			func(tx store.Tx) bool { return tx.Get("door") != nil }, []string{"door", ""}},
+		{"a key that was absent has come", nil, func(tx store.Tx) bool { return tx.Get("bouncer") == nil },
+			[]string{"bouncer", "there"}},
+		{"a prefix that was looked through gained a key", []string{"eni/1", "x"},
+			func(tx store.Tx) bool { return count(tx.Range("eni/")) < 2 }, []string{"eni/2", "x"}},
+		{"a prefix that was looked through lost a key", []string{"eni/1", "x", "eni/2", "x"},
+			func(tx store.Tx) bool { return count(tx.Range("eni/")) == 2 }, []string{"eni/1", ""}},
+		{"a term gained a key", []string{"a", "red:1"}, func(tx store.Tx) bool { return count(tx.Indexed("red")) < 2 },
+			[]string{"b", "red:2"}},
+		{"a term of which it is known where gained a key", []string{"eni/1", "blue:1"},
+			func(tx store.Tx) bool { return count(tx.Indexed("blue")) < 2 }, []string{"eni/2", "blue:2"}},
+		{"a term lost a key by its change", []string{"a", "red:1"},
+			func(tx store.Tx) bool { return count(tx.Indexed("red")) == 1 }, []string{"a", "green:1"}},
+		{"more was read than can be told one by one", crowd(300),
+			func(tx store.Tx) bool { return count(tx.Range("eni/")) == 300 }, []string{"eni/299", ""}},
 	} {
 		for _, busy := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, busy %v", tt.name, busy), func(t *testing.T) {
@@ -305,17 +314,18 @@ func together(t *testing.T, open func(testing.TB) (one, other store.Store)) {
 					return
 				default:
 				}
-				err := other.Update(context.Background(), func(tx store.Tx) error { // reads one, writes one: never half of a change
-					first, last := tx.Get("big/0007"), tx.Get("big/0999")
-					if first == nil || last == nil {
-						return errors.New("not there yet")
-					}
-					if string(first.Value) != string(last.Value) {
-						t.Errorf("0007 says %s and 0999 says %s", first.Value, last.Value)
-					}
-					tx.Put("small", first.Value)
-					return nil
-				})
+				err := other.Update(context.Background(),
+					func(tx store.Tx) error { // reads one, writes one: never half of a change
+						first, last := tx.Get("big/0007"), tx.Get("big/0999")
+						if first == nil || last == nil {
+							return errors.New("not there yet")
+						}
+						if string(first.Value) != string(last.Value) {
+							t.Errorf("0007 says %s and 0999 says %s", first.Value, last.Value)
+						}
+						tx.Put("small", first.Value)
+						return nil
+					})
 				if err != nil {
 					t.Error(err)
 				}

@@ -27,8 +27,8 @@ import (
 	v1 "github.com/aws/karpenter-provider-aws/pkg/apis/v1"
 )
 
-// cluster is what Karpenter needs of Kubernetes, in memory: the manager's part of it, with an API server that keeps objects and does no more.
-// Whatever else is asked of the manager ends the program.
+// cluster is what Karpenter needs of Kubernetes, in memory: the manager's part of it, with an API server that keeps
+// objects and does no more. Whatever else is asked of the manager ends the program.
 type cluster struct {
 	manager.Manager
 	builder *memory.ClientBuilder
@@ -36,15 +36,22 @@ type cluster struct {
 }
 
 func newCluster() *cluster {
-	c := &cluster{builder: memory.NewClientBuilder().WithScheme(scheme.Scheme).WithStatusSubresource(&v1.EC2NodeClass{}, &karpv1.NodeClaim{}, &karpv1.NodePool{}, &corev1.Node{})}
+	c := &cluster{
+		builder: memory.NewClientBuilder().WithScheme(scheme.Scheme).WithStatusSubresource(&v1.EC2NodeClass{},
+			&karpv1.NodeClaim{}, &karpv1.NodePool{}, &corev1.Node{}),
+	}
 	index := func(o client.Object, field string, value func(client.Object) string) {
 		c.builder = c.builder.WithIndex(o, field, func(o client.Object) []string { return []string{value(o)} })
 	}
 	// Those of karpenter's own operator, which does not export them.
 	index(&corev1.Pod{}, "spec.nodeName", func(o client.Object) string { return o.(*corev1.Pod).Spec.NodeName })
 	index(&corev1.Node{}, "spec.providerID", func(o client.Object) string { return o.(*corev1.Node).Spec.ProviderID })
-	index(&storagev1.VolumeAttachment{}, "spec.nodeName", func(o client.Object) string { return o.(*storagev1.VolumeAttachment).Spec.NodeName })
-	index(&karpv1.NodeClaim{}, "status.providerID", func(o client.Object) string { return o.(*karpv1.NodeClaim).Status.ProviderID })
+	index(&storagev1.VolumeAttachment{}, "spec.nodeName", func(o client.Object) string {
+		return o.(*storagev1.VolumeAttachment).Spec.NodeName
+	})
+	index(&karpv1.NodeClaim{}, "status.providerID", func(o client.Object) string {
+		return o.(*karpv1.NodeClaim).Status.ProviderID
+	})
 	claims := func(o client.Object) *karpv1.NodeClassReference { return o.(*karpv1.NodeClaim).Spec.NodeClassRef }
 	pools := func(o client.Object) *karpv1.NodeClassReference {
 		return o.(*karpv1.NodePool).Spec.Template.Spec.NodeClassRef
@@ -87,7 +94,10 @@ func (c *cluster) Elected() <-chan struct{} {
 
 // kubernetesInterface knows its version and where its DNS is.
 func kubernetesInterface() kubernetes.Interface {
-	k := clientset.NewClientset(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-dns"}, Spec: corev1.ServiceSpec{ClusterIP: "10.100.0.10"}})
+	k := clientset.NewClientset(&corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "kube-dns"},
+		Spec:       corev1.ServiceSpec{ClusterIP: "10.100.0.10"},
+	})
 	k.Discovery().(*fake.FakeDiscovery).FakedServerVersion = &version.Info{Major: "1", Minor: "34"}
 	return k
 }

@@ -1,6 +1,7 @@
-// Command karpenter is Karpenter's AWS provider without a cluster to grow: its operator, its node class's and node claims' controllers and its
-// cloud provider run as in Karpenter's own command, against the AWS of the environment and an API server in memory. It says what it has launched
-// as JSON, waits for a line, and takes all down again. What is not as Karpenter expects ends it with an error.
+// Command karpenter is Karpenter's AWS provider without a cluster to grow: its operator, its node class's and node
+// claims' controllers and its cloud provider run as in Karpenter's own command, against the AWS of the environment and
+// an API server in memory. It says what it has launched as JSON, waits for a line, and takes all down again. What is
+// not as Karpenter expects ends it with an error.
 package main
 
 import (
@@ -61,12 +62,17 @@ func main() {
 	pool := k.nodePool(general)
 
 	nodes := []node{
-		k.launch(pool, "demand", requires(corev1.LabelInstanceTypeStable, "t3.nano", "t3.micro"), requires(corev1.LabelTopologyZone, "us-east-1b"), requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand)),
-		k.launch(pool, "any", requires(v1.LabelInstanceCategory, "t", "m", "c"), requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand, karpv1.CapacityTypeSpot)),
+		k.launch(pool, "demand", requires(corev1.LabelInstanceTypeStable, "t3.nano", "t3.micro"),
+			requires(corev1.LabelTopologyZone, "us-east-1b"),
+			requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand)),
+		k.launch(pool, "any", requires(v1.LabelInstanceCategory, "t", "m", "c"),
+			requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand, karpv1.CapacityTypeSpot)),
 	}
 	denser := k.nodePool(dense)
 	nodes = append(nodes, k.crowd(denser, "crowd", 2)...)
-	nodes = append(nodes, k.launch(denser, "placed", requires(corev1.LabelInstanceTypeStable, "t3.nano"), requires(v1.LabelPlacementGroupPartition, "2")),
+	nodes = append(nodes,
+		k.launch(denser, "placed", requires(corev1.LabelInstanceTypeStable, "t3.nano"),
+			requires(v1.LabelPlacementGroupPartition, "2")),
 		k.launch(pool, "reserved", requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeReserved)))
 	k.refused(pool, "r6i.4xlarge")
 	k.inspect(nodes)
@@ -99,11 +105,13 @@ type karpenter struct {
 	region    string
 }
 
-// newKarpenter starts: NewOperator tries EC2, fills the instance types and their offerings and reads the launch templates there are.
+// newKarpenter starts: NewOperator tries EC2, fills the instance types and their offerings and reads the launch
+// templates there are.
 func newKarpenter(ctx context.Context) *karpenter {
 	c := newCluster()
 	ctx, op := operator.NewOperator(ctx, &coreoperator.Operator{
-		Manager: c, KubernetesInterface: kubernetesInterface(), EventRecorder: recorder{}, Clock: clock.RealClock{}, InstanceTypeStore: nodeoverlay.NewInstanceTypeStore(),
+		Manager: c, KubernetesInterface: kubernetesInterface(), EventRecorder: recorder{}, Clock: clock.RealClock{},
+		InstanceTypeStore: nodeoverlay.NewInstanceTypeStore(),
 	})
 	if err := op.PricingProvider.UpdateSpotPricing(ctx); err != nil {
 		die("spot prices", err)
@@ -113,15 +121,20 @@ func newKarpenter(ctx context.Context) *karpenter {
 		die("on-demand prices", errors.New("there are some: look at them"))
 	}
 	k := &karpenter{Operator: op, ctx: ctx, objects: c.GetClient(), region: op.Config.Region}
-	k.provider = cloudprovider.New(op.InstanceTypesProvider, op.InstanceProvider, op.EventRecorder, k.objects, op.AMIProvider, op.SecurityGroupProvider,
+	k.provider = cloudprovider.New(op.InstanceTypesProvider, op.InstanceProvider, op.EventRecorder, k.objects,
+		op.AMIProvider, op.SecurityGroupProvider,
 		op.CapacityReservationProvider, op.PlacementGroupProvider, op.InstanceTypeStore, op.CABundle)
-	k.classes = nodeclass.NewController(op.Clock, k.objects, k.provider, op.EventRecorder, k.region, op.SubnetProvider, op.SecurityGroupProvider, op.AMIProvider,
-		op.InstanceProfileProvider, op.InstanceTypesProvider, op.LaunchTemplateProvider, op.CapacityReservationProvider, op.PlacementGroupProvider, op.EC2API,
+	k.classes = nodeclass.NewController(op.Clock, k.objects, k.provider, op.EventRecorder, k.region, op.SubnetProvider,
+		op.SecurityGroupProvider, op.AMIProvider,
+		op.InstanceProfileProvider, op.InstanceTypesProvider, op.LaunchTemplateProvider, op.CapacityReservationProvider,
+		op.PlacementGroupProvider, op.EC2API,
 		op.ValidationCache, op.RecreationCache, op.AMIResolver, options.FromContext(ctx).DisableDryRun)
 	k.lifecycle = lifecycle.NewController(op.Clock, k.objects, k.provider, op.EventRecorder, nodepoolhealth.NewState(),
 		[]corecloudprovider.NodeLifecycleHook{registrationhooks.NewPlacementGroupRegistrationHook(op.InstanceProvider)})
 	k.tagging = tagging.NewController(k.objects, k.provider, op.InstanceProvider)
-	k.drain = termination.NewController(op.Clock, k.objects, k.provider, terminator.NewTerminator(op.Clock, k.objects, terminator.NewQueue(k.objects, op.EventRecorder), op.EventRecorder), op.EventRecorder)
+	k.drain = termination.NewController(op.Clock, k.objects, k.provider,
+		terminator.NewTerminator(op.Clock, k.objects, terminator.NewQueue(k.objects, op.EventRecorder),
+			op.EventRecorder), op.EventRecorder)
 	return k
 }
 
@@ -131,24 +144,35 @@ func (k *karpenter) class(name string, uid types.UID, more func(*v1.EC2NodeClass
 	class := &v1.EC2NodeClass{
 		ObjectMeta: metav1.ObjectMeta{Name: name, UID: uid},
 		Spec: v1.EC2NodeClassSpec{
-			AMIFamily:                  lo.ToPtr(v1.AMIFamilyCustom),
-			AMISelectorTerms:           []v1.AMISelectorTerm{{SSMParameter: os.Getenv("IMAGE_PARAMETER")}, {ID: os.Getenv("IMAGE")}, {Name: os.Getenv("IMAGE_NAME")}},
+			AMIFamily: lo.ToPtr(v1.AMIFamilyCustom),
+			AMISelectorTerms: []v1.AMISelectorTerm{
+				{SSMParameter: os.Getenv("IMAGE_PARAMETER")}, {ID: os.Getenv("IMAGE")}, {Name: os.Getenv("IMAGE_NAME")},
+			},
 			SubnetSelectorTerms:        []v1.SubnetSelectorTerm{{Tags: byTag}, {ID: os.Getenv("SUBNET")}},
 			SecurityGroupSelectorTerms: []v1.SecurityGroupSelectorTerm{{Tags: byTag}, {Name: os.Getenv("GROUP_NAME")}},
 			Role:                       os.Getenv("ROLE"),
 			UserData:                   lo.ToPtr(os.Getenv("USER_DATA")),
 			Tags:                       map[string]string{"team": "blue"},
-			BlockDeviceMappings: []*v1.BlockDeviceMapping{{DeviceName: lo.ToPtr(os.Getenv("ROOT_DEVICE")), RootVolume: true, EBS: &v1.BlockDevice{
-				VolumeSize: lo.ToPtr(resource.MustParse("2Gi")), VolumeType: lo.ToPtr("gp3"), Encrypted: lo.ToPtr(true), DeleteOnTermination: lo.ToPtr(true), IOPS: lo.ToPtr(int64(3000)), Throughput: lo.ToPtr(int64(125)),
-			}}},
+			BlockDeviceMappings: []*v1.BlockDeviceMapping{
+				{DeviceName: lo.ToPtr(os.Getenv("ROOT_DEVICE")), RootVolume: true, EBS: &v1.BlockDevice{
+					VolumeSize: lo.ToPtr(resource.MustParse("2Gi")), VolumeType: lo.ToPtr("gp3"),
+					Encrypted: lo.ToPtr(true), DeleteOnTermination: lo.ToPtr(true), IOPS: lo.ToPtr(int64(3000)),
+					Throughput: lo.ToPtr(int64(125)),
+				}},
+			},
 			// What the API server would have filled in.
-			MetadataOptions: &v1.MetadataOptions{HTTPEndpoint: lo.ToPtr("enabled"), HTTPProtocolIPv6: lo.ToPtr("disabled"), HTTPPutResponseHopLimit: lo.ToPtr(int64(1)), HTTPTokens: lo.ToPtr("required")},
+			MetadataOptions: &v1.MetadataOptions{
+				HTTPEndpoint: lo.ToPtr("enabled"), HTTPProtocolIPv6: lo.ToPtr("disabled"),
+				HTTPPutResponseHopLimit: lo.ToPtr(int64(1)), HTTPTokens: lo.ToPtr("required"),
+			},
 		},
 	}
 	more(&class.Spec)
 	k.create(class)
-	settle(k.ctx, k.objects, class, func(c *v1.EC2NodeClass) error { return ready(c.StatusConditions().Root()) }, k.classes, hash.NewController(k.objects, k.CABundle))
-	if s := class.Status; len(s.Subnets) != 3 || len(s.SecurityGroups) != 2 || len(s.AMIs) != 1 || s.AMIs[0].ID != os.Getenv("IMAGE") || s.InstanceProfile == "" {
+	settle(k.ctx, k.objects, class, func(c *v1.EC2NodeClass) error { return ready(c.StatusConditions().Root()) },
+		k.classes, hash.NewController(k.objects, k.CABundle))
+	if s := class.Status; len(s.Subnets) != 3 || len(s.SecurityGroups) != 2 || len(s.AMIs) != 1 ||
+		s.AMIs[0].ID != os.Getenv("IMAGE") || s.InstanceProfile == "" {
 		die("node class", fmt.Errorf("want 3 subnets, 2 security groups, the image and a profile: %+v", s))
 	}
 	for _, s := range class.Status.Subnets {
@@ -159,7 +183,8 @@ func (k *karpenter) class(name string, uid types.UID, more func(*v1.EC2NodeClass
 	return class
 }
 
-// nodeClass becomes ready: its selectors found what they name, its instance profile is made, and the dry runs of a launch went well.
+// nodeClass becomes ready: its selectors found what they name, its instance profile is made, and the dry runs of a
+// launch went well.
 func (k *karpenter) nodeClass() *v1.EC2NodeClass {
 	class := k.class("default", "5d9b4f6e-2a1c-4a58-9f0e-6d2f8c1b7a30", func(s *v1.EC2NodeClassSpec) {
 		s.CapacityReservationSelectorTerms = []v1.CapacityReservationSelectorTerm{{Tags: s.SubnetSelectorTerms[0].Tags}}
@@ -170,7 +195,8 @@ func (k *karpenter) nodeClass() *v1.EC2NodeClass {
 	}
 	// A role that is not there must be told from a profile that is not: Karpenter then stops asking.
 	tags := class.InstanceProfileTags(options.FromContext(k.ctx).ClusterName, k.region)
-	err := k.InstanceProfileProvider.Create(k.ctx, "none", class.Spec.Role+"-none", tags, instanceprofile.FormatPath("karpenter", k.region, "none"))
+	err := k.InstanceProfileProvider.Create(k.ctx, "none", class.Spec.Role+"-none", tags,
+		instanceprofile.FormatPath("karpenter", k.region, "none"))
 	if !instanceprofile.IsRoleNotFoundError(err) {
 		die("a profile of a role that is not there", fmt.Errorf("%v", err))
 	}
@@ -184,14 +210,18 @@ func (k *karpenter) nodeClass() *v1.EC2NodeClass {
 func (k *karpenter) denseClass() *v1.EC2NodeClass {
 	return k.class("dense", "c1fb12b6-8f36-4b3c-b6f2-5b7d64a4b0c9", func(s *v1.EC2NodeClassSpec) {
 		s.PlacementGroupSelector = &v1.PlacementGroupSelector{Name: lo.ToPtr(os.Getenv("PLACEMENT_GROUP"))}
-		s.NetworkInterfaces = []*v1.NetworkInterface{{InterfaceType: v1.InterfaceTypeInterface}, {DeviceIndex: 1, InterfaceType: v1.InterfaceTypeInterface}}
+		s.NetworkInterfaces = []*v1.NetworkInterface{
+			{InterfaceType: v1.InterfaceTypeInterface}, {DeviceIndex: 1, InterfaceType: v1.InterfaceTypeInterface},
+		}
 		s.IPPrefixCount = lo.ToPtr(int32(1))
 	})
 }
 
 func (k *karpenter) nodePool(class *v1.EC2NodeClass) *karpv1.NodePool {
 	pool := &karpv1.NodePool{ObjectMeta: metav1.ObjectMeta{Name: class.Name, UID: types.UID(class.Name)}}
-	pool.Spec.Template.Spec.NodeClassRef = &karpv1.NodeClassReference{Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: class.Name}
+	pool.Spec.Template.Spec.NodeClassRef = &karpv1.NodeClassReference{
+		Group: "karpenter.k8s.aws", Kind: "EC2NodeClass", Name: class.Name,
+	}
 	k.create(pool)
 	found, err := k.provider.GetInstanceTypes(k.ctx, pool)
 	if err != nil {
@@ -203,7 +233,8 @@ func (k *karpenter) nodePool(class *v1.EC2NodeClass) *karpv1.NodePool {
 			kinds[o.CapacityType()]++
 		}
 	}
-	if kinds[karpv1.CapacityTypeOnDemand] == 0 || kinds[karpv1.CapacityTypeSpot] == 0 || kinds[karpv1.CapacityTypeReserved] != len(class.Status.CapacityReservations) {
+	if kinds[karpv1.CapacityTypeOnDemand] == 0 || kinds[karpv1.CapacityTypeSpot] == 0 ||
+		kinds[karpv1.CapacityTypeReserved] != len(class.Status.CapacityReservations) {
 		die("instance types", fmt.Errorf("offerings %v", kinds))
 	}
 	log.Log.Info("instance types", "types", len(found), "offerings", kinds)
@@ -214,19 +245,32 @@ func requires(key string, values ...string) karpv1.NodeSelectorRequirementWithMi
 	return karpv1.NodeSelectorRequirementWithMinValues{Key: key, Operator: corev1.NodeSelectorOpIn, Values: values}
 }
 
-func (k *karpenter) claim(pool *karpv1.NodePool, name string, requirements ...karpv1.NodeSelectorRequirementWithMinValues) *karpv1.NodeClaim {
+func (k *karpenter) claim(
+	pool *karpv1.NodePool, name string, requirements ...karpv1.NodeSelectorRequirementWithMinValues,
+) *karpv1.NodeClaim {
 	ref := pool.Spec.Template.Spec.NodeClassRef
 	claim := &karpv1.NodeClaim{
-		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), Labels: map[string]string{karpv1.NodePoolLabelKey: pool.Name, karpv1.NodeClassLabelKey(ref.GroupKind()): ref.Name}},
-		Spec: karpv1.NodeClaimSpec{NodeClassRef: ref, Requirements: append(requirements, requires(corev1.LabelArchStable, karpv1.ArchitectureAmd64)),
-			Resources: karpv1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourcePods: resource.MustParse("1")}}},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, UID: types.UID(name),
+			Labels: map[string]string{karpv1.NodePoolLabelKey: pool.Name, karpv1.NodeClassLabelKey(ref.GroupKind()): ref.Name},
+		},
+		Spec: karpv1.NodeClaimSpec{
+			NodeClassRef: ref, Requirements: append(requirements, requires(corev1.LabelArchStable, karpv1.ArchitectureAmd64)),
+			Resources: karpv1.ResourceRequirements{
+				Requests: corev1.ResourceList{
+					corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourcePods: resource.MustParse("1"),
+				},
+			},
+		},
 	}
 	k.create(claim)
 	return claim
 }
 
 // launch has a claim become a node.
-func (k *karpenter) launch(pool *karpv1.NodePool, name string, requirements ...karpv1.NodeSelectorRequirementWithMinValues) node {
+func (k *karpenter) launch(
+	pool *karpv1.NodePool, name string, requirements ...karpv1.NodeSelectorRequirementWithMinValues,
+) node {
 	claim := k.claim(pool, name, requirements...)
 	k.launched(claim)
 	return k.join(claim)
@@ -237,7 +281,9 @@ func (k *karpenter) crowd(pool *karpv1.NodePool, name string, n int) []node {
 	var claims []*karpv1.NodeClaim
 	var all sync.WaitGroup
 	for i := range n {
-		claims = append(claims, k.claim(pool, fmt.Sprintf("%s-%d", name, i), requires(corev1.LabelInstanceTypeStable, "t3.nano"), requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand)))
+		claims = append(claims,
+			k.claim(pool, fmt.Sprintf("%s-%d", name, i), requires(corev1.LabelInstanceTypeStable, "t3.nano"),
+				requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand)))
 	}
 	for _, c := range claims {
 		all.Go(func() { k.launched(c) })
@@ -251,7 +297,8 @@ func (k *karpenter) crowd(pool *karpv1.NodePool, name string, n int) []node {
 }
 
 func (k *karpenter) launched(claim *karpv1.NodeClaim) {
-	settle(k.ctx, k.objects, claim, func(c *karpv1.NodeClaim) error { return ready(c.StatusConditions().Get(karpv1.ConditionTypeLaunched)) }, k.lifecycle)
+	settle(k.ctx, k.objects, claim,
+		func(c *karpv1.NodeClaim) error { return ready(c.StatusConditions().Get(karpv1.ConditionTypeLaunched)) }, k.lifecycle)
 }
 
 // join does what the kubelet of a launched instance would: it registers the node, which is then tagged.
@@ -267,8 +314,13 @@ func (k *karpenter) join(claim *karpv1.NodeClaim) node {
 	}
 	n := &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: *out.Reservations[0].Instances[0].PrivateDnsName, Labels: map[string]string{}},
-		Spec:       corev1.NodeSpec{ProviderID: claim.Status.ProviderID, Taints: []corev1.Taint{karpv1.UnregisteredNoExecuteTaint}},
-		Status:     corev1.NodeStatus{Capacity: claim.Status.Capacity, Allocatable: claim.Status.Allocatable, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}},
+		Spec: corev1.NodeSpec{
+			ProviderID: claim.Status.ProviderID, Taints: []corev1.Taint{karpv1.UnregisteredNoExecuteTaint},
+		},
+		Status: corev1.NodeStatus{
+			Capacity: claim.Status.Capacity, Allocatable: claim.Status.Allocatable,
+			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
+		},
 	}
 	k.create(n)
 	settle(k.ctx, k.objects, claim, func(c *karpv1.NodeClaim) error {
@@ -278,17 +330,23 @@ func (k *karpenter) join(claim *karpv1.NodeClaim) node {
 		return ready(c.StatusConditions().Root())
 	}, k.lifecycle, k.tagging)
 	label := func(key string) string { return claim.Labels[key] }
-	return node{name, id, n.Name, label(corev1.LabelInstanceTypeStable), label(corev1.LabelTopologyZone), label(karpv1.CapacityTypeLabelKey), label(v1.LabelPlacementGroupPartition), claim}
+	return node{
+		name, id, n.Name, label(corev1.LabelInstanceTypeStable), label(corev1.LabelTopologyZone),
+		label(karpv1.CapacityTypeLabelKey), label(v1.LabelPlacementGroupPartition), claim,
+	}
 }
 
-// refused asks for more memory than a developer's machine has: Karpenter must understand that it is capacity that lacks, and gives the claim up.
+// refused asks for more memory than a developer's machine has: Karpenter must understand that it is capacity that
+// lacks, and gives the claim up.
 func (k *karpenter) refused(pool *karpv1.NodePool, instanceType string) {
-	claim := k.claim(pool, "huge", requires(corev1.LabelInstanceTypeStable, instanceType), requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand))
+	claim := k.claim(pool, "huge", requires(corev1.LabelInstanceTypeStable, instanceType),
+		requires(karpv1.CapacityTypeLabelKey, karpv1.CapacityTypeOnDemand))
 	if _, err := k.provider.Create(k.ctx, claim); !corecloudprovider.IsInsufficientCapacityError(err) {
 		die("huge", fmt.Errorf("want an insufficient capacity error: %v", err))
 	}
 	for _, zone := range []string{"us-east-1a", "us-east-1b", "us-east-1c"} {
-		if !k.UnavailableOfferingsCache.IsUnavailable(ec2types.InstanceType(instanceType), zone, nil, karpv1.CapacityTypeOnDemand) {
+		if !k.UnavailableOfferingsCache.IsUnavailable(ec2types.InstanceType(instanceType), zone, nil,
+			karpv1.CapacityTypeOnDemand) {
 			die("huge", fmt.Errorf("%s in %s is not noted as unavailable", instanceType, zone))
 		}
 	}
@@ -306,14 +364,17 @@ func (k *karpenter) inspect(nodes []node) {
 		if err != nil {
 			die(n.Claim, err)
 		}
-		inList := slices.ContainsFunc(listed, func(c *karpv1.NodeClaim) bool { return c.Status.ProviderID == got.Status.ProviderID })
+		inList := slices.ContainsFunc(listed, func(c *karpv1.NodeClaim) bool {
+			return c.Status.ProviderID == got.Status.ProviderID
+		})
 		for key, value := range got.Labels {
 			if value != "" && n.claim.Labels[key] != value { // a partition is empty here
 				die(n.Claim, fmt.Errorf("the instance has %s %q, its claim %q", key, value, n.claim.Labels[key]))
 			}
 		}
 		if got.Status.ImageID != n.claim.Status.ImageID || !inList {
-			die(n.Claim, fmt.Errorf("the instance is of %s, want %s, and listed %v", got.Status.ImageID, n.claim.Status.ImageID, inList))
+			die(n.Claim,
+				fmt.Errorf("the instance is of %s, want %s, and listed %v", got.Status.ImageID, n.claim.Status.ImageID, inList))
 		}
 		if drift, err := k.provider.IsDrifted(k.ctx, n.claim); err != nil || drift != "" {
 			die(n.Claim, fmt.Errorf("it has drifted: %q (%v)", drift, err))
@@ -322,12 +383,14 @@ func (k *karpenter) inspect(nodes []node) {
 	if ill, err := k.InstanceStatusProvider.List(k.ctx); err != nil || len(ill) != 0 {
 		die("status", fmt.Errorf("%d instances are ill (%v)", len(ill), err))
 	}
-	if err := k.InstanceTypesProvider.UpdateInstanceTypeCapacityFromNode(k.ctx, k.node(nodes[0]), nodes[0].claim, lo.Must(k.get("default", &v1.EC2NodeClass{})).(*v1.EC2NodeClass)); err != nil {
+	if err := k.InstanceTypesProvider.UpdateInstanceTypeCapacityFromNode(k.ctx, k.node(nodes[0]), nodes[0].claim,
+		lo.Must(k.get("default", &v1.EC2NodeClass{})).(*v1.EC2NodeClass)); err != nil {
 		die("capacity", err)
 	}
 }
 
-// terminate drains and terminates the nodes; the last one's claim is lost, so that it is for the garbage collector to find its instance.
+// terminate drains and terminates the nodes; the last one's claim is lost, so that it is for the garbage collector to
+// find its instance.
 func (k *karpenter) terminate(nodes []node) {
 	last := nodes[len(nodes)-1].claim
 	last.Finalizers = nil
@@ -380,7 +443,8 @@ func (k *karpenter) end(classes ...*v1.EC2NodeClass) {
 		}
 		settle(k.ctx, k.objects, class, nil, k.classes)
 	}
-	if _, err := profilegarbage.NewController(k.objects, k.provider, k.InstanceProfileProvider, k.region).Reconcile(k.ctx); err != nil {
+	if _, err := profilegarbage.NewController(k.objects, k.provider, k.InstanceProfileProvider,
+		k.region).Reconcile(k.ctx); err != nil {
 		die("profiles", err)
 	}
 	if left, err := k.InstanceProfileProvider.ListProfiles(k.ctx, "/karpenter/"); err != nil || len(left) != 0 {
