@@ -48,7 +48,7 @@ func Refused(parameter, why string) *Error {
 	return Errorf(UnsupportedOperation, "The parameter %s is not supported: %s", parameter, why)
 }
 
-// Status is the HTTP status EC2 sends with the code (reference, section 3.6): 400 unless listed here.
+// Status is the HTTP status EC2 sends with the code (rule http-status): 400 unless listed here.
 func (c Code) Status() int {
 	switch c {
 	case AuthFailure, OptInRequired:

@@ -11,7 +11,7 @@ type Filter struct {
 // Fields says what a record shows under each filter name.
 type Fields[T any] map[string]func(T) []string
 
-// Limits of the reference, 9.2.
+// Limits of rule filter-limits.
 const (
 	maxFilters      = 50
 	maxFilterValues = 200

@@ -38,7 +38,7 @@ type (
 	PrefixListID          string // "pl-0123456789abcdef0"
 )
 
-// NewID makes an id in EC2's long form: the prefix, a hyphen, "0" and 16 random hexadecimal digits (reference, 4.10).
+// NewID makes an id in EC2's long form: the prefix, a hyphen, "0" and 16 random hexadecimal digits (rule id-forms).
 func NewID(prefix string) string {
 	var b [8]byte
 	rand.Read(b[:])

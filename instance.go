@@ -19,7 +19,7 @@ const (
 	Stopped      State = "stopped"
 )
 
-// Code is the number that EC2 sends beside the name (reference, 4.1).
+// Code is the number that EC2 sends beside the name (rule instance-states).
 func (s State) Code() int32 {
 	switch s {
 	case Running:
@@ -48,7 +48,7 @@ var lawful = map[State][]State{
 // Reason is why an instance is in its state: stateReason on the wire.
 type Reason struct{ Code, Message string }
 
-// The reasons of the reference, 4.3.
+// The reasons of rule state-reasons.
 var (
 	ReasonPending          = Reason{"pending", "pending"}
 	ReasonUserShutdown     = Reason{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}
@@ -91,7 +91,7 @@ type InstanceStore struct {
 	SizeGB  int64
 }
 
-// MetadataOptions steer the instance metadata service (reference, 2.3).
+// MetadataOptions steer the instance metadata service (rule metadata-options).
 type MetadataOptions struct {
 	HTTPTokens   string // optional | required
 	HopLimit     int32  // 1…64

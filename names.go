@@ -8,7 +8,7 @@ import (
 // DashedIP is an IPv4 address as names hold it: 10-0-0-5.
 func DashedIP(ip netip.Addr) string { return strings.ReplaceAll(ip.String(), ".", "-") }
 
-// PrivateName is the private DNS name of an address of an instance (reference, section 7).
+// PrivateName is the private DNS name of an address of an instance (rule private-names).
 func PrivateName(region string, dns PrivateDNS, id InstanceID, ip netip.Addr) string {
 	if dns.HostnameType == "resource-name" && id != "" {
 		return string(id) + "." + PrivateDomain(region)

@@ -20,7 +20,7 @@ const UserTag = "aws:slipway:user"
 // Keys are the tags' keys in order.
 func (t Tags) Keys() []string { return slices.Sorted(maps.Keys(t)) }
 
-// CheckTag refuses what EC2 does not take as a tag (reference, 10.4).
+// CheckTag refuses what EC2 does not take as a tag (rule tag-limits).
 func CheckTag(key, value string) error {
 	switch {
 	case strings.HasPrefix(strings.ToLower(key), "aws:"):

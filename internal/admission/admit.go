@@ -9,7 +9,7 @@ import (
 	"slipway/internal/volumes"
 )
 
-// seen answers a request that came before with the same token (reference, 4.7).
+// seen answers a request that came before with the same token (rule token-scope).
 func (l *launch) seen() ([]*slipway.Instance, error) {
 	if l.spec.ClientToken == "" {
 		return nil, nil

@@ -177,7 +177,7 @@ func Persistent(r store.Reader, in *slipway.Instance) bool {
 	return q != nil && q.Options.Persistent
 }
 
-// Hibernation's bounds (reference, 4.8).
+// Hibernation's bounds (rule hibernation).
 const maxHibernatedMiB = 150 << 10
 
 // fitsHibernation checks what hibernation needs: it can only be asked for at launch.

@@ -18,8 +18,8 @@ type device struct {
 	deleteWith bool
 }
 
-// findDevices lays the request's mapping over the image's, by device name (reference, section 6). The template's has been
-// merged into the request's before.
+// findDevices lays the request's mapping over the image's, by device name (rule device-mapping). The template's has
+// been merged into the request's before.
 func (l *launch) findDevices() error {
 	l.stores = nil
 	if l.kind.NVMeStores() {

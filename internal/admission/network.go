@@ -24,7 +24,7 @@ func (p port) count4() int {
 	return 1 + len(p.wanted.Secondary) + p.wanted.SecondaryCount + len(p.wanted.Prefixes) + p.wanted.PrefixCount
 }
 
-// findNetwork decides in which network the launch lands, in the order of the reference, 1.1.
+// findNetwork decides in which network the launch lands, in the order of rule network-order.
 func (l *launch) findNetwork() error {
 	n := &l.spec.Network
 	switch {

@@ -63,7 +63,7 @@ func (s *Service) instance(tx store.Tx, host slipway.HostID, r hostapi.Report) e
 	return state.Instances.Put(tx, in)
 }
 
-// observe applies one phase (reference, 4.1, 4.3 and 4.5).
+// observe applies one phase (rules instance-states, state-reasons and guest-shutdown).
 func (s *Service) observe(tx store.Tx, in *slipway.Instance, r hostapi.Report) error {
 	switch r.Phase {
 	case hostapi.PhaseRunning:

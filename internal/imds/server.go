@@ -108,7 +108,7 @@ func (s *Server) Serve(id slipway.InstanceID, listeners []net.Listener) (stop fu
 	return func() { cancel(); h.Close() }
 }
 
-// answer follows the protocol of the reference, 8.1.
+// answer follows rule metadata-protocol.
 func (s *Server) answer(id slipway.InstanceID, w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "EC2ws")
 	p := s.find(id)

@@ -140,7 +140,7 @@ func (s *Service) Reboot(ctx context.Context, in *ec2wire.RebootInstancesRequest
 }
 
 // Terminate answers TerminateInstances. Protection refuses a whole zone's instances and lets the other zones' go, although
-// the call then reports an error (reference, 4.1).
+// the call then reports an error (rule terminate-by-zone).
 func (s *Service) Terminate(
 	ctx context.Context, in *ec2wire.TerminateInstancesRequest,
 ) (*ec2wire.TerminateInstancesResult, error) {

@@ -22,8 +22,8 @@ func text(p *string) []string {
 
 func yes(p *bool) []string { return shape.Yes(shape.Get(p)) }
 
-// fields are DescribeInstances' filters (reference, 9.3), most of them read off the description itself, so that a filter can
-// never disagree with what is shown.
+// fields are DescribeInstances' filters (rule filter-names), most of them read off the description itself, so that a
+// filter can never disagree with what is shown.
 var fields = makeFields()
 
 // shown is an instance with its description, made once for all filters that read it.

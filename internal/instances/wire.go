@@ -135,7 +135,7 @@ func stateOf(s slipway.State) *ec2wire.InstanceState {
 	return &ec2wire.InstanceState{Code: shape.Of(s.Code()), Name: shape.Of(string(s))}
 }
 
-// wire writes all that DescribeInstances shows (reference, 3.3).
+// wire writes all that DescribeInstances shows (rule instance-members).
 func (v view) wire() ec2wire.Instance {
 	z, _ := slipway.FindZone(v.Region, v.Zone)
 	w := ec2wire.Instance{
@@ -278,7 +278,7 @@ func (v view) blockDevices() []ec2wire.InstanceBlockDeviceMapping {
 	return out
 }
 
-// port writes an interface as an instance shows it (reference, 3.4).
+// port writes an interface as an instance shows it (rule interface-shown).
 func (v view) port(n *slipway.Interface) ec2wire.InstanceNetworkInterface {
 	w := ec2wire.InstanceNetworkInterface{
 		NetworkInterfaceId: shape.Text(n.ID), SubnetId: shape.Text(n.Subnet), VpcId: shape.Text(n.VPC),

@@ -50,7 +50,7 @@ func CapacityChoice(
 // leastSpotPrice is what every bid must exceed, in dollars an hour.
 const leastSpotPrice = 0.001
 
-// readMarket reads InstanceMarketOptions (reference, 2.2).
+// readMarket reads InstanceMarketOptions (rule market-options).
 func readMarket(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	o := in.InstanceMarketOptions
 	if o == nil || shape.Get(o.MarketType) == "" && o.SpotOptions == nil {

@@ -7,7 +7,7 @@ import (
 	"slipway/internal/shape"
 )
 
-// readInterfaces reads NetworkInterface.N (reference, 2.5).
+// readInterfaces reads NetworkInterface.N (rule interface-members).
 func readInterfaces(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	seen := map[[2]int32]bool{}
 	for i := range in.NetworkInterfaces {

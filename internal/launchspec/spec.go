@@ -249,7 +249,7 @@ func Combination(format string, args ...any) error {
 	return slipway.Errorf(slipway.InvalidParameterCombination, format, args...)
 }
 
-// exclusive are the members that may not stand together (reference, section 7).
+// exclusive are the members that may not stand together (rule exclusive-members).
 func exclusive(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 	const same = "may not be specified on the same request"
 	if len(in.NetworkInterfaces) > 0 {

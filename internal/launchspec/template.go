@@ -91,8 +91,8 @@ func FixesZone(in *ec2wire.RunInstancesRequest) bool {
 	return fixed
 }
 
-// merge lays the request over the template's parameters (reference, section 5) and says where each came from. It uses under
-// up. Members that only RunInstances has are never set in under.
+// merge lays the request over the template's parameters (rule template-merge) and says where each came from. It uses
+// under up. Members that only RunInstances has are never set in under.
 func merge(in, under *ec2wire.RunInstancesRequest) map[string]string {
 	m := merger{}
 	lists := struct {
@@ -200,7 +200,7 @@ func (m merger) leaf(path string, over, under reflect.Value, overEmpty, underEmp
 	}
 }
 
-// empty says whether a scalar was not given; an empty text is not (operations reference, 1.1).
+// empty says whether a scalar was not given; an empty text is not (rule empty-is-absent).
 func empty(v reflect.Value) bool {
 	return v.IsNil() || v.Elem().Kind() == reflect.String && v.Elem().Len() == 0
 }

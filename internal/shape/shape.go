@@ -42,7 +42,7 @@ func Time(t time.Time) *time.Time {
 	return &t
 }
 
-// Get is a member's value, or the zero value: an absent text and an empty one mean the same (operations reference, 1.1).
+// Get is a member's value, or the zero value: an absent text and an empty one mean the same (rule empty-is-absent).
 func Get[T any](p *T) T {
 	if p == nil {
 		var zero T
@@ -120,8 +120,8 @@ func TagsOf(in []ec2wire.TagSpecification, kind string) (slipway.Tags, error) {
 	return all[kind], err
 }
 
-// Page cuts the part of a list that a request asks for (reference, 9.1). ids says whether the request also names resources,
-// which excludes MaxResults. least is the smallest MaxResults that the action takes.
+// Page cuts the part of a list that a request asks for (rule paging). ids says whether the request also names
+// resources, which excludes MaxResults. least is the smallest MaxResults that the action takes.
 func Page[T any](items []T, max *int32, token *string, ids bool, least int32) ([]T, *string, error) {
 	if max == nil && Get(token) == "" {
 		return items, nil, nil

@@ -20,7 +20,7 @@ import (
 	"slipway"
 )
 
-// Skew is how far a caller's clock may be off (reference, 13.2).
+// Skew is how far a caller's clock may be off (rule clock-skew).
 const Skew = 15 * time.Minute
 
 const (

@@ -372,7 +372,8 @@ type Event struct {
 	Note string `json:",omitempty"`
 }
 
-// Token remembers an idempotent request (reference, 4.7). Its id is the zone or region, a slash and the client's token.
+// Token remembers an idempotent request (rule token-scope). Its id is the zone or region, a slash and the client's
+// token.
 type Token struct {
 	Scope     Scope
 	ID        string

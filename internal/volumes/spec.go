@@ -7,7 +7,7 @@ import (
 	"slipway"
 )
 
-// kind is one volume type's bounds (reference, section 6).
+// kind is one volume type's bounds (rule volume-types).
 type kind struct {
 	minSize, maxSize int32
 	minIOPS, maxIOPS int32 // 0: not settable
@@ -41,7 +41,7 @@ type Spec struct {
 	Boot       bool
 }
 
-// Complete fills in what the type decides and refuses what it does not allow. EC2 rules: reference, section 6.
+// Complete fills in what the type decides and refuses what it does not allow. See rule volume-types.
 func Complete(s Spec) (Spec, error) {
 	if s.Type == "" {
 		s.Type = "gp2"

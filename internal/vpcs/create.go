@@ -112,7 +112,7 @@ func Settle(tx store.Tx, s state.Scope) (slipway.VPCID, error) {
 }
 
 // CreateDefault makes the default VPC of an account's region: one /20 subnet per zone, an internet gateway, a route to it,
-// and the account's DHCP options (operations reference, section 6). The caller has checked that there is none.
+// and the account's DHCP options (rule default-vpc). The caller has checked that there is none.
 func CreateDefault(tx store.Tx, s state.Scope) (*slipway.VPC, error) {
 	v := &slipway.VPC{
 		ID: slipway.NewVPCID(), Account: s.Account, Region: s.Region, CIDRs: []slipway.CIDRBlock{NewCIDR(DefaultCIDR)},

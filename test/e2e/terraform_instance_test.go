@@ -47,7 +47,7 @@ func (tf *terraform) instanceTag(id, key string) string {
 	return ""
 }
 
-// readInstance is the provider's read, call by call (operations reference, 5.1).
+// readInstance is the provider's read, call by call (rule terraform-read).
 func (tf *terraform) readInstance(id string) attributes {
 	in := tf.instance(id)
 	if in == nil {
@@ -207,7 +207,7 @@ func (tf *terraform) launched(image string, more attributes) attributes {
 	return a
 }
 
-// run is what the provider always says of a launch (operations reference, 5.1), with more.
+// run is what the provider always says of a launch (rule terraform-read), with more.
 func (tf *terraform) run(image string, more func(*ec2.RunInstancesInput)) string {
 	in := &ec2.RunInstancesInput{
 		ClientToken: token(), ImageId: &image, InstanceType: types.InstanceTypeT3Micro, MinCount: aws.Int32(1),
