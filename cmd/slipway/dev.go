@@ -137,7 +137,9 @@ func (d *devRun) attend(ctx context.Context, listener net.Listener, secure secur
 	if err != nil {
 		return err
 	}
-	front := server.New(wiring).HTTP()
+	served := server.New(wiring)
+	defer served.Close()
+	front := served.HTTP()
 
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

@@ -103,10 +103,11 @@ func NewWith(t testing.TB, o Options) *Wire {
 	running.Go(func() { w.Host.Agent.Run(ctx) })
 	running.Go(func() { w.API.Tick(ctx) })
 	s := httptest.NewUnstartedServer(nil)
-	s.Config = server.New(w.Wiring()).HTTP()
+	front := server.New(w.Wiring())
+	s.Config = front.HTTP()
 	s.Start()
 	w.URL = s.URL
-	t.Cleanup(func() { s.Close(); stop(); running.Wait(); w.Host.Close(context.Background(), false) })
+	t.Cleanup(func() { s.Close(); front.Close(); stop(); running.Wait(); w.Host.Close(context.Background(), false) })
 	return w
 }
 

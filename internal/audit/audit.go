@@ -171,6 +171,8 @@ type Record struct {
 	ManagementEvent    bool              `json:"managementEvent"`
 	RecipientAccountID string            `json:"recipientAccountId,omitempty"`
 	EventCategory      string            `json:"eventCategory"`
+
+	AdditionalEventData map[string]int `json:"additionalEventData,omitempty"`
 }
 
 // Identity is who called.

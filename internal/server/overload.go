@@ -150,20 +150,27 @@ func within(n int64) time.Duration { return grace + time.Duration(n/slowest)*tim
 
 // crowd bounds the connections: one too many ends the one that has been silent longest, or itself if none is.
 type crowd struct {
-	most int
+	most    int
+	refused func(net.Conn) // hears of those that were closed as they came: a call may have been in them
+
 	mu   sync.Mutex
 	open map[net.Conn]*list.Element // nil while a request is served
 	idle *list.List                 // of net.Conn, the longest silent first
 }
 
-func newCrowd(most int) *crowd {
-	return &crowd{most: most, open: map[net.Conn]*list.Element{}, idle: list.New()}
+func newCrowd(most int, refused func(net.Conn)) *crowd {
+	return &crowd{most: most, refused: refused, open: map[net.Conn]*list.Element{}, idle: list.New()}
 }
 
 // state is http.Server's ConnState.
 func (c *crowd) state(conn net.Conn, s http.ConnState) {
-	if surplus := c.changed(conn, s); surplus != nil {
-		surplus.Close()
+	surplus := c.changed(conn, s)
+	if surplus == nil {
+		return
+	}
+	surplus.Close()
+	if surplus == conn {
+		c.refused(conn)
 	}
 }
 

@@ -154,11 +154,13 @@ type conn struct {
 	closed bool
 }
 
-func (c *conn) Close() error { c.closed = true; return nil }
+func (c *conn) Close() error         { c.closed = true; return nil }
+func (c *conn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 9), Port: 4321} }
 
 // TestCrowd: one connection too many ends the one that has been silent longest, never one that is served.
 func TestCrowd(t *testing.T) {
-	c := newCrowd(3)
+	var refused []net.Conn
+	c := newCrowd(3, func(c net.Conn) { refused = append(refused, c) })
 	a, b, d, e, f := &conn{}, &conn{}, &conn{}, &conn{}, &conn{}
 	for _, x := range []*conn{a, b, d} {
 		c.state(x, http.StateNew)
@@ -184,6 +186,9 @@ func TestCrowd(t *testing.T) {
 	}
 	for _, x := range []*conn{a, d, e, g} {
 		c.state(x, http.StateClosed)
+	}
+	if len(refused) != 1 || refused[0] != f { // the others had no call under way
+		t.Errorf("%d connections are said to be refused, want the one that came when all were served", len(refused))
 	}
 	if len(c.open) != 0 || c.idle.Len() != 0 {
 		t.Errorf("%d connections and %d silent ones are left", len(c.open), c.idle.Len())

@@ -58,7 +58,8 @@ type Config struct {
 	Admit func(ctx context.Context, rules action.Rules, of action.Request) (context.Context, error)
 	// Explain remembers a refused call for the one who asks why.
 	Explain func(ctx context.Context, err error)
-	// Audit hears of every call that was read, refused ones too; nil: nobody does.
+	// Audit hears of every call, refused ones too, and of those that were turned away unread by their number; nil:
+	// nobody does.
 	Audit func(audit.Record)
 	// Throttle is EC2's request throttling.
 	Throttle Throttle
@@ -72,19 +73,27 @@ type Server struct {
 	verifier *sigv4.Verifier
 	load     *load
 	buckets  *buckets
+	away     *away
 }
 
 // New makes a server. No field but Audit may be nil.
 func New(c Config) *Server {
-	return &Server{Config: c, verifier: sigv4.New(c.Keys, c.Now), load: newLoad(), buckets: newBuckets(c.Throttle, c.Now)}
+	return &Server{
+		Config: c, verifier: sigv4.New(c.Keys, c.Now), load: newLoad(), buckets: newBuckets(c.Throttle, c.Now),
+		away: newAway(c.Audit, c.Now),
+	}
 }
+
+// Close tells the audit what it has not heard yet. Call it when no request is served any more.
+func (s *Server) Close() { s.away.flush() }
 
 // HTTP is a server with bounds on how long a client may take.
 func (s *Server) HTTP() *http.Server {
 	return &http.Server{
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: maxTime + 30*time.Second,
 		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug), ConnState: newCrowd(maxConnections).state,
+		ErrorLog:  slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		ConnState: newCrowd(maxConnections, s.away.connection).state,
 	}
 }
 
@@ -101,7 +110,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := s.Now()
 	id := NewRequestID()
 	if !s.load.enter() {
-		s.turnAway(w, id)
+		s.turnAway(w, r, id)
 		return
 	}
 	defer s.load.leave()
@@ -173,8 +182,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // turnAway answers what there is no room for, without having read it.
-func (s *Server) turnAway(w http.ResponseWriter, id string) {
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, id string) {
 	refusal := s.refusal(context.Background(), busy())
+	s.away.add(r.RemoteAddr, refusal.Code)
 	answer := ec2query.Refusal(refusal, id)
 	defer answer.Free()
 	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
