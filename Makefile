@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/slipway
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: race-quick run dev build test test-deps deps lint race isolation generate schema fuzz bench conformance torture check
+.PHONY: race-quick run dev build test test-deps deps lint race isolation generate schema fuzz bench conformance torture docs check
 
 # Builds everything, launches one instance through the API, prints how to reach it, and keeps serving.
 run: deps build
@@ -76,6 +76,13 @@ bench: deps build
 # Kills server, etcd and machines with -9 for as long as TORTURE says, while callers use them, and holds what is left to what was acknowledged.
 torture: deps
 	$(SUDO) env "PATH=$$PATH" TORTURE=$${TORTURE:-30m} TORTURE_ONLY=$$TORTURE_ONLY TORTURE_SEED=$$TORTURE_SEED $(GO) test -v -count=1 -timeout 0 -run 'TestTortureLong' ./test/torture
+
+# Draws the pictures of docs/architecture.md anew; each says which text it was drawn from, so that a test sees when it is stale.
+docs:
+	@SUDO="$(SUDO)" scripts/deps docs
+	@set -e; for f in docs/pictures/*.dot; do \
+		{ dot -Tsvg $$f && echo "<!-- drawn from $$(sha256sum $$f) with $$(fc-match Helvetica) -->"; } > $${f%.dot}.svg; \
+	done
 
 # Clients as their packages have them against real virtual machines: too slow for every day. Writes docs/conformance.md.
 conformance: deps test-deps build

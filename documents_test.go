@@ -353,11 +353,11 @@ func testsIn(t *testing.T, dir string, deep bool) []string {
 	return all
 }
 
-// TestEveryDocumentNamesTestsThatExist: the same as TestDocumentsNameTestsThatExist, for what lies beside and below docs.
-func TestEveryDocumentNamesTestsThatExist(t *testing.T) {
-	there := testsIn(t, ".", true)
-	looked := 0
-	for file, text := range documents(t) {
+// TestDocumentsNameTestsThatExist: what a document promises is promised by a test.
+func TestDocumentsNameTestsThatExist(t *testing.T) {
+	there, all, looked := testsIn(t, ".", true), documents(t), 0
+	all["Makefile"] = read(t, "Makefile")
+	for file, text := range all {
 		for _, name := range regexp.MustCompile(`\b(?:Test|Benchmark|Fuzz)[A-Z]\w+…?`).FindAllString(text, -1) {
 			looked++
 			begins, open := strings.CutSuffix(name, "…")

@@ -28,7 +28,7 @@ func rulesOfEC2(t *testing.T) map[string]string {
 }
 
 // TestRulesSayWhereTheyComeFromAndWhatHoldsThem: a rule without a source is an opinion, one without a test a wish. That the
-// tests exist, TestEveryDocumentNamesTestsThatExist looks.
+// tests exist, TestDocumentsNameTestsThatExist looks.
 func TestRulesSayWhereTheyComeFromAndWhatHoldsThem(t *testing.T) {
 	source := regexp.MustCompile(`\*From:\* .*(?:\((?:model|guide|seen|others)[ ,;)]|the guide's pages? )`)
 	held := regexp.MustCompile(`\*Held by:\* ` + "`Test[A-Z]")

@@ -8,12 +8,10 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -184,43 +182,5 @@ func TestSpansAreOfAClockThatNobodySets(t *testing.T) {
 	}
 	if looked < 10 {
 		t.Errorf("the present time is asked for %d times: the test looks at the wrong places", looked)
-	}
-}
-
-// TestDocumentsNameTestsThatExist: what a document promises is promised by a test.
-func TestDocumentsNameTestsThatExist(t *testing.T) {
-	there := map[string]bool{}
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)\w+)\(`).FindAllSubmatch(b, -1) {
-			there[string(m[1])] = true
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	documents, err := filepath.Glob("docs/*.md")
-	if err != nil || len(documents) == 0 {
-		t.Fatal("no documents", err)
-	}
-	for _, file := range append(documents, "SECURITY.md", "README.md", "Makefile") {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range regexp.MustCompile(`\b(?:Test|Benchmark|Fuzz)[A-Z]\w+…?`).FindAllString(string(b), -1) {
-			begins, open := strings.CutSuffix(name, "…")
-			if !there[name] &&
-				!(open &&
-					slices.ContainsFunc(slices.Collect(maps.Keys(there)), func(n string) bool {
-						return strings.HasPrefix(n, begins)
-					})) {
-				t.Errorf("%s names %s, which is nowhere", file, name)
-			}
-		}
 	}
 }

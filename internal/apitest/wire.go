@@ -16,7 +16,9 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"slipway"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -64,19 +66,34 @@ type Wire struct {
 	Region string
 }
 
+// Seed decides what a test leaves to chance: another each time, or the one that SLIPWAY_SEED names. A failure says how to
+// give it again.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	if named := os.Getenv("SLIPWAY_SEED"); named != "" {
+		n, err := strconv.ParseUint(named, 10, 64)
+		if err != nil {
+			t.Fatalf("SLIPWAY_SEED: %v", err)
+		}
+		seed = n
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			test, _, _ := strings.Cut(t.Name(), "/")
+			t.Logf("again: SLIPWAY_SEED=%d go test -count=1 -run '^%s$'", seed, test)
+		}
+	})
+	return seed
+}
+
 // New serves until the test ends.
 func New(t testing.TB) *Wire { t.Helper(); return NewWith(t, Options{}) }
 
 // NewWith is newWire with another configuration.
 func NewWith(t testing.TB, o Options) *Wire {
 	t.Helper()
-	seed := rand.Uint64()
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the store's seed was %d", seed)
-		}
-	})
-	w := &Wire{T: t, DB: state.DB{Store: adversary.New(state.Schema(), seed)}, Region: "us-east-1"}
+	w := &Wire{T: t, DB: state.DB{Store: adversary.New(state.Schema(), Seed(t))}, Region: "us-east-1"}
 	w.Sources = imagesource.New(imagesource.Config{Directory: t.TempDir(), S3: o.S3})
 	if !o.Public.IsValid() {
 		o.Public = computehost.SimulatedPool
