@@ -14,7 +14,6 @@ var notProvoked = map[string]string{
 	"InternalFailure":                      "as InternalError, in the documents of the other services",
 	"InsufficientReservedInstanceCapacity": "only its status is named: there are no reserved instances",
 	"ServerInternal":                       "only its status is named",
-	"ServiceUnavailable":                   "only its status is named",
 }
 
 // TestEveryCodeIsProvoked: a code that source can answer is one that some test has seen.
