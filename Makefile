@@ -46,7 +46,7 @@ race-quick:
 
 # Every parameter and filter of every action with another account's ids of every kind: minutes. The test has a short form.
 isolation:
-	SLIPWAY_ISOLATION=all $(GO) test -v -count=1 -timeout 30m -run TestAccountsAreIsolated ./internal/controlplane
+	SLIPWAY_ISOLATION=all $(GO) test -v -count=1 -timeout 30m -run 'AreIsolated$$' ./internal/controlplane
 
 # Writes internal/ec2wire anew from tools/wiregen/schema.json.gz.
 generate:
