@@ -372,6 +372,35 @@ func TestDocumentsNameTestsThatExist(t *testing.T) {
 	}
 }
 
+// TestDocumentsNameTestsWhereTheyAre: a row of a table that names tests and packages names tests of these packages.
+func TestDocumentsNameTestsWhereTheyAre(t *testing.T) {
+	dirs := regexp.MustCompile(`(?:^|[\s` + "`" + `/])((?:internal|cmd|test)/[a-z0-9/]*[a-z0-9])`)
+	looked := 0
+	for file, text := range documents(t) {
+		for row := range strings.Lines(text) {
+			var there []string
+			for _, m := range dirs.FindAllStringSubmatch(row, -1) {
+				if info, err := os.Stat(m[1]); err == nil && info.IsDir() {
+					there = append(there, testsIn(t, m[1], false)...)
+				}
+			}
+			if !strings.HasPrefix(row, "|") || len(there) == 0 {
+				continue
+			}
+			for _, name := range regexp.MustCompile(`\b(?:Test|Benchmark|Fuzz)[A-Z]\w+…?`).FindAllString(row, -1) {
+				looked++
+				begins, _ := strings.CutSuffix(name, "…")
+				if !slices.ContainsFunc(there, func(test string) bool { return strings.HasPrefix(test, begins) }) {
+					t.Errorf("%s names %s beside packages that do not have it: %.80s …", file, name, row)
+				}
+			}
+		}
+	}
+	if looked < 20 {
+		t.Errorf("%d tests were named beside packages: the test looks at the wrong place", looked)
+	}
+}
+
 // TestCommitsThatDocumentsNameAreThere: an example that cannot be shown is none. A clone without its history has nothing to
 // look in.
 func TestCommitsThatDocumentsNameAreThere(t *testing.T) {

@@ -70,6 +70,11 @@ func TestRulesThatAreCitedExist(t *testing.T) {
 		for _, m := range named.FindAllStringSubmatch(text, -1) {
 			names = append(names, m[1]+m[2])
 		}
+		for _, m := range regexp.MustCompile(`(?m)^func (Test(R\d+)[A-Z]\w*)`).FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(rules[m[2]], "`"+m[1]+"`") {
+				t.Errorf("%s is named after rule %s, which docs/ec2-rules.md does not say", m[1], m[2])
+			}
+		}
 		for _, name := range names {
 			found[name] = true
 			if _, there := rules[name]; !there {
