@@ -55,8 +55,8 @@ func document(rows []row, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Clients that work unmodified\n\n"+
 		"Written by `make conformance` on %s: do not edit. Each client is as its package has it and is given an "+
-		"endpoint, a region and keys, no more.\n"+
-		"Instances are real virtual machines under software emulation, on a machine of two cores that has other work.\n\n"+
+		"endpoint,\na region and keys, no more. Instances are real virtual machines under software emulation, on a machine of "+
+		"two cores that\nhas other work.\n\n"+
 		"| client | version | what it did | calls | actions | result | seconds |\n|---|---|---|---|---|---|---|\n",
 		now.UTC().Format(time.DateOnly))
 	for _, r := range rows {
@@ -65,10 +65,31 @@ func document(rows []row, now time.Time) string {
 	}
 	b.WriteString("\nCalls are those that reached slipway, a waiter's polls included.\n")
 	for _, r := range rows {
-		fmt.Fprintf(&b, "\n## %s\n\n%s.\n", r.client, strings.Join(r.called, ", "))
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", r.client, filled(strings.Join(r.called, ", ")+"."))
 		if len(r.refused) > 0 {
-			fmt.Fprintf(&b, "\nRefused, as slipway does not have them: %s.\n", strings.Join(r.refused, ", "))
+			refused := "Refused, as slipway does not have them: " + strings.Join(r.refused, ", ") + "."
+			fmt.Fprintf(&b, "\n%s\n", filled(refused))
 		}
+	}
+	return b.String()
+}
+
+// filled breaks a text into lines of at most 120 columns.
+func filled(text string) string {
+	var b strings.Builder
+	column := 0
+	for _, word := range strings.Fields(text) {
+		switch {
+		case column == 0:
+		case column+1+len(word) > 120:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
 	}
 	return b.String()
 }
