@@ -18,7 +18,7 @@ type CapacityReservation struct {
 	Hosts           map[HostID]int // how many instances each host keeps room for
 	Targeted        bool           // only launches that name it use it; else every launch that fits
 	EBSOptimized    bool           `json:",omitempty"`
-	State           string         // active | cancelled | expired
+	State           CapacityReservationState
 	Created         time.Time
 	Ends            time.Time `json:",omitzero"` // zero: when it is cancelled
 	Tags            Tags      `json:",omitempty"`
@@ -71,7 +71,7 @@ func (h *DedicatedHost) Runs(t *InstanceType) bool {
 type SpotRequest struct {
 	ID              SpotRequestID
 	Account, Region string
-	State           string // open | active | closed | cancelled | failed
+	State           SpotRequestState
 	Status          string // fulfilled, price-too-low, capacity-not-available …
 	StatusAt        time.Time
 	Options         SpotOptions
@@ -82,9 +82,16 @@ type SpotRequest struct {
 	Tags            Tags `json:",omitempty"`
 }
 
-// Set changes state and status together.
-func (r *SpotRequest) Set(state, status string, at time.Time) {
-	r.State, r.Status, r.StatusAt = state, status, at
+// Become changes state and status together, or refuses a change that cannot happen. A request begins with any state.
+func (r *SpotRequest) Become(to SpotRequestState, status string, at time.Time) error {
+	if r.State == "" {
+		r.State = to
+	}
+	if err := become(&r.State, to, spotRequestChanges, string(r.ID)); err != nil {
+		return err
+	}
+	r.Status, r.StatusAt = status, at
+	return nil
 }
 
 // SpotPrice is what spot capacity of a type costs, in dollars an hour. Nobody bids here, so it never moves: a third of

@@ -19,7 +19,7 @@ type NATGateway struct {
 	Account, Region string
 	VPC             VPCID
 	Subnet          SubnetID
-	State           string // available | failed | deleted
+	State           NATGatewayState
 	Connectivity    string // public | private
 	Interface       InterfaceID
 	Private         netip.Addr
@@ -38,7 +38,7 @@ type Peering struct {
 	ID                  PeeringID
 	Region              string
 	Requester, Accepter PeeringSide
-	Status              string // pending-acceptance | active | rejected | deleted | failed
+	Status              PeeringState
 	Message             string
 	Expires             time.Time // of a request that nobody accepted
 	Ended               time.Time `json:",omitzero"`
@@ -47,7 +47,7 @@ type Peering struct {
 
 // Of says whether an account has a part in the peering: who asked, and who was asked, unless that came to nothing at once.
 func (p *Peering) Of(account string) bool {
-	return p.Requester.Account == account || p.Accepter.Account == account && p.Status != "failed"
+	return p.Requester.Account == account || p.Accepter.Account == account && p.Status != PeeringStateFailed
 }
 
 // Other is the side that the VPC is not.
@@ -71,9 +71,9 @@ type PeeringSide struct {
 const PeeringExpiry = 7 * 24 * time.Hour
 
 // StatusAt is the peering's status at a moment: requests expire by themselves.
-func (p *Peering) StatusAt(now time.Time) (code, message string) {
-	if p.Status == "pending-acceptance" && now.After(p.Expires) {
-		return "expired", "Expired"
+func (p *Peering) StatusAt(now time.Time) (code PeeringState, message string) {
+	if p.Status == PeeringStatePending && now.After(p.Expires) {
+		return PeeringStateExpired, "Expired"
 	}
 	return p.Status, p.Message
 }
@@ -88,8 +88,8 @@ type PrefixList struct {
 	Version         int64
 	Entries         []PrefixEntry
 	History         [][]PrefixEntry `json:",omitempty"` // of versions 1, 2, … before this
-	State           string          // create-complete, modify-complete
-	Tags            Tags            `json:",omitempty"`
+	State           PrefixListState
+	Tags            Tags `json:",omitempty"`
 }
 
 // PrefixEntry is one of its ranges.

@@ -24,7 +24,7 @@ type ImportTask struct {
 	Account, Region string
 	Host            HostID // which fetches and converts
 	Description     string `json:",omitempty"`
-	State           string // active | deleting | deleted | completed
+	State           ImportState
 	Message         string `json:",omitempty"`
 	Progress        int32  // percent
 	Disks           []ImportDisk

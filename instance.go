@@ -2,7 +2,6 @@ package slipway
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"time"
 )
@@ -34,15 +33,6 @@ func (s State) Code() int32 {
 		return 80
 	}
 	return 0
-}
-
-// lawful are the changes of state that exist; whatever is not here cannot happen.
-var lawful = map[State][]State{
-	Pending:      {Running, ShuttingDown, Terminated, Stopping, Stopped},
-	Running:      {Stopping, ShuttingDown, Stopped},
-	Stopping:     {Stopped, ShuttingDown},
-	Stopped:      {Pending, ShuttingDown, Terminated},
-	ShuttingDown: {Terminated},
 }
 
 // Reason is why an instance is in its state: stateReason on the wire.
@@ -262,13 +252,11 @@ func (in *Instance) Become(to State, why Reason) error {
 	if in.State == to {
 		return nil
 	}
-	for _, next := range lawful[in.State] {
-		if next == to {
-			in.State, in.Reason = to, why
-			return nil
-		}
+	if err := become(&in.State, to, instanceChanges, string(in.ID)); err != nil {
+		return err
 	}
-	return fmt.Errorf("%s cannot become %s from %s", in.ID, to, in.State)
+	in.Reason = why
+	return nil
 }
 
 // Alive says whether the instance holds resources: everything but a terminated one.

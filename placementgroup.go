@@ -8,6 +8,6 @@ type PlacementGroup struct {
 	Strategy        string // cluster | spread | partition
 	Partitions      int32  `json:",omitempty"`
 	SpreadLevel     string `json:",omitempty"` // rack | host
-	State           string
+	State           PlacementGroupState
 	Tags            Tags `json:",omitempty"`
 }

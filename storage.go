@@ -33,7 +33,7 @@ type Image struct {
 	Name         string
 	Description  string
 	Location     string
-	State        string // pending | available | failed | deregistered
+	State        ImageState
 	Reason       Reason `json:",omitzero"`
 	Created      time.Time
 	ProductCodes []string `json:",omitempty"`
@@ -137,7 +137,7 @@ type Volume struct {
 	Secret          []byte     `json:",omitempty"`
 	BaseSecret      []byte     `json:",omitempty"` // of the snapshot it lies on, whose record may go first
 	Created         time.Time
-	State           string            // creating | available | in-use | deleting | error
+	State           VolumeState
 	Attachment      *VolumeAttachment `json:",omitempty"`
 	MultiAttach     bool              `json:",omitempty"`
 	ClientToken     string            `json:",omitempty"`
@@ -161,14 +161,14 @@ func (v *Volume) BurstIOPS() int32 {
 type VolumeAttachment struct {
 	Instance            InstanceID
 	Device              string
-	State               string // attaching | attached | detaching
+	State               VolumeAttachmentState
 	AttachTime          time.Time
 	DeleteOnTermination bool
 }
 
 // Modification is the last ModifyVolume.
 type Modification struct {
-	State                                string // modifying | optimizing | completed | failed
+	State                                ModificationState
 	OriginalSize, TargetSize             int32
 	OriginalType, TargetType             string
 	OriginalIOPS, TargetIOPS             int32
@@ -184,9 +184,9 @@ type Snapshot struct {
 	Volume          VolumeID `json:",omitempty"`
 	SizeGiB         int32
 	Description     string
-	Boot            Boot   `json:",omitzero"`  // how what was its disk came up
-	Reboots         int    `json:",omitempty"` // it waits until its instance has rebooted so often
-	State           string // pending | completed | error | deleting
+	Boot            Boot `json:",omitzero"`  // how what was its disk came up
+	Reboots         int  `json:",omitempty"` // it waits until its instance has rebooted so often
+	State           SnapshotState
 	Message         string `json:",omitempty"`
 	Progress        int32  // percent
 	Start           time.Time

@@ -220,9 +220,9 @@ func (l *launch) disks(in *slipway.Instance) error {
 			SizeGiB: d.spec.SizeGiB,
 			Type:    d.spec.Type, IOPS: d.spec.IOPS, Throughput: d.spec.Throughput, Snapshot: d.snapshot,
 			Encrypted: d.encrypted, Key: d.key,
-			Created: l.now, State: "in-use", Tags: l.spec.Tags["volume"],
+			Created: l.now, State: slipway.VolumeStateInUse, Tags: l.spec.Tags["volume"],
 			Attachment: &slipway.VolumeAttachment{
-				Instance: in.ID, Device: d.name, State: "attaching", AttachTime: l.now, DeleteOnTermination: d.deleteWith,
+				Instance: in.ID, Device: d.name, State: slipway.VolumeAttachmentStateAttaching, AttachTime: l.now, DeleteOnTermination: d.deleteWith,
 			},
 		}
 		if v.Encrypted {

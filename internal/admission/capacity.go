@@ -43,8 +43,8 @@ func (l *launch) findCapacity() error {
 func (l *launch) unfit(c *slipway.CapacityReservation) string {
 	tenancy := cmp.Or(l.spec.Placement.Tenancy, "default")
 	switch {
-	case c.State != "active":
-		return "it is " + c.State
+	case c.State != slipway.CapacityReservationStateActive:
+		return "it is " + string(c.State)
 	case c.Type != l.kind.Name:
 		return "it is for " + c.Type
 	case c.Zone != l.zone.Name:

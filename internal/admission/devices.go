@@ -133,7 +133,7 @@ func (l *launch) snapshot(id slipway.SnapshotID) (*slipway.Snapshot, error) {
 	if !snap.UsableBy(l.scope.Account) {
 		return nil, state.Snapshots.Absent(string(id))
 	}
-	if snap.State != "completed" {
+	if snap.State != slipway.SnapshotStateCompleted {
 		return nil, slipway.Errorf(slipway.IncorrectState, "Snapshot is in invalid state - %s", snap.State)
 	}
 	return snap, nil

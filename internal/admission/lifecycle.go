@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -23,7 +24,10 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 	if why.Code == "" {
 		why = in.Reason
 	}
-	in.State, in.Reason, in.TerminatedAt, in.Wanted = slipway.Terminated, why, now, slipway.WantTerminated
+	if err := in.Become(slipway.Terminated, why); err != nil {
+		return err
+	}
+	in.TerminatedAt, in.Wanted = now, slipway.WantTerminated
 	scope := state.Scope{Account: in.Account, Region: in.Region}
 	if err := endCommitments(tx, in, now); err != nil {
 		return err
@@ -53,8 +57,8 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 			continue
 		}
 		if b.DeleteOnTermination && volumes.Copied(tx, v) {
-			v.State, v.Attachment = "deleting", nil
-			if err := state.Volumes.Put(tx, v); err != nil {
+			v.Attachment = nil
+			if err := errors.Join(v.Become(slipway.VolumeStateDeleting), state.Volumes.Put(tx, v)); err != nil {
 				return err
 			}
 			continue
@@ -63,8 +67,8 @@ func Finish(tx store.Tx, pool addresses.Pool, in *slipway.Instance, why slipway.
 			state.Volumes.Delete(tx, scope, string(v.ID))
 			continue
 		}
-		v.State, v.Attachment = "available", nil
-		if err := state.Volumes.Put(tx, v); err != nil {
+		v.Attachment = nil
+		if err := errors.Join(v.Become(slipway.VolumeStateAvailable), state.Volumes.Put(tx, v)); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ func (l *launch) findImage() error {
 	switch {
 	case im == nil || !im.LaunchableFrom(l.scope.Account):
 		return state.Images.Absent(id)
-	case im.State != "available" || im.Disabled:
+	case im.State != slipway.ImageStateAvailable || im.Disabled:
 		return slipway.Errorf(slipway.InvalidAMIIDUnavailable, "The image ID '%s' is no longer available", id)
 	}
 	l.image = im

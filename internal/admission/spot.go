@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,7 +57,9 @@ func (l *launch) bidFor(in *slipway.Instance) error {
 	}
 	in.Lifecycle, in.SpotRequest = "spot", r.ID
 	r.Instance, r.Zone = in.ID, in.Zone
-	r.Set("active", "fulfilled", l.now)
+	if err := r.Become(slipway.SpotRequestStateActive, "fulfilled", l.now); err != nil {
+		return err
+	}
 	return state.SpotRequests.Put(l.tx, r)
 }
 
@@ -73,14 +76,12 @@ func endCommitments(tx store.Tx, in *slipway.Instance, now time.Time) error {
 	if in.Interruption != nil {
 		status = "instance-terminated-no-capacity"
 	}
+	next := slipway.SpotRequestStateClosed
 	switch {
-	case r.State == "cancelled":
-		r.Set("cancelled", status, now)
+	case r.State != slipway.SpotRequestStateActive: // it has ended before its instance
+		next = r.State
 	case r.Options.Persistent:
-		r.Instance = ""
-		r.Set("open", status, now)
-	default:
-		r.Set("closed", status, now)
+		r.Instance, next = "", slipway.SpotRequestStateOpen
 	}
-	return state.SpotRequests.Put(tx, r)
+	return errors.Join(r.Become(next, status, now), state.SpotRequests.Put(tx, r))
 }

@@ -17,7 +17,7 @@ func TestAReservationKeepsItsRoom(t *testing.T) {
 	s := state.Scope{Account: "111111111111", Region: "us-east-1"}
 	micro := slipway.FindInstanceType("t3.micro")
 	c := &slipway.CapacityReservation{
-		ID: "cr-1", Account: s.Account, Region: s.Region, Type: micro.Name, State: "active",
+		ID: "cr-1", Account: s.Account, Region: s.Region, Type: micro.Name, State: slipway.CapacityReservationStateActive,
 		Hosts: map[slipway.HostID]int{"a": 2, "b": 1},
 	}
 	update := func(fn func(store.Tx) error) {
@@ -64,7 +64,9 @@ func TestAReservationKeepsItsRoom(t *testing.T) {
 	if !capacity.Reserved(db.Local(), in) {
 		t.Error("the instance's room is not the reservation's")
 	}
-	update(func(tx store.Tx) error { return capacity.EndReservation(tx, c, "cancelled") })
+	update(func(tx store.Tx) error {
+		return capacity.EndReservation(tx, c, slipway.CapacityReservationStateCancelled)
+	})
 	if got := left(); got["a"] != 8-2 || got["b"] != 8 {
 		t.Errorf("vCPUs left after its end: %v, want what its instance uses gone, 6 and 8", got)
 	}

@@ -21,14 +21,16 @@ func FreeSlots(r store.Reader, c *slipway.CapacityReservation) map[slipway.HostI
 }
 
 // EndReservation gives back what a capacity reservation keeps and nobody uses; the instances in it run on.
-func EndReservation(tx store.Tx, c *slipway.CapacityReservation, why string) error {
+func EndReservation(tx store.Tx, c *slipway.CapacityReservation, why slipway.CapacityReservationState) error {
 	t := slipway.FindInstanceType(c.Type)
 	for h, n := range FreeSlots(tx, c) {
 		if err := Charge(tx, h, t, -n); err != nil {
 			return err
 		}
 	}
-	c.State = why
+	if err := c.Become(why); err != nil {
+		return err
+	}
 	return state.CapacityReservations.Put(tx, c)
 }
 
@@ -46,5 +48,5 @@ func Reserved(r store.Reader, in *slipway.Instance) bool {
 		return false
 	}
 	c := state.CapacityReservations.See(r, state.Scope{Account: in.Account, Region: in.Region}, string(in.CapacityReservation))
-	return c != nil && c.State == "active"
+	return c != nil && c.State == slipway.CapacityReservationStateActive
 }

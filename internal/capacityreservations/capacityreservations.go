@@ -141,7 +141,7 @@ func (s *Service) read(
 	c := &slipway.CapacityReservation{
 		ID: slipway.NewCapacityReservationID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name,
 		Type: t.Name, Platform: platform,
-		Tenancy: cmp.Or(shape.Get(in.Tenancy), "default"), EBSOptimized: shape.Get(in.EbsOptimized), State: "active",
+		Tenancy: cmp.Or(shape.Get(in.Tenancy), "default"), EBSOptimized: shape.Get(in.EbsOptimized), State: slipway.CapacityReservationStateActive,
 		Created: s.now(), Tags: tags,
 	}
 	if c.Tenancy != "default" && c.Tenancy != "dedicated" {
@@ -190,7 +190,7 @@ func (s *Service) ends(kind *string, date *time.Time, before time.Time) (time.Ti
 func wire(r store.Reader, c *slipway.CapacityReservation) *ec2wire.CapacityReservation {
 	z, _ := slipway.FindZone(c.Region, c.Zone)
 	free := 0
-	if c.State == "active" {
+	if c.State == slipway.CapacityReservationStateActive {
 		for _, n := range capacity.FreeSlots(r, c) {
 			free += n
 		}
@@ -202,7 +202,7 @@ func wire(r store.Reader, c *slipway.CapacityReservation) *ec2wire.CapacityReser
 		InstancePlatform: &c.Platform, Tenancy: &c.Tenancy,
 		TotalInstanceCount: shape.Of(int32(c.Total())), AvailableInstanceCount: shape.Of(int32(free)),
 		EbsOptimized: &c.EBSOptimized, EphemeralStorage: shape.Of(false),
-		State: &c.State, StartDate: &c.Created, CreateDate: &c.Created, EndDate: shape.Time(c.Ends),
+		State: shape.Text(c.State), StartDate: &c.Created, CreateDate: &c.Created, EndDate: shape.Time(c.Ends),
 		EndDateType: shape.Of("unlimited"), InstanceMatchCriteria: shape.Of("open"),
 		Tags: shape.Tags(c.Tags), ReservationType: shape.Of("default"),
 	}
@@ -263,7 +263,7 @@ func (s *Service) edit(ctx context.Context, name *string, change func(store.Tx, 
 		if err != nil {
 			return err
 		}
-		if c.State != "active" {
+		if c.State != slipway.CapacityReservationStateActive {
 			return slipway.Errorf(slipway.IncorrectState, "The capacity reservation '%s' is %s.", id, c.State)
 		}
 		return change(tx, c)
@@ -275,7 +275,7 @@ func (s *Service) Cancel(
 	ctx context.Context, in *ec2wire.CancelCapacityReservationRequest,
 ) (*ec2wire.CancelCapacityReservationResult, error) {
 	err := s.edit(ctx, in.CapacityReservationId, func(tx store.Tx, c *slipway.CapacityReservation) error {
-		return capacity.EndReservation(tx, c, "cancelled")
+		return capacity.EndReservation(tx, c, slipway.CapacityReservationStateCancelled)
 	})
 	return &ec2wire.CancelCapacityReservationResult{Return: shape.Of(true)}, err
 }
@@ -354,7 +354,7 @@ func (s *Service) Usage(
 		TotalInstanceCount: w.TotalInstanceCount, AvailableInstanceCount: w.AvailableInstanceCount,
 		State: w.State, InstanceUsages: []ec2wire.InstanceUsage{},
 	}
-	if used := *w.TotalInstanceCount - *w.AvailableInstanceCount; used > 0 && c.State == "active" {
+	if used := *w.TotalInstanceCount - *w.AvailableInstanceCount; used > 0 && c.State == slipway.CapacityReservationStateActive {
 		out.InstanceUsages = append(out.InstanceUsages, ec2wire.InstanceUsage{AccountId: &c.Account, UsedInstanceCount: &used})
 	}
 	return out, nil

@@ -2,6 +2,8 @@ package capacityreservations
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slipway"
 	"slipway/internal/capacity"
 	"slipway/internal/state"
@@ -16,18 +18,19 @@ func (s *Service) Tick(ctx context.Context) error {
 			due = append(due, c)
 		}
 	}
-	for _, seen := range due {
+	var errs []error
+	for _, seen := range due { // one that fails holds no other up
 		err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
 			c, err := state.CapacityReservations.Get(tx, state.Scope{Account: seen.Account, Region: seen.Region},
 				string(seen.ID))
-			if err != nil || c.State != "active" {
+			if err != nil || c.State != slipway.CapacityReservationStateActive {
 				return err
 			}
-			return capacity.EndReservation(tx, c, "expired")
+			return capacity.EndReservation(tx, c, slipway.CapacityReservationStateExpired)
 		})
 		if err != nil {
-			return err
+			errs = append(errs, fmt.Errorf("%s: %w", seen.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

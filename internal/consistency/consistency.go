@@ -271,7 +271,7 @@ func (f *finder) ledgers() {
 				}
 			}
 			for c := range state.CapacityReservations.All(f.r, s) {
-				if t := slipway.FindInstanceType(c.Type); c.State == "active" && t != nil {
+				if t := slipway.FindInstanceType(c.Type); c.State == slipway.CapacityReservationStateActive && t != nil {
 					for h, n := range c.Hosts {
 						add(h, n, int(t.VCPUs), int(t.MemoryMiB))
 					}
@@ -298,5 +298,5 @@ func (f *finder) reserved(s state.Scope, in *slipway.Instance) bool {
 		return false
 	}
 	c := state.CapacityReservations.See(f.r, s, string(in.CapacityReservation))
-	return c != nil && c.State == "active"
+	return c != nil && c.State == slipway.CapacityReservationStateActive
 }

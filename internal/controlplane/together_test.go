@@ -149,7 +149,7 @@ func (p *party) furnish() made {
 				return err
 			}
 		}
-		return state.Volumes.Edit(tx, s, m.volume, func(v *slipway.Volume) error { v.State = "available"; return nil })
+		return state.Volumes.Edit(tx, s, m.volume, func(v *slipway.Volume) error { v.State = slipway.VolumeStateAvailable; return nil })
 	})
 	if err != nil {
 		p.Fatal(err)

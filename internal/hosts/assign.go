@@ -109,7 +109,7 @@ func storeID(id slipway.InstanceID, n int) slipway.VolumeID {
 func volume(v *slipway.Volume) hostapi.Volume {
 	w := hostapi.Volume{
 		ID: v.ID, Snapshot: v.Snapshot, SizeGiB: int(v.SizeGiB), IOPS: int(v.IOPS), BurstIOPS: int(v.BurstIOPS()),
-		Throughput: int(v.Throughput), Secret: v.Secret, BaseSecret: v.BaseSecret, Deleted: v.State == "deleting",
+		Throughput: int(v.Throughput), Secret: v.Secret, BaseSecret: v.BaseSecret, Deleted: v.State == slipway.VolumeStateDeleting,
 	}
 	if v.Attachment != nil {
 		w.Attached, w.Device = v.Attachment.Instance, v.Attachment.Device
@@ -240,7 +240,7 @@ func (s *Service) Volume(
 		return hostapi.Volume{}, false, nil
 	}
 	if err := state.Whole(r); err != nil &&
-		v.State == "deleting" { // a snapshot or volume that needs the file may be among them
+		v.State == slipway.VolumeStateDeleting { // a snapshot or volume that needs the file may be among them
 		return hostapi.Volume{}, false, err
 	}
 	return volume(v), busy(r, v), nil
@@ -249,12 +249,12 @@ func (s *Service) Volume(
 // busy says whether something is wanted of a volume's file.
 func busy(r store.Reader, v *slipway.Volume) bool {
 	switch v.State {
-	case "creating":
+	case slipway.VolumeStateCreating:
 		return true
-	case "deleting":
+	case slipway.VolumeStateDeleting:
 		return !volumes.Copied(r, v)
 	}
-	return v.Modification != nil && v.Modification.State == "modifying"
+	return v.Modification != nil && v.Modification.State == slipway.ModificationStateModifying
 }
 
 // Snapshot says what is wanted of a snapshot's file.
@@ -270,12 +270,12 @@ func (s *Service) Snapshot(
 	if n == nil || n.Host != host {
 		return hostapi.Snapshot{}, false, nil
 	}
-	if err := state.Whole(r); err != nil && n.State == "deleting" {
+	if err := state.Whole(r); err != nil && n.State == slipway.SnapshotStateDeleting {
 		return hostapi.Snapshot{}, false, err
 	}
 	out := hostapi.Snapshot{
 		ID: n.ID, Volume: n.Volume, Source: n.Source, SizeGiB: int(n.SizeGiB),
-		Done: n.State == "completed" || n.State == "error", Deleted: n.State == "deleting",
+		Done: n.State == slipway.SnapshotStateCompleted || n.State == slipway.SnapshotStateError, Deleted: n.State == slipway.SnapshotStateDeleting,
 		Secret: n.Secret,
 	}
 	for range state.Volumes.By(r, state.Global, "/awaits/"+string(n.ID)) {

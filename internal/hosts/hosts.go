@@ -194,7 +194,7 @@ func (s *Service) neighbours(r store.Reader, out refs, host slipway.HostID, scop
 		return
 	}
 	for p := range state.Peerings.By(r, state.Shared(scope.Region), "vpc/"+string(vpc)) {
-		if other := p.Other(vpc); p.Status == "active" {
+		if other := p.Other(vpc); p.Status == slipway.PeeringStateActive {
 			s.network(r, out, host, state.Scope{Account: other.Account, Region: p.Region}, other.VPC)
 		}
 	}

@@ -31,7 +31,7 @@ func (s *Service) Import(
 	if t == nil || t.Host != host {
 		return hostapi.Import{}, false, state.Whole(r)
 	}
-	out := hostapi.Import{ID: t.ID, Cancelled: t.State == "deleting"}
+	out := hostapi.Import{ID: t.ID, Cancelled: t.State == slipway.ImportStateDeleting}
 	for i, d := range t.Disks {
 		w := hostapi.ImportDisk{
 			Source: d.Source, Format: diskimage.Format(d.Format), From: d.From, Snapshot: d.Snapshot, Secret: d.Secret,
@@ -55,10 +55,9 @@ func (s *Service) importTask(tx store.Tx, host slipway.HostID, r hostapi.Report)
 	return state.ImportTasks.Edit(tx, state.Scope{Account: seen.Account, Region: seen.Region}, r.Ref.ID,
 		func(t *slipway.ImportTask) error {
 			if r.Phase == hostapi.PhaseRemoved {
-				imports.End(t, t.Message, s.now())
-				return nil
+				return imports.End(t, t.Message, s.now())
 			}
-			if t.State != "active" { // cancelled meanwhile: the host hears of it
+			if t.State != slipway.ImportStateActive { // cancelled meanwhile: the host hears of it
 				return nil
 			}
 			for i, d := range r.Images[:min(len(r.Images), len(t.Disks))] {
@@ -70,7 +69,7 @@ func (s *Service) importTask(tx store.Tx, host slipway.HostID, r hostapi.Report)
 			case hostapi.PhaseProgress:
 				imports.Advance(t)
 			case hostapi.PhaseFailed:
-				imports.End(t, r.Reason.Message, s.now())
+				return imports.End(t, r.Reason.Message, s.now())
 			case hostapi.PhaseDone:
 				return imports.Complete(tx, t, s.now())
 			}

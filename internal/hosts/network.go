@@ -176,7 +176,7 @@ func peers(r store.Reader, vpc *slipway.VPC, n *dataplane.Network) {
 	for p := range state.Peerings.By(r, state.Shared(vpc.Region), "vpc/"+string(vpc.ID)) {
 		other := p.Other(vpc.ID)
 		v := state.VPCs.See(r, state.Scope{Account: other.Account, Region: p.Region}, string(other.VPC))
-		if p.Status != "active" || v == nil {
+		if p.Status != slipway.PeeringStateActive || v == nil {
 			continue
 		}
 		w := dataplane.Peer{ID: string(p.ID), VPC: v.ID}
@@ -263,7 +263,7 @@ func names(r store.Reader, scope state.Scope, vpc *slipway.VPC, n *dataplane.Net
 		}
 	}
 	for p := range state.Peerings.By(r, state.Shared(vpc.Region), "vpc/"+string(vpc.ID)) {
-		if other := p.Other(vpc.ID); p.Status == "active" && other.Named {
+		if other := p.Other(vpc.ID); p.Status == slipway.PeeringStateActive && other.Named {
 			publicNames(r, p.Region, other, n)
 		}
 	}

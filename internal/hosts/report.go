@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -142,9 +143,9 @@ func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 				return err
 			}
 			continue
-		case there && v.Attachment != nil && v.Attachment.State == "attaching":
-			v.Attachment.State = "attached"
-			if err := state.Volumes.Put(tx, v); err != nil {
+		case there && v.Attachment != nil && v.Attachment.State == slipway.VolumeAttachmentStateAttaching:
+			err := errors.Join(v.Attachment.Become(slipway.VolumeAttachmentStateAttached), state.Volumes.Put(tx, v))
+			if err != nil {
 				return err
 			}
 		}
@@ -239,19 +240,22 @@ func (s *Service) volume(tx store.Tx, host slipway.HostID, r hostapi.Report) err
 	}
 	return state.Volumes.Edit(tx, scope, r.Ref.ID, func(v *slipway.Volume) error {
 		switch {
-		case r.Phase == hostapi.PhaseFailed && v.State == "creating":
-			v.State = "error"
-			return nil
-		case v.State == "creating":
-			v.State = "available"
+		case r.Phase == hostapi.PhaseFailed && v.State == slipway.VolumeStateCreating:
+			return v.Become(slipway.VolumeStateError)
+		case v.State == slipway.VolumeStateCreating:
+			if err := v.Become(slipway.VolumeStateAvailable); err != nil {
+				return err
+			}
 		}
 		switch m := v.Modification; {
-		case m == nil || m.State != "modifying" || r.Size != int(v.SizeGiB):
+		case m == nil || m.State != slipway.ModificationStateModifying || r.Size != int(v.SizeGiB):
 		case r.Phase == hostapi.PhaseFailed:
-			m.State, m.End = "failed", s.now()
+			m.End = s.now()
 			v.SizeGiB, v.Type, v.IOPS, v.Throughput = m.OriginalSize, m.OriginalType, m.OriginalIOPS, m.OriginalThroughput
+			return m.Become(slipway.ModificationStateFailed)
 		default:
-			m.State, m.End = "completed", s.now()
+			m.End = s.now()
+			return m.Become(slipway.ModificationStateCompleted)
 		}
 		return nil
 	})
@@ -268,15 +272,15 @@ func (s *Service) snapshot(tx store.Tx, host slipway.HostID, r hostapi.Report) e
 		return nil
 	}
 	err := state.Snapshots.Edit(tx, scope, r.Ref.ID, func(n *slipway.Snapshot) error {
-		if n.State != "pending" {
+		if n.State != slipway.SnapshotStatePending {
 			return nil
 		}
 		if r.Phase == hostapi.PhaseFailed {
-			n.State, n.Message = "error", r.Reason.Message
-			return nil
+			n.Message = r.Reason.Message
+			return n.Become(slipway.SnapshotStateError)
 		}
-		n.State, n.Progress, n.Completed = "completed", 100, s.now()
-		return nil
+		n.Progress, n.Completed = 100, s.now()
+		return n.Become(slipway.SnapshotStateCompleted)
 	})
 	if err != nil {
 		return err
@@ -287,23 +291,22 @@ func (s *Service) snapshot(tx store.Tx, host slipway.HostID, r hostapi.Report) e
 // images that waited for a snapshot become available with their last one, or fail with their first.
 func (s *Service) images(tx store.Tx, scope state.Scope, r hostapi.Report) error {
 	for shared := range state.Images.All(tx, scope) {
-		if shared.State != "pending" ||
+		if shared.State != slipway.ImageStatePending ||
 			!slices.ContainsFunc(shared.Devices, func(m slipway.Mapping) bool { return string(m.Snapshot) == r.Ref.ID }) {
 			continue
 		}
 		err := state.Images.Edit(tx, scope, string(shared.ID), func(im *slipway.Image) error {
 			if r.Phase == hostapi.PhaseFailed {
-				im.State, im.Reason = "failed", slipway.Reason{Code: "Server.InternalError", Message: r.Reason.Message}
-				return nil
+				im.Reason = slipway.Reason{Code: "Server.InternalError", Message: r.Reason.Message}
+				return im.Become(slipway.ImageStateFailed)
 			}
 			for _, m := range im.Devices {
 				if n, err := state.Snapshots.Get(tx, scope, string(m.Snapshot)); m.Snapshot != "" &&
-					(err != nil || n.State != "completed") {
+					(err != nil || n.State != slipway.SnapshotStateCompleted) {
 					return nil
 				}
 			}
-			im.State = "available"
-			return nil
+			return im.Become(slipway.ImageStateAvailable)
 		})
 		if err != nil {
 			return err

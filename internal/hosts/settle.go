@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"errors"
 	"slipway"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -43,8 +44,8 @@ func settleCards(tx store.Tx, in *slipway.Instance) error {
 
 // release makes a volume available that no machine has any more.
 func release(tx store.Tx, v *slipway.Volume) error {
-	v.State, v.Attachment = "available", nil
-	return state.Volumes.Put(tx, v)
+	v.Attachment = nil
+	return errors.Join(v.Become(slipway.VolumeStateAvailable), state.Volumes.Put(tx, v))
 }
 
 // settleDisks ends what was under way with the volumes of an instance whose machine is gone.
@@ -61,9 +62,9 @@ func settleDisks(tx store.Tx, in *slipway.Instance) error {
 			}
 			continue
 		}
-		if v.Attachment != nil && v.Attachment.State == "attaching" {
-			v.Attachment.State = "attached"
-			if err := state.Volumes.Put(tx, v); err != nil {
+		if v.Attachment != nil && v.Attachment.State == slipway.VolumeAttachmentStateAttaching {
+			err := errors.Join(v.Attachment.Become(slipway.VolumeAttachmentStateAttached), state.Volumes.Put(tx, v))
+			if err != nil {
 				return err
 			}
 		}

@@ -81,13 +81,13 @@ func (s *Service) copied(
 	switch {
 	case src == nil || !src.LaunchableFrom(scope.Account):
 		return nil, state.Images.Absent(string(id))
-	case src.State != "available" || src.Disabled:
+	case src.State != slipway.ImageStateAvailable || src.Disabled:
 		return nil, slipway.Errorf(slipway.InvalidAMIIDUnavailable, "The image ID '%s' is no longer available", id)
 	}
 	im := *src
 	im.ID, im.Owner, im.Region, im.Name, im.Location = slipway.NewImageID(), scope.Account, scope.Region, *in.Name,
 		scope.Account+"/"+*in.Name
-	im.State, im.Created, im.CopyOf, im.CopyFrom = "pending", s.now(), src.ID, from
+	im.State, im.Created, im.CopyOf, im.CopyFrom = slipway.ImageStatePending, s.now(), src.ID, from
 	im.Public, im.LaunchableBy, im.TagsOf, im.Source, im.Devices = false, nil, nil, "", nil
 	im.Protected, im.Cooldown, im.ProtectedUntil, im.Deprecated = false, false, time.Time{}, time.Time{}
 	if in.Description != nil {

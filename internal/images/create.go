@@ -60,7 +60,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateImageRequest) (*
 		}
 		im := &slipway.Image{
 			ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name,
-			Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: "pending",
+			Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: slipway.ImageStatePending,
 			Created: s.now(), ProductCodes: i.ProductCodes, Tags: tags["image"],
 			ImageMachine: slipway.ImageMachine{
 				Architecture: i.Architecture, RootDevice: i.RootDevice, Boot: i.Boot, BootMode: i.BootMode, ENA: true,

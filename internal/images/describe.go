@@ -82,7 +82,7 @@ func shown(im *slipway.Image) string {
 	if im.Disabled {
 		return "disabled"
 	}
-	return im.State
+	return string(im.State)
 }
 
 // protection is what an image says about its deregistration.

@@ -39,14 +39,14 @@ func (s *Service) Provide(ctx context.Context, disks blockstore.Store, host slip
 	return s.db.Update(ctx, func(tx store.Tx) error {
 		err := state.Snapshots.Put(tx, &slipway.Snapshot{
 			ID: snap, Account: slipway.SystemAccount, Host: host, SizeGiB: int32(b.SizeGiB), Description: b.Description,
-			State: "completed", Progress: 100, Start: b.Created, Completed: b.Created, Public: true, Boot: boot,
+			State: slipway.SnapshotStateCompleted, Progress: 100, Start: b.Created, Completed: b.Created, Public: true, Boot: boot,
 		})
 		if err != nil {
 			return err
 		}
 		return state.Images.Put(tx, &slipway.Image{
 			ID: ami, Owner: slipway.SystemAccount, Name: name, Description: b.Description, Location: "amazon/" + name,
-			State: "available", Created: b.Created, Tags: tags,
+			State: slipway.ImageStateAvailable, Created: b.Created, Tags: tags,
 			ImageSharing: slipway.ImageSharing{Public: true},
 			ImageMachine: slipway.ImageMachine{
 				Architecture: b.Architecture, RootDevice: b.RootDevice, Boot: boot, BootMode: mode, ENA: true,

@@ -71,7 +71,7 @@ func (s *Service) Register(ctx context.Context, in *ec2wire.RegisterImageRequest
 	}
 	im := &slipway.Image{
 		ID: slipway.NewImageID(), Owner: scope.Account, Region: scope.Region, Name: *in.Name,
-		Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: "available",
+		Description: shape.Get(in.Description), Location: scope.Account + "/" + *in.Name, State: slipway.ImageStateAvailable,
 		Created: s.now(), Tags: tags,
 		ImageMachine: slipway.ImageMachine{
 			Architecture: "x86_64", RootDevice: root, BootMode: shape.Get(in.BootMode),

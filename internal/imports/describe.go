@@ -53,14 +53,17 @@ func (s *Service) Cancel(ctx context.Context, in *ec2wire.CancelImportTaskReques
 	out := &ec2wire.CancelImportTaskResult{ImportTaskId: &id}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		return state.ImportTasks.Edit(tx, state.Of(ctx), id, func(t *slipway.ImportTask) error {
-			out.PreviousState = shape.Of(t.State)
+			out.PreviousState = shape.Text(t.State)
 			switch t.State {
-			case "completed":
+			case slipway.ImportStateCompleted:
 				return slipway.Errorf(slipway.IncorrectState, "The import task '%s' is completed and cannot be cancelled.", id)
-			case "active":
-				t.State, t.Message = "deleting", cmp.Or(shape.Get(in.CancelReason), "The task was cancelled.")
+			case slipway.ImportStateActive:
+				t.Message = cmp.Or(shape.Get(in.CancelReason), "The task was cancelled.")
+				if err := t.Become(slipway.ImportStateDeleting); err != nil {
+					return err
+				}
 			}
-			out.State = shape.Of(t.State)
+			out.State = shape.Text(t.State)
 			return nil
 		})
 	})
@@ -69,7 +72,7 @@ func (s *Service) Cancel(ctx context.Context, in *ec2wire.CancelImportTaskReques
 
 // progress is shown while a task is active.
 func progress(t *slipway.ImportTask, percent int32) *string {
-	if t.State != "active" {
+	if t.State != slipway.ImportStateActive {
 		return nil
 	}
 	return shape.Of(strconv.Itoa(int(percent)))
@@ -84,7 +87,7 @@ func bucketOf(d *slipway.ImportDisk) *ec2wire.UserBucketDetails {
 
 // made is the snapshot of a disk, which is there once its task is completed.
 func made(t *slipway.ImportTask, d *slipway.ImportDisk) *string {
-	if t.State != "completed" {
+	if t.State != slipway.ImportStateCompleted {
 		return nil
 	}
 	return shape.Text(d.Snapshot)
@@ -92,26 +95,26 @@ func made(t *slipway.ImportTask, d *slipway.ImportDisk) *string {
 
 func wireImage(_ store.Reader, t *slipway.ImportTask) ec2wire.ImportImageTask {
 	w := ec2wire.ImportImageTask{
-		ImportTaskId: shape.Text(t.ID), Description: shape.Text(t.Description), Status: &t.State,
+		ImportTaskId: shape.Text(t.ID), Description: shape.Text(t.Description), Status: shape.Text(t.State),
 		StatusMessage: shape.Text(t.Message), Progress: progress(t, t.Progress),
 		Architecture: shape.Of("x86_64"), BootMode: &t.BootMode, Encrypted: &t.Encrypted, KmsKeyId: shape.Text(t.Key),
 		Platform: shape.Text(t.Platform), Hypervisor: shape.Text(t.Hypervisor),
 		LicenseType: shape.Text(t.LicenseType), UsageOperation: shape.Text(t.UsageOperation),
 		SnapshotDetails: []ec2wire.SnapshotDetail{}, Tags: shape.Tags(t.Tags),
 	}
-	if t.State == "completed" {
+	if t.State == slipway.ImportStateCompleted {
 		w.ImageId = shape.Text(t.Image)
 	}
 	for i := range t.Disks {
 		d := &t.Disks[i]
 		status := t.State
 		if d.Progress == 100 {
-			status = "completed"
+			status = slipway.ImportStateCompleted
 		}
 		w.SnapshotDetails = append(w.SnapshotDetails, ec2wire.SnapshotDetail{
 			Description: shape.Text(d.Description), DeviceName: shape.Text(d.Device), DiskImageSize: &d.FileSize,
 			Format: shape.Text(d.Format), Progress: progress(t, d.Progress),
-			SnapshotId: made(t, d), Status: &status, Url: shape.Text(d.Source.URL), UserBucket: bucketOf(d),
+			SnapshotId: made(t, d), Status: shape.Text(status), Url: shape.Text(d.Source.URL), UserBucket: bucketOf(d),
 		})
 	}
 	return w
@@ -124,7 +127,7 @@ func wireSnapshot(_ store.Reader, t *slipway.ImportTask) ec2wire.ImportSnapshotT
 		SnapshotTaskDetail: &ec2wire.SnapshotTaskDetail{
 			Description: shape.Text(d.Description), DiskImageSize: &d.FileSize, Encrypted: &t.Encrypted,
 			Format: shape.Text(d.Format), KmsKeyId: shape.Text(t.Key),
-			Progress: progress(t, t.Progress), SnapshotId: made(t, d), Status: &t.State,
+			Progress: progress(t, t.Progress), SnapshotId: made(t, d), Status: shape.Text(t.State),
 			StatusMessage: shape.Text(t.Message), Url: shape.Text(d.Source.URL), UserBucket: bucketOf(d),
 		},
 	}

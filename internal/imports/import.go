@@ -255,7 +255,7 @@ type request struct {
 // begin admits a task; a repeated request answers with the first one's.
 func (s *Service) begin(ctx context.Context, q request, t *slipway.ImportTask) (*slipway.ImportTask, error) {
 	scope := state.Of(ctx)
-	t.Account, t.Region, t.State, t.Message, t.Created = scope.Account, scope.Region, "active", pending, s.now()
+	t.Account, t.Region, t.State, t.Message, t.Created = scope.Account, scope.Region, slipway.ImportStateActive, pending, s.now()
 	once := state.Once{Scope: scope, Action: q.action, Token: shape.Get(q.token), Hash: q.hash}
 	out := t
 	err := s.db.Update(ctx, func(tx store.Tx) error {

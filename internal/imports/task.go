@@ -32,22 +32,26 @@ func Advance(t *slipway.ImportTask) {
 }
 
 // End ends a task of which nothing has come.
-func End(t *slipway.ImportTask, why string, now time.Time) {
-	t.State, t.Message, t.Progress, t.Ended = "deleted", why, 0, now
+func End(t *slipway.ImportTask, why string, now time.Time) error {
+	t.Message, t.Progress, t.Ended = why, 0, now
 	for i := range t.Disks {
 		t.Disks[i].Secret = nil
 	}
+	return t.Become(slipway.ImportStateDeleted)
 }
 
 // Complete makes what a task was to make.
 func Complete(tx store.Tx, t *slipway.ImportTask, now time.Time) error {
-	t.State, t.Message, t.Progress, t.Ended = "completed", "", 0, now
+	if err := t.Become(slipway.ImportStateCompleted); err != nil {
+		return err
+	}
+	t.Message, t.Progress, t.Ended = "", 0, now
 	for i := range t.Disks {
 		d := &t.Disks[i]
 		err := state.Snapshots.Put(tx, &slipway.Snapshot{
 			ID: d.Snapshot, Account: t.Account, Region: t.Region, Host: t.Host, SizeGiB: d.SizeGiB,
 			Description: "Created by AWS-VMImport service for " + string(t.ID),
-			Boot:        d.Boot, State: "completed", Progress: 100, Start: t.Created, Completed: now,
+			Boot:        d.Boot, State: slipway.SnapshotStateCompleted, Progress: 100, Start: t.Created, Completed: now,
 			Encrypted: t.Encrypted, Key: t.Key, Secret: d.Secret,
 		})
 		if err != nil {
@@ -60,7 +64,7 @@ func Complete(tx store.Tx, t *slipway.ImportTask, now time.Time) error {
 	}
 	im := &slipway.Image{
 		ID: t.Image, Owner: t.Account, Region: t.Region, Name: string(t.ID), Description: "AWS-VMImport service: Linux",
-		Location: t.Account + "/" + string(t.ID), State: "available", Created: now,
+		Location: t.Account + "/" + string(t.ID), State: slipway.ImageStateAvailable, Created: now,
 		ImageMachine: slipway.ImageMachine{
 			Architecture: "x86_64", RootDevice: t.Disks[0].Device, Boot: t.Disks[0].Boot, BootMode: t.BootMode,
 			ENA: true, Virtualization: "hvm",

@@ -236,7 +236,7 @@ func TestR1ImagePermissions(t *testing.T) {
 	if a := run(w); a.Code != "InvalidAMIID.NotFound" {
 		t.Errorf("an image shared with another: %s", a.Code)
 	}
-	w.Change(image, func(im *slipway.Image) { im.Public, im.State = true, "deregistered" })
+	w.Change(image, func(im *slipway.Image) { im.Public, im.State = true, slipway.ImageStateFailed })
 	if a := run(w); a.Code != "InvalidAMIID.Unavailable" || !strings.Contains(a.Message, "is no longer available") {
 		t.Errorf("a deregistered image: %s %q", a.Code, a.Message)
 	}

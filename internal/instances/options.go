@@ -210,7 +210,7 @@ func (s *Service) ModifyCapacity(
 		switch {
 		case err != nil:
 			return err
-		case c.State != "active" || c.Type != i.Type || c.Zone != i.Zone:
+		case c.State != slipway.CapacityReservationStateActive || c.Type != i.Type || c.Zone != i.Zone:
 			return slipway.Errorf(slipway.InvalidParameterCombination,
 				"The capacity reservation '%s' does not fit the instance '%s'.", target, i.ID)
 		case capacity.FreeSlots(tx, c)[i.Host] == 0:
@@ -363,7 +363,7 @@ func (s *Service) ImageMetadata(
 		}
 		if im := state.FindImage(chosen.reader, i.Region, string(i.Image)); im != nil && im.LaunchableFrom(i.Account) {
 			m := w.ImageMetadata
-			m.Name, m.OwnerId, m.State = shape.Of(im.Name), shape.Of(im.Owner), shape.Of(im.State)
+			m.Name, m.OwnerId, m.State = shape.Of(im.Name), shape.Of(im.Owner), shape.Text(im.State)
 			m.CreationDate = shape.Of(im.Created.UTC().Format(ec2query.TimeForm))
 			m.IsPublic, m.ImageAllowed = shape.Of(im.Public), shape.Of(true)
 			if im.Owner == slipway.SystemAccount {

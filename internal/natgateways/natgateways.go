@@ -49,7 +49,7 @@ func read(in *ec2wire.CreateNatGatewayRequest) (g *slipway.NATGateway, err error
 	case len(in.SecondaryPrivateIpAddresses) > 0 || shape.Get(in.SecondaryPrivateIpAddressCount) > 0:
 		return nil, slipway.Refused("SecondaryPrivateIpAddress", "a NAT gateway here has one address.")
 	}
-	g = &slipway.NATGateway{ID: slipway.NewNATGatewayID(), State: "available", Connectivity: "public"}
+	g = &slipway.NATGateway{ID: slipway.NewNATGatewayID(), State: slipway.NATGatewayStateAvailable, Connectivity: "public"}
 	if g.Subnet, err = shape.ID(in.SubnetId, "SubnetId", slipway.ParseSubnetID); err != nil {
 		return nil, err
 	}
@@ -135,10 +135,10 @@ func (s *Service) furnish(tx store.Tx, g *slipway.NATGateway) error {
 	g.Association, err = s.addresses.Join(tx, a, n, 0)
 	if slipway.CodeOf(err) == slipway.GatewayNotAttached {
 		interfaces.Remove(tx, n)
-		g.State, g.Ended = "failed", s.now()
+		g.Ended = s.now()
 		g.FailureCode, g.FailureMessage = string(slipway.GatewayNotAttached),
 			"Network "+string(g.VPC)+" has no Internet gateway attached"
-		return nil
+		return g.Become(slipway.NATGatewayStateFailed)
 	}
 	g.Interface, g.Private, g.Public = n.ID, n.IP(), a.IP
 	return err
@@ -153,7 +153,7 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteNatGatewayReques
 	scope := state.Of(ctx)
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		return state.NATGateways.Edit(tx, scope, id, func(g *slipway.NATGateway) error {
-			if g.State == "deleted" {
+			if g.State != slipway.NATGatewayStateAvailable {
 				return nil
 			}
 			if n, err := state.Interfaces.Get(tx, scope, string(g.Interface)); err == nil {
@@ -162,8 +162,8 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteNatGatewayReques
 				}
 				interfaces.Remove(tx, n)
 			}
-			g.State, g.Ended = "deleted", s.now()
-			return nil
+			g.Ended = s.now()
+			return g.Become(slipway.NATGatewayStateDeleted)
 		})
 	})
 	if err != nil {
@@ -186,7 +186,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 
 func wire(_ store.Reader, g *slipway.NATGateway) ec2wire.NatGateway {
 	w := ec2wire.NatGateway{
-		NatGatewayId: shape.Text(g.ID), State: &g.State, SubnetId: shape.Text(g.Subnet), VpcId: shape.Text(g.VPC),
+		NatGatewayId: shape.Text(g.ID), State: shape.Text(g.State), SubnetId: shape.Text(g.Subnet), VpcId: shape.Text(g.VPC),
 		ConnectivityType: &g.Connectivity, CreateTime: &g.Created,
 		DeleteTime: shape.Time(g.Ended), FailureCode: shape.Text(g.FailureCode),
 		FailureMessage: shape.Text(g.FailureMessage), Tags: shape.Tags(g.Tags), AvailabilityMode: shape.Of("zonal"),

@@ -69,7 +69,7 @@ func (s *Service) Create(
 		return nil, slipway.Errorf(slipway.InvalidParameterValue, "The VPC '%s' cannot be peered with itself.", id)
 	}
 	p := &slipway.Peering{
-		ID: slipway.NewPeeringID(), Region: scope.Region, Status: "pending-acceptance",
+		ID: slipway.NewPeeringID(), Region: scope.Region, Status: slipway.PeeringStatePending,
 		Expires: s.now().Add(slipway.PeeringExpiry),
 	}
 	if p.Tags, err = shape.TagsOf(in.TagSpecifications, "vpc-peering-connection"); err != nil {
@@ -86,7 +86,7 @@ func (s *Service) Create(
 		}
 		for old := range state.Peerings.By(tx, state.Shared(scope.Region), "vpc/"+string(id)) {
 			status, _ := old.StatusAt(s.now())
-			if (status == "active" || status == "pending-acceptance") &&
+			if (status == slipway.PeeringStateActive || status == slipway.PeeringStatePending) &&
 				(old.Requester.VPC == peer || old.Accepter.VPC == peer) {
 				return slipway.Errorf(slipway.VpcPeeringConnectionAlreadyExists,
 					"The VPC peering connection '%s' already exists between these VPCs.", old.ID)
@@ -99,8 +99,10 @@ func (s *Service) Create(
 			p.Accepter = side(other)
 		}
 		if other == nil || overlap(p.Requester.CIDRs, p.Accepter.CIDRs) {
-			p.Status, p.Message, p.Ended = "failed",
-				"Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range", s.now()
+			p.Message, p.Ended = "Failed due to incorrect VPC-ID, Account ID, or overlapping CIDR range", s.now()
+			if err := p.Become(slipway.PeeringStateFailed); err != nil {
+				return err
+			}
 		}
 		return state.Peerings.Put(tx, p)
 	})
@@ -116,7 +118,8 @@ func (s *Service) Create(
 
 // become changes the status of a peering that the caller has a part in; may says whether its part allows that.
 func (s *Service) become(
-	ctx context.Context, id *string, to, message string, from []string, may func(p *slipway.Peering, account string) bool,
+	ctx context.Context, id *string, to slipway.PeeringState, message string, from []slipway.PeeringState,
+	may func(p *slipway.Peering, account string) bool,
 ) (*slipway.Peering, error) {
 	text, err := shape.Need(id, "VpcPeeringConnectionId")
 	if err != nil {
@@ -144,8 +147,10 @@ func (s *Service) become(
 			return slipway.Errorf(slipway.InvalidStateTransition,
 				"Invalid state transition for %s, attempted to transition from %s to %s", p.ID, now, to)
 		}
-		p.Status, p.Message = to, message
-		if to != "active" {
+		if err := p.Become(to); err != nil {
+			return err
+		}
+		if p.Message = message; to != slipway.PeeringStateActive {
 			p.Ended = s.now()
 		}
 		out = p
@@ -160,7 +165,7 @@ func accepter(p *slipway.Peering, account string) bool { return p.Accepter.Accou
 func (s *Service) Accept(
 	ctx context.Context, in *ec2wire.AcceptVpcPeeringConnectionRequest,
 ) (*ec2wire.AcceptVpcPeeringConnectionResult, error) {
-	p, err := s.become(ctx, in.VpcPeeringConnectionId, "active", "Active", []string{"pending-acceptance"}, accepter)
+	p, err := s.become(ctx, in.VpcPeeringConnectionId, slipway.PeeringStateActive, "Active", []slipway.PeeringState{slipway.PeeringStatePending}, accepter)
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +178,8 @@ func (s *Service) Accept(
 func (s *Service) Reject(
 	ctx context.Context, in *ec2wire.RejectVpcPeeringConnectionRequest,
 ) (*ec2wire.RejectVpcPeeringConnectionResult, error) {
-	_, err := s.become(ctx, in.VpcPeeringConnectionId, "rejected", "Rejected by "+state.Of(ctx).Account,
-		[]string{"pending-acceptance"}, accepter)
+	_, err := s.become(ctx, in.VpcPeeringConnectionId, slipway.PeeringStateRejected, "Rejected by "+state.Of(ctx).Account,
+		[]slipway.PeeringState{slipway.PeeringStatePending}, accepter)
 	return &ec2wire.RejectVpcPeeringConnectionResult{Return: shape.Of(true)}, err
 }
 
@@ -182,10 +187,10 @@ func (s *Service) Reject(
 func (s *Service) Delete(
 	ctx context.Context, in *ec2wire.DeleteVpcPeeringConnectionRequest,
 ) (*ec2wire.DeleteVpcPeeringConnectionResult, error) {
-	_, err := s.become(ctx, in.VpcPeeringConnectionId, "deleted", "Deleted by "+state.Of(ctx).Account,
-		[]string{"active", "pending-acceptance", "failed"},
+	_, err := s.become(ctx, in.VpcPeeringConnectionId, slipway.PeeringStateDeleted, "Deleted by "+state.Of(ctx).Account,
+		[]slipway.PeeringState{slipway.PeeringStateActive, slipway.PeeringStatePending, slipway.PeeringStateFailed},
 		func(p *slipway.Peering, account string) bool {
-			return p.Status == "active" || p.Requester.Account == account
+			return p.Status == slipway.PeeringStateActive || p.Requester.Account == account
 		})
 	return &ec2wire.DeleteVpcPeeringConnectionResult{Return: shape.Of(true)}, err
 }
@@ -217,7 +222,7 @@ func (s *Service) Options(
 		if !p.Of(scope.Account) {
 			return state.Peerings.Absent(id)
 		}
-		if p.Status != "active" {
+		if p.Status != slipway.PeeringStateActive {
 			return slipway.Errorf(slipway.OperationNotPermitted,
 				"The peering %s is not active: options can be set for active peerings only.", id)
 		}

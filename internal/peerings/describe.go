@@ -17,11 +17,11 @@ func (s *Service) wire(_ store.Reader, p *slipway.Peering) ec2wire.VpcPeeringCon
 	code, message := p.StatusAt(s.now())
 	w := ec2wire.VpcPeeringConnection{
 		VpcPeeringConnectionId: shape.Text(p.ID),
-		Status:                 &ec2wire.VpcPeeringConnectionStateReason{Code: &code, Message: &message},
+		Status:                 &ec2wire.VpcPeeringConnectionStateReason{Code: shape.Text(code), Message: &message},
 		Tags:                   shape.Tags(p.Tags),
 		RequesterVpcInfo:       wireSide(p.Region, p.Requester), AccepterVpcInfo: wireSide(p.Region, s.accepter(p)),
 	}
-	if code == "pending-acceptance" {
+	if code == slipway.PeeringStatePending {
 		w.ExpirationTime = &p.Expires
 	}
 	return w
@@ -30,7 +30,7 @@ func (s *Service) wire(_ store.Reader, p *slipway.Peering) ec2wire.VpcPeeringCon
 // accepter is the side that was asked, as both may see it: its ranges are known once it has agreed.
 func (s *Service) accepter(p *slipway.Peering) slipway.PeeringSide {
 	side := p.Accepter
-	if code, _ := p.StatusAt(s.now()); code != "active" {
+	if code, _ := p.StatusAt(s.now()); code != slipway.PeeringStateActive {
 		side.CIDRs, side.IPv6 = nil, nil
 	}
 	return side

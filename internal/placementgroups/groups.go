@@ -37,7 +37,7 @@ func (s *Service) Create(
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	g.ID, g.Account, g.Region, g.State = slipway.NewPlacementGroupID(), scope.Account, scope.Region, "available"
+	g.ID, g.Account, g.Region, g.State = slipway.NewPlacementGroupID(), scope.Account, scope.Region, slipway.PlacementGroupStateAvailable
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		if tx.Get(state.PlacementGroups.Key(scope, g.Name)) != nil {
 			return slipway.Errorf(slipway.InvalidPlacementGroupDuplicate, "The placement group '%s' already exists.", g.Name)
@@ -130,7 +130,7 @@ func arn(g *slipway.PlacementGroup) string {
 
 func wire(g *slipway.PlacementGroup) ec2wire.PlacementGroup {
 	return ec2wire.PlacementGroup{
-		GroupName: &g.Name, GroupId: shape.Text(g.ID), GroupArn: shape.Of(arn(g)), State: &g.State, Strategy: &g.Strategy,
+		GroupName: &g.Name, GroupId: shape.Text(g.ID), GroupArn: shape.Of(arn(g)), State: shape.Text(g.State), Strategy: &g.Strategy,
 		PartitionCount: shape.Some(g.Partitions), SpreadLevel: shape.Text(g.SpreadLevel), Tags: shape.Tags(g.Tags),
 		Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}
@@ -141,7 +141,7 @@ var fields = slipway.Fields[*slipway.PlacementGroup]{
 	"group-id":     func(g *slipway.PlacementGroup) []string { return []string{string(g.ID)} },
 	"group-name":   func(g *slipway.PlacementGroup) []string { return []string{g.Name} },
 	"spread-level": func(g *slipway.PlacementGroup) []string { return shape.One(g.SpreadLevel) },
-	"state":        func(g *slipway.PlacementGroup) []string { return []string{g.State} },
+	"state":        func(g *slipway.PlacementGroup) []string { return []string{string(g.State)} },
 	"strategy":     func(g *slipway.PlacementGroup) []string { return []string{g.Strategy} },
 }
 

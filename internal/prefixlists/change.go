@@ -90,7 +90,7 @@ func (s *Service) Create(
 	}
 	l := &slipway.PrefixList{
 		ID: slipway.NewPrefixListID(), Account: scope.Account, Region: scope.Region, Name: name, Family: family,
-		MaxEntries: *in.MaxEntries, Version: 1, State: "create-complete",
+		MaxEntries: *in.MaxEntries, Version: 1, State: slipway.PrefixListStateCreated,
 	}
 	if l.Tags, err = shape.TagsOf(in.TagSpecifications, "prefix-list"); err != nil {
 		return nil, err
@@ -165,7 +165,9 @@ func (s *Service) Modify(
 				}
 				l.MaxEntries = *in.MaxEntries
 			}
-			l.State = "modify-complete"
+			if err := l.Become(slipway.PrefixListStateModified); err != nil {
+				return err
+			}
 			if entries {
 				if err := change(l, in); err != nil {
 					return err

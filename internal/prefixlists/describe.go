@@ -13,7 +13,7 @@ import (
 
 func wire(_ store.Reader, l *slipway.PrefixList) ec2wire.ManagedPrefixList {
 	return ec2wire.ManagedPrefixList{
-		PrefixListId: shape.Text(l.ID), PrefixListName: &l.Name, AddressFamily: &l.Family, State: &l.State,
+		PrefixListId: shape.Text(l.ID), PrefixListName: &l.Name, AddressFamily: &l.Family, State: shape.Text(l.State),
 		MaxEntries: &l.MaxEntries, Version: &l.Version, OwnerId: &l.Account,
 		PrefixListArn: shape.Of(slipway.ARN(l.Region, l.Account, "prefix-list/"+string(l.ID))), Tags: shape.Tags(l.Tags),
 	}

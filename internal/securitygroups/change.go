@@ -156,7 +156,7 @@ func replacement(
 // peered finds the active peering between two VPCs of the region.
 func peered(r store.Reader, region string, a, b slipway.VPCID) *slipway.Peering {
 	for p := range state.Peerings.By(r, state.Shared(region), "vpc/"+string(a)) {
-		if p.Status == "active" && (p.Requester.VPC == b || p.Accepter.VPC == b) {
+		if p.Status == slipway.PeeringStateActive && (p.Requester.VPC == b || p.Accepter.VPC == b) {
 			return p
 		}
 	}

@@ -33,7 +33,7 @@ func elsewhere(outpost, location *string) error {
 
 // Of begins a snapshot of a volume: pending, until its host has copied what the volume holds.
 func Of(tx store.Tx, v *slipway.Volume, description string, tags slipway.Tags, now time.Time) (*slipway.Snapshot, error) {
-	if v.State != "available" && v.State != "in-use" {
+	if v.State != slipway.VolumeStateAvailable && v.State != slipway.VolumeStateInUse {
 		return nil, slipway.Errorf(slipway.IncorrectState, "Volume '%s' is in the '%s' state.", v.ID, v.State)
 	}
 	if a := v.Attachment; a != nil && a.DeleteOnTermination {
@@ -54,7 +54,7 @@ func Of(tx store.Tx, v *slipway.Volume, description string, tags slipway.Tags, n
 		Boot: boot,
 		ID:   slipway.NewSnapshotID(), Account: v.Account, Region: v.Region, Host: v.Host, Volume: v.ID,
 		SizeGiB: v.SizeGiB, Description: description,
-		State: "pending", Start: now, Encrypted: v.Encrypted, Key: v.Key, Secret: v.Secret, Tags: tags,
+		State: slipway.SnapshotStatePending, Start: now, Encrypted: v.Encrypted, Key: v.Key, Secret: v.Secret, Tags: tags,
 	}
 	// The volume's end, which looks for its snapshots, shall not pass this by: both write the volume.
 	if err := state.Volumes.Put(tx, v); err != nil {
@@ -219,7 +219,7 @@ func (c Copy) Begin(tx store.Tx, now time.Time) (*slipway.Snapshot, error) {
 	}
 	n := &slipway.Snapshot{
 		ID: slipway.NewSnapshotID(), Account: c.Account, Region: c.Region, Host: src.Host, SizeGiB: src.SizeGiB,
-		Description: c.Description, State: "pending",
+		Description: c.Description, State: slipway.SnapshotStatePending,
 		Start: now, Boot: src.Boot, Encrypted: src.Encrypted || shape.Get(c.Encrypted), Key: c.Key, Source: src.ID,
 		SourceRegion: src.Region, Tags: c.Tags,
 	}

@@ -32,6 +32,5 @@ func Remove(tx store.Tx, n *slipway.Snapshot, except slipway.ImageID) error {
 		return slipway.Errorf(slipway.InvalidSnapshotInUse,
 			"The snapshot %s is currently in use by %s, a copy that is being made", n.ID, copied.ID)
 	}
-	n.State = "deleting"
-	return nil
+	return n.Become(slipway.SnapshotStateDeleting)
 }

@@ -51,7 +51,7 @@ var fields = slipway.Fields[*slipway.Snapshot]{
 // wire writes a snapshot as an account sees it.
 func wire(n *slipway.Snapshot, account string) ec2wire.Snapshot {
 	return ec2wire.Snapshot{
-		SnapshotId: shape.Text(n.ID), VolumeId: shape.Text(volumeOf(n)), State: &n.State,
+		SnapshotId: shape.Text(n.ID), VolumeId: shape.Text(volumeOf(n)), State: shape.Text(n.State),
 		StateMessage: shape.Text(n.Message), StartTime: &n.Start, Progress: shape.Of(progress(n)),
 		OwnerId: &n.Account, OwnerAlias: shape.Text(alias(n)), Description: &n.Description, VolumeSize: &n.SizeGiB,
 		Encrypted: &n.Encrypted, KmsKeyId: shape.Text(n.Key),
@@ -62,7 +62,7 @@ func wire(n *slipway.Snapshot, account string) ec2wire.Snapshot {
 // info is wire for the shape that CreateSnapshots has of its own.
 func info(n *slipway.Snapshot) ec2wire.SnapshotInfo {
 	return ec2wire.SnapshotInfo{
-		SnapshotId: shape.Text(n.ID), VolumeId: shape.Text(n.Volume), State: &n.State, StartTime: &n.Start,
+		SnapshotId: shape.Text(n.ID), VolumeId: shape.Text(n.Volume), State: shape.Text(n.State), StartTime: &n.Start,
 		Progress: shape.Of(progress(n)), OwnerId: &n.Account,
 		Description: &n.Description, VolumeSize: &n.SizeGiB, Encrypted: &n.Encrypted, Tags: shape.Tags(n.Tags),
 	}
@@ -92,7 +92,7 @@ func (s *Service) Describe(
 		Wire:   func(_ store.Reader, n *slipway.Snapshot) ec2wire.Snapshot { return wire(n, me) },
 		Scopes: func(own state.Scope) []state.Scope { return []state.Scope{state.Global, state.Shared(own.Region)} },
 		See: func(_ state.Scope, n *slipway.Snapshot, _ bool) bool {
-			return n.State != "deleting" && n.UsableBy(me) && owned(n) && restorable(n)
+			return n.State != slipway.SnapshotStateDeleting && n.UsableBy(me) && owned(n) && restorable(n)
 		},
 	}
 	page, next, err := kind.List(ctx, s.db,

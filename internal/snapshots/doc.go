@@ -34,7 +34,7 @@ func Own(ctx context.Context, r store.Reader, id slipway.SnapshotID) (*slipway.S
 	scope := state.Of(ctx)
 	n := state.FindSnapshot(r, scope.Region, string(id))
 	switch {
-	case n == nil || !n.UsableBy(scope.Account) || n.State == "deleting":
+	case n == nil || !n.UsableBy(scope.Account) || n.State == slipway.SnapshotStateDeleting:
 		return nil, state.Snapshots.Absent(string(id))
 	case n.Account != scope.Account:
 		return nil, slipway.Errorf(slipway.AuthFailure,

@@ -10,6 +10,11 @@ import (
 	"time"
 )
 
+// marked are the statuses of requests whose instance has its notice.
+var marked = map[string]string{
+	"stop": "marked-for-stop", "terminate": "marked-for-termination", "hibernate": "marked-for-hibernation",
+}
+
 // GiveNotice gives a spot instance notice: its metadata show it at once, and the action is taken when the time has
 // come. away is how long the capacity then stays away, for requests that come back.
 func GiveNotice(ctx context.Context, db state.DB, id slipway.InstanceID, now time.Time, notice, away time.Duration) error {
@@ -31,11 +36,7 @@ func GiveNotice(ctx context.Context, db state.DB, id slipway.InstanceID, now tim
 				return err
 			}
 			in.Interruption = &slipway.Interruption{Action: r.Options.Interruption, At: now.Add(notice), Away: away}
-			r.Set(r.State,
-				map[string]string{
-					"stop": "marked-for-stop", "terminate": "marked-for-termination", "hibernate": "marked-for-hibernation",
-				}[r.Options.Interruption], now)
-			return errors.Join(state.SpotRequests.Put(tx, r), state.Instances.Put(tx, in))
+			return errors.Join(r.Become(r.State, marked[r.Options.Interruption], now), state.SpotRequests.Put(tx, r), state.Instances.Put(tx, in))
 		}
 		return fmt.Errorf("there is no instance %s", id)
 	})
@@ -58,7 +59,8 @@ func (s *Service) interrupt(ctx context.Context) error {
 			due = append(due, in)
 		}
 	}
-	for _, seen := range due {
+	var errs []error
+	for _, seen := range due { // one that fails holds no other up
 		err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
 			scope := state.Scope{Account: seen.Account, Region: seen.Region}
 			in, err := state.Instances.Get(tx, scope, string(seen.ID))
@@ -75,10 +77,10 @@ func (s *Service) interrupt(ctx context.Context) error {
 			return state.Instances.Put(tx, in)
 		})
 		if err != nil {
-			return fmt.Errorf("interrupt %s: %w", seen.ID, err)
+			errs = append(errs, fmt.Errorf("interrupt %s: %w", seen.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // takeAway is an interruption's action.
@@ -107,11 +109,10 @@ func (s *Service) comeBack(tx store.Tx, in *slipway.Instance) error {
 	}
 	scope := state.Scope{Account: in.Account, Region: in.Region}
 	r, err := state.SpotRequests.Get(tx, scope, string(in.SpotRequest))
-	if err != nil || r.State == "cancelled" {
+	if err != nil || r.State == slipway.SpotRequestStateCancelled {
 		in.Interruption = nil
 		return state.Instances.Put(tx, in)
 	}
 	in.Interruption = nil
-	r.Set("active", "fulfilled", s.now())
-	return errors.Join(s.instances.StartAgain(tx, in), state.Instances.Put(tx, in), state.SpotRequests.Put(tx, r))
+	return errors.Join(r.Become(slipway.SpotRequestStateActive, "fulfilled", s.now()), s.instances.StartAgain(tx, in), state.Instances.Put(tx, in), state.SpotRequests.Put(tx, r))
 }

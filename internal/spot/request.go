@@ -2,6 +2,7 @@ package spot
 
 import (
 	"context"
+	"errors"
 	"slipway"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -36,8 +37,8 @@ func (s *Service) request(
 				ID: slipway.NewSpotRequestID(), Account: scope.Account, Region: scope.Region, Options: *spec.Spot,
 				Spec: kept, Created: s.now(), Tags: spec.Tags["spot-instances-request"],
 			}
-			r.Set("open", "pending-evaluation", s.now())
-			if err := state.SpotRequests.Put(tx, r); err != nil {
+			err := errors.Join(r.Become(slipway.SpotRequestStateOpen, "pending-evaluation", s.now()), state.SpotRequests.Put(tx, r))
+			if err != nil {
 				return err
 			}
 			made, names = append(made, r.ID), append(names, string(r.ID))

@@ -2,6 +2,7 @@ package spot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"slipway"
@@ -18,49 +19,47 @@ func (s *Service) respawn(ctx context.Context) error {
 			open = append(open, r)
 		}
 	}
-	for _, r := range open {
-		scope := state.Scope{Account: r.Account, Region: r.Region}
-		set := func(st, status string) error {
-			if r.State == st && r.Status == status {
-				return nil
-			}
-			return s.db.UpdateAlways(ctx, func(tx store.Tx) error {
-				return state.SpotRequests.Edit(tx, scope, string(r.ID), func(r *slipway.SpotRequest) error {
-					r.Set(st, status, s.now())
-					return nil
-				})
-			})
-		}
-		if until := r.Options.ValidUntil; !until.IsZero() && s.now().After(until) {
-			if err := set("closed", "schedule-expired"); err != nil {
-				return err
-			}
-			continue
-		}
-		spec := r.Spec
-		options := r.Options
-		options.Request = r.ID
-		spec.Spot = &options
-		call := slipway.Call{
-			Caller: slipway.Caller{Account: r.Account}, Region: r.Region, RequestID: string(r.ID), Action: "RunInstances",
-		}
-		_, err := s.admission.Launch(slipway.WithCall(ctx, call), spec)
-		switch code := slipway.CodeOf(err); {
-		case err == nil:
-		case code == slipway.SpotMaxPriceTooLow:
-			err = set("open", "price-too-low")
-		case code == slipway.InsufficientInstanceCapacity || code == slipway.InsufficientFreeAddressesInSubnet ||
-			code == slipway.MaxSpotInstanceCountExceeded:
-			err = set("open", "capacity-not-available")
-		case code == slipway.InternalError:
-			return fmt.Errorf("spot request %s: %w", r.ID, err)
-		default:
-			s.log.Info("spot request cannot be fulfilled", "request", r.ID, "error", err)
-			err = set("failed", "bad-parameters")
-		}
-		if err != nil {
-			return err
+	var errs []error
+	for _, r := range open { // one that fails holds no other up
+		if err := s.again(ctx, r); err != nil {
+			errs = append(errs, fmt.Errorf("spot request %s: %w", r.ID, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// again launches for one request, or says why not.
+func (s *Service) again(ctx context.Context, r *slipway.SpotRequest) error {
+	scope := state.Scope{Account: r.Account, Region: r.Region}
+	set := func(st slipway.SpotRequestState, status string) error {
+		if r.State == st && r.Status == status {
+			return nil
+		}
+		return s.db.UpdateAlways(ctx, func(tx store.Tx) error {
+			return state.SpotRequests.Edit(tx, scope, string(r.ID), func(r *slipway.SpotRequest) error {
+				return r.Become(st, status, s.now())
+			})
+		})
+	}
+	if until := r.Options.ValidUntil; !until.IsZero() && s.now().After(until) {
+		return set(slipway.SpotRequestStateClosed, "schedule-expired")
+	}
+	spec := r.Spec
+	options := r.Options
+	options.Request = r.ID
+	spec.Spot = &options
+	call := slipway.Call{
+		Caller: slipway.Caller{Account: r.Account}, Region: r.Region, RequestID: string(r.ID), Action: "RunInstances",
+	}
+	_, err := s.admission.Launch(slipway.WithCall(ctx, call), spec)
+	switch slipway.CodeOf(err) {
+	case slipway.SpotMaxPriceTooLow:
+		return set(slipway.SpotRequestStateOpen, "price-too-low")
+	case slipway.InsufficientInstanceCapacity, slipway.InsufficientFreeAddressesInSubnet, slipway.MaxSpotInstanceCountExceeded:
+		return set(slipway.SpotRequestStateOpen, "capacity-not-available")
+	case slipway.InternalError:
+		return err // nil too
+	}
+	s.log.Info("spot request cannot be fulfilled", "request", r.ID, "error", err)
+	return set(slipway.SpotRequestStateFailed, "bad-parameters")
 }

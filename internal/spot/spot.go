@@ -137,7 +137,7 @@ func wire(r store.Reader, q *slipway.SpotRequest) ec2wire.SpotInstanceRequest {
 		message = q.Status
 	}
 	return ec2wire.SpotInstanceRequest{
-		SpotInstanceRequestId: shape.Text(q.ID), State: &q.State,
+		SpotInstanceRequestId: shape.Text(q.ID), State: shape.Text(q.State),
 		Status: &ec2wire.SpotInstanceStatus{Code: &q.Status, Message: &message, UpdateTime: &q.StatusAt}, Type: &kind,
 		SpotPrice: shape.Of(slipway.PriceText(price)), InstanceId: shape.Text(q.Instance),
 		InstanceInterruptionBehavior: &q.Options.Interruption, CreateTime: &q.Created,
@@ -223,15 +223,14 @@ func (s *Service) Cancel(
 		out.CancelledSpotInstanceRequests = []ec2wire.CancelledSpotInstanceRequest{}
 		for _, id := range in.SpotInstanceRequestIds {
 			err := state.SpotRequests.Edit(tx, state.Of(ctx), id, func(q *slipway.SpotRequest) error {
-				if q.State != "open" && q.State != "active" {
+				if q.State != slipway.SpotRequestStateOpen && q.State != slipway.SpotRequestStateActive {
 					return nil
 				}
 				status := "canceled-before-fulfillment"
 				if q.Instance != "" {
 					status = "request-canceled-and-instance-running"
 				}
-				q.Set("cancelled", status, s.now())
-				return nil
+				return q.Become(slipway.SpotRequestStateCancelled, status, s.now())
 			})
 			if err != nil {
 				return err

@@ -104,11 +104,11 @@ var (
 			return Shared(s.Region), string(s.ID)
 		},
 		terms: func(s *slipway.Snapshot) []string {
-			terms := append(tagTerms(s.Tags), "volume/"+string(s.Volume), "state/"+s.State, "/id/"+string(s.ID))
-			if s.State == "pending" || s.State == "deleting" {
+			terms := append(tagTerms(s.Tags), "volume/"+string(s.Volume), "state/"+string(s.State), "/id/"+string(s.ID))
+			if s.State == slipway.SnapshotStatePending || s.State == slipway.SnapshotStateDeleting {
 				terms = append(terms, "/todo/"+string(s.Host))
 			}
-			if s.State == "pending" && s.Source != "" {
+			if s.State == slipway.SnapshotStatePending && s.Source != "" {
 				terms = append(terms, "/source/"+string(s.Source))
 			}
 			return terms
@@ -117,7 +117,7 @@ var (
 	ImportTasks = &Table[slipway.ImportTask]{kind: "import", secret: true,
 		key: func(t *slipway.ImportTask) (Scope, string) { return Scope{t.Account, t.Region}, string(t.ID) },
 		terms: func(t *slipway.ImportTask) []string {
-			if t.State == "active" || t.State == "deleting" {
+			if t.State == slipway.ImportStateActive || t.State == slipway.ImportStateDeleting {
 				return []string{"/id/" + string(t.ID), "/todo/" + string(t.Host)}
 			}
 			return []string{"/ended"}
@@ -205,7 +205,7 @@ var (
 			switch {
 			case !p.Ended.IsZero():
 				terms = append(terms, "/ended")
-			case p.Status == "pending-acceptance":
+			case p.Status == slipway.PeeringStatePending:
 				terms = append(terms, "/asked")
 			}
 			return terms
@@ -227,11 +227,11 @@ var (
 	Volumes = &Table[slipway.Volume]{kind: "volume", secret: true,
 		key: func(v *slipway.Volume) (Scope, string) { return Scope{v.Account, v.Region}, string(v.ID) },
 		terms: func(v *slipway.Volume) []string {
-			terms := append(tagTerms(v.Tags), "state/"+v.State, "/host/"+string(v.Host), "/id/"+string(v.ID))
+			terms := append(tagTerms(v.Tags), "state/"+string(v.State), "/host/"+string(v.Host), "/id/"+string(v.ID))
 			if v.Attachment != nil {
 				terms = append(terms, "instance/"+string(v.Attachment.Instance))
 			}
-			if v.Snapshot != "" && (v.State == "creating" || v.Attachment != nil && v.Attachment.State == "attaching") {
+			if v.Snapshot != "" && (v.State == slipway.VolumeStateCreating || v.Attachment != nil && v.Attachment.State == slipway.VolumeAttachmentStateAttaching) {
 				terms = append(terms, "/awaits/"+string(v.Snapshot)) // its file may not have been made
 			}
 			return terms
@@ -271,7 +271,7 @@ var (
 	CapacityReservations = &Table[slipway.CapacityReservation]{kind: "capacity",
 		key: func(c *slipway.CapacityReservation) (Scope, string) { return Scope{c.Account, c.Region}, string(c.ID) },
 		terms: func(c *slipway.CapacityReservation) []string {
-			if c.State == "active" && !c.Ends.IsZero() {
+			if c.State == slipway.CapacityReservationStateActive && !c.Ends.IsZero() {
 				return append(tagTerms(c.Tags), "/ends")
 			}
 			return tagTerms(c.Tags)
@@ -284,11 +284,11 @@ var (
 	SpotRequests = &Table[slipway.SpotRequest]{kind: "spot", secret: true,
 		key: func(r *slipway.SpotRequest) (Scope, string) { return Scope{r.Account, r.Region}, string(r.ID) },
 		terms: func(r *slipway.SpotRequest) []string {
-			terms := append(tagTerms(r.Tags), "state/"+r.State)
-			if r.State == "open" {
+			terms := append(tagTerms(r.Tags), "state/"+string(r.State))
+			if r.State == slipway.SpotRequestStateOpen {
 				terms = append(terms, "/open")
 			}
-			if r.State == "active" && !r.Options.ValidUntil.IsZero() {
+			if r.State == slipway.SpotRequestStateActive && !r.Options.ValidUntil.IsZero() {
 				terms = append(terms, "/until")
 			}
 			return terms

@@ -117,7 +117,7 @@ var kinds = map[string]kind{
 		return held{string(v.ID), v.Owner, v.LaunchableBy, v.Public, &v.Tags, &v.TagsOf}
 	}),
 	"snap": shared(state.Snapshots, func(v *slipway.Snapshot) held {
-		return held{string(v.ID), v.Account, v.SharedWith, v.Public && v.State != "deleting", &v.Tags, &v.TagsOf}
+		return held{string(v.ID), v.Account, v.SharedWith, v.Public && v.State != slipway.SnapshotStateDeleting, &v.Tags, &v.TagsOf}
 	}),
 }
 

@@ -44,12 +44,15 @@ func (s *Service) Attach(ctx context.Context, in *ec2wire.AttachVolumeRequest) (
 		if err := attachable(v, i, device); err != nil {
 			return err
 		}
-		a := &slipway.VolumeAttachment{Instance: i.ID, Device: device, State: "attaching", AttachTime: s.now()}
+		a := &slipway.VolumeAttachment{Instance: i.ID, Device: device, State: slipway.VolumeAttachmentStateAttaching, AttachTime: s.now()}
 		out = wireAttachment(v.ID, a)
 		if i.State == slipway.Stopped {
-			a.State = "attached"
+			a.State = slipway.VolumeAttachmentStateAttached // nothing runs that would have to take it
 		}
-		v.State, v.Attachment = "in-use", a
+		if err := v.Become(slipway.VolumeStateInUse); err != nil {
+			return err
+		}
+		v.Attachment = a
 		i.Volumes = append(i.Volumes, slipway.BlockDevice{Device: device, Volume: v.ID, AttachTime: a.AttachTime})
 		return state.Instances.Put(tx, i)
 	})
@@ -60,7 +63,7 @@ func attachable(v *slipway.Volume, i *slipway.Instance, device string) error {
 	switch {
 	case v.Attachment != nil:
 		return slipway.Errorf(slipway.VolumeInUse, "%s is already attached to an instance", v.ID)
-	case v.State != "available":
+	case v.State != slipway.VolumeStateAvailable:
 		return slipway.Errorf(slipway.IncorrectState, "%s is not 'available'.", v.ID)
 	case i.State != slipway.Running && i.State != slipway.Stopped:
 		return slipway.Errorf(slipway.IncorrectState, "Instance '%s' is not 'running'.", i.ID)
@@ -111,7 +114,7 @@ func (s *Service) Detach(ctx context.Context, in *ec2wire.DetachVolumeRequest) (
 		case from != "" && from != string(a.Instance) || shape.Get(in.Device) != "" && *in.Device != a.Device:
 			return slipway.Errorf(slipway.InvalidAttachmentNotFound,
 				"The volume '%s' is not attached to instance '%s' as device '%s'.", v.ID, from, shape.Get(in.Device))
-		case a.State == "detaching" && !shape.Get(in.Force): // a forced one may follow
+		case a.State == slipway.VolumeAttachmentStateDetaching && !shape.Get(in.Force): // a forced one may follow
 			return slipway.Errorf(slipway.IncorrectState, "Volume '%s' is already detaching.", v.ID)
 		}
 		i, err := state.Instances.Get(tx, scope, string(a.Instance))
@@ -127,7 +130,9 @@ func (s *Service) Detach(ctx context.Context, in *ec2wire.DetachVolumeRequest) (
 			return slipway.Errorf(slipway.IncorrectState,
 				"Instance '%s' is hibernated: what it resumes with must be what it stopped with.", i.ID)
 		}
-		a.State = "detaching"
+		if err := a.Become(slipway.VolumeAttachmentStateDetaching); err != nil {
+			return err
+		}
 		out = wireAttachment(v.ID, a)
 		at := slices.IndexFunc(i.Volumes, func(b slipway.BlockDevice) bool { return b.Volume == v.ID })
 		switch {
@@ -138,7 +143,10 @@ func (s *Service) Detach(ctx context.Context, in *ec2wire.DetachVolumeRequest) (
 			i.Volumes[at].Detaching = true
 		}
 		if stopped {
-			v.State, v.Attachment = "available", nil
+			v.Attachment = nil
+			if err := v.Become(slipway.VolumeStateAvailable); err != nil {
+				return err
+			}
 		}
 		return state.Instances.Put(tx, i)
 	})

@@ -39,7 +39,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVolumeRequest) (
 		}
 		v := &slipway.Volume{
 			ID: slipway.NewVolumeID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name, Created: s.now(),
-			State:       "creating",
+			State:       slipway.VolumeStateCreating,
 			ClientToken: token.Token, Tags: tags, Encrypted: shape.Get(in.Encrypted), Key: shape.Get(in.KmsKeyId),
 		}
 		if err := s.content(tx, v, in); err != nil {
@@ -157,9 +157,9 @@ func Source(r store.Reader, scope state.Scope, id string) (*slipway.Snapshot, er
 	}
 	snap := state.FindSnapshot(r, scope.Region, id)
 	switch {
-	case snap == nil || !snap.UsableBy(scope.Account) || snap.State == "deleting":
+	case snap == nil || !snap.UsableBy(scope.Account) || snap.State == slipway.SnapshotStateDeleting:
 		return nil, state.Snapshots.Absent(id)
-	case snap.State != "completed":
+	case snap.State != slipway.SnapshotStateCompleted:
 		return nil, slipway.Errorf(slipway.IncorrectState, "Snapshot is in invalid state - %s", snap.State)
 	}
 	return snap, nil
@@ -175,7 +175,6 @@ func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteVolumeRequest) e
 		if v.Attachment != nil {
 			return slipway.Errorf(slipway.VolumeInUse, "Volume %s is currently attached to %s", v.ID, v.Attachment.Instance)
 		}
-		v.State = "deleting"
-		return nil
+		return v.Become(slipway.VolumeStateDeleting)
 	})
 }

@@ -34,7 +34,7 @@ var volumeKind = describe.Kind[slipway.Volume, ec2wire.Volume]{
 		}),
 		"attachment.device":      attachment(func(a *slipway.VolumeAttachment) string { return a.Device }),
 		"attachment.instance-id": attachment(func(a *slipway.VolumeAttachment) string { return string(a.Instance) }),
-		"attachment.status":      attachment(func(a *slipway.VolumeAttachment) string { return a.State }),
+		"attachment.status":      attachment(func(a *slipway.VolumeAttachment) string { return string(a.State) }),
 		"availability-zone":      func(v *slipway.Volume) []string { return shape.One(v.Zone) },
 		"availability-zone-id": func(v *slipway.Volume) []string {
 			z, _ := slipway.FindZone(v.Region, v.Zone)
@@ -59,7 +59,7 @@ func Wire(_ store.Reader, v *slipway.Volume) ec2wire.Volume {
 	z, _ := slipway.FindZone(v.Region, v.Zone)
 	w := ec2wire.Volume{
 		VolumeId: shape.Text(v.ID), Size: &v.SizeGiB, SnapshotId: shape.Of(string(v.Snapshot)),
-		AvailabilityZone: &v.Zone, AvailabilityZoneId: shape.Text(z.ID), State: &v.State,
+		AvailabilityZone: &v.Zone, AvailabilityZoneId: shape.Text(z.ID), State: shape.Text(v.State),
 		CreateTime: &v.Created, VolumeType: &v.Type, Iops: shape.Some(v.IOPS), Throughput: shape.Some(v.Throughput),
 		Encrypted: &v.Encrypted, KmsKeyId: shape.Text(v.Key),
 		MultiAttachEnabled: &v.MultiAttach, Tags: shape.Tags(v.Tags), Attachments: []ec2wire.VolumeAttachment{},
@@ -75,7 +75,7 @@ func Wire(_ store.Reader, v *slipway.Volume) ec2wire.Volume {
 func wireAttachment(id slipway.VolumeID, a *slipway.VolumeAttachment) ec2wire.VolumeAttachment {
 	now := *a
 	return ec2wire.VolumeAttachment{
-		VolumeId: shape.Text(id), InstanceId: shape.Text(now.Instance), Device: &now.Device, State: &now.State,
+		VolumeId: shape.Text(id), InstanceId: shape.Text(now.Instance), Device: &now.Device, State: shape.Text(now.State),
 		AttachTime: &now.AttachTime, DeleteOnTermination: &now.DeleteOnTermination,
 	}
 }

@@ -30,9 +30,9 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyVolumeRequest) (
 	var out ec2wire.VolumeModification
 	err = s.edit(ctx, id, func(tx store.Tx, v *slipway.Volume) error {
 		switch {
-		case v.State != "available" && v.State != "in-use":
+		case v.State != slipway.VolumeStateAvailable && v.State != slipway.VolumeStateInUse:
 			return slipway.Errorf(slipway.IncorrectState, "Volume '%s' is in the '%s' state.", v.ID, v.State)
-		case v.Modification != nil && v.Modification.State == "modifying":
+		case v.Modification != nil && v.Modification.State == slipway.ModificationStateModifying:
 			return slipway.Errorf(slipway.IncorrectModificationState, "Volume '%s' is already being modified.", v.ID)
 		}
 		root, err := boots(tx, v)
@@ -47,7 +47,7 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyVolumeRequest) (
 			return err
 		}
 		v.Modification = &slipway.Modification{
-			State: "modifying", Start: s.now(), OriginalSize: v.SizeGiB, TargetSize: to.SizeGiB, OriginalType: v.Type,
+			State: slipway.ModificationStateModifying, Start: s.now(), OriginalSize: v.SizeGiB, TargetSize: to.SizeGiB, OriginalType: v.Type,
 			TargetType:   to.Type,
 			OriginalIOPS: v.IOPS, TargetIOPS: to.IOPS, OriginalThroughput: v.Throughput, TargetThroughput: to.Throughput,
 		}
@@ -106,7 +106,7 @@ var modificationKind = describe.Kind[slipway.Volume, ec2wire.VolumeModification]
 	See: func(_ state.Scope, v *slipway.Volume, _ bool) bool { return v.Modification != nil },
 	Fields: describe.Fixed(slipway.Fields[*slipway.Volume]{
 		"volume-id":                     func(v *slipway.Volume) []string { return shape.One(v.ID) },
-		"modification-state":            modification(func(m *slipway.Modification) string { return m.State }),
+		"modification-state":            modification(func(m *slipway.Modification) string { return string(m.State) }),
 		"original-iops":                 number(func(m *slipway.Modification) int32 { return m.OriginalIOPS }),
 		"original-multi-attach-enabled": func(*slipway.Volume) []string { return shape.Yes(false) },
 		"original-size":                 number(func(m *slipway.Modification) int32 { return m.OriginalSize }),
@@ -126,14 +126,14 @@ var modificationKind = describe.Kind[slipway.Volume, ec2wire.VolumeModification]
 func wireModification(_ store.Reader, v *slipway.Volume) ec2wire.VolumeModification {
 	m := v.Modification
 	w := ec2wire.VolumeModification{
-		VolumeId: shape.Text(v.ID), ModificationState: &m.State, Progress: shape.Of(int32(0)), StartTime: &m.Start,
+		VolumeId: shape.Text(v.ID), ModificationState: shape.Text(m.State), Progress: shape.Of(int32(0)), StartTime: &m.Start,
 		EndTime:    shape.Time(m.End),
 		TargetSize: &m.TargetSize, TargetIops: shape.Some(m.TargetIOPS), TargetVolumeType: &m.TargetType,
 		TargetThroughput: shape.Some(m.TargetThroughput), TargetMultiAttachEnabled: shape.Of(false),
 		OriginalSize: &m.OriginalSize, OriginalIops: shape.Some(m.OriginalIOPS), OriginalVolumeType: &m.OriginalType,
 		OriginalThroughput: shape.Some(m.OriginalThroughput), OriginalMultiAttachEnabled: shape.Of(false),
 	}
-	if m.State == "completed" {
+	if m.State == slipway.ModificationStateCompleted {
 		w.Progress = shape.Of(int32(100))
 	}
 	return w

@@ -38,7 +38,7 @@ func (s *Service) edit(ctx context.Context, id slipway.VolumeID, change func(tx 
 // Copied says whether a snapshot of the volume is still being made: until then its file stays, whatever becomes of it.
 func Copied(r store.Reader, v *slipway.Volume) bool {
 	for n := range state.Snapshots.By(r, state.Shared(v.Region), "volume/"+string(v.ID)) {
-		if n.State == "pending" && n.Source == "" {
+		if n.State == slipway.SnapshotStatePending && n.Source == "" {
 			return true
 		}
 	}

@@ -14,9 +14,9 @@ import (
 // health is a volume's status and what its check of I/O says. No volume here ever has its I/O disabled.
 func health(v *slipway.Volume) (status, io string) {
 	switch v.State {
-	case "error":
+	case slipway.VolumeStateError:
 		return "impaired", "failed"
-	case "creating":
+	case slipway.VolumeStateCreating:
 		return "insufficient-data", "insufficient-data"
 	}
 	return "ok", "passed"
@@ -26,7 +26,7 @@ func nothing(*slipway.Volume) []string { return nil }
 
 var statusKind = describe.Kind[slipway.Volume, ec2wire.VolumeStatusItem]{
 	Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID), Wire: wireStatus,
-	See: func(_ state.Scope, v *slipway.Volume, _ bool) bool { return v.State != "deleting" },
+	See: func(_ state.Scope, v *slipway.Volume, _ bool) bool { return v.State != slipway.VolumeStateDeleting },
 	Fields: describe.Fixed(slipway.Fields[*slipway.Volume]{
 		"action.code": nothing, "action.description": nothing, "action.event-id": nothing, "event.description": nothing,
 		"event.event-id":   nothing,

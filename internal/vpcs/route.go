@@ -123,7 +123,7 @@ func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 	case r.NAT != "":
 		g := state.NATGateways.See(tx, scope, r.NAT)
 		switch {
-		case g == nil || g.State != "available":
+		case g == nil || g.State != slipway.NATGatewayStateAvailable:
 			return slipway.Errorf(slipway.InvalidNatGatewayIDNotFound, "The natGateway ID '%s' does not exist", r.NAT)
 		case g.VPC != t.VPC:
 			return apart("NAT gateway", r.NAT)
@@ -137,7 +137,7 @@ func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 			return state.Peerings.Absent(r.Peering)
 		case r.PrefixList == "" && !r.Destination.Addr().Is4():
 			return slipway.Refused("DestinationIpv6CidrBlock", "a peering here carries IPv4 only.")
-		case p.Status != "active" && p.Status != "pending-acceptance":
+		case p.Status != slipway.PeeringStateActive && p.Status != slipway.PeeringStatePending:
 			return slipway.Errorf(slipway.InvalidStateTransition, "The VPC peering connection %s is %s", p.ID, p.Status)
 		}
 	case r.Instance != "":
@@ -381,10 +381,10 @@ func alive(r store.Reader, t *slipway.RouteTable, route slipway.Route) bool {
 		return state.EgressOnlyGateways.See(r, scope, route.EgressOnly) != nil
 	case route.NAT != "":
 		g := state.NATGateways.See(r, scope, route.NAT)
-		return g != nil && g.State == "available"
+		return g != nil && g.State == slipway.NATGatewayStateAvailable
 	case route.Peering != "":
 		p := state.Peerings.See(r, state.Shared(t.Region), route.Peering)
-		return p != nil && p.Status == "active"
+		return p != nil && p.Status == slipway.PeeringStateActive
 	}
 	n := routeInterface(r, scope, route)
 	if n == nil || n.Attachment == nil {

@@ -185,7 +185,7 @@ func inhabited(tx store.Tx, scope state.Scope, id slipway.VPCID) bool {
 		return true
 	}
 	for p := range state.Peerings.By(tx, state.Shared(scope.Region), term) {
-		if p.Status == "active" {
+		if p.Status == slipway.PeeringStateActive {
 			return true
 		}
 	}
