@@ -118,7 +118,7 @@ func New(db state.DB, c Config) *ControlPlane {
 	p.CapacityReservations, p.DedicatedHosts = capacityreservations.New(db, launches, c.Now),
 		dedicatedhosts.New(db, launches, c.Now)
 	p.Fleets, p.Spot = fleets.New(db, launches, p.Instances, c.Now), spot.New(db, launches, p.Instances, c.Log, c.Now)
-	p.NATGateways, p.Parameters = natgateways.New(db, p.Addresses, c.Now), parameters.New(db, p.IAM.AuthorizeOther, c.Log)
+	p.NATGateways, p.Parameters = natgateways.New(db, p.Addresses, c.Now), parameters.New(db, p.IAM.AuthorizeOther)
 	return p
 }
 
@@ -177,9 +177,9 @@ func (p *ControlPlane) Front() (server.Config, error) {
 	return server.Config{
 		Keys: p.Accounts, Actions: actions, Prepare: p.Accounts.Prepare, Admit: p.IAM.Admit, Explain: p.Timelines.Refused,
 		Services: map[string]server.Service{
-			"sts": &server.Members{Namespace: server.STS, Log: p.cfg.Log, Actions: p.IAM.TokenActions(), Admit: free},
+			"sts": &server.Members{Namespace: iam.TokenNamespace, Log: p.cfg.Log, Actions: p.IAM.TokenActions(), Admit: free},
 			"iam": &server.Members{Namespace: iam.Namespace, Log: p.cfg.Log, Actions: own, Admit: p.IAM.AdmitOwn},
-			"ssm": p.Parameters,
+			"ssm": &server.Targets{Name: "SSM", Prefix: "AmazonSSM.", Log: p.cfg.Log, Actions: p.Parameters.Actions()},
 		},
 		Throttle: p.cfg.Throttle, Audit: p.cfg.Audit, Log: p.cfg.Log, Now: p.cfg.Now,
 	}, errors.Join(err, lacking)

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"slipway"
-	"slipway/internal/server"
+	"slipway/internal/action"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -45,8 +45,8 @@ var on = map[string]target{
 
 // Actions are IAM's. The error names those that do not say what they concern, and those that are said to concern
 // something and are not there.
-func (s *Service) Actions() (map[string]server.Handler, error) {
-	m := map[string]server.Handler{}
+func (s *Service) Actions() (map[string]action.Handler, error) {
+	m := map[string]action.Handler{}
 	s.users(m)
 	s.roles(m)
 	s.managed(m)

@@ -8,8 +8,8 @@ import (
 	"sync"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/policy"
-	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -138,7 +138,7 @@ func noVersion(arn, id string) error {
 	return slipway.Errorf(slipway.NoSuchEntity, "Policy %s version %s does not exist or is not attachable.", arn, id)
 }
 
-func (s *Service) managed(m map[string]server.Handler) {
+func (s *Service) managed(m map[string]action.Handler) {
 	one := func(tx store.Tx, r *request, arn string) (*slipway.ManagedPolicy, error) {
 		if name, ok := strings.CutPrefix(arn, awsPolicies); ok && builtin[name] != "" {
 			return &slipway.ManagedPolicy{

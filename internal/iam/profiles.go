@@ -2,7 +2,7 @@ package iam
 
 import (
 	"slipway"
-	"slipway/internal/server"
+	"slipway/internal/action"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -16,7 +16,7 @@ func profileXML(r store.Reader, p *slipway.InstanceProfile) xml {
 		text("Arn", p.ARN()), moment("CreateDate", p.Created), list("Roles", roles), tagList(p.Tags))
 }
 
-func (s *Service) profiles(m map[string]server.Handler) {
+func (s *Service) profiles(m map[string]action.Handler) {
 	m["CreateInstanceProfile"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		p := &slipway.InstanceProfile{
 			Account: r.account, Name: r.name("InstanceProfileName"), ID: newID("AIPA"), Path: r.newPath(),
@@ -39,7 +39,7 @@ func (s *Service) profiles(m map[string]server.Handler) {
 			return profileXML(tx, p).in("InstanceProfile"), nil
 		}
 	})
-	listed := func(role bool) server.Handler {
+	listed := func(role bool) action.Handler {
 		return s.act(func(r *request) func(store.Tx) (xml, error) {
 			name, l := "", r.listing()
 			if role {

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"slipway"
-	"slipway/internal/server"
+	"slipway/internal/action"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -31,7 +31,7 @@ func (r *request) maxSession() int32 {
 	return *n
 }
 
-func (s *Service) roles(m map[string]server.Handler) {
+func (s *Service) roles(m map[string]action.Handler) {
 	m["CreateRole"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		role := &slipway.Role{
 			Account: r.account, Name: r.name("RoleName"), ID: newID("AROA"), Path: r.newPath(),
@@ -74,7 +74,7 @@ func (s *Service) roles(m map[string]server.Handler) {
 			return l.of("Roles", items), nil
 		}
 	})
-	update := func(change func(*request) func(*slipway.Role), answer func(*slipway.Role) xml) server.Handler {
+	update := func(change func(*request) func(*slipway.Role), answer func(*slipway.Role) xml) action.Handler {
 		return s.act(func(r *request) func(store.Tx) (xml, error) {
 			name, set := r.name("RoleName"), change(r)
 			return func(tx store.Tx) (xml, error) {

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/ec2query"
 	"slipway/internal/policy"
-	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -37,6 +37,9 @@ func New(db state.DB, now func() time.Time) *Service {
 
 // Namespace is IAM's.
 const Namespace = "https://iam.amazonaws.com/doc/2010-05-08/"
+
+// TokenNamespace is STS's.
+const TokenNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 // xml is an answer written by hand: IAM's shapes are few, and not in EC2's schema.
 type xml func(*ec2query.Writer)
@@ -139,7 +142,7 @@ func (r *request) document(parameter string) string {
 }
 
 // act makes a handler of an action that reads its parameters and then works in a transaction.
-func (s *Service) act(read func(*request) func(store.Tx) (xml, error)) server.Handler {
+func (s *Service) act(read func(*request) func(store.Tx) (xml, error)) action.Handler {
 	return func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
 		call := slipway.CallFrom(ctx)
 		r := &request{form: form, account: call.Account, key: call.AccessKey}

@@ -13,20 +13,29 @@ import (
 
 	"slipway"
 	"slipway/internal/accounts"
+	"slipway/internal/action"
 	"slipway/internal/ec2query"
 	"slipway/internal/policy"
-	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
 
 // TokenActions are STS's; each is a right of its own but GetCallerIdentity, which needs none.
-func (s *Service) TokenActions() map[string]server.Handler {
-	return map[string]server.Handler{
-		"GetCallerIdentity": server.GetCallerIdentity,
+func (s *Service) TokenActions() map[string]action.Handler {
+	return map[string]action.Handler{
+		"GetCallerIdentity": callerIdentity,
 		"AssumeRole":        s.assumeRole,
 		"GetSessionToken":   s.sessionToken,
 	}
+}
+
+// callerIdentity needs no permission, as in AWS.
+func callerIdentity(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
+	if err := form.Err(); err != nil {
+		return nil, err
+	}
+	who := slipway.CallFrom(ctx).Caller
+	return all(text("Arn", who.ARN), text("UserId", who.UserID), text("Account", who.Account)), nil
 }
 
 // temporary makes credentials that end.

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/ec2query"
-	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -54,7 +54,7 @@ func tagList(t slipway.Tags) xml {
 // tagging are the actions that put tags on a kind of thing, take them off and list them; key is the parameter that
 // names the thing.
 func tagging[T any](
-	s *Service, m map[string]server.Handler, kind, key string, table *state.Table[T], tags func(*T) *slipway.Tags,
+	s *Service, m map[string]action.Handler, kind, key string, table *state.Table[T], tags func(*T) *slipway.Tags,
 ) {
 	edit := func(account, name string, change func(slipway.Tags) (slipway.Tags, error)) func(store.Tx) (xml, error) {
 		return func(tx store.Tx) (xml, error) {
@@ -99,7 +99,7 @@ func tagging[T any](
 	})
 }
 
-func (s *Service) tags(m map[string]server.Handler) {
+func (s *Service) tags(m map[string]action.Handler) {
 	tagging(s, m, "User", "UserName", state.Users, func(u *slipway.User) *slipway.Tags { return &u.Tags })
 	tagging(s, m, "Role", "RoleName", state.Roles, func(r *slipway.Role) *slipway.Tags { return &r.Tags })
 	tagging(s, m, "Policy", "PolicyArn", state.ManagedPolicies, func(p *slipway.ManagedPolicy) *slipway.Tags { return &p.Tags })

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/ec2query"
-	"slipway/internal/server"
 	"slipway/internal/state"
 	"slipway/internal/store"
 	"slipway/internal/store/adversary"
@@ -44,7 +44,7 @@ func (c *crew) server(db *adversary.Store) func(action string, form ...string) s
 	}
 }
 
-func say(ctx context.Context, do server.Handler, action string, reader *ec2query.Reader) string {
+func say(ctx context.Context, do action.Handler, action string, reader *ec2query.Reader) string {
 	out, err := do(ctx, reader)
 	if err != nil {
 		return string(slipway.CodeOf(err))

@@ -7,7 +7,7 @@ import (
 
 	"slipway"
 	"slipway/internal/accounts"
-	"slipway/internal/server"
+	"slipway/internal/action"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -51,7 +51,7 @@ func keysOf(tx store.Tx, account, user string) []*slipway.AccessKey {
 	return out
 }
 
-func (s *Service) users(m map[string]server.Handler) {
+func (s *Service) users(m map[string]action.Handler) {
 	s.absent(m)
 	m["CreateUser"] = s.act(func(r *request) func(store.Tx) (xml, error) {
 		u := &slipway.User{
@@ -219,7 +219,7 @@ func renameUser(tx store.Tx, account, name, next, path string) error {
 }
 
 // absent are the lists of what no user can have here, by the action that asks for them: clients ask before they delete a user.
-func (s *Service) absent(m map[string]server.Handler) {
+func (s *Service) absent(m map[string]action.Handler) {
 	for action, name := range map[string]string{
 		"ListGroupsForUser": "Groups", "ListSSHPublicKeys": "SSHPublicKeys", "ListMFADevices": "MFADevices",
 		"ListSigningCertificates":        "Certificates",
@@ -259,7 +259,7 @@ func (s *Service) absent(m map[string]server.Handler) {
 
 // policiesOf are the actions that users and roles have alike.
 func (s *Service) policiesOf(
-	m map[string]server.Handler, kind string,
+	m map[string]action.Handler, kind string,
 	edit func(tx store.Tx, account, name string, change func(*slipway.Policies) error) (*slipway.Policies, error),
 ) {
 	who := kind + "Name"

@@ -1,16 +1,13 @@
 // Package parameters is as much of the SSM service's parameter store as EC2's clients need: the public parameters that
-// name images. It speaks JSON, as SSM does, and keeps nothing of anybody's.
+// name images. It keeps nothing of anybody's.
 package parameters
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
-	"net/http"
 	"strings"
 
 	"slipway"
-	"slipway/internal/server"
+	"slipway/internal/action"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -22,17 +19,14 @@ const public = "/aws/service/"
 type Service struct {
 	db        state.DB
 	authorize func(ctx context.Context, action, resource string) error
-	log       *slog.Logger
 }
-
-var _ server.Service = (*Service)(nil)
 
 // New makes the service.
-func New(db state.DB, authorize func(ctx context.Context, action, resource string) error, log *slog.Logger) *Service {
-	return &Service{db, authorize, log}
+func New(
+	db state.DB, authorize func(ctx context.Context, action, resource string) error,
+) *Service {
+	return &Service{db, authorize}
 }
-
-const content = "application/x-amz-json-1.1"
 
 type parameter struct {
 	Name             string
@@ -44,90 +38,93 @@ type parameter struct {
 	DataType         string
 }
 
-// Serve answers a verified request.
-func (s *Service) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, body []byte) {
-	action := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "AmazonSSM.")
-	out, err := s.call(ctx, action, body)
-	if err != nil {
-		s.Refuse(w, server.Refusal(ctx, s.log, err), slipway.CallFrom(ctx).RequestID)
-		return
+// Actions are what the room serves.
+func (s *Service) Actions() map[string]action.JSONHandler {
+	return map[string]action.JSONHandler{
+		"GetParameter":        action.HandleJSON(s.GetParameter),
+		"GetParameters":       action.HandleJSON(s.GetParameters),
+		"GetParametersByPath": action.HandleJSON(s.GetParametersByPath),
 	}
-	w.Header().Set("Content-Type", content)
-	json.NewEncoder(w).Encode(out)
 }
 
-// Refuse writes SSM's error document.
-func (s *Service) Refuse(w http.ResponseWriter, err *slipway.Error, _ string) {
-	w.Header().Set("Content-Type", content)
-	if err.Code == slipway.AccessDenied { // SSM has its own word for it
-		err = slipway.Errorf(slipway.AccessDeniedException, "%s", err.Message)
-	}
-	w.WriteHeader(err.Code.Status())
-	json.NewEncoder(w).Encode(map[string]string{"__type": string(err.Code), "message": err.Message})
-}
+type getParameterRequest struct{ Name string }
 
-func (s *Service) call(ctx context.Context, action string, body []byte) (any, error) {
-	var in struct {
-		Name, Path     string
-		Names          []string
-		WithDecryption bool
-		Recursive      bool
-		MaxResults     int
-		NextToken      string
-	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, slipway.Errorf(slipway.ValidationError, "The request is not JSON")
-	}
-	names := in.Names
-	switch action {
-	case "GetParameter":
-		names = []string{in.Name}
-	case "GetParameters":
-	case "GetParametersByPath":
-		names = []string{in.Path}
-	default:
-		return nil, slipway.Errorf(slipway.InvalidAction, "The action %s of SSM is not implemented by slipway.", action)
-	}
-	call := slipway.CallFrom(ctx)
-	region := call.Region
-	for _, name := range names {
-		if err := s.authorize(ctx, "ssm:"+action, arn(region, call.Account, name)); err != nil {
-			return nil, err
-		}
-	}
-	r, err := s.db.Snapshot(ctx)
+type getParameterResult struct{ Parameter *parameter }
+
+// GetParameter answers one.
+func (s *Service) GetParameter(ctx context.Context, in *getParameterRequest) (*getParameterResult, error) {
+	r, err := s.view(ctx, "GetParameter", in.Name)
 	if err != nil {
 		return nil, err
 	}
-	switch action {
-	case "GetParameter":
-		p := find(r, region, in.Name)
-		if p == nil {
-			return nil, slipway.Errorf(slipway.ParameterNotFound, "The parameter %s was not found.", in.Name)
-		}
-		return map[string]any{"Parameter": p}, nil
-	case "GetParameters":
-		found, missing := []*parameter{}, []string{}
-		for _, name := range in.Names {
-			if p := find(r, region, name); p != nil {
-				found = append(found, p)
-			} else {
-				missing = append(missing, name)
-			}
-		}
-		return map[string]any{"Parameters": found, "InvalidParameters": missing}, nil
+	p := find(r, slipway.CallFrom(ctx).Region, in.Name)
+	if p == nil {
+		return nil, slipway.Errorf(slipway.ParameterNotFound, "The parameter %s was not found.", in.Name)
 	}
-	found := []*parameter{}
+	return &getParameterResult{p}, nil
+}
+
+type getParametersRequest struct{ Names []string }
+
+type getParametersResult struct {
+	InvalidParameters []string
+	Parameters        []*parameter
+}
+
+// GetParameters answers those that are there, and names the others.
+func (s *Service) GetParameters(ctx context.Context, in *getParametersRequest) (*getParametersResult, error) {
+	r, err := s.view(ctx, "GetParameters", in.Names...)
+	if err != nil {
+		return nil, err
+	}
+	out := &getParametersResult{[]string{}, []*parameter{}}
+	for _, name := range in.Names {
+		if p := find(r, slipway.CallFrom(ctx).Region, name); p != nil {
+			out.Parameters = append(out.Parameters, p)
+		} else {
+			out.InvalidParameters = append(out.InvalidParameters, name)
+		}
+	}
+	return out, nil
+}
+
+type getParametersByPathRequest struct {
+	Path      string
+	Recursive bool
+}
+
+type getParametersByPathResult struct{ Parameters []*parameter }
+
+// GetParametersByPath answers what lies under a path, and with Recursive what lies under that.
+func (s *Service) GetParametersByPath(
+	ctx context.Context, in *getParametersByPathRequest,
+) (*getParametersByPathResult, error) {
+	r, err := s.view(ctx, "GetParametersByPath", in.Path)
+	if err != nil {
+		return nil, err
+	}
+	out := &getParametersByPathResult{[]*parameter{}}
 	for _, name := range state.ImageAliases() {
 		rest, below := strings.CutPrefix(name, strings.TrimSuffix(in.Path, "/")+"/")
 		if !below || !in.Recursive && strings.Contains(rest, "/") {
 			continue
 		}
-		if p := find(r, region, name); p != nil {
-			found = append(found, p)
+		if p := find(r, slipway.CallFrom(ctx).Region, name); p != nil {
+			out.Parameters = append(out.Parameters, p)
 		}
 	}
-	return map[string]any{"Parameters": found}, nil
+	return out, nil
+}
+
+// view is what the caller may read of, if it may take the action with the parameters of the names.
+func (s *Service) view(ctx context.Context, action string, names ...string) (store.Reader, error) {
+	call := slipway.CallFrom(ctx)
+	for _, name := range names {
+		if err := s.authorize(ctx, "ssm:"+action, arn(call.Region, call.Account, name)); err != nil {
+			return nil, err
+		}
+	}
+	return s.db.Snapshot(ctx)
 }
 
 func find(r store.Reader, region, name string) *parameter {

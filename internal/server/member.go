@@ -8,16 +8,14 @@ import (
 	"net/url"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/ec2query"
 )
-
-// Handler answers one action of such a service.
-type Handler func(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error)
 
 // Members is a service of the awsQuery protocol (STS, IAM): lists are written "Name.member.1", results stand inside the root.
 type Members struct {
 	Namespace string
-	Actions   map[string]Handler
+	Actions   map[string]action.Handler
 	Log       *slog.Logger
 	// Admit says whether the caller may take the action with the form's parameters, and puts into the context what
 	// judges its transactions.
@@ -29,7 +27,7 @@ func (m *Members) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	call := slipway.CallFrom(ctx)
 	out, err := m.call(&ctx, r, body)
 	if err != nil {
-		m.Refuse(w, Refusal(ctx, m.Log, err), call.RequestID)
+		m.Refuse(w, otherRefusal(ctx, m.Log, err), call.RequestID)
 	} else {
 		w.Header().Set("Content-Type", "text/xml")
 		w.Write(ec2query.MemberAnswer(slipway.CallFrom(ctx).Action, m.Namespace, call.RequestID, out))
@@ -62,8 +60,8 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 	return handler(judged, reader)
 }
 
-// Refusal is what the caller of a service other than EC2 may know of an error; what was not meant for them goes to the log.
-func Refusal(ctx context.Context, log *slog.Logger, err error) *slipway.Error {
+// otherRefusal is what the caller of a service other than EC2 may know of an error; what was not meant for them goes to the log.
+func otherRefusal(ctx context.Context, log *slog.Logger, err error) *slipway.Error {
 	if e, ok := errors.AsType[*slipway.Error](err); ok {
 		return e
 	}
@@ -76,25 +74,4 @@ func (m *Members) Refuse(w http.ResponseWriter, err *slipway.Error, requestID st
 	w.Header().Set("Content-Type", "text/xml")
 	w.WriteHeader(err.Code.Status())
 	w.Write(ec2query.MemberRefusal(err, m.Namespace, requestID))
-}
-
-// STS is the namespace of the Security Token Service.
-const STS = "https://sts.amazonaws.com/doc/2011-06-15/"
-
-// Identity is GetCallerIdentity's answer.
-type Identity struct{ slipway.Caller }
-
-// EncodeXML writes the members.
-func (i Identity) EncodeXML(w *ec2query.Writer) {
-	w.Text("Arn", i.ARN)
-	w.Text("UserId", i.UserID)
-	w.Text("Account", i.Account)
-}
-
-// GetCallerIdentity needs no permission, as in AWS.
-func GetCallerIdentity(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
-	if err := form.Err(); err != nil {
-		return nil, err
-	}
-	return Identity{slipway.CallFrom(ctx).Caller}, nil
 }

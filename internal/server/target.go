@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"slipway"
+	"slipway/internal/action"
+)
+
+const jsonContent = "application/x-amz-json-1.1"
+
+// Targets is a service of the awsJson1_1 protocol (SSM): a header names the action, bodies are JSON.
+type Targets struct {
+	Name    string // "SSM"
+	Prefix  string // of the header, "AmazonSSM."
+	Actions map[string]action.JSONHandler
+	Log     *slog.Logger
+}
+
+// Serve answers a verified request.
+func (t *Targets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, body []byte) {
+	out, err := t.call(ctx, strings.TrimPrefix(r.Header.Get("X-Amz-Target"), t.Prefix), body)
+	if err != nil {
+		t.Refuse(w, otherRefusal(ctx, t.Log, err), slipway.CallFrom(ctx).RequestID)
+		return
+	}
+	w.Header().Set("Content-Type", jsonContent)
+	json.NewEncoder(w).Encode(out)
+}
+
+func (t *Targets) call(ctx context.Context, name string, body []byte) (any, error) {
+	if !json.Valid(body) {
+		return nil, slipway.Errorf(slipway.ValidationError, "The request is not JSON")
+	}
+	handler, ok := t.Actions[name]
+	if !ok {
+		return nil, slipway.Errorf(slipway.InvalidAction, "The action %s of %s is not implemented by slipway.", name, t.Name)
+	}
+	return handler(ctx, body)
+}
+
+// Refuse writes the error document.
+func (t *Targets) Refuse(w http.ResponseWriter, err *slipway.Error, _ string) {
+	w.Header().Set("Content-Type", jsonContent)
+	if err.Code == slipway.AccessDenied { // JSON's services have their own word for it
+		err = slipway.Errorf(slipway.AccessDeniedException, "%s", err.Message)
+	}
+	w.WriteHeader(err.Code.Status())
+	json.NewEncoder(w).Encode(map[string]string{"__type": string(err.Code), "message": err.Message})
+}
