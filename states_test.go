@@ -99,7 +99,8 @@ var kinds = []kind{
 	}),
 }
 
-// TestStatesChangeAsTheirTablesSay walks every table: each change that is there is made, each other is refused and leaves the state as it was.
+// TestStatesChangeAsTheirTablesSay walks every table: each change that is there is made, each other is refused and
+// leaves the state as it was.
 func TestStatesChangeAsTheirTablesSay(t *testing.T) {
 	for _, k := range kinds {
 		var all []string

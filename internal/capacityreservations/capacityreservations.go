@@ -141,7 +141,8 @@ func (s *Service) read(
 	c := &slipway.CapacityReservation{
 		ID: slipway.NewCapacityReservationID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name,
 		Type: t.Name, Platform: platform,
-		Tenancy: cmp.Or(shape.Get(in.Tenancy), "default"), EBSOptimized: shape.Get(in.EbsOptimized), State: slipway.CapacityReservationStateActive,
+		Tenancy: cmp.Or(shape.Get(in.Tenancy), "default"), EBSOptimized: shape.Get(in.EbsOptimized),
+		State:   slipway.CapacityReservationStateActive,
 		Created: s.now(), Tags: tags,
 	}
 	if c.Tenancy != "default" && c.Tenancy != "dedicated" {
@@ -354,7 +355,8 @@ func (s *Service) Usage(
 		TotalInstanceCount: w.TotalInstanceCount, AvailableInstanceCount: w.AvailableInstanceCount,
 		State: w.State, InstanceUsages: []ec2wire.InstanceUsage{},
 	}
-	if used := *w.TotalInstanceCount - *w.AvailableInstanceCount; used > 0 && c.State == slipway.CapacityReservationStateActive {
+	if used := *w.TotalInstanceCount - *w.AvailableInstanceCount; used > 0 &&
+		c.State == slipway.CapacityReservationStateActive {
 		out.InstanceUsages = append(out.InstanceUsages, ec2wire.InstanceUsage{AccountId: &c.Account, UsedInstanceCount: &used})
 	}
 	return out, nil

@@ -109,7 +109,8 @@ func storeID(id slipway.InstanceID, n int) slipway.VolumeID {
 func volume(v *slipway.Volume) hostapi.Volume {
 	w := hostapi.Volume{
 		ID: v.ID, Snapshot: v.Snapshot, SizeGiB: int(v.SizeGiB), IOPS: int(v.IOPS), BurstIOPS: int(v.BurstIOPS()),
-		Throughput: int(v.Throughput), Secret: v.Secret, BaseSecret: v.BaseSecret, Deleted: v.State == slipway.VolumeStateDeleting,
+		Throughput: int(v.Throughput), Secret: v.Secret, BaseSecret: v.BaseSecret,
+		Deleted: v.State == slipway.VolumeStateDeleting,
 	}
 	if v.Attachment != nil {
 		w.Attached, w.Device = v.Attachment.Instance, v.Attachment.Device
@@ -275,8 +276,9 @@ func (s *Service) Snapshot(
 	}
 	out := hostapi.Snapshot{
 		ID: n.ID, Volume: n.Volume, Source: n.Source, SizeGiB: int(n.SizeGiB),
-		Done: n.State == slipway.SnapshotStateCompleted || n.State == slipway.SnapshotStateError, Deleted: n.State == slipway.SnapshotStateDeleting,
-		Secret: n.Secret,
+		Done:    n.State == slipway.SnapshotStateCompleted || n.State == slipway.SnapshotStateError,
+		Deleted: n.State == slipway.SnapshotStateDeleting,
+		Secret:  n.Secret,
 	}
 	for range state.Volumes.By(r, state.Global, "/awaits/"+string(n.ID)) {
 		out.Awaited = true

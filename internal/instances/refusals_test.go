@@ -326,7 +326,9 @@ func TestTheRestOfTheCodes(t *testing.T) {
 		}
 		return state.Volumes.Edit(tx, scope, volume, func(v *slipway.Volume) error {
 			v.Host = "elsewhere" // and busy there
-			v.Modification = &slipway.Modification{State: slipway.ModificationStateModifying, Start: time.Now(), OriginalSize: 1, OriginalType: v.Type}
+			v.Modification = &slipway.Modification{
+				State: slipway.ModificationStateModifying, Start: time.Now(), OriginalSize: 1, OriginalType: v.Type,
+			}
 			return nil
 		})
 	})

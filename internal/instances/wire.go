@@ -189,9 +189,14 @@ func (v view) wire() ec2wire.Instance {
 	if v.Profile != "" {
 		w.IamInstanceProfile = &ec2wire.IamInstanceProfile{Arn: shape.Of(v.Profile), Id: shape.Of(v.ProfileID)}
 	}
-	if v.State == slipway.Terminated {
-		return w
+	if v.State != slipway.Terminated {
+		v.network(&w)
 	}
+	return w
+}
+
+// network is where the instance can be reached: a terminated one's is nobody's any more.
+func (v view) network(w *ec2wire.Instance) {
 	if p := v.primary(); p.IP.IsValid() {
 		w.PrivateIpAddress = shape.Of(p.IP.String())
 		if p.Public.IsValid() {
@@ -199,7 +204,7 @@ func (v view) wire() ec2wire.Instance {
 		}
 	}
 	if v.VPC == "" {
-		return w
+		return
 	}
 	w.VpcId, w.SubnetId = shape.Text(v.VPC), shape.Text(v.Subnet)
 	w.PrivateDnsNameOptions = &ec2wire.PrivateDnsNameOptionsResponse{
@@ -215,7 +220,6 @@ func (v view) wire() ec2wire.Instance {
 			}
 		}
 	}
-	return w
 }
 
 func orDefault(s string) string {

@@ -165,7 +165,8 @@ func accepter(p *slipway.Peering, account string) bool { return p.Accepter.Accou
 func (s *Service) Accept(
 	ctx context.Context, in *ec2wire.AcceptVpcPeeringConnectionRequest,
 ) (*ec2wire.AcceptVpcPeeringConnectionResult, error) {
-	p, err := s.become(ctx, in.VpcPeeringConnectionId, slipway.PeeringStateActive, "Active", []slipway.PeeringState{slipway.PeeringStatePending}, accepter)
+	p, err := s.become(ctx, in.VpcPeeringConnectionId, slipway.PeeringStateActive, "Active",
+		[]slipway.PeeringState{slipway.PeeringStatePending}, accepter)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,8 @@ func GiveNotice(ctx context.Context, db state.DB, id slipway.InstanceID, now tim
 				return err
 			}
 			in.Interruption = &slipway.Interruption{Action: r.Options.Interruption, At: now.Add(notice), Away: away}
-			return errors.Join(r.Become(r.State, marked[r.Options.Interruption], now), state.SpotRequests.Put(tx, r), state.Instances.Put(tx, in))
+			return errors.Join(r.Become(r.State, marked[r.Options.Interruption], now), state.SpotRequests.Put(tx, r),
+				state.Instances.Put(tx, in))
 		}
 		return fmt.Errorf("there is no instance %s", id)
 	})
@@ -114,5 +115,6 @@ func (s *Service) comeBack(tx store.Tx, in *slipway.Instance) error {
 		return state.Instances.Put(tx, in)
 	}
 	in.Interruption = nil
-	return errors.Join(r.Become(slipway.SpotRequestStateActive, "fulfilled", s.now()), s.instances.StartAgain(tx, in), state.Instances.Put(tx, in), state.SpotRequests.Put(tx, r))
+	return errors.Join(r.Become(slipway.SpotRequestStateActive, "fulfilled", s.now()), s.instances.StartAgain(tx, in),
+		state.Instances.Put(tx, in), state.SpotRequests.Put(tx, r))
 }

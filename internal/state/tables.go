@@ -231,7 +231,9 @@ var (
 			if v.Attachment != nil {
 				terms = append(terms, "instance/"+string(v.Attachment.Instance))
 			}
-			if v.Snapshot != "" && (v.State == slipway.VolumeStateCreating || v.Attachment != nil && v.Attachment.State == slipway.VolumeAttachmentStateAttaching) {
+			if v.Snapshot != "" &&
+				(v.State == slipway.VolumeStateCreating ||
+					v.Attachment != nil && v.Attachment.State == slipway.VolumeAttachmentStateAttaching) {
 				terms = append(terms, "/awaits/"+string(v.Snapshot)) // its file may not have been made
 			}
 			return terms

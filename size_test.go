@@ -1,0 +1,203 @@
+package slipway_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// The bounds of what one reads at a time. Aim at less: lines of 120 columns, functions of a screen.
+const (
+	maxColumns  = 140
+	maxFields   = 25
+	maxFunction = 80   // lines, of code that is no test
+	maxPackage  = 3000 // lines, without tests
+	maxChain    = 14   // of packages that import each other; 10 is the aim
+)
+
+// larger are those that are larger for a reason.
+var larger = map[string]string{
+	"struct controlplane.ControlPlane": "one field a room",
+
+	"function instances.makeFields":            "a table of filters",
+	"function instances.portFields":            "a table of filters",
+	"function instances.Actions":               "a table of actions",
+	"function vpcs.Actions":                    "a table of actions",
+	"function apitest.dryRuns":                 "a table of calls",
+	"function main.readConfig":                 "a table of flags",
+	"function instancetypes.requirements":      "a table of what EC2 asks of types",
+	"function storetest.each":                  "a contract's cases",
+	"function storetest.together":              "a contract's cases",
+	"function dedicatedhosts.Allocate":         "to be divided: what is asked, and what is allocated",
+	"function hosts.affected":                  "a table of what a key's change concerns",
+	"function iam.users":                       "to be plain methods, like EC2's actions",
+	"function iam.policiesOf":                  "to be plain methods, like EC2's actions",
+	"function iam.roles":                       "to be plain methods, like EC2's actions",
+	"function iam.managed":                     "to be plain methods, like EC2's actions",
+	"function iam.profiles":                    "to be plain methods, like EC2's actions",
+	"package internal/ec2wire":                 "generated",
+	"package internal/hypervisor/qemu":         "to be divided: QMP and control groups stand by themselves",
+	"package internal/vpcs":                    "to be divided: network ACLs and routes stand by themselves",
+	"package internal/instances":               "to be divided: profiles and attributes stand by themselves",
+	"tests internal/apitest":                   "what tests stand on",
+	"tests internal/await":                     "what tests stand on",
+	"tests internal/golden":                    "what tests stand on",
+	"tests internal/blockstore":                "an interface: blockstoretest is its contract",
+	"tests internal/hypervisor":                "an interface: hypervisortest is its contract",
+	"tests internal/hostapi":                   "an interface: agent and hosts are tested from both sides of it",
+	"tests internal/store/storetest":           "a contract, run by the stores' tests",
+	"tests internal/blockstore/blockstoretest": "a contract, run by the stores' tests",
+	"tests internal/hypervisor/hypervisortest": "a contract, run by the drivers' tests",
+}
+
+// writtenFiles yields the tree's Go files that people write.
+func writtenFiles(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	out, set := map[string]*ast.File{}, token.NewFileSet()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (path == "tools" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != "."):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go"):
+			return nil
+		}
+		f, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		if err == nil && !ast.IsGenerated(f) {
+			out[path] = f
+			fileSets[f] = set
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) < 300 {
+		t.Fatalf("only %d files are looked at", len(out))
+	}
+	return out
+}
+
+var fileSets = map[*ast.File]*token.FileSet{}
+
+// TestLinesAreNarrow: a line that is wider holds one string of data, which is not cut to pieces.
+func TestLinesAreNarrow(t *testing.T) {
+	for path, f := range writtenFiles(t) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := fileSets[f]
+		data := map[int]bool{} // lines with a long string, or within a raw one
+		ast.Inspect(f, func(n ast.Node) bool {
+			if l, ok := n.(*ast.BasicLit); ok && l.Kind == token.STRING && len(l.Value) > 60 {
+				for line := set.Position(l.Pos()).Line; line <= set.Position(l.End()).Line; line++ {
+					data[line] = true
+				}
+			}
+			return true
+		})
+		for i, line := range strings.Split(string(b), "\n") {
+			if n := utf8.RuneCountInString(line); n > maxColumns && !data[i+1] {
+				t.Errorf("%s:%d has %d columns, more than %d", path, i+1, n, maxColumns)
+			}
+		}
+	}
+}
+
+// TestNothingIsTooLarge: what grows past comfort lacks a concept. The list of exceptions holds nothing that is not one.
+func TestNothingIsTooLarge(t *testing.T) {
+	unused := maps.Clone(larger)
+	maps.DeleteFunc(unused, func(k, _ string) bool { return strings.HasPrefix(k, "tests ") })
+	check := func(what, where string, n, most int) {
+		if n <= most {
+			return
+		}
+		if _, listed := larger[what]; !listed {
+			t.Errorf("%s: %s has %d, more than %d: find what is missing, or list it with the reason", where, what, n, most)
+		}
+		delete(unused, what)
+	}
+	lines := map[string]int{}
+	for path, f := range writtenFiles(t) {
+		set := fileSets[f]
+		isTest := strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "test/")
+		if !isTest {
+			lines[filepath.Dir(path)] += set.Position(f.End()).Line
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if !isTest && n.Body != nil {
+					check("function "+f.Name.Name+"."+n.Name.Name, path, set.Position(n.End()).Line-set.Position(n.Pos()).Line+1, maxFunction)
+				}
+			case *ast.TypeSpec:
+				if s, ok := n.Type.(*ast.StructType); ok {
+					check("struct "+f.Name.Name+"."+n.Name.Name, path, s.Fields.NumFields(), maxFields)
+				}
+			}
+			return true
+		})
+	}
+	for dir, n := range lines {
+		check("package "+filepath.ToSlash(dir), dir, n, maxPackage)
+	}
+	delete(unused, "package internal/ec2wire") // not looked at
+	for _, what := range slices.Sorted(maps.Keys(unused)) {
+		t.Errorf("%s is listed as larger, and is not: take it off", what)
+	}
+}
+
+func TestEveryPackageHasTests(t *testing.T) {
+	for _, p := range packages(t) {
+		dir := strings.TrimPrefix(p.ImportPath, "slipway/")
+		if !strings.HasPrefix(dir, "internal/") || larger["tests "+dir] != "" {
+			continue
+		}
+		if found, _ := filepath.Glob(filepath.Join(dir, "*_test.go")); len(found) == 0 {
+			t.Errorf("%s has no test of its own", dir)
+		}
+	}
+}
+
+// TestImportChainsAreShort: how many packages one may have to understand below another.
+func TestImportChainsAreShort(t *testing.T) {
+	below := map[string][]string{}
+	for _, p := range packages(t) {
+		below[p.ImportPath] = p.Imports
+	}
+	depth := map[string]int{}
+	var down func(string) int
+	down = func(path string) int {
+		imports, ours := below[path]
+		if !ours {
+			return 0
+		}
+		if depth[path] == 0 {
+			most := 0
+			for _, i := range imports {
+				most = max(most, down(i))
+			}
+			depth[path] = most + 1
+		}
+		return depth[path]
+	}
+	longest, end := 0, ""
+	for path := range below {
+		if n := down(path); n > longest && !strings.Contains(path, "/apitest") {
+			longest, end = n, path
+		}
+	}
+	if longest > maxChain {
+		t.Errorf("a chain of %d packages ends in %s, more than %d", longest, end, maxChain)
+	}
+}
