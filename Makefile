@@ -3,7 +3,7 @@ GO   ?= go
 BIN  := bin/slipway
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: race-quick run dev build test test-deps deps lint race isolation generate schema fuzz bench conformance torture docs check
+.PHONY: fresh race-quick run dev build test test-deps deps lint race isolation generate schema fuzz bench conformance torture docs check
 
 # Builds everything, launches one instance through the API, prints how to reach it, and keeps serving.
 run: deps build
@@ -15,10 +15,15 @@ dev: deps build
 build:
 	$(GO) build -o $(BIN) ./cmd/slipway
 
-# Every test, those with real virtual machines too.
+# Every test, those with real virtual machines too. test/ is a module of its own, so that the clients which only tests use
+# are none of the product's dependencies; both run, and either fails.
 test: deps test-deps
 	$(GO) vet ./...
-	$(SUDO) env "PATH=$$PATH" $(GO) test -timeout 20m -p 1 ./...
+	$(GO) vet -C test ./...
+	@failed=0; \
+	for module in . test; do \
+		$(SUDO) env "PATH=$$PATH" $(GO) test -C $$module -timeout 20m -p 1 ./... || failed=1; \
+	done; exit $$failed
 
 # What a host needs to run instances, and why: see scripts/deps.
 deps:
@@ -33,7 +38,9 @@ test-deps:
 lint:
 	gofmt -l . | (! grep .)
 	$(GO) vet ./...
+	$(GO) vet -C test ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	$(GO) tool -C test -modfile=../tools/go.mod staticcheck ./...
 	@said=$$($(GO) tool -modfile=tools/go.mod govulncheck ./... 2>&1); code=$$?; echo "$$said" | tail -40; \
 	if [ $$code -ne 0 ] && echo "$$said" | grep -q "fetching vulnerabilities"; then echo "govulncheck: NOT CHECKED, its database cannot be reached from here"; else exit $$code; fi
 
@@ -48,10 +55,17 @@ race-quick:
 isolation:
 	SLIPWAY_ISOLATION=all $(GO) test -v -count=1 -timeout 30m -run 'AreIsolated$$' ./internal/controlplane
 
-# Writes internal/ec2wire anew from tools/wiregen/schema.json.gz.
+# Writes internal/ec2wire and docs/coverage.md anew from tools/wiregen/schema.json.gz and the code; needs no network.
 generate:
 	cd tools && $(GO) run ./wiregen
 	$(GO) test ./internal/instances -run CoverageDocument -update
+
+# What is generated is what would be generated; what differs is left for a look. Another graphviz may draw the pictures
+# otherwise: their test knows.
+WRITTEN = { grep -rl '^// Code generated' --include=*.go internal; echo docs/coverage.md; } | sort | xargs sha256sum
+fresh:
+	@was=$$($(WRITTEN)); $(MAKE) generate && [ "$$was" = "$$($(WRITTEN))" ] || { echo "fresh: make generate writes other files than these"; exit 1; }
+	$(GO) test . -run TestThePicturesAreFresh
 
 # Takes the schema anew out of npm's @aws-sdk/client-ec2; needs node and npm.
 SDK := 3.1169.0
@@ -70,12 +84,12 @@ fuzz:
 	done
 
 bench: deps build
-	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -v -count=1 -timeout 20m -run 'TestBench' ./test/e2e
+	$(SUDO) env "PATH=$$PATH" SLIPWAY_BENCH=1 $(GO) test -C test -v -count=1 -timeout 20m -run 'TestBench' ./e2e
 	$(GO) test -run '^$$' -bench . ./internal/placement ./internal/ec2query ./internal/accounts ./internal/controlplane
 
 # Kills server, etcd and machines with -9 for as long as TORTURE says, while callers use them, and holds what is left to what was acknowledged.
 torture: deps
-	$(SUDO) env "PATH=$$PATH" TORTURE=$${TORTURE:-30m} TORTURE_ONLY=$$TORTURE_ONLY TORTURE_SEED=$$TORTURE_SEED $(GO) test -v -count=1 -timeout 0 -run 'TestTortureLong' ./test/torture
+	$(SUDO) env "PATH=$$PATH" TORTURE=$${TORTURE:-30m} TORTURE_ONLY=$$TORTURE_ONLY TORTURE_SEED=$$TORTURE_SEED $(GO) test -C test -v -count=1 -timeout 0 -run 'TestTortureLong' ./torture
 
 # Draws the pictures of docs/architecture.md anew; each says which text it was drawn from, so that a test sees when it is stale.
 docs:
@@ -88,6 +102,6 @@ docs:
 conformance: deps test-deps build
 	@SUDO="$(SUDO)" scripts/deps conformance
 	$(SUDO) $(BIN) image build debian-12
-	$(SUDO) env "PATH=$$PATH" SLIPWAY_CONFORMANCE=../../docs/conformance.md $(GO) test -v -count=1 -timeout 70m ./test/conformance
+	$(SUDO) env "PATH=$$PATH" SLIPWAY_CONFORMANCE=../../docs/conformance.md $(GO) test -C test -v -count=1 -timeout 70m ./conformance
 
 check: lint test

@@ -291,6 +291,13 @@ func goTest(t *testing.T, file, command string) {
 	if tools := slices.Index(words, "|"); tools >= 0 {
 		words = words[:tools]
 	}
+	module := "."
+	if len(words) > 1 && words[0] == "-C" {
+		module, words = words[1], words[2:]
+	}
+	if _, err := os.Stat(filepath.Join(module, "go.mod")); err != nil {
+		t.Errorf("%s gives `%s`, but %s is no module", file, command, module)
+	}
 	var dirs []string
 	var pattern string
 	for i, word := range words {
@@ -308,7 +315,10 @@ func goTest(t *testing.T, file, command string) {
 	var tests []string
 	for _, dir := range dirs {
 		dir, deep := strings.CutSuffix(dir, "/...")
-		found := testsIn(t, dir, deep)
+		if module == "." && strings.HasPrefix(dir+"/", "./test/") {
+			t.Errorf("%s gives `%s`, but ./test is a module of its own: go test -C test", file, command)
+		}
+		found := testsIn(t, filepath.Join(module, dir), deep)
 		if len(found) == 0 {
 			t.Errorf("%s gives `%s`, but %s has no tests", file, command, dir)
 		}

@@ -14,7 +14,7 @@ import (
 
 // onlyForTests are packages that the picture leaves out.
 var onlyForTests = []string{
-	"apitest", "await", "golden", "store/adversary", "store/storetest", "hypervisor/hypervisortest", "blockstore/blockstoretest",
+	"apitest", "await", "golden", "traces", "store/adversary", "store/storetest", "hypervisor/hypervisortest", "blockstore/blockstoretest",
 }
 
 // TestThePictureOfPackagesIsTrue: docs/pictures/packages.dot has every package once, draws no arrow that no import stands

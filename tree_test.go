@@ -56,7 +56,7 @@ var rank = map[string]int{
 	"slipway/internal/iam": 40, "slipway/internal/parameters": 40,
 	"slipway/internal/server": 70, "slipway/internal/agent": 70,
 	"slipway/cmd/slipway": 80, "slipway/test/e2e": 80, "slipway/test/conformance": 80, "slipway/test/torture": 80,
-	"slipway/test/traces": 5,
+	"slipway/internal/traces": 5,
 }
 
 type listed struct {
@@ -64,9 +64,15 @@ type listed struct {
 	Imports, GoFiles []string
 }
 
+// packages are those of both modules: the product's, and test's.
 func packages(t *testing.T) []listed {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Doc,Imports,GoFiles", "./...").Output()
+	return append(packagesOf(t, "."), packagesOf(t, "test")...)
+}
+
+func packagesOf(t *testing.T, module string) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-C", module, "-json=ImportPath,Doc,Imports,GoFiles", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +85,34 @@ func packages(t *testing.T) []listed {
 			t.Fatal(err)
 		}
 		all = append(all, p)
+	}
+}
+
+// TestClientsAreTheTestsOwn: whoever builds slipway, or answers for what it is built of, has nothing to do with the clients
+// of EC2 that drive it in tests; and these are tests of the product with the versions that it is built with.
+func TestClientsAreTheTestsOwn(t *testing.T) {
+	required := regexp.MustCompile(`(?m)^\t(\S+) (v\S+)`)
+	product := map[string]string{}
+	for _, m := range required.FindAllStringSubmatch(read(t, "go.mod"), -1) {
+		product[m[1]] = m[2]
+		if strings.Contains(m[1], "aws-sdk-go-v2/service/") {
+			t.Errorf("go.mod requires %s: what drives EC2 belongs to test/go.mod", m[1])
+		}
+	}
+	clients, shared := 0, 0
+	for _, m := range required.FindAllStringSubmatch(read(t, "test/go.mod"), -1) {
+		if strings.Contains(m[1], "aws-sdk-go-v2/service/") {
+			clients++
+		}
+		if version, both := product[m[1]]; both {
+			shared++
+			if version != m[2] {
+				t.Errorf("test/go.mod requires %s %s, go.mod %s: `go mod tidy` in both", m[1], m[2], version)
+			}
+		}
+	}
+	if clients < 4 || shared < 10 {
+		t.Errorf("%d clients and %d modules of both were found: the test looks at the wrong places", clients, shared)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"slipway/internal/agent"
 	"slipway/internal/hostapi"
-	"slipway/test/traces"
+	"slipway/internal/traces"
 )
 
 // TestAHostThatDoesNotOpenLeavesNothing: what was made before the fault was found goes with it.

@@ -29,7 +29,7 @@ import (
 	"github.com/aws/smithy-go"
 	"golang.org/x/crypto/ssh"
 
-	"slipway/test/traces"
+	"slipway/internal/traces"
 )
 
 // built is where the binary under test lies; it goes when the tests end.
@@ -57,7 +57,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	path := filepath.Join(dir, "slipway")
-	out, err := exec.Command("go", "build", "-o", path, "slipway/cmd/slipway").CombinedOutput()
+	out, err := exec.Command("go", "build", "-C", "../..", "-o", path, "./cmd/slipway").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
-	"slipway/test/traces"
+	"slipway/internal/traces"
 )
 
 // traces are what this slipway has on the host: files, processes, control groups, namespaces, links and rules.

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"golang.org/x/sys/unix"
 
-	"slipway/test/traces"
+	"slipway/internal/traces"
 )
 
 // diskRack has its state on a small disk, which is full from time to time.

@@ -23,7 +23,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
 
-	"slipway/test/traces"
+	"slipway/internal/traces"
 )
 
 // etcdVariable makes this test's own program an etcd: "DIR CLIENT-ADDRESS PEER-ADDRESS".
@@ -58,11 +58,11 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	path := filepath.Join(dir, "slipway")
-	args := []string{"build"}
+	args := []string{"build", "-C", "../.."}
 	if os.Getenv("TORTURE_RACE") != "" {
 		args = append(args, "-race")
 	}
-	out, err := exec.Command("go", append(args, "-o", path, "slipway/cmd/slipway")...).CombinedOutput()
+	out, err := exec.Command("go", append(args, "-o", path, "./cmd/slipway")...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}

@@ -47,7 +47,7 @@ func seedOf(t testing.TB) uint64 {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("again: TORTURE_SEED=%d go test -count=1 -run '%s$' ./test/torture", seed, t.Name())
+			t.Logf("again: TORTURE_SEED=%d go test -C test -count=1 -run '%s$' ./torture", seed, t.Name())
 		}
 	})
 	return seed
