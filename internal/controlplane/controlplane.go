@@ -30,6 +30,7 @@ import (
 	"slipway/internal/launchspec"
 	"slipway/internal/launchtemplates"
 	"slipway/internal/natgateways"
+	"slipway/internal/networkacls"
 	"slipway/internal/parameters"
 	"slipway/internal/peerings"
 	"slipway/internal/placementgroups"
@@ -82,6 +83,7 @@ type ControlPlane struct {
 	Launches             *admission.Service
 	LaunchTemplates      *launchtemplates.Service
 	NATGateways          *natgateways.Service
+	NetworkACLs          *networkacls.Service
 	Parameters           *parameters.Service
 	Peerings             *peerings.Service
 	PlacementGroups      *placementgroups.Service
@@ -106,7 +108,7 @@ func New(db state.DB, c Config) *ControlPlane {
 		Images: images.New(db, c.Now), Imports: imports.New(db, c.Sources, c.Now), InstanceTypes: instancetypes.New(),
 		Interfaces: interfaces.New(db, c.Now),
 		Instances:  instances.New(db, launches, c.Pool, c.Machines, c.Log, c.Now),
-		KeyPairs:   keypairs.New(db, c.Now), Launches: launches,
+		KeyPairs:   keypairs.New(db, c.Now), NetworkACLs: networkacls.New(db, c.Now), Launches: launches,
 		LaunchTemplates: launchtemplates.New(db,
 			launchtemplates.Launches{Check: launchspec.Check, Image: state.AliasedImage}, c.Now),
 		Peerings: peerings.New(db, c.Now), PlacementGroups: placementgroups.New(db),
@@ -160,7 +162,7 @@ func (p *ControlPlane) Actions() (action.Table, error) {
 		p.Addresses.Actions(), p.CapacityReservations.Actions(), p.DedicatedHosts.Actions(), p.Fleets.Actions(),
 		p.Images.Actions(),
 		p.Imports.Actions(), p.Instances.Actions(), p.InstanceTypes.Actions(), p.Interfaces.Actions(), p.KeyPairs.Actions(),
-		p.LaunchTemplates.Actions(), p.NATGateways.Actions(), p.Peerings.Actions(), p.PlacementGroups.Actions(),
+		p.LaunchTemplates.Actions(), p.NATGateways.Actions(), p.NetworkACLs.Actions(), p.Peerings.Actions(), p.PlacementGroups.Actions(),
 		p.PrefixLists.Actions(),
 		p.Regions.Actions(), p.SecurityGroups.Actions(), p.Snapshots.Actions(), p.Spot.Actions(), p.Tags.Actions(),
 		p.Volumes.Actions(),

@@ -120,26 +120,6 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			action.One("route-table", func(in *ec2wire.ReplaceRouteTableAssociationRequest) *string { return in.RouteTableId }),
 			ofOldTable,
 		),
-		"CreateNetworkAcl": action.Do(s.CreateACL).Bucket(action.Mutating).Repeats(action.ByToken).On(
-			action.Makes(func(in *ec2wire.CreateNetworkAclRequest) []ec2wire.TagSpecification {
-				return in.TagSpecifications
-			}, "network-acl"),
-			action.One("vpc", func(in *ec2wire.CreateNetworkAclRequest) *string { return in.VpcId }),
-		),
-		"DeleteNetworkAcl": action.Void(s.DeleteACL).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("network-acl", func(in *ec2wire.DeleteNetworkAclRequest) *string { return in.NetworkAclId })),
-		"DescribeNetworkAcls": action.Read(s.DescribeACLs).Filters(describeACLsFilters...).On(action.Nothing),
-		"CreateNetworkAclEntry": action.Void(s.CreateEntry).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("network-acl", func(in *ec2wire.CreateNetworkAclEntryRequest) *string { return in.NetworkAclId })),
-		"ReplaceNetworkAclEntry": action.Void(s.ReplaceEntry).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("network-acl", func(in *ec2wire.ReplaceNetworkAclEntryRequest) *string { return in.NetworkAclId })),
-		"DeleteNetworkAclEntry": action.Void(s.DeleteEntry).Bucket(action.Mutating).Repeats(action.NoToken).On(
-			action.One("network-acl", func(in *ec2wire.DeleteNetworkAclEntryRequest) *string { return in.NetworkAclId })),
-		"ReplaceNetworkAclAssociation": action.Do(s.ReplaceACLAssociation).Bucket(action.Mutating).
-			Repeats(action.NoToken).On(
-			action.One("network-acl", func(in *ec2wire.ReplaceNetworkAclAssociationRequest) *string { return in.NetworkAclId }),
-			ofOldACL,
-		),
 		"DescribeVpcEndpoints":        action.Read(s.Endpoints).Filters().On(action.Nothing),
 		"DescribeVpcEndpointServices": action.Read(s.EndpointServices).Filters().On(action.Nothing),
 		"CreateVpcEndpoint": action.Do(s.CreateEndpoint).Bucket(action.Mutating).Repeats(action.TokenUnread).On(
@@ -200,11 +180,4 @@ var describeTablesFilters = []string{
 	"route.egress-only-internet-gateway-id", "route.gateway-id", "route.instance-id", "route.nat-gateway-id",
 	"route.network-interface-id", "route.origin", "route.state", "route.transit-gateway-id",
 	"route.vpc-peering-connection-id", "tag-key", "tag-value", "tag:<key>", "vpc-id",
-}
-
-var describeACLsFilters = []string{
-	"association.association-id", "association.network-acl-id", "association.subnet-id", "default", "entry.cidr",
-	"entry.egress", "entry.icmp.code", "entry.icmp.type", "entry.ipv6-cidr", "entry.port-range.from",
-	"entry.port-range.to", "entry.protocol", "entry.rule-action", "entry.rule-number", "network-acl-id", "owner-id",
-	"tag-key", "tag-value", "tag:<key>", "vpc-id",
 }

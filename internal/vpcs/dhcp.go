@@ -107,7 +107,7 @@ func (s *Service) AssociateDHCP(ctx context.Context, in *ec2wire.AssociateDhcpOp
 
 // DeleteDHCP answers DeleteDhcpOptions.
 func (s *Service) DeleteDHCP(ctx context.Context, in *ec2wire.DeleteDhcpOptionsRequest) error {
-	return remove(ctx, s.db, state.DHCPOptions, in.DhcpOptionsId, "DhcpOptionsId",
+	return Remove(ctx, s.db, state.DHCPOptions, in.DhcpOptionsId, "DhcpOptionsId",
 		func(tx store.Tx, o *slipway.DHCPOptions) error {
 			scope := state.Of(ctx)
 			for v := range state.VPCs.All(tx, scope) {

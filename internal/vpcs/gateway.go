@@ -92,7 +92,7 @@ func (s *Service) DetachGateway(ctx context.Context, in *ec2wire.DetachInternetG
 
 // DeleteGateway answers DeleteInternetGateway.
 func (s *Service) DeleteGateway(ctx context.Context, in *ec2wire.DeleteInternetGatewayRequest) error {
-	return remove(ctx, s.db, state.InternetGateways, in.InternetGatewayId, "InternetGatewayId",
+	return Remove(ctx, s.db, state.InternetGateways, in.InternetGatewayId, "InternetGatewayId",
 		func(_ store.Tx, g *slipway.InternetGateway) error {
 			if g.VPC != "" {
 				return slipway.Errorf(slipway.DependencyViolation,
@@ -145,30 +145,30 @@ func (s *Service) DescribeGateways(
 func (s *Service) CreateEgressOnly(
 	ctx context.Context, in *ec2wire.CreateEgressOnlyInternetGatewayRequest,
 ) (*ec2wire.CreateEgressOnlyInternetGatewayResult, error) {
-	p, err := readPart(ctx, "CreateEgressOnlyInternetGateway", "egress-only-internet-gateway", in.VpcId,
+	p, err := ReadPart(ctx, "CreateEgressOnlyInternetGateway", "egress-only-internet-gateway", in.VpcId,
 		in.TagSpecifications, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
 	g := &slipway.EgressOnlyGateway{
-		ID: slipway.NewID("eigw"), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags,
+		ID: slipway.NewID("eigw"), Account: p.Scope.Account, Region: p.Scope.Region, VPC: p.Vpc, Tags: p.Tags,
 	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := p.once.Seen(tx)
+		before, err := p.Once.Seen(tx)
 		if err != nil {
 			return err
 		}
 		if before != nil {
-			g, err = state.EgressOnlyGateways.Must(tx, p.scope, before.Result)
+			g, err = state.EgressOnlyGateways.Must(tx, p.Scope, before.Result)
 			return err
 		}
-		if _, err := state.VPCs.Must(tx, p.scope, string(p.vpc)); err != nil {
+		if _, err := state.VPCs.Must(tx, p.Scope, string(p.Vpc)); err != nil {
 			return err
 		}
 		if err := state.EgressOnlyGateways.Put(tx, g); err != nil {
 			return err
 		}
-		return p.once.Keep(tx, g.ID, s.now())
+		return p.Once.Keep(tx, g.ID, s.now())
 	})
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (s *Service) CreateEgressOnly(
 func (s *Service) DeleteEgressOnly(
 	ctx context.Context, in *ec2wire.DeleteEgressOnlyInternetGatewayRequest,
 ) (*ec2wire.DeleteEgressOnlyInternetGatewayResult, error) {
-	err := remove(ctx, s.db, state.EgressOnlyGateways, in.EgressOnlyInternetGatewayId, "EgressOnlyInternetGatewayId",
+	err := Remove(ctx, s.db, state.EgressOnlyGateways, in.EgressOnlyInternetGatewayId, "EgressOnlyInternetGatewayId",
 		func(store.Tx, *slipway.EgressOnlyGateway) error { return nil })
 	return &ec2wire.DeleteEgressOnlyInternetGatewayResult{ReturnCode: shape.Of(true)}, err
 }

@@ -12,29 +12,29 @@ import (
 
 // part is what a request for one more part of a VPC begins with: which VPC, the tags, and whether it came before.
 type part struct {
-	scope state.Scope
-	vpc   slipway.VPCID
-	tags  slipway.Tags
-	once  state.Once
+	Scope state.Scope
+	Vpc   slipway.VPCID
+	Tags  slipway.Tags
+	Once  state.Once
 }
 
-func readPart(
+func ReadPart(
 	ctx context.Context, action, resource string, vpc *string, tags []ec2wire.TagSpecification, token *string,
 ) (part, error) {
-	p := part{scope: state.Of(ctx)}
+	p := part{Scope: state.Of(ctx)}
 	var err error
-	if p.vpc, err = shape.ID(vpc, "VpcId", slipway.ParseVPCID); err != nil {
+	if p.Vpc, err = shape.ID(vpc, "VpcId", slipway.ParseVPCID); err != nil {
 		return p, err
 	}
-	if p.tags, err = shape.TagsOf(tags, resource); err != nil {
+	if p.Tags, err = shape.TagsOf(tags, resource); err != nil {
 		return p, err
 	}
-	p.once = state.Once{Scope: p.scope, Action: action, Token: shape.Get(token), Hash: state.HashOf(p.vpc, p.tags)}
+	p.Once = state.Once{Scope: p.Scope, Action: action, Token: shape.Get(token), Hash: state.HashOf(p.Vpc, p.Tags)}
 	return p, nil
 }
 
-// remove deletes the record that a request names, unless something forbids it.
-func remove[T any](
+// Remove deletes the record that a request names, unless something forbids it.
+func Remove[T any](
 	ctx context.Context, db state.DB, table *state.Table[T], name *string, parameter string,
 	forbids func(tx store.Tx, v *T) error,
 ) error {

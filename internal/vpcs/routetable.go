@@ -16,28 +16,28 @@ import (
 func (s *Service) CreateTable(
 	ctx context.Context, in *ec2wire.CreateRouteTableRequest,
 ) (*ec2wire.CreateRouteTableResult, error) {
-	p, err := readPart(ctx, "CreateRouteTable", "route-table", in.VpcId, in.TagSpecifications, in.ClientToken)
+	p, err := ReadPart(ctx, "CreateRouteTable", "route-table", in.VpcId, in.TagSpecifications, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
 	t := &slipway.RouteTable{
-		ID: slipway.NewRouteTableID(), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags,
+		ID: slipway.NewRouteTableID(), Account: p.Scope.Account, Region: p.Scope.Region, VPC: p.Vpc, Tags: p.Tags,
 	}
 	out := &ec2wire.CreateRouteTableResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := p.once.Seen(tx)
+		before, err := p.Once.Seen(tx)
 		if err != nil {
 			return err
 		}
 		if before != nil {
-			if t, err = state.RouteTables.Must(tx, p.scope, before.Result); err != nil {
+			if t, err = state.RouteTables.Must(tx, p.Scope, before.Result); err != nil {
 				return err
 			}
-		} else if _, err := state.VPCs.Must(tx, p.scope, string(p.vpc)); err != nil {
+		} else if _, err := state.VPCs.Must(tx, p.Scope, string(p.Vpc)); err != nil {
 			return err
 		} else if err := state.RouteTables.Put(tx, t); err != nil {
 			return err
-		} else if err := p.once.Keep(tx, string(t.ID), s.now()); err != nil {
+		} else if err := p.Once.Keep(tx, string(t.ID), s.now()); err != nil {
 			return err
 		}
 		out.RouteTable = shape.Of(wireTable(tx, t))
@@ -51,7 +51,7 @@ func (s *Service) CreateTable(
 
 // DeleteTable answers DeleteRouteTable.
 func (s *Service) DeleteTable(ctx context.Context, in *ec2wire.DeleteRouteTableRequest) error {
-	return remove(ctx, s.db, state.RouteTables, in.RouteTableId, "RouteTableId", func(_ store.Tx, t *slipway.RouteTable) error {
+	return Remove(ctx, s.db, state.RouteTables, in.RouteTableId, "RouteTableId", func(_ store.Tx, t *slipway.RouteTable) error {
 		if len(t.Associations) > 0 {
 			return slipway.Errorf(slipway.DependencyViolation,
 				"The routeTable '%s' has dependencies and cannot be deleted.", t.ID)

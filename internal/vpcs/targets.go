@@ -63,16 +63,6 @@ func ofOldTable(v action.View, in *ec2wire.ReplaceRouteTableAssociationRequest) 
 	return ofAssociation(v, in.AssociationId)
 }
 
-// ofOldACL is the subnet that gets another ACL, and the ACL that it has.
-func ofOldACL(v action.View, in *ec2wire.ReplaceNetworkAclAssociationRequest) []action.Resource {
-	for s := range state.Subnets.All(v, v.Scope()) {
-		if s.ACLAssociation == shape.Get(in.AssociationId) && s.ACLAssociation != "" {
-			return append([]action.Resource{{Kind: "subnet", ID: string(s.ID)}}, action.Some("network-acl", &s.NetworkACL)...)
-		}
-	}
-	return []action.Resource{{Kind: "network-acl", ID: action.New}}
-}
-
 // routed is a route's table and what it leads to.
 func routed(_ action.View, in *ec2wire.CreateRouteRequest) []action.Resource {
 	return slices.Concat(

@@ -1,51 +1,65 @@
-package vpcs
+// Package networkacls is the room of network ACLs: their entries, and which subnet has which. A VPC makes its default
+// one itself. It must not touch the host: the agent's data plane follows the records.
+package networkacls
 
 import (
 	"context"
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
+	"slipway/internal/vpcs"
 )
 
-// CreateACL answers CreateNetworkAcl: a new one lets nothing pass.
-func (s *Service) CreateACL(ctx context.Context, in *ec2wire.CreateNetworkAclRequest) (*ec2wire.CreateNetworkAclResult, error) {
-	p, err := readPart(ctx, "CreateNetworkAcl", "network-acl", in.VpcId, in.TagSpecifications, in.ClientToken)
+// Service answers the network ACL actions.
+type Service struct {
+	db  state.DB
+	now func() time.Time
+}
+
+// New makes the room.
+func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
+
+// Create answers CreateNetworkAcl: a new one lets nothing pass.
+func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNetworkAclRequest) (*ec2wire.CreateNetworkAclResult, error) {
+	p, err := vpcs.ReadPart(ctx, "CreateNetworkAcl", "network-acl", in.VpcId, in.TagSpecifications, in.ClientToken)
 	if err != nil {
 		return nil, err
 	}
 	a := &slipway.NetworkACL{
-		ID: slipway.NewNetworkACLID(), Account: p.scope.Account, Region: p.scope.Region, VPC: p.vpc, Tags: p.tags,
+		ID: slipway.NewNetworkACLID(), Account: p.Scope.Account, Region: p.Scope.Region, VPC: p.Vpc, Tags: p.Tags,
 	}
 	out := &ec2wire.CreateNetworkAclResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := p.once.Seen(tx)
+		before, err := p.Once.Seen(tx)
 		if err != nil {
 			return err
 		}
 		if before != nil {
-			if a, err = state.NetworkACLs.Must(tx, p.scope, before.Result); err != nil {
+			if a, err = state.NetworkACLs.Must(tx, p.Scope, before.Result); err != nil {
 				return err
 			}
-			out.NetworkAcl = shape.Of(wireACL(tx, a))
+			out.NetworkAcl = shape.Of(wire(tx, a))
 			return nil
 		}
-		v, err := state.VPCs.Must(tx, p.scope, string(p.vpc))
+		v, err := state.VPCs.Must(tx, p.Scope, string(p.Vpc))
 		if err != nil {
 			return err
 		}
-		a.Entries = ClosingEntries(len(v.IPv6) > 0)
-		out.NetworkAcl = shape.Of(wireACL(tx, a))
+		a.Entries = vpcs.ClosingEntries(len(v.IPv6) > 0)
+		out.NetworkAcl = shape.Of(wire(tx, a))
 		if err := state.NetworkACLs.Put(tx, a); err != nil {
 			return err
 		}
-		return p.once.Keep(tx, string(a.ID), s.now())
+		return p.Once.Keep(tx, string(a.ID), s.now())
 	})
 	if err != nil {
 		return nil, err
@@ -53,9 +67,9 @@ func (s *Service) CreateACL(ctx context.Context, in *ec2wire.CreateNetworkAclReq
 	return out, nil
 }
 
-// DeleteACL answers DeleteNetworkAcl.
-func (s *Service) DeleteACL(ctx context.Context, in *ec2wire.DeleteNetworkAclRequest) error {
-	return remove(ctx, s.db, state.NetworkACLs, in.NetworkAclId, "NetworkAclId",
+// Delete answers DeleteNetworkAcl.
+func (s *Service) Delete(ctx context.Context, in *ec2wire.DeleteNetworkAclRequest) error {
+	return vpcs.Remove(ctx, s.db, state.NetworkACLs, in.NetworkAclId, "NetworkAclId",
 		func(tx store.Tx, a *slipway.NetworkACL) error {
 			if a.Default {
 				return slipway.Errorf(slipway.InvalidParameterValue, "cannot delete default network ACL %s", a.ID)
@@ -74,12 +88,12 @@ func (s *Service) DeleteACL(ctx context.Context, in *ec2wire.DeleteNetworkAclReq
 // maxEntry is the highest number that a caller may use: those above are the closing refusals.
 const maxEntry = 32766
 
-var aclProtocols = map[string]string{"all": "-1", "tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58"}
+var protocols = map[string]string{"all": "-1", "tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58"}
 
 // readEntry reads the members that Create and Replace share.
 func readEntry(in *ec2wire.CreateNetworkAclEntryRequest) (slipway.ACLEntry, error) {
 	e := slipway.ACLEntry{Number: shape.Get(in.RuleNumber), Egress: shape.Get(in.Egress), Protocol: shape.Get(in.Protocol)}
-	if name, ok := aclProtocols[e.Protocol]; ok {
+	if name, ok := protocols[e.Protocol]; ok {
 		e.Protocol = name
 	}
 	n, err := strconv.Atoi(e.Protocol)
@@ -232,8 +246,8 @@ func (s *Service) DeleteEntry(ctx context.Context, in *ec2wire.DeleteNetworkAclE
 	})
 }
 
-// ReplaceACLAssociation answers ReplaceNetworkAclAssociation: a subnet always has exactly one ACL.
-func (s *Service) ReplaceACLAssociation(
+// ReplaceAssociation answers ReplaceNetworkAclAssociation: a subnet always has exactly one ACL.
+func (s *Service) ReplaceAssociation(
 	ctx context.Context, in *ec2wire.ReplaceNetworkAclAssociationRequest,
 ) (*ec2wire.ReplaceNetworkAclAssociationResult, error) {
 	id, err := shape.Need(in.AssociationId, "AssociationId")
@@ -272,7 +286,7 @@ func (s *Service) ReplaceACLAssociation(
 	return &ec2wire.ReplaceNetworkAclAssociationResult{NewAssociationId: &fresh}, nil
 }
 
-func aclSubnets(r store.Reader, a *slipway.NetworkACL) []*slipway.Subnet {
+func subnets(r store.Reader, a *slipway.NetworkACL) []*slipway.Subnet {
 	var out []*slipway.Subnet
 	for sub := range state.Subnets.By(r, state.Scope{Account: a.Account, Region: a.Region}, "vpc/"+string(a.VPC)) {
 		if sub.NetworkACL == a.ID {
@@ -289,7 +303,7 @@ func ruleAction(e slipway.ACLEntry) string {
 	return "deny"
 }
 
-func wireACL(r store.Reader, a *slipway.NetworkACL) ec2wire.NetworkAcl {
+func wire(r store.Reader, a *slipway.NetworkACL) ec2wire.NetworkAcl {
 	w := ec2wire.NetworkAcl{
 		NetworkAclId: shape.Text(a.ID), VpcId: shape.Text(a.VPC), OwnerId: &a.Account, IsDefault: &a.Default,
 		Tags:         shape.Tags(a.Tags),
@@ -313,7 +327,7 @@ func wireACL(r store.Reader, a *slipway.NetworkACL) ec2wire.NetworkAcl {
 		}
 		w.Entries = append(w.Entries, x)
 	}
-	for _, sub := range aclSubnets(r, a) {
+	for _, sub := range subnets(r, a) {
 		w.Associations = append(w.Associations,
 			ec2wire.NetworkAclAssociation{
 				NetworkAclAssociationId: shape.Text(sub.ACLAssociation), NetworkAclId: w.NetworkAclId,
@@ -323,7 +337,7 @@ func wireACL(r store.Reader, a *slipway.NetworkACL) ec2wire.NetworkAcl {
 	return w
 }
 
-func aclFields(r store.Reader) slipway.Fields[*slipway.NetworkACL] {
+func fields(r store.Reader) slipway.Fields[*slipway.NetworkACL] {
 	f := slipway.Fields[*slipway.NetworkACL]{
 		"network-acl-id": func(a *slipway.NetworkACL) []string { return shape.One(a.ID) },
 		"vpc-id":         func(a *slipway.NetworkACL) []string { return shape.One(a.VPC) },
@@ -333,7 +347,7 @@ func aclFields(r store.Reader) slipway.Fields[*slipway.NetworkACL] {
 	of := func(name string, get func(*slipway.Subnet) string) {
 		f["association."+name] = func(a *slipway.NetworkACL) []string {
 			var out []string
-			for _, sub := range aclSubnets(r, a) {
+			for _, sub := range subnets(r, a) {
 				out = append(out, get(sub))
 			}
 			return out
@@ -345,7 +359,7 @@ func aclFields(r store.Reader) slipway.Fields[*slipway.NetworkACL] {
 	each := func(name string, get func(ec2wire.NetworkAclEntry) string) {
 		f["entry."+name] = func(a *slipway.NetworkACL) []string {
 			var out []string
-			for _, e := range wireACL(r, a).Entries {
+			for _, e := range wire(r, a).Entries {
 				out = append(out, shape.One(get(e))...)
 			}
 			return out
@@ -370,16 +384,60 @@ func aclFields(r store.Reader) slipway.Fields[*slipway.NetworkACL] {
 	return f
 }
 
-var aclKind = describe.Kind[slipway.NetworkACL, ec2wire.NetworkAcl]{
-	Table: state.NetworkACLs, Tags: func(a *slipway.NetworkACL) slipway.Tags { return a.Tags }, Wire: wireACL,
-	Fields: aclFields,
+var kind = describe.Kind[slipway.NetworkACL, ec2wire.NetworkAcl]{
+	Table: state.NetworkACLs, Tags: func(a *slipway.NetworkACL) slipway.Tags { return a.Tags }, Wire: wire,
+	Fields: fields,
 }
 
-// DescribeACLs answers DescribeNetworkAcls.
-func (s *Service) DescribeACLs(
+// Describe answers DescribeNetworkAcls.
+func (s *Service) Describe(
 	ctx context.Context, in *ec2wire.DescribeNetworkAclsRequest,
 ) (*ec2wire.DescribeNetworkAclsResult, error) {
-	page, next, err := aclKind.List(ctx, s.db,
+	page, next, err := kind.List(ctx, s.db,
 		describe.Query{IDs: in.NetworkAclIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeNetworkAclsResult{NetworkAcls: page, NextToken: next}, err
+}
+
+// Actions are what the room serves.
+func (s *Service) Actions() action.Table {
+	return action.Table{
+		"CreateNetworkAcl": action.Do(s.Create).Bucket(action.Mutating).Repeats(action.ByToken).On(
+			action.Makes(func(in *ec2wire.CreateNetworkAclRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "network-acl"),
+			action.One("vpc", func(in *ec2wire.CreateNetworkAclRequest) *string { return in.VpcId }),
+		),
+		"DeleteNetworkAcl": action.Void(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("network-acl", func(in *ec2wire.DeleteNetworkAclRequest) *string { return in.NetworkAclId })),
+		"DescribeNetworkAcls": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"CreateNetworkAclEntry": action.Void(s.CreateEntry).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("network-acl", func(in *ec2wire.CreateNetworkAclEntryRequest) *string { return in.NetworkAclId })),
+		"ReplaceNetworkAclEntry": action.Void(s.ReplaceEntry).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("network-acl", func(in *ec2wire.ReplaceNetworkAclEntryRequest) *string { return in.NetworkAclId })),
+		"DeleteNetworkAclEntry": action.Void(s.DeleteEntry).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("network-acl", func(in *ec2wire.DeleteNetworkAclEntryRequest) *string { return in.NetworkAclId })),
+		"ReplaceNetworkAclAssociation": action.Do(s.ReplaceAssociation).Bucket(action.Mutating).
+			Repeats(action.NoToken).On(
+			action.One("network-acl", func(in *ec2wire.ReplaceNetworkAclAssociationRequest) *string { return in.NetworkAclId }),
+			ofOldACL,
+		),
+	}
+}
+
+// The filters that the description documents.
+var documentedFilters = []string{
+	"association.association-id", "association.network-acl-id", "association.subnet-id", "default", "entry.cidr",
+	"entry.egress", "entry.icmp.code", "entry.icmp.type", "entry.ipv6-cidr", "entry.port-range.from",
+	"entry.port-range.to", "entry.protocol", "entry.rule-action", "entry.rule-number", "network-acl-id", "owner-id",
+	"tag-key", "tag-value", "tag:<key>", "vpc-id",
+}
+
+// ofOldACL is the subnet that gets another ACL, and the ACL that it has.
+func ofOldACL(v action.View, in *ec2wire.ReplaceNetworkAclAssociationRequest) []action.Resource {
+	for s := range state.Subnets.All(v, v.Scope()) {
+		if s.ACLAssociation == shape.Get(in.AssociationId) && s.ACLAssociation != "" {
+			return append([]action.Resource{{Kind: "subnet", ID: string(s.ID)}}, action.Some("network-acl", &s.NetworkACL)...)
+		}
+	}
+	return []action.Resource{{Kind: "network-acl", ID: action.New}}
 }
