@@ -45,7 +45,6 @@ var larger = map[string]string{
 	"function iam.profiles":                    "to be plain methods, like EC2's actions",
 	"package internal/ec2wire":                 "generated",
 	"package internal/hypervisor/qemu":         "to be divided: QMP and control groups stand by themselves",
-	"package internal/instances":               "to be divided: profiles and attributes stand by themselves",
 	"tests internal/apitest":                   "what tests stand on",
 	"tests internal/await":                     "what tests stand on",
 	"tests internal/golden":                    "what tests stand on",

@@ -23,6 +23,7 @@ import (
 	"slipway/internal/iam"
 	"slipway/internal/images"
 	"slipway/internal/imports"
+	"slipway/internal/instancedefaults"
 	"slipway/internal/instances"
 	"slipway/internal/instancetypes"
 	"slipway/internal/interfaces"
@@ -76,6 +77,7 @@ type ControlPlane struct {
 	IAM                  *iam.Service
 	Images               *images.Service
 	Imports              *imports.Service
+	InstanceDefaults     *instancedefaults.Service
 	Instances            *instances.Service
 	InstanceTypes        *instancetypes.Service
 	Interfaces           *interfaces.Service
@@ -106,9 +108,10 @@ func New(db state.DB, c Config) *ControlPlane {
 		db: db, cfg: c,
 		Accounts: accounts.New(db, c.Now, vpcs.Settle), Addresses: addresses.New(db, c.Pool, c.Now), IAM: iam.New(db, c.Now),
 		Images: images.New(db, c.Now), Imports: imports.New(db, c.Sources, c.Now), InstanceTypes: instancetypes.New(),
-		Interfaces: interfaces.New(db, c.Now),
-		Instances:  instances.New(db, launches, c.Pool, c.Machines, c.Log, c.Now),
-		KeyPairs:   keypairs.New(db, c.Now), NetworkACLs: networkacls.New(db, c.Now), Launches: launches,
+		Interfaces:       interfaces.New(db, c.Now),
+		InstanceDefaults: instancedefaults.New(db),
+		Instances:        instances.New(db, launches, c.Pool, c.Machines, c.Log, c.Now),
+		KeyPairs:         keypairs.New(db, c.Now), NetworkACLs: networkacls.New(db, c.Now), Launches: launches,
 		LaunchTemplates: launchtemplates.New(db,
 			launchtemplates.Launches{Check: launchspec.Check, Image: state.AliasedImage}, c.Now),
 		Peerings: peerings.New(db, c.Now), PlacementGroups: placementgroups.New(db),
@@ -160,13 +163,11 @@ func (p *ControlPlane) Sweep(ctx context.Context) error {
 func (p *ControlPlane) Actions() (action.Table, error) {
 	return action.Join(
 		p.Addresses.Actions(), p.CapacityReservations.Actions(), p.DedicatedHosts.Actions(), p.Fleets.Actions(),
-		p.Images.Actions(),
-		p.Imports.Actions(), p.Instances.Actions(), p.InstanceTypes.Actions(), p.Interfaces.Actions(), p.KeyPairs.Actions(),
-		p.LaunchTemplates.Actions(), p.NATGateways.Actions(), p.NetworkACLs.Actions(), p.Peerings.Actions(), p.PlacementGroups.Actions(),
-		p.PrefixLists.Actions(),
-		p.Regions.Actions(), p.SecurityGroups.Actions(), p.Snapshots.Actions(), p.Spot.Actions(), p.Tags.Actions(),
-		p.Volumes.Actions(),
-		p.VPCs.Actions(interfaces.FreeCount),
+		p.Images.Actions(), p.Imports.Actions(), p.InstanceDefaults.Actions(), p.Instances.Actions(),
+		p.InstanceTypes.Actions(), p.Interfaces.Actions(), p.KeyPairs.Actions(), p.LaunchTemplates.Actions(),
+		p.NATGateways.Actions(), p.NetworkACLs.Actions(), p.Peerings.Actions(), p.PlacementGroups.Actions(),
+		p.PrefixLists.Actions(), p.Regions.Actions(), p.SecurityGroups.Actions(), p.Snapshots.Actions(),
+		p.Spot.Actions(), p.Tags.Actions(), p.Volumes.Actions(), p.VPCs.Actions(interfaces.FreeCount),
 	)
 }
 

@@ -91,15 +91,6 @@ func (s *Service) Actions() action.Table {
 			action.One("instance", func(in *ec2wire.GetInstanceUefiDataRequest) *string { return in.InstanceId })),
 		"DescribeInstanceTopology":      action.Read(s.Topology).Filters(topologyFilters...).On(action.Nothing),
 		"DescribeInstanceImageMetadata": action.Read(s.ImageMetadata).Filters(documentedFilters...).On(action.Nothing),
-		"GetInstanceMetadataDefaults":   action.Read(s.MetadataDefaults).On(action.Nothing),
-		"GetDefaultCreditSpecification": action.Read(s.DefaultCredits).On(action.Nothing),
-		"ModifyDefaultCreditSpecification": action.Do(s.ModifyDefaultCredits).Bucket(action.Mutating).
-			Repeats(action.NoToken).On(action.Nothing),
-		"GetSerialConsoleAccessStatus": action.Read(s.SerialConsole).On(action.Nothing),
-		"DisableSerialConsoleAccess": action.Do(s.DisableSerialConsole).Bucket(action.Mutating).
-			Repeats(action.NoToken).On(action.Nothing),
-		"ModifyInstanceMetadataDefaults": action.Do(s.ModifyMetadataDefaults).Bucket(action.Settings).
-			Repeats(action.NoToken).On(action.Nothing),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slipway"
 	"slipway/internal/capacity"
 	"slipway/internal/ec2wire"
+	"slipway/internal/instancedefaults"
 	"slipway/internal/launchspec"
 	"slipway/internal/securitygroups"
 	"slipway/internal/shape"
@@ -300,7 +301,7 @@ func setType(value string) edit {
 		}
 		i.Type, i.Cores, i.ThreadsPerCore, i.Boot = to.Name, to.Cores, to.ThreadsPerCore, i.Boot.On(to, i.BootMode)
 		if i.CPUCredits == "" || !to.Burstable { // what was chosen is kept from one burstable type to the next
-			i.CPUCredits = credits(tx, state.Scope{Account: i.Account, Region: i.Region}, to)
+			i.CPUCredits = instancedefaults.CreditsOf(tx, state.Scope{Account: i.Account, Region: i.Region}, to)
 		}
 		return state.Ledgers.Put(tx, b)
 	}

@@ -1,4 +1,4 @@
-package instances_test
+package instancedefaults_test
 
 import (
 	"slipway/internal/apitest"
