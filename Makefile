@@ -55,7 +55,8 @@ race-quick:
 isolation:
 	SLIPWAY_ISOLATION=all $(GO) test -v -count=1 -timeout 30m -run 'AreIsolated$$' ./internal/controlplane
 
-# Writes internal/ec2wire and docs/coverage.md anew from tools/wiregen/schema.json.gz and the code; needs no network.
+# Writes internal/ec2wire, iamwire, stswire, ssmwire and docs/coverage.md anew from the schemas in tools/wiregen and the
+# code; needs no network.
 generate:
 	cd tools && $(GO) run ./wiregen
 	$(GO) test ./internal/instances -run CoverageDocument -update
@@ -67,11 +68,14 @@ fresh:
 	@was=$$($(WRITTEN)); $(MAKE) generate && [ "$$was" = "$$($(WRITTEN))" ] || { echo "fresh: make generate writes other files than these"; exit 1; }
 	$(GO) test . -run TestThePicturesAreFresh
 
-# Takes the schema anew out of npm's @aws-sdk/client-ec2; needs node and npm.
+# Takes the schemas anew out of npm's @aws-sdk/client-ec2, -iam, -sts and -ssm; needs node and npm.
 SDK := 3.1169.0
 schema:
-	rm -rf .npm && mkdir .npm && cd .npm && echo "{}" >package.json && npm install --no-audit --no-fund @aws-sdk/client-ec2@$(SDK)
-	node tools/wiregen/extract.mjs .npm/node_modules tools/wiregen/actions.txt | gzip -9 -n > tools/wiregen/schema.json.gz
+	rm -rf .npm && mkdir .npm && cd .npm && echo "{}" >package.json && npm install --no-audit --no-fund \
+		$(foreach s,ec2 iam sts ssm,@aws-sdk/client-$(s)@$(SDK))
+	node tools/wiregen/extract.mjs .npm/node_modules ec2 tools/wiregen/actions.txt | gzip -9 -n > tools/wiregen/schema.json.gz
+	for s in iam sts ssm; do \
+		node tools/wiregen/extract.mjs .npm/node_modules $$s tools/wiregen/$$s.txt | gzip -9 -n > tools/wiregen/$$s.json.gz; done
 	rm -rf .npm
 
 # Every decoder of bytes that we did not write, FUZZTIME each. What it finds stays in testdata/fuzz and is run by `make test`.

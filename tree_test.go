@@ -30,6 +30,7 @@ var rank = map[string]int{
 	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10,
 	"slipway/internal/policy": 10, "slipway/internal/imagesource": 10,
 
+	"slipway/internal/iamwire": 11, "slipway/internal/stswire": 11, "slipway/internal/ssmwire": 11,
 	"slipway/internal/ec2wire": 11, "slipway/internal/store/etcd": 11, "slipway/internal/store/memory": 11,
 	"slipway/internal/store/adversary": 11, "slipway/internal/store/storetest": 11,
 	"slipway/internal/hypervisor/qemu": 11, "slipway/internal/hypervisor/fake": 11,

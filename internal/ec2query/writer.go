@@ -131,6 +131,15 @@ func (w *Writer) Time(name string, v *time.Time) {
 	}
 }
 
+// Second writes a moment as IAM and STS write it, without fractions.
+func (w *Writer) Second(name string, v *time.Time) {
+	if v != nil {
+		w.Open(name)
+		w.buf = v.UTC().AppendFormat(w.buf, "2006-01-02T15:04:05Z")
+		w.Close(name)
+	}
+}
+
 // Blob writes base64.
 func (w *Writer) Blob(name string, v []byte) {
 	if v != nil {

@@ -1,5 +1,5 @@
-// Writes the shapes of EC2's API as JSON to standard output, from an installed npm package @aws-sdk/client-ec2.
-// Usage: node extract.mjs NODE_MODULES ACTIONS.TXT
+// Writes the shapes of a service's API as JSON to standard output, from an installed npm package @aws-sdk/client-SERVICE.
+// Usage: node extract.mjs NODE_MODULES SERVICE ACTIONS.TXT
 //
 // The package exports every shape as an array: kind, namespace, name, traits, and then by kind. Kinds: 0 a simple type with
 // traits, 1 a list (member type), 3 a structure (member names, member types), 9 an operation (input, output). A member's
@@ -10,8 +10,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
-const [modules, list] = process.argv.slice(2);
-const schemas = createRequire(resolve(modules, "..", "x.js"))("@aws-sdk/client-ec2");
+const [modules, service, list] = process.argv.slice(2);
+const schemas = createRequire(resolve(modules, "..", "x.js"))("@aws-sdk/client-" + service);
 const operations = new Map();
 for (const shape of Object.values(schemas)) {
   if (Array.isArray(shape) && shape[0] === 9) operations.set(shape[2], shape);
@@ -56,7 +56,7 @@ function structure(s) {
 const actions = {};
 for (const name of served) {
   const op = operations.get(name);
-  if (!op) throw new Error(`EC2 has no action ${name}`);
+  if (!op) throw new Error(`${service} has no action ${name}`);
   const shapeOf = (f) => {
     const s = typeof f === "function" ? f() : f;
     if (!Array.isArray(s) || s[0] !== 3) return ""; // no members at all

@@ -1,11 +1,12 @@
-// Command wiregen writes internal/ec2wire: a Go type for every shape of the actions that slipway serves, with the code that
-// reads it from a Query form and writes it as XML. With -check it writes nothing and fails when what is there is stale.
+// Command wiregen writes internal/ec2wire, iamwire, stswire and ssmwire: a Go type for every shape of the actions that
+// slipway serves, with the code that reads it from a Query form and writes it as XML, or the names that encoding/json
+// needs. With -check it writes nothing and fails when what is there is stale.
 package main
 
 import (
 	"bytes"
 	"compress/gzip"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,10 +17,49 @@ import (
 	"strings"
 )
 
-//go:embed schema.json.gz
-var packed []byte
+//go:embed *.json.gz
+var packed embed.FS
+
+// service is one whose shapes are generated.
+type service struct {
+	schema, pkg, title string
+	item               string // of lists whose items have no name of their own
+	second             bool   // times are written without fractions of a second
+	json               bool   // it speaks JSON, no forms
+	split              bool   // into a file for each letter
+}
+
+var services = []service{
+	{schema: "schema.json.gz", pkg: "ec2wire", title: "EC2", item: "item", split: true},
+	{schema: "iam.json.gz", pkg: "iamwire", title: "IAM", item: "member", second: true},
+	{schema: "sts.json.gz", pkg: "stswire", title: "STS", item: "member", second: true},
+	{schema: "ssm.json.gz", pkg: "ssmwire", title: "SSM", json: true},
+}
+
+// untaken are the parameters that a service does not take: they have no member, and are refused as unknown.
+var untaken = map[string][]string{
+	"iamwire.CreateUserRequest":                     {"PermissionsBoundary"},
+	"iamwire.ListServiceSpecificCredentialsRequest": {"AllUsers"},
+	"stswire.AssumeRoleRequest": {"PolicyArns", "Tags", "TransitiveTagKeys", "SerialNumber", "TokenCode", "SourceIdentity",
+		"ProvidedContexts", "MinimumSessionTokenSize"},
+	"stswire.GetSessionTokenRequest": {"SerialNumber", "TokenCode", "MinimumSessionTokenSize"},
+}
+
+// words are parameters that are read as text, because their service has words of its own for a wrong one.
+var words = []string{"MaxItems", "DurationSeconds", "SetAsDefault"}
+
+// order is how the members of a shape follow each other in answers, where that is not the model's order. Clients do not
+// mind; who compares answers does.
+var order = map[string][]string{
+	"iamwire.Policy": {"PolicyName", "PolicyId", "Arn", "Path", "DefaultVersionId", "IsAttachable", "AttachmentCount",
+		"PermissionsBoundaryUsageCount", "Description", "CreateDate", "UpdateDate", "Tags"},
+	"iamwire.PolicyVersion":             {"VersionId", "IsDefaultVersion", "CreateDate", "Document"},
+	"stswire.GetCallerIdentityResponse": {"Arn", "UserId", "Account"},
+	"ssmwire.GetParametersResult":       {"InvalidParameters", "Parameters"},
+}
 
 type schema struct {
+	service
 	Actions    map[string]struct{ Input, Output string }
 	Known      []string
 	Structures map[string][]member
@@ -50,15 +90,17 @@ var kept = []string{"RequestLaunchTemplateData"}
 
 func main() {
 	check := flag.Bool("check", false, "fail if the output is stale")
-	out := flag.String("out", "../internal/ec2wire", "folder to write")
+	out := flag.String("out", "../internal", "folder of the packages to write")
 	flag.Parse()
-	files, err := generate()
-	if err == nil {
-		err = settle(files, *out, *check)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "wiregen:", err)
-		os.Exit(1)
+	for _, of := range services {
+		files, err := generate(of)
+		if err == nil {
+			err = settle(files, filepath.Join(*out, of.pkg), *check)
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "wiregen: %s: %v\n", of.pkg, err)
+			os.Exit(1)
+		}
 	}
 }
 
@@ -78,13 +120,44 @@ func settle(files map[string][]byte, out string, check bool) error {
 	return nil
 }
 
-func generate() (map[string][]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader(packed))
+// read is a service's schema without what is not taken, and in the order of answers.
+func read(of service) (schema, error) {
+	s := schema{service: of}
+	packed, err := packed.Open(of.schema)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	var s schema
+	r, err := gzip.NewReader(packed)
+	if err != nil {
+		return s, err
+	}
 	if err := json.NewDecoder(r).Decode(&s); err != nil {
+		return s, err
+	}
+	for name, members := range s.Structures {
+		without := untaken[of.pkg+"."+name]
+		members = slices.DeleteFunc(members, func(m member) bool { return slices.Contains(without, m.Name) })
+		if want := order[of.pkg+"."+name]; want != nil {
+			slices.SortStableFunc(members, func(a, b member) int {
+				return slices.Index(want, a.Name) - slices.Index(want, b.Name)
+			})
+		}
+		for i := range members {
+			switch {
+			case of.item == "member" && slices.Contains(words, members[i].Name):
+				members[i].Kind = "string"
+			case of.json && members[i].Kind == "time":
+				members[i].Kind = "fraction" // seconds since 1970
+			}
+		}
+		s.Structures[name] = members
+	}
+	return s, nil
+}
+
+func generate(of service) (map[string][]byte, error) {
+	s, err := read(of)
+	if err != nil {
 		return nil, err
 	}
 	in, out := map[string]bool{}, map[string]bool{}
@@ -94,7 +167,10 @@ func generate() (map[string][]byte, error) {
 	}
 	bodies := map[string]*bytes.Buffer{}
 	file := func(name string) *bytes.Buffer {
-		key := "shapes_" + strings.ToLower(name[:1]) + ".go"
+		key := "shapes.go"
+		if of.split {
+			key = "shapes_" + strings.ToLower(name[:1]) + ".go"
+		}
 		if bodies[key] == nil {
 			bodies[key] = &bytes.Buffer{}
 		}
@@ -111,21 +187,26 @@ func generate() (map[string][]byte, error) {
 		}
 	}
 	for _, n := range names {
-		s.structure(file(n), n, in[n], out[n])
+		if in[n] || out[n] { // what is not taken may have been alone in having it
+			s.structure(file(n), n, in[n], out[n])
+		}
 	}
 	actions := &bytes.Buffer{}
 	bodies["actions.go"] = actions
-	fmt.Fprintf(actions, "// KnownActions are all actions that EC2 has, served or not.\nvar KnownActions = map[string]bool{\n")
+	fmt.Fprintf(actions, "// KnownActions are all actions that %s has, served or not.\nvar KnownActions = map[string]bool{\n", of.title)
 	for _, n := range s.Known {
 		fmt.Fprintf(actions, "%q: true,\n", n)
 	}
 	fmt.Fprintf(actions, "}\n")
 	files := map[string][]byte{}
 	for name, body := range bodies {
-		head := "// Code generated by tools/wiregen. DO NOT EDIT.\n\npackage ec2wire\n\n"
-		if bytes.Contains(body.Bytes(), []byte("time.")) {
+		head := "// Code generated by tools/wiregen. DO NOT EDIT.\n\npackage " + of.pkg + "\n\n"
+		switch {
+		case bytes.Contains(body.Bytes(), []byte("time.")) && of.json:
+			head += "import \"time\"\n\n"
+		case bytes.Contains(body.Bytes(), []byte("time.")):
 			head += "import (\n\"time\"\n\n\"slipway/internal/ec2query\"\n)\n\n"
-		} else if bytes.Contains(body.Bytes(), []byte("ec2query.")) {
+		case bytes.Contains(body.Bytes(), []byte("ec2query.")):
 			head += "import \"slipway/internal/ec2query\"\n\n"
 		}
 		src, err := format.Source(append([]byte(head), body.Bytes()...))
@@ -152,12 +233,15 @@ func (s *schema) reach(name string, seen map[string]bool) {
 func (s *schema) structure(b *bytes.Buffer, name string, in, out bool) {
 	fmt.Fprintf(b, "type %s struct {\n", name)
 	for _, m := range s.Structures[name] {
-		fmt.Fprintf(b, "%s %s\n", m.Name, goType(m, m.Name))
+		fmt.Fprintf(b, "%s %s%s\n", strings.ToUpper(m.Name[:1])+m.Name[1:], goType(m, m.Name), s.tag(m))
 	}
 	if slices.Contains(kept, name) {
 		fmt.Fprintf(b, "\n// Sent are the parameters as they came, by their names below this structure.\nSent map[string]string\n")
 	}
 	fmt.Fprintf(b, "}\n\n")
+	if s.json {
+		return
+	}
 	if in {
 		fmt.Fprintf(b, "// DecodeQuery reads the members from a form.\nfunc (x *%s) DecodeQuery(r *ec2query.Reader) {\n", name)
 		for _, m := range s.Structures[name] {
@@ -171,7 +255,7 @@ func (s *schema) structure(b *bytes.Buffer, name string, in, out bool) {
 	if out {
 		fmt.Fprintf(b, "// EncodeXML writes the members that are set.\nfunc (x *%s) EncodeXML(w *ec2query.Writer) {\n", name)
 		for _, m := range s.Structures[name] {
-			encode(b, m)
+			s.encode(b, m)
 		}
 		fmt.Fprintf(b, "}\n\n")
 	}
@@ -249,7 +333,18 @@ func decode(b *bytes.Buffer, m member) {
 	}
 }
 
-func encode(b *bytes.Buffer, m member) {
+// tag is what encoding/json has to know of a member.
+func (s *schema) tag(m member) string {
+	switch {
+	case !s.json:
+		return ""
+	case m.Kind == "list":
+		return " `json:\"" + m.Name + "\"`"
+	}
+	return " `json:\"" + m.Name + ",omitempty\"`"
+}
+
+func (s *schema) encode(b *bytes.Buffer, m member) {
 	name := m.XML
 	if name == "" {
 		name = m.Name
@@ -260,7 +355,7 @@ func encode(b *bytes.Buffer, m member) {
 	case "list":
 		item := m.Of.XML
 		if item == "" {
-			item = "item"
+			item = s.item
 		}
 		fmt.Fprintf(b, "if x.%s != nil {\nw.Open(%q)\nfor i := range x.%s {\n", m.Name, name, m.Name)
 		if m.Of.Kind == "structure" {
@@ -272,6 +367,9 @@ func encode(b *bytes.Buffer, m member) {
 		fmt.Fprintf(b, "}\nw.Close(%q)\n}\n", name)
 	default:
 		_, method := scalar(m, m.Name)
+		if method == "Time" && s.second {
+			method = "Second"
+		}
 		fmt.Fprintf(b, "w.%s(%q, x.%s)\n", method, name, m.Name)
 	}
 }
