@@ -21,6 +21,7 @@ import (
 	"slipway/internal/fleets"
 	"slipway/internal/guard"
 	"slipway/internal/iam"
+	"slipway/internal/iamwire"
 	"slipway/internal/images"
 	"slipway/internal/imports"
 	"slipway/internal/instancedefaults"
@@ -41,7 +42,9 @@ import (
 	"slipway/internal/server"
 	"slipway/internal/snapshots"
 	"slipway/internal/spot"
+	"slipway/internal/ssmwire"
 	"slipway/internal/state"
+	"slipway/internal/stswire"
 	"slipway/internal/tags"
 	"slipway/internal/timelines"
 	"slipway/internal/volumes"
@@ -180,9 +183,16 @@ func (p *ControlPlane) Front() (server.Config, error) {
 	return server.Config{
 		Keys: p.Accounts, Actions: actions, Prepare: p.Accounts.Prepare, Admit: p.IAM.Admit, Explain: p.Timelines.Refused,
 		Services: map[string]server.Service{
-			"sts": &server.Members{Namespace: iam.TokenNamespace, Log: p.cfg.Log, Actions: p.IAM.TokenActions(), Admit: free},
-			"iam": &server.Members{Namespace: iam.Namespace, Log: p.cfg.Log, Actions: own, Admit: p.IAM.AdmitOwn},
-			"ssm": &server.Targets{Name: "SSM", Prefix: "AmazonSSM.", Log: p.cfg.Log, Actions: p.Parameters.Actions()},
+			"sts": &server.Members{
+				Namespace: iam.TokenNamespace, Actions: p.IAM.TokenActions(), Known: stswire.KnownActions, Admit: free,
+				Log: p.cfg.Log,
+			},
+			"iam": &server.Members{
+				Namespace: iam.Namespace, Actions: own, Known: iamwire.KnownActions, Admit: p.IAM.AdmitOwn, Log: p.cfg.Log,
+			},
+			"ssm": &server.Targets{
+				Name: "SSM", Prefix: "AmazonSSM.", Actions: p.Parameters.Actions(), Known: ssmwire.KnownActions, Log: p.cfg.Log,
+			},
 		},
 		Throttle: p.cfg.Throttle, Audit: p.cfg.Audit, Log: p.cfg.Log, Now: p.cfg.Now,
 	}, errors.Join(err, lacking)

@@ -49,5 +49,10 @@ func TestIdentityAnswers(t *testing.T) {
 			fmt.Fprintf(&out, "\t%s\n\t\t%s\n", strings.Join(said[answer], ", "), answer)
 		}
 	}
+	for _, call := range []string{
+		"iam CreateGroup", "iam Nothing", "sts AssumeRoleWithSAML", "sts Nothing", "ssm PutParameter", "ssm Nothing",
+	} {
+		fmt.Fprintf(&out, "%s\n\t%s\n", call, m.plain(m.ask(w.Root(), call, nil, "")))
+	}
 	golden.Match(t, "identity_answers.txt", out.String())
 }

@@ -43,16 +43,84 @@ var on = map[string]target{
 	"ListUsers": nothing, "ListVirtualMFADevices": nothing,
 }
 
+// table is each action's method.
+func (s *Service) table() map[string]action.Handler {
+	return map[string]action.Handler{
+		"AddRoleToInstanceProfile":       action.HandleVoid(s.AddRoleToInstanceProfile),
+		"AttachRolePolicy":               action.HandleVoid(s.AttachRolePolicy),
+		"AttachUserPolicy":               action.HandleVoid(s.AttachUserPolicy),
+		"CreateAccessKey":                action.Handle(s.CreateAccessKey),
+		"CreateInstanceProfile":          action.Handle(s.CreateInstanceProfile),
+		"CreatePolicy":                   action.Handle(s.CreatePolicy),
+		"CreatePolicyVersion":            action.Handle(s.CreatePolicyVersion),
+		"CreateRole":                     action.Handle(s.CreateRole),
+		"CreateUser":                     action.Handle(s.CreateUser),
+		"DeleteAccessKey":                action.HandleVoid(s.DeleteAccessKey),
+		"DeleteInstanceProfile":          action.HandleVoid(s.DeleteInstanceProfile),
+		"DeleteLoginProfile":             action.HandleVoid(s.DeleteLoginProfile),
+		"DeletePolicy":                   action.HandleVoid(s.DeletePolicy),
+		"DeletePolicyVersion":            action.HandleVoid(s.DeletePolicyVersion),
+		"DeleteRole":                     action.HandleVoid(s.DeleteRole),
+		"DeleteRolePolicy":               action.HandleVoid(s.DeleteRolePolicy),
+		"DeleteUser":                     action.HandleVoid(s.DeleteUser),
+		"DeleteUserPolicy":               action.HandleVoid(s.DeleteUserPolicy),
+		"DetachRolePolicy":               action.HandleVoid(s.DetachRolePolicy),
+		"DetachUserPolicy":               action.HandleVoid(s.DetachUserPolicy),
+		"GetInstanceProfile":             action.Handle(s.GetInstanceProfile),
+		"GetLoginProfile":                action.Handle(s.GetLoginProfile),
+		"GetPolicy":                      action.Handle(s.GetPolicy),
+		"GetPolicyVersion":               action.Handle(s.GetPolicyVersion),
+		"GetRole":                        action.Handle(s.GetRole),
+		"GetRolePolicy":                  action.Handle(s.GetRolePolicy),
+		"GetUser":                        action.Handle(s.GetUser),
+		"GetUserPolicy":                  action.Handle(s.GetUserPolicy),
+		"ListAccessKeys":                 action.Handle(s.ListAccessKeys),
+		"ListAccountAliases":             action.Handle(s.ListAccountAliases),
+		"ListAttachedRolePolicies":       action.Handle(s.ListAttachedRolePolicies),
+		"ListAttachedUserPolicies":       action.Handle(s.ListAttachedUserPolicies),
+		"ListEntitiesForPolicy":          action.Handle(s.ListEntitiesForPolicy),
+		"ListGroupsForUser":              action.Handle(s.ListGroupsForUser),
+		"ListInstanceProfileTags":        action.Handle(s.ListInstanceProfileTags),
+		"ListInstanceProfiles":           action.Handle(s.ListInstanceProfiles),
+		"ListInstanceProfilesForRole":    action.Handle(s.ListInstanceProfilesForRole),
+		"ListMFADevices":                 action.Handle(s.ListMFADevices),
+		"ListPolicies":                   action.Handle(s.ListPolicies),
+		"ListPolicyTags":                 action.Handle(s.ListPolicyTags),
+		"ListPolicyVersions":             action.Handle(s.ListPolicyVersions),
+		"ListRolePolicies":               action.Handle(s.ListRolePolicies),
+		"ListRoleTags":                   action.Handle(s.ListRoleTags),
+		"ListRoles":                      action.Handle(s.ListRoles),
+		"ListSSHPublicKeys":              action.Handle(s.ListSSHPublicKeys),
+		"ListServiceSpecificCredentials": action.Handle(s.ListServiceSpecificCredentials),
+		"ListSigningCertificates":        action.Handle(s.ListSigningCertificates),
+		"ListUserPolicies":               action.Handle(s.ListUserPolicies),
+		"ListUserTags":                   action.Handle(s.ListUserTags),
+		"ListUsers":                      action.Handle(s.ListUsers),
+		"ListVirtualMFADevices":          action.Handle(s.ListVirtualMFADevices),
+		"PutRolePolicy":                  action.HandleVoid(s.PutRolePolicy),
+		"PutUserPolicy":                  action.HandleVoid(s.PutUserPolicy),
+		"RemoveRoleFromInstanceProfile":  action.HandleVoid(s.RemoveRoleFromInstanceProfile),
+		"SetDefaultPolicyVersion":        action.HandleVoid(s.SetDefaultPolicyVersion),
+		"TagInstanceProfile":             action.HandleVoid(s.TagInstanceProfile),
+		"TagPolicy":                      action.HandleVoid(s.TagPolicy),
+		"TagRole":                        action.HandleVoid(s.TagRole),
+		"TagUser":                        action.HandleVoid(s.TagUser),
+		"UntagInstanceProfile":           action.HandleVoid(s.UntagInstanceProfile),
+		"UntagPolicy":                    action.HandleVoid(s.UntagPolicy),
+		"UntagRole":                      action.HandleVoid(s.UntagRole),
+		"UntagUser":                      action.HandleVoid(s.UntagUser),
+		"UpdateAccessKey":                action.HandleVoid(s.UpdateAccessKey),
+		"UpdateAssumeRolePolicy":         action.HandleVoid(s.UpdateAssumeRolePolicy),
+		"UpdateRole":                     action.Handle(s.UpdateRole),
+		"UpdateRoleDescription":          action.Handle(s.UpdateRoleDescription),
+		"UpdateUser":                     action.HandleVoid(s.UpdateUser),
+	}
+}
+
 // Actions are IAM's. The error names those that do not say what they concern, and those that are said to concern
 // something and are not there.
 func (s *Service) Actions() (map[string]action.Handler, error) {
-	m := map[string]action.Handler{}
-	s.users(m)
-	s.roles(m)
-	s.managed(m)
-	s.profiles(m)
-	s.tags(m)
-	var faults []error
+	m, faults := s.table(), []error{}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if on[name] == nil {
 			faults = append(faults, fmt.Errorf("action %s of IAM: it does not say what it is on", name))

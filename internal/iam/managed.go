@@ -1,15 +1,16 @@
 package iam
 
 import (
+	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"slipway"
-	"slipway/internal/action"
+	"slipway/internal/iamwire"
 	"slipway/internal/policy"
+	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -33,27 +34,23 @@ func holders(r store.Reader, account, arn string) []holder {
 	return out
 }
 
-func policyXML(p *slipway.ManagedPolicy, attached int) xml {
-	version := ""
+func policyWire(p *slipway.ManagedPolicy, attached int) *iamwire.Policy {
+	out := &iamwire.Policy{
+		PolicyName: shape.Text(p.Name), PolicyId: shape.Text(p.ID), Arn: shape.Text(p.ARN()), Path: shape.Text(p.Path),
+		IsAttachable: new(true), AttachmentCount: new(int32(attached)), PermissionsBoundaryUsageCount: new(int32(0)),
+		Description: shape.Text(p.Description), CreateDate: shape.Time(p.Created), UpdateDate: shape.Time(p.Updated), Tags: tagList(p.Tags),
+	}
 	for _, v := range p.Versions {
 		if v.Default {
-			version = v.ID
+			out.DefaultVersionId = shape.Text(v.ID)
 		}
 	}
-	return all(text("PolicyName", p.Name), text("PolicyId", p.ID), text("Arn", p.ARN()), text("Path", p.Path),
-		text("DefaultVersionId", version), text("IsAttachable", "true"),
-		text("AttachmentCount", strconv.Itoa(attached)), text("PermissionsBoundaryUsageCount", "0"),
-		text("Description", p.Description), moment("CreateDate", p.Created), moment("UpdateDate", p.Updated), tagList(p.Tags))
+	return out
 }
 
-func versionXML(v slipway.PolicyVersion, document bool) xml {
-	parts := []xml{
-		text("VersionId", v.ID), text("IsDefaultVersion", strconv.FormatBool(v.Default)), moment("CreateDate", v.Created),
-	}
-	if document {
-		parts = append(parts, text("Document", escaped(v.Document)))
-	}
-	return all(parts...)
+// versionWire is a version without its document.
+func versionWire(v slipway.PolicyVersion) *iamwire.PolicyVersion {
+	return &iamwire.PolicyVersion{VersionId: shape.Text(v.ID), IsDefaultVersion: new(v.Default), CreateDate: shape.Time(v.Created)}
 }
 
 // builtin are those of AWS's own policies that people attach for EC2.
@@ -134,193 +131,139 @@ func (r *readings) policy(text string) (*policy.Document, error) {
 	return d, nil
 }
 
-func noVersion(arn, id string) error {
-	return slipway.Errorf(slipway.NoSuchEntity, "Policy %s version %s does not exist or is not attachable.", arn, id)
+// managedPolicy is one of the account's, or of AWS's.
+func managedPolicy(ctx context.Context, tx store.Tx, arn string) (*slipway.ManagedPolicy, error) {
+	if name, ok := strings.CutPrefix(arn, awsPolicies); ok && builtin[name] != "" {
+		return &slipway.ManagedPolicy{
+			Account: "aws", Name: name, Path: "/",
+			Versions: []slipway.PolicyVersion{{ID: "v1", Document: builtin[name], Default: true}},
+		}, nil
+	}
+	return state.ManagedPolicies.Get(tx, state.IAM(accountOf(ctx)), arn)
 }
 
-func (s *Service) managed(m map[string]action.Handler) {
-	one := func(tx store.Tx, r *request, arn string) (*slipway.ManagedPolicy, error) {
-		if name, ok := strings.CutPrefix(arn, awsPolicies); ok && builtin[name] != "" {
-			return &slipway.ManagedPolicy{
-				Account: "aws", Name: name, Path: "/",
-				Versions: []slipway.PolicyVersion{{ID: "v1", Document: builtin[name], Default: true}},
-			}, nil
-		}
-		return state.ManagedPolicies.Get(tx, state.IAM(r.account), arn)
+// CreatePolicy makes one of one version.
+func (s *Service) CreatePolicy(
+	ctx context.Context, in *iamwire.CreatePolicyRequest,
+) (*iamwire.CreatePolicyResponse, error) {
+	var c checks
+	p := &slipway.ManagedPolicy{
+		Account: accountOf(ctx), Name: c.name("PolicyName", in.PolicyName), ID: newID("ANPA"), Path: c.newPath(in.Path),
+		Description: shape.Get(in.Description), Next: 2, Created: s.now(), Updated: s.now(), Tags: c.tags(in.Tags),
+		Versions: []slipway.PolicyVersion{
+			{ID: "v1", Document: c.document("PolicyDocument", in.PolicyDocument), Default: true, Created: s.now()},
+		},
 	}
-	m["CreatePolicy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		p := &slipway.ManagedPolicy{
-			Account: r.account, Name: r.name("PolicyName"), ID: newID("ANPA"), Path: r.newPath(),
-			Description: r.get("Description"), Next: 2, Created: s.now(), Updated: s.now(), Tags: r.tags(),
-			Versions: []slipway.PolicyVersion{
-				{ID: "v1", Document: r.document("PolicyDocument"), Default: true, Created: s.now()},
-			},
+	return answer(ctx, s, c, func(tx store.Tx) (*iamwire.CreatePolicyResponse, error) {
+		if state.ManagedPolicies.See(tx, state.IAM(p.Account), p.ARN()) != nil {
+			return nil, slipway.Errorf(slipway.EntityAlreadyExists,
+				"A policy called %s already exists. Duplicate names are not allowed.", p.Name)
 		}
-		return func(tx store.Tx) (xml, error) {
-			if state.ManagedPolicies.See(tx, state.IAM(r.account), p.ARN()) != nil {
-				return nil, slipway.Errorf(slipway.EntityAlreadyExists,
-					"A policy called %s already exists. Duplicate names are not allowed.", p.Name)
-			}
-			return policyXML(p, 0).in("Policy"), state.ManagedPolicies.Put(tx, p)
-		}
+		return &iamwire.CreatePolicyResponse{Policy: policyWire(p, 0)}, state.ManagedPolicies.Put(tx, p)
 	})
-	m["GetPolicy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		arn := r.need("PolicyArn")
-		return func(tx store.Tx) (xml, error) {
-			p, err := one(tx, r, arn)
-			if err != nil {
-				return nil, err
-			}
-			return policyXML(p, len(holders(tx, r.account, arn))).in("Policy"), nil
+}
+
+// GetPolicy answers one and how many have it.
+func (s *Service) GetPolicy(ctx context.Context, in *iamwire.GetPolicyRequest) (*iamwire.GetPolicyResponse, error) {
+	var c checks
+	arn := c.need("PolicyArn", in.PolicyArn)
+	return answer(ctx, s, c, func(tx store.Tx) (*iamwire.GetPolicyResponse, error) {
+		p, err := managedPolicy(ctx, tx, arn)
+		if err != nil {
+			return nil, err
 		}
+		return &iamwire.GetPolicyResponse{Policy: policyWire(p, len(holders(tx, accountOf(ctx), arn)))}, nil
 	})
-	m["ListPolicies"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		scope, attached, l := r.get("Scope"), r.form.Bool("OnlyAttached"), r.pathListing()
-		if usage := r.get("PolicyUsageFilter"); usage == "PermissionsBoundary" && r.err == nil {
-			r.err = slipway.Errorf(slipway.UnsupportedOperation,
-				"The value PermissionsBoundary of the parameter PolicyUsageFilter is not supported.")
-		}
-		return func(tx store.Tx) (xml, error) {
-			var items []xml
-			add := func(p *slipway.ManagedPolicy) {
-				if n := len(holders(tx, r.account, p.ARN())); l.has(p.Path) && (n > 0 || attached == nil || !*attached) {
-					items = append(items, policyXML(p, n))
-				}
+}
+
+// noBoundaries refuses to look for who is bounded by a policy: nobody is.
+func (c *checks) noBoundaries(usage *string) {
+	if shape.Get(usage) == "PermissionsBoundary" {
+		c.refuse(slipway.Errorf(slipway.UnsupportedOperation,
+			"The value PermissionsBoundary of the parameter PolicyUsageFilter is not supported."))
+	}
+}
+
+// ListPolicies answers the account's and AWS's, under a path.
+func (s *Service) ListPolicies(
+	ctx context.Context, in *iamwire.ListPoliciesRequest,
+) (*iamwire.ListPoliciesResponse, error) {
+	var c checks
+	scope, l := shape.Get(in.Scope), c.listing(in.Marker, in.MaxItems).under(in.PathPrefix)
+	c.noBoundaries(in.PolicyUsageFilter)
+	return answer(ctx, s, c, func(tx store.Tx) (*iamwire.ListPoliciesResponse, error) {
+		account := accountOf(ctx)
+		var items []iamwire.Policy
+		add := func(p *slipway.ManagedPolicy) {
+			n := len(holders(tx, account, p.ARN()))
+			if l.has(p.Path) && (n > 0 || in.OnlyAttached == nil || !*in.OnlyAttached) {
+				items = append(items, *policyWire(p, n))
 			}
-			if scope != "AWS" {
-				for p := range state.ManagedPolicies.All(tx, state.IAM(r.account)) {
+		}
+		if scope != "AWS" {
+			for p := range state.ManagedPolicies.All(tx, state.IAM(account)) {
+				add(p)
+			}
+		}
+		if scope != "Local" {
+			for _, name := range slipway.Tags(builtin).Keys() {
+				if p, err := managedPolicy(ctx, tx, awsPolicies+name); err == nil {
 					add(p)
 				}
 			}
-			if scope != "Local" {
-				for _, name := range slipway.Tags(builtin).Keys() {
-					if p, err := one(tx, r, awsPolicies+name); err == nil {
-						add(p)
-					}
-				}
-			}
-			return l.of("Policies", items), nil
 		}
+		out := &iamwire.ListPoliciesResponse{}
+		out.Policies, out.IsTruncated, out.Marker = page(l, items)
+		return out, nil
 	})
-	m["ListEntitiesForPolicy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		arn, kind, l := r.need("PolicyArn"), r.get("EntityFilter"), r.pathListing()
-		if usage := r.get("PolicyUsageFilter"); usage == "PermissionsBoundary" && r.err == nil {
-			r.err = slipway.Errorf(slipway.UnsupportedOperation,
-				"The value PermissionsBoundary of the parameter PolicyUsageFilter is not supported.")
+}
+
+// ListEntitiesForPolicy answers who has one.
+func (s *Service) ListEntitiesForPolicy(
+	ctx context.Context, in *iamwire.ListEntitiesForPolicyRequest,
+) (*iamwire.ListEntitiesForPolicyResponse, error) {
+	var c checks
+	arn, kind := c.need("PolicyArn", in.PolicyArn), shape.Get(in.EntityFilter)
+	l := c.listing(in.Marker, in.MaxItems).under(in.PathPrefix)
+	c.noBoundaries(in.PolicyUsageFilter)
+	return answer(ctx, s, c, func(tx store.Tx) (*iamwire.ListEntitiesForPolicyResponse, error) {
+		if _, err := managedPolicy(ctx, tx, arn); err != nil {
+			return nil, err
 		}
-		return func(tx store.Tx) (xml, error) {
-			if _, err := one(tx, r, arn); err != nil {
-				return nil, err
-			}
-			wanted := slices.DeleteFunc(holders(tx, r.account, arn), func(h holder) bool {
-				return !l.has(h.path) || kind != "" && kind != h.kind
-			})
-			wanted, rest := page(l, wanted)
-			by := map[string][]xml{}
-			for _, h := range wanted {
-				by[h.kind] = append(by[h.kind], all(text(h.kind+"Name", h.name), text(h.kind+"Id", h.id)))
-			}
-			return all(list("PolicyGroups", nil), list("PolicyUsers", by["User"]), list("PolicyRoles", by["Role"]), rest), nil
+		wanted := slices.DeleteFunc(holders(tx, accountOf(ctx), arn), func(h holder) bool {
+			return !l.has(h.path) || kind != "" && kind != h.kind
+		})
+		out := &iamwire.ListEntitiesForPolicyResponse{
+			PolicyGroups: []iamwire.PolicyGroup{}, PolicyUsers: []iamwire.PolicyUser{}, PolicyRoles: []iamwire.PolicyRole{},
 		}
+		wanted, out.IsTruncated, out.Marker = page(l, wanted)
+		for _, h := range wanted {
+			if h.kind == "User" {
+				out.PolicyUsers = append(out.PolicyUsers, iamwire.PolicyUser{UserName: shape.Text(h.name), UserId: shape.Text(h.id)})
+			} else {
+				out.PolicyRoles = append(out.PolicyRoles, iamwire.PolicyRole{RoleName: shape.Text(h.name), RoleId: shape.Text(h.id)})
+			}
+		}
+		return out, nil
 	})
-	m["DeletePolicy"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		arn := r.need("PolicyArn")
-		return func(tx store.Tx) (xml, error) {
-			p, err := state.ManagedPolicies.Get(tx, state.IAM(r.account), arn)
-			if err != nil {
-				return nil, err
-			}
-			if len(p.Versions) > 1 {
-				return nil,
-					conflict("This policy has more than one version. Before you delete a policy, you must delete " +
-						"the policy's versions.")
-			}
-			if len(holders(tx, r.account, arn)) > 0 {
-				return nil, conflict("Cannot delete a policy attached to entities.")
-			}
-			state.ManagedPolicies.Delete(tx, state.IAM(r.account), arn)
-			return nil, nil
+}
+
+// DeletePolicy deletes one that nobody has, and that has one version.
+func (s *Service) DeletePolicy(ctx context.Context, in *iamwire.DeletePolicyRequest) error {
+	var c checks
+	arn := c.need("PolicyArn", in.PolicyArn)
+	return s.change(ctx, c, func(tx store.Tx) error {
+		p, err := state.ManagedPolicies.Get(tx, state.IAM(accountOf(ctx)), arn)
+		switch {
+		case err != nil:
+			return err
+		case len(p.Versions) > 1:
+			return conflict("This policy has more than one version. Before you delete a policy, you must delete " +
+				"the policy's versions.")
+		case len(holders(tx, accountOf(ctx), arn)) > 0:
+			return conflict("Cannot delete a policy attached to entities.")
 		}
-	})
-	m["GetPolicyVersion"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		arn, id := r.need("PolicyArn"), r.need("VersionId")
-		return func(tx store.Tx) (xml, error) {
-			p, err := one(tx, r, arn)
-			if err != nil {
-				return nil, err
-			}
-			for _, v := range p.Versions {
-				if v.ID == id {
-					return versionXML(v, true).in("PolicyVersion"), nil
-				}
-			}
-			return nil, noVersion(arn, id)
-		}
-	})
-	m["ListPolicyVersions"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		arn, l := r.need("PolicyArn"), r.listing()
-		return func(tx store.Tx) (xml, error) {
-			p, err := one(tx, r, arn)
-			if err != nil {
-				return nil, err
-			}
-			var items []xml
-			for _, v := range slices.Backward(p.Versions) {
-				items = append(items, versionXML(v, false))
-			}
-			return l.of("Versions", items), nil
-		}
-	})
-	m["CreatePolicyVersion"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		arn, document, def := r.need("PolicyArn"), r.document("PolicyDocument"),
-			strings.EqualFold(r.get("SetAsDefault"), "true")
-		return func(tx store.Tx) (xml, error) {
-			v := slipway.PolicyVersion{Document: document, Default: def, Created: s.now()}
-			err := state.ManagedPolicies.Edit(tx, state.IAM(r.account), arn, func(p *slipway.ManagedPolicy) error {
-				if len(p.Versions) >= 5 {
-					return slipway.Errorf(slipway.LimitExceeded,
-						"A managed policy can have up to 5 versions. Before you create a new version, you must "+
-							"delete an existing version.")
-				}
-				v.ID = "v" + strconv.Itoa(p.Next)
-				for i := range p.Versions {
-					p.Versions[i].Default = p.Versions[i].Default && !def
-				}
-				p.Versions, p.Next, p.Updated = append(p.Versions, v), p.Next+1, s.now()
-				return nil
-			})
-			return versionXML(v, false).in("PolicyVersion"), err
-		}
-	})
-	m["SetDefaultPolicyVersion"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		arn, id := r.need("PolicyArn"), r.need("VersionId")
-		return func(tx store.Tx) (xml, error) {
-			return nil, state.ManagedPolicies.Edit(tx, state.IAM(r.account), arn, func(p *slipway.ManagedPolicy) error {
-				if !slices.ContainsFunc(p.Versions, func(v slipway.PolicyVersion) bool { return v.ID == id }) {
-					return noVersion(arn, id)
-				}
-				for i := range p.Versions {
-					p.Versions[i].Default = p.Versions[i].ID == id
-				}
-				p.Updated = s.now()
-				return nil
-			})
-		}
-	})
-	m["DeletePolicyVersion"] = s.act(func(r *request) func(store.Tx) (xml, error) {
-		arn, id := r.need("PolicyArn"), r.need("VersionId")
-		return func(tx store.Tx) (xml, error) {
-			return nil, state.ManagedPolicies.Edit(tx, state.IAM(r.account), arn, func(p *slipway.ManagedPolicy) error {
-				i := slices.IndexFunc(p.Versions, func(v slipway.PolicyVersion) bool { return v.ID == id })
-				switch {
-				case i < 0:
-					return noVersion(arn, id)
-				case p.Versions[i].Default:
-					return conflict("Cannot delete the default version of a policy.")
-				}
-				p.Versions = slices.Delete(p.Versions, i, i+1)
-				return nil
-			})
-		}
+		state.ManagedPolicies.Delete(tx, state.IAM(accountOf(ctx)), arn)
+		return nil
 	})
 }

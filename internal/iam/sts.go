@@ -14,28 +14,30 @@ import (
 	"slipway"
 	"slipway/internal/accounts"
 	"slipway/internal/action"
-	"slipway/internal/ec2query"
 	"slipway/internal/policy"
+	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
+	"slipway/internal/stswire"
 )
 
 // TokenActions are STS's; each is a right of its own but GetCallerIdentity, which needs none.
 func (s *Service) TokenActions() map[string]action.Handler {
 	return map[string]action.Handler{
-		"GetCallerIdentity": callerIdentity,
-		"AssumeRole":        s.assumeRole,
-		"GetSessionToken":   s.sessionToken,
+		"AssumeRole":        action.Handle(s.AssumeRole),
+		"GetCallerIdentity": action.Handle(s.GetCallerIdentity),
+		"GetSessionToken":   action.Handle(s.GetSessionToken),
 	}
 }
 
-// callerIdentity needs no permission, as in AWS.
-func callerIdentity(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
-	if err := form.Err(); err != nil {
-		return nil, err
-	}
+// GetCallerIdentity needs no permission, as in AWS.
+func (s *Service) GetCallerIdentity(
+	ctx context.Context, _ *stswire.GetCallerIdentityRequest,
+) (*stswire.GetCallerIdentityResponse, error) {
 	who := slipway.CallFrom(ctx).Caller
-	return all(text("Arn", who.ARN), text("UserId", who.UserID), text("Account", who.Account)), nil
+	return &stswire.GetCallerIdentityResponse{
+		Arn: shape.Text(who.ARN), UserId: shape.Text(who.UserID), Account: shape.Text(who.Account),
+	}, nil
 }
 
 // temporary makes credentials that end.
@@ -46,20 +48,21 @@ func temporary(account string, now time.Time, life time.Duration) slipway.Access
 	}
 }
 
-func credentialsXML(k *slipway.AccessKey) xml {
-	return all(text("AccessKeyId", k.ID), text("SecretAccessKey", k.Secret), text("SessionToken", k.Token),
-		moment("Expiration", k.Expires)).in("Credentials")
+func credentialsWire(k *slipway.AccessKey) *stswire.Credentials {
+	return &stswire.Credentials{
+		AccessKeyId: shape.Text(k.ID), SecretAccessKey: shape.Text(k.Secret), SessionToken: shape.Text(k.Token),
+		Expiration: shape.Time(k.Expires),
+	}
 }
 
 // life is how long credentials shall live, in seconds, within bounds.
-func life(r *request, standard, least, most int) time.Duration {
-	v := r.get("DurationSeconds")
-	if v == "" {
+func (c *checks) life(v *string, standard, least, most int) time.Duration {
+	if shape.Get(v) == "" {
 		return time.Duration(standard) * time.Second
 	}
-	n, err := strconv.Atoi(v)
-	if (err != nil || n < least || n > most) && r.err == nil {
-		r.err = slipway.Errorf(slipway.ValidationError, "The requested DurationSeconds must be %d to %d.", least, most)
+	n, err := strconv.Atoi(*v)
+	if err != nil || n < least || n > most {
+		c.refuse(slipway.Errorf(slipway.ValidationError, "The requested DurationSeconds must be %d to %d.", least, most))
 	}
 	return time.Duration(n) * time.Second
 }
@@ -72,64 +75,83 @@ var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-// assumeRole gives a role's rights to whom its trust policy names, for a while.
-func (s *Service) assumeRole(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
-	call := slipway.CallFrom(ctx)
-	r := &request{form: form, account: call.Account}
-	arn, session, narrowed := r.need("RoleArn"), r.need("RoleSessionName"), r.get("Policy")
-	parts := roleARN.FindStringSubmatch(arn)
-	switch {
-	case r.err != nil:
-	case parts == nil:
-		r.err = slipway.Errorf(slipway.ValidationError, "%s is invalid", arn)
-	case !sessionName.MatchString(session):
-		r.err = slipway.Errorf(slipway.ValidationError,
-			"The RoleSessionName must have 2 to 64 of the characters that names may have.")
+// assumption is what AssumeRole asks for, as far as it can be read. Nothing in it depends on the role: whether there is
+// one is its account's matter.
+type assumption struct {
+	arn, account, name string // of the role
+	session, narrowed  string
+	external           string
+	span               time.Duration
+}
+
+func readAssumption(in *stswire.AssumeRoleRequest) (assumption, error) {
+	var c checks
+	a := assumption{
+		arn: c.need("RoleArn", in.RoleArn), session: c.need("RoleSessionName", in.RoleSessionName),
+		narrowed: shape.Get(in.Policy), external: shape.Get(in.ExternalId),
 	}
-	if narrowed != "" && r.err == nil {
-		if len(narrowed) > maxSessionPolicy {
-			r.err = slipway.Errorf(slipway.ValidationError,
+	switch parts := roleARN.FindStringSubmatch(a.arn); {
+	case c.err != nil:
+	case parts == nil:
+		c.refuse(slipway.Errorf(slipway.ValidationError, "%s is invalid", a.arn))
+	case !sessionName.MatchString(a.session):
+		c.refuse(slipway.Errorf(slipway.ValidationError,
+			"The RoleSessionName must have 2 to 64 of the characters that names may have."))
+	default:
+		a.account, a.name = parts[1], parts[2]
+	}
+	if a.narrowed != "" && c.err == nil {
+		if len(a.narrowed) > maxSessionPolicy {
+			c.refuse(slipway.Errorf(slipway.ValidationError,
 				"1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have "+
 					"length less than or equal to %d",
-				maxSessionPolicy)
-		} else if _, err := policy.Parse(narrowed, policy.Identity); err != nil {
-			r.err = slipway.Errorf(slipway.MalformedPolicyDocument, "The session policy breaks the grammar: %s.", err)
+				maxSessionPolicy))
+		} else if _, err := policy.Parse(a.narrowed, policy.Identity); err != nil {
+			c.refuse(slipway.Errorf(slipway.MalformedPolicyDocument, "The session policy breaks the grammar: %s.", err))
 		}
 	}
-	// Nothing here may depend on the role: whether there is one is its account's matter.
-	external, span := r.get("ExternalId"), life(r, 3600, 900, 43200)
-	if err := form.Err(); err != nil || r.err != nil {
-		return nil, cmp.Or(err, r.err)
+	a.span = c.life(in.DurationSeconds, 3600, 900, 43200)
+	return a, c.err
+}
+
+// AssumeRole gives a role's rights to whom its trust policy names, for a while.
+func (s *Service) AssumeRole(ctx context.Context, in *stswire.AssumeRoleRequest) (*stswire.AssumeRoleResponse, error) {
+	call := slipway.CallFrom(ctx)
+	a, err := readAssumption(in)
+	if err != nil {
+		return nil, err
 	}
 	denied := slipway.Errorf(slipway.AccessDenied,
-		"User: %s is not authorized to perform: sts:AssumeRole on resource: %s", call.ARN, arn)
+		"User: %s is not authorized to perform: sts:AssumeRole on resource: %s", call.ARN, a.arn)
 	var k slipway.AccessKey
 	var assumed slipway.Caller
-	err := s.db.UpdateAlways(ctx, func(tx store.Tx) error {
-		role := state.Roles.See(tx, state.IAM(parts[1]), parts[2])
-		if role == nil || role.ARN() != arn {
+	err = s.db.UpdateAlways(ctx, func(tx store.Tx) error {
+		role := state.Roles.See(tx, state.IAM(a.account), a.name)
+		if role == nil || role.ARN() != a.arn {
 			return denied
 		}
-		may, err := s.mayAssume(tx, call, role, external)
+		may, err := s.mayAssume(tx, call, role, a.external)
 		switch {
 		case err != nil:
 			return err
 		case !may:
 			return denied
-		case span > time.Duration(role.MaxSession)*time.Second:
+		case a.span > time.Duration(role.MaxSession)*time.Second:
 			return slipway.Errorf(slipway.ValidationError,
 				"The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 		}
-		k = temporary(role.Account, s.now(), span)
-		k.Role, k.Owner, k.Session, k.Policy = role.ARN(), role.ID, session, narrowed
+		k = temporary(role.Account, s.now(), a.span)
+		k.Role, k.Owner, k.Session, k.Policy = role.ARN(), role.ID, a.session, a.narrowed
 		assumed = accounts.Caller(tx, &k)
 		return issue(tx, &k)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return all(credentialsXML(&k),
-		all(text("AssumedRoleId", assumed.UserID), text("Arn", assumed.ARN)).in("AssumedRoleUser")), nil
+	return &stswire.AssumeRoleResponse{
+		Credentials:     credentialsWire(&k),
+		AssumedRoleUser: &stswire.AssumedRoleUser{AssumedRoleId: shape.Text(assumed.UserID), Arn: shape.Text(assumed.ARN)},
+	}, nil
 }
 
 // mayAssume weighs a role's trust and the caller's own policies. Within one account a trust that names the caller
@@ -175,13 +197,15 @@ func (s *Service) keep(ctx context.Context, k *slipway.AccessKey) error {
 	return s.db.UpdateAlways(ctx, func(tx store.Tx) error { return state.AccessKeys.Put(tx, k) })
 }
 
-// sessionToken gives temporary credentials with the caller's own rights.
-func (s *Service) sessionToken(ctx context.Context, form *ec2query.Reader) (ec2query.Encoder, error) {
+// GetSessionToken gives temporary credentials with the caller's own rights.
+func (s *Service) GetSessionToken(
+	ctx context.Context, in *stswire.GetSessionTokenRequest,
+) (*stswire.GetSessionTokenResponse, error) {
 	call := slipway.CallFrom(ctx)
-	r := &request{form: form, account: call.Account}
-	span := life(r, 43200, 900, 129600)
-	if err := form.Err(); err != nil || r.err != nil {
-		return nil, cmp.Or(err, r.err)
+	var c checks
+	span := c.life(in.DurationSeconds, 43200, 900, 129600)
+	if c.err != nil {
+		return nil, c.err
 	}
 	own := state.AccessKeys.See(s.db.Local(), state.Global, call.AccessKey)
 	if own == nil || own.Token != "" {
@@ -189,7 +213,8 @@ func (s *Service) sessionToken(ctx context.Context, form *ec2query.Reader) (ec2q
 	}
 	k := temporary(call.Account, s.now(), span)
 	k.User, k.Owner = own.User, own.Owner
-	return xml(credentialsXML(&k)), s.db.UpdateAlways(ctx, func(tx store.Tx) error { return issue(tx, &k) })
+	err := s.db.UpdateAlways(ctx, func(tx store.Tx) error { return issue(tx, &k) })
+	return &stswire.GetSessionTokenResponse{Credentials: credentialsWire(&k)}, err
 }
 
 // maxSessions is how many sessions an account may have that have not ended, or not long ago: each is a record.

@@ -10,12 +10,12 @@ import (
 )
 
 // trust is a needed trust policy that can be read.
-func (r *request) trust(parameter string) string {
-	text := r.need(parameter)
-	if text != "" && r.err == nil {
+func (c *checks) trust(parameter string, v *string) string {
+	text := c.need(parameter, v)
+	if text != "" && c.err == nil {
 		if _, err := policy.Parse(text, policy.Trust); err != nil {
-			r.err = slipway.Errorf(slipway.MalformedPolicyDocument,
-				"The trust policy is not in the valid JSON format or breaks the grammar: %s.", err)
+			c.refuse(slipway.Errorf(slipway.MalformedPolicyDocument,
+				"The trust policy is not in the valid JSON format or breaks the grammar: %s.", err))
 		}
 	}
 	return text

@@ -8,6 +8,8 @@ import (
 
 	"slipway"
 	"slipway/internal/action"
+	"slipway/internal/shape"
+	"slipway/internal/ssmwire"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -28,16 +30,6 @@ func New(
 	return &Service{db, authorize}
 }
 
-type parameter struct {
-	Name             string
-	Type             string
-	Value            string
-	Version          int
-	LastModifiedDate float64
-	ARN              string
-	DataType         string
-}
-
 // Actions are what the room serves.
 func (s *Service) Actions() map[string]action.JSONHandler {
 	return map[string]action.JSONHandler{
@@ -47,40 +39,30 @@ func (s *Service) Actions() map[string]action.JSONHandler {
 	}
 }
 
-type getParameterRequest struct{ Name string }
-
-type getParameterResult struct{ Parameter *parameter }
-
 // GetParameter answers one.
-func (s *Service) GetParameter(ctx context.Context, in *getParameterRequest) (*getParameterResult, error) {
-	r, err := s.view(ctx, "GetParameter", in.Name)
+func (s *Service) GetParameter(ctx context.Context, in *ssmwire.GetParameterRequest) (*ssmwire.GetParameterResult, error) {
+	name := shape.Get(in.Name)
+	r, err := s.view(ctx, "GetParameter", name)
 	if err != nil {
 		return nil, err
 	}
-	p := find(r, slipway.CallFrom(ctx).Region, in.Name)
+	p := find(r, slipway.CallFrom(ctx).Region, name)
 	if p == nil {
-		return nil, slipway.Errorf(slipway.ParameterNotFound, "The parameter %s was not found.", in.Name)
+		return nil, slipway.Errorf(slipway.ParameterNotFound, "The parameter %s was not found.", name)
 	}
-	return &getParameterResult{p}, nil
-}
-
-type getParametersRequest struct{ Names []string }
-
-type getParametersResult struct {
-	InvalidParameters []string
-	Parameters        []*parameter
+	return &ssmwire.GetParameterResult{Parameter: p}, nil
 }
 
 // GetParameters answers those that are there, and names the others.
-func (s *Service) GetParameters(ctx context.Context, in *getParametersRequest) (*getParametersResult, error) {
+func (s *Service) GetParameters(ctx context.Context, in *ssmwire.GetParametersRequest) (*ssmwire.GetParametersResult, error) {
 	r, err := s.view(ctx, "GetParameters", in.Names...)
 	if err != nil {
 		return nil, err
 	}
-	out := &getParametersResult{[]string{}, []*parameter{}}
+	out := &ssmwire.GetParametersResult{InvalidParameters: []string{}, Parameters: []ssmwire.Parameter{}}
 	for _, name := range in.Names {
 		if p := find(r, slipway.CallFrom(ctx).Region, name); p != nil {
-			out.Parameters = append(out.Parameters, p)
+			out.Parameters = append(out.Parameters, *p)
 		} else {
 			out.InvalidParameters = append(out.InvalidParameters, name)
 		}
@@ -88,29 +70,23 @@ func (s *Service) GetParameters(ctx context.Context, in *getParametersRequest) (
 	return out, nil
 }
 
-type getParametersByPathRequest struct {
-	Path      string
-	Recursive bool
-}
-
-type getParametersByPathResult struct{ Parameters []*parameter }
-
 // GetParametersByPath answers what lies under a path, and with Recursive what lies under that.
 func (s *Service) GetParametersByPath(
-	ctx context.Context, in *getParametersByPathRequest,
-) (*getParametersByPathResult, error) {
-	r, err := s.view(ctx, "GetParametersByPath", in.Path)
+	ctx context.Context, in *ssmwire.GetParametersByPathRequest,
+) (*ssmwire.GetParametersByPathResult, error) {
+	path := shape.Get(in.Path)
+	r, err := s.view(ctx, "GetParametersByPath", path)
 	if err != nil {
 		return nil, err
 	}
-	out := &getParametersByPathResult{[]*parameter{}}
+	out := &ssmwire.GetParametersByPathResult{Parameters: []ssmwire.Parameter{}}
 	for _, name := range state.ImageAliases() {
-		rest, below := strings.CutPrefix(name, strings.TrimSuffix(in.Path, "/")+"/")
-		if !below || !in.Recursive && strings.Contains(rest, "/") {
+		rest, below := strings.CutPrefix(name, strings.TrimSuffix(path, "/")+"/")
+		if !below || !shape.Get(in.Recursive) && strings.Contains(rest, "/") {
 			continue
 		}
 		if p := find(r, slipway.CallFrom(ctx).Region, name); p != nil {
-			out.Parameters = append(out.Parameters, p)
+			out.Parameters = append(out.Parameters, *p)
 		}
 	}
 	return out, nil
@@ -127,15 +103,15 @@ func (s *Service) view(ctx context.Context, action string, names ...string) (sto
 	return s.db.Snapshot(ctx)
 }
 
-func find(r store.Reader, region, name string) *parameter {
+func find(r store.Reader, region, name string) *ssmwire.Parameter {
 	im := state.AliasedImage(r, region, name)
 	if im == nil {
 		return nil
 	}
-	return &parameter{
-		Name: name, Type: "String", Value: string(im.ID), Version: 1, LastModifiedDate: float64(im.Created.Unix()),
-		DataType: "aws:ec2:image",
-		ARN:      arn(region, "", name),
+	return &ssmwire.Parameter{
+		Name: shape.Text(name), Type: shape.Text("String"), Value: shape.Text(im.ID), Version: new(int64(1)),
+		LastModifiedDate: new(float64(im.Created.Unix())), DataType: shape.Text("aws:ec2:image"),
+		ARN: shape.Text(arn(region, "", name)),
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 type Members struct {
 	Namespace string
 	Actions   map[string]action.Handler
+	Known     map[string]bool // all actions that the service has, served or not
 	Log       *slog.Logger
 	// Admit says whether the caller may take the action with the form's parameters, and puts into the context what
 	// judges its transactions.
@@ -45,7 +46,10 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 	call.Action = form.Get("Action")
 	*ctx = slipway.WithCall(*ctx, call)
 	handler, ok := m.Actions[call.Action]
-	if !ok {
+	switch {
+	case !ok && m.Known[call.Action]:
+		return nil, unserved(call.Action)
+	case !ok:
 		return nil, slipway.Errorf(slipway.InvalidAction, "Could not find operation %s for version %s", call.Action,
 			form.Get("Version"))
 	}
@@ -58,6 +62,11 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 		return nil, err
 	}
 	return handler(judged, reader)
+}
+
+// unserved refuses an action that a service has and that is not served here.
+func unserved(action string) error {
+	return slipway.Errorf(slipway.UnsupportedOperation, "The action %s is not supported.", action)
 }
 
 // otherRefusal is what the caller of a service other than EC2 may know of an error; what was not meant for them goes to the log.

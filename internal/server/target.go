@@ -18,6 +18,7 @@ type Targets struct {
 	Name    string // "SSM"
 	Prefix  string // of the header, "AmazonSSM."
 	Actions map[string]action.JSONHandler
+	Known   map[string]bool // all actions that the service has, served or not
 	Log     *slog.Logger
 }
 
@@ -37,7 +38,10 @@ func (t *Targets) call(ctx context.Context, name string, body []byte) (any, erro
 		return nil, slipway.Errorf(slipway.ValidationError, "The request is not JSON")
 	}
 	handler, ok := t.Actions[name]
-	if !ok {
+	switch {
+	case !ok && t.Known[name]:
+		return nil, unserved(name)
+	case !ok:
 		return nil, slipway.Errorf(slipway.InvalidAction, "The action %s of %s is not implemented by slipway.", name, t.Name)
 	}
 	return handler(ctx, body)
