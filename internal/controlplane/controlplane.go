@@ -154,7 +154,8 @@ func (p *ControlPlane) Tick(ctx context.Context) {
 func (p *ControlPlane) Sweep(ctx context.Context) error {
 	var errs []error
 	for _, sweep := range []func(context.Context) error{
-		p.Instances.Sweep, p.NATGateways.Sweep, p.Peerings.Sweep, p.Fleets.Sweep, p.Imports.Sweep, p.IAM.Sweep,
+		p.Instances.Sweep, p.Launches.Sweep, p.NATGateways.Sweep, p.Peerings.Sweep, p.Fleets.Sweep, p.Imports.Sweep,
+		p.IAM.Sweep,
 		p.Timelines.Sweep,
 	} {
 		errs = append(errs, guard.Call(func() error { return sweep(ctx) }))

@@ -92,19 +92,6 @@ func severalInterfaces(id slipway.InstanceID) error {
 		id)
 }
 
-// edit is one attribute's change, on a record that is the caller's to change.
-type edit func(tx store.Tx, i *slipway.Instance) error
-
-// whenStopped guards what only a stopped instance lets be changed.
-func whenStopped(e edit) edit {
-	return func(tx store.Tx, i *slipway.Instance) error {
-		if i.State != slipway.Stopped {
-			return slipway.Errorf(slipway.IncorrectInstanceState, "The instance '%s' is not in the 'stopped' state.", i.ID)
-		}
-		return e(tx, i)
-	}
-}
-
 // Modify answers ModifyInstanceAttribute: exactly one attribute, in the typed form or by name.
 func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyInstanceAttributeRequest) error {
 	if shape.Get(in.InstanceId) == "" {
@@ -126,23 +113,6 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyInstanceAttribut
 		return slipway.Errorf(slipway.InvalidParameterCombination, "Fields for multiple attribute types specified")
 	}
 	return s.edit(ctx, id, edits[0])
-}
-
-func (s *Service) edit(ctx context.Context, id slipway.InstanceID, e edit) error {
-	return s.db.Update(ctx, func(tx store.Tx) error {
-		i, err := state.Instances.Get(tx, state.Of(ctx), string(id))
-		if err != nil {
-			return err
-		}
-		if i.State == slipway.Terminated || i.State == slipway.ShuttingDown {
-			return slipway.Errorf(slipway.IncorrectInstanceState,
-				"The instance '%s' is not in a valid state for this operation.", id)
-		}
-		if err := e(tx, i); err != nil {
-			return err
-		}
-		return state.Instances.Put(tx, i)
-	})
 }
 
 func (s *Service) edits(in *ec2wire.ModifyInstanceAttributeRequest) ([]edit, error) {
@@ -383,91 +353,4 @@ func setDevices(in []ec2wire.InstanceBlockDeviceMappingSpecification) edit {
 		}
 		return nil
 	}
-}
-
-// ModifyMetadata answers ModifyInstanceMetadataOptions: members left out keep their value.
-func (s *Service) ModifyMetadata(
-	ctx context.Context, in *ec2wire.ModifyInstanceMetadataOptionsRequest,
-) (*ec2wire.ModifyInstanceMetadataOptionsResult, error) {
-	if shape.Get(in.InstanceId) == "" {
-		return nil, slipway.Missing("InstanceId")
-	}
-	id, err := slipway.ParseInstanceID(*in.InstanceId)
-	if err != nil {
-		return nil, err
-	}
-	to, err := launchspec.MetadataValues(in.HttpTokens, in.HttpEndpoint, in.HttpProtocolIpv6, in.InstanceMetadataTags,
-		in.HttpPutResponseHopLimit)
-	if err != nil {
-		return nil, err
-	}
-	out := &ec2wire.ModifyInstanceMetadataOptionsResult{InstanceId: shape.Text(id)}
-	err = s.edit(ctx, id, func(_ store.Tx, i *slipway.Instance) error {
-		if to.Tags == "enabled" {
-			for k := range i.Tags {
-				if strings.HasPrefix(k, "aws:") {
-					continue
-				}
-				if err := slipway.CheckMetadataTag(k); err != nil {
-					return err
-				}
-			}
-		}
-		i.Metadata = i.Metadata.With(to)
-		i.Metadata.Applied = i.State != slipway.Running // a running instance has them once its host says so
-		out.InstanceMetadataOptions = Options(i.Metadata, false)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// ModifyCredits answers ModifyInstanceCreditSpecification; each instance succeeds or fails by itself.
-func (s *Service) ModifyCredits(
-	ctx context.Context, in *ec2wire.ModifyInstanceCreditSpecificationRequest,
-) (*ec2wire.ModifyInstanceCreditSpecificationResult, error) {
-	if len(in.InstanceCreditSpecifications) == 0 {
-		return nil, slipway.Missing("InstanceCreditSpecification")
-	}
-	out := &ec2wire.ModifyInstanceCreditSpecificationResult{
-		SuccessfulInstanceCreditSpecifications:   []ec2wire.SuccessfulInstanceCreditSpecificationItem{},
-		UnsuccessfulInstanceCreditSpecifications: []ec2wire.UnsuccessfulInstanceCreditSpecificationItem{},
-	}
-	for _, c := range in.InstanceCreditSpecifications {
-		id, err := slipway.ParseInstanceID(shape.Get(c.InstanceId))
-		if err != nil {
-			return nil, err
-		}
-		credits := shape.Get(c.CpuCredits)
-		if credits != "standard" && credits != "unlimited" {
-			return nil, slipway.Errorf(slipway.InvalidCpuCredits,
-				"Invalid value '%s' for cpuCredits. It must be standard or unlimited.", credits)
-		}
-		err = s.edit(ctx, id, func(_ store.Tx, i *slipway.Instance) error {
-			if i.CPUCredits == "" {
-				return slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported,
-					"The instance type %s does not support credit specification.", i.Type)
-			}
-			i.CPUCredits = credits
-			return nil
-		})
-		switch {
-		case err == nil:
-			out.SuccessfulInstanceCreditSpecifications = append(out.SuccessfulInstanceCreditSpecifications,
-				ec2wire.SuccessfulInstanceCreditSpecificationItem{InstanceId: shape.Text(id)})
-		case slipway.CodeOf(err) == slipway.DryRunOperation || slipway.CodeOf(err) == slipway.InternalError:
-			return nil, err
-		default:
-			out.UnsuccessfulInstanceCreditSpecifications = append(out.UnsuccessfulInstanceCreditSpecifications,
-				ec2wire.UnsuccessfulInstanceCreditSpecificationItem{
-					InstanceId: shape.Text(id),
-					Error: &ec2wire.UnsuccessfulInstanceCreditSpecificationItemError{
-						Code: shape.Of(string(slipway.CodeOf(err))), Message: shape.Of(err.Error()),
-					},
-				})
-		}
-	}
-	return out, nil
 }

@@ -282,7 +282,7 @@ func TestTheWindowOfTerminated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.API.Instances.Sweep(t.Context()); err != nil {
+		if err := w.API.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
