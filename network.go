@@ -225,3 +225,6 @@ type DHCPOption struct {
 	Key    string
 	Values []string
 }
+
+// ClassicRange is where EC2-Classic's private addresses come from, for all accounts of a region.
+func ClassicRange() netip.Prefix { return netip.MustParsePrefix("10.0.0.0/8") }

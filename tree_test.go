@@ -26,7 +26,7 @@ var rank = map[string]int{
 	"slipway/internal/hypervisor": 10, "slipway/internal/dataplane": 10, "slipway/internal/blockstore": 10,
 	"slipway/internal/qcow2": 8, "slipway/internal/diskimage": 9, "slipway/internal/golden": 5,
 	"slipway/internal/await": 5, "slipway/internal/guard": 4, "slipway/internal/thread": 5, "slipway/internal/jail": 6,
-	"slipway/internal/certificates": 5, "slipway/internal/audit": 5, "slipway/internal/seal": 5,
+	"slipway/internal/durable": 4, "slipway/internal/certificates": 5, "slipway/internal/audit": 5, "slipway/internal/seal": 5,
 	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10,
 	"slipway/internal/policy": 10, "slipway/internal/imagesource": 10,
 

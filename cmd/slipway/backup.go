@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"slipway/internal/durable"
 	"slipway/internal/seal"
 	"slipway/internal/store"
 	"slipway/internal/store/etcd"
@@ -35,9 +36,6 @@ var backedUp = []string{
 	"installation", "credentials.json", "demo.pem", "identity.key", "identity.crt", "tokens.key", "secrets.key", "slot",
 	"network", "agent", "tls",
 }
-
-// notBackedUp are the others: what has its own copies, what the machines write, and what a new directory gets by itself.
-var notBackedUp = []string{"version", "etcd", "blocks", "audit", "imports", "machines"}
 
 // manifest is a backup's first entry.
 type manifest struct {
@@ -169,15 +167,7 @@ func (b *backup) write(file string, who person) error {
 		}
 		return err
 	}
-	return syncDir(filepath.Dir(file))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.Sync(filepath.Dir(file))
 }
 
 func (b *backup) encode(to io.Writer) error {
@@ -364,7 +354,7 @@ func (b *backup) restore(ctx context.Context, dir stateDir, c Config) error {
 	if err := unix.Rename(next, dir.join("etcd")); err != nil {
 		return err
 	}
-	return syncDir(dir.path)
+	return durable.Sync(dir.path)
 }
 
 // unseal opens what is sealed among the records, by the keys that came with them or by the installation's. What cannot be read

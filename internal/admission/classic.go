@@ -13,9 +13,6 @@ import (
 	"slipway/internal/store"
 )
 
-// classicRange is where EC2-Classic's private addresses come from, for all accounts of a region.
-var classicRange = netip.MustParsePrefix("10.0.0.0/8")
-
 // classicNetwork is rule R4: no VPC, no subnet, no interface; the zone is chosen unless it was named.
 func (l *launch) classicNetwork() error {
 	n := &l.spec.Network
@@ -70,8 +67,8 @@ func (l *launch) classic(in *slipway.Instance) error {
 
 // takeClassic gives a starting instance a private and a public address: EC2-Classic renews both at each start.
 func takeClassic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error {
-	base := binary.BigEndian.Uint32(classicRange.Addr().AsSlice())
-	size := uint32(1) << (32 - classicRange.Bits())
+	base := binary.BigEndian.Uint32(slipway.ClassicRange().Addr().AsSlice())
+	size := uint32(1) << (32 - slipway.ClassicRange().Bits())
 	for range 1000 {
 		var b [4]byte
 		binary.BigEndian.PutUint32(b[:], base+256+rand.Uint32N(size-512)) // the router and its like live at the ends

@@ -130,8 +130,7 @@ func (s *Service) read(
 		"DeliveryPreference": shape.Get(in.DeliveryPreference) != "",
 	} {
 		if given {
-			return nil, nil, slipway.Errorf(slipway.UnsupportedOperation,
-				"The parameter %s is not supported: reservations here begin at once and have no commitment.", name)
+			return nil, nil, slipway.Refused(name, "reservations here begin at once and have no commitment.")
 		}
 	}
 	tags, err := shape.TagsOf(in.TagSpecifications, "capacity-reservation")

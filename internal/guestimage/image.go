@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/durable"
 )
 
 // Built is a finished image. Its files are readable by every user, because machines run as users of their own.
@@ -145,7 +147,7 @@ func finish(b Built, work, dir string) error {
 		}
 		*file = filepath.Base(*file)
 		path := filepath.Join(work, *file)
-		if err := errors.Join(os.Chmod(path, 0o444), syncFile(path)); err != nil {
+		if err := errors.Join(os.Chmod(path, 0o444), durable.Sync(path)); err != nil {
 			return err
 		}
 	}
@@ -156,21 +158,13 @@ func finish(b Built, work, dir string) error {
 	if err := os.WriteFile(filepath.Join(work, manifest), append(data, '\n'), 0o444); err != nil {
 		return err
 	}
-	if err := errors.Join(os.Chmod(work, 0o755), syncFile(filepath.Join(work, manifest)), syncFile(work)); err != nil {
+	if err := errors.Join(os.Chmod(work, 0o755), durable.Sync(filepath.Join(work, manifest)), durable.Sync(work)); err != nil {
 		return err
 	}
 	if err := os.Rename(work, dir); err != nil {
 		return err
 	}
-	return syncFile(filepath.Dir(dir))
-}
-
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return durable.Sync(filepath.Dir(dir))
 }
 
 func lock(ctx context.Context, path string) (unlock func(), err error) {

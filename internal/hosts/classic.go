@@ -11,20 +11,17 @@ import (
 	"slipway/internal/store"
 )
 
-// EC2-Classic's network: one flat range for all accounts of a region, open to the internet, with its resolver at an
+// EC2-Classic's network is one flat range for all accounts of a region, open to the internet, with its resolver at an
 // address of its own.
-var (
-	classicRange    = netip.MustParsePrefix("10.0.0.0/8")
-	classicResolver = netip.MustParseAddr("172.16.0.23")
-)
+var classicResolver = netip.MustParseAddr("172.16.0.23")
 
 const classicSubnet slipway.SubnetID = "classic"
 
 func classic(r store.Reader, host slipway.HostID, region string, n dataplane.Network) (dataplane.Network, bool, error) {
-	n.CIDRs = []netip.Prefix{classicRange}
+	n.CIDRs = []netip.Prefix{slipway.ClassicRange()}
 	n.Resolver = classicResolver
 	n.Subnets = []dataplane.Subnet{
-		{ID: classicSubnet, CIDR: classicRange, Routes: []dataplane.Route{{Destination: anywhere, Target: dataplane.Internet}}},
+		{ID: classicSubnet, CIDR: slipway.ClassicRange(), Routes: []dataplane.Route{{Destination: anywhere, Target: dataplane.Internet}}},
 	}
 	n.DNS = dataplane.DNS{
 		Enabled: true, Provided: true, Names: map[string][]netip.Addr{}, Domain: slipway.PrivateDomain(region),

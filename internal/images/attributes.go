@@ -67,7 +67,7 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeImageAttrib
 	case "uefiData":
 		out.UefiData = value("")
 	case "lastLaunchedTime":
-		return nil, unsupported("Attribute", "when an image was launched last is not kept.")
+		return nil, slipway.Refused("Attribute", "when an image was launched last is not kept.")
 	default:
 		return nil, slipway.Invalid(a, "attribute", "It is no attribute of an image.")
 	}
@@ -144,7 +144,7 @@ func readChange(in *ec2wire.ModifyImageAttributeRequest) (change, error) {
 		for _, list := range [][]ec2wire.LaunchPermission{p.Add, p.Remove} {
 			for _, g := range list {
 				if shape.Get(g.OrganizationArn)+shape.Get(g.OrganizationalUnitArn) != "" {
-					return c, unsupported("LaunchPermission.OrganizationArn", "there are no organizations here.")
+					return c, slipway.Refused("LaunchPermission.OrganizationArn", "there are no organizations here.")
 				}
 			}
 		}
@@ -156,7 +156,7 @@ func readChange(in *ec2wire.ModifyImageAttributeRequest) (change, error) {
 		}
 	}
 	if len(in.OrganizationArns)+len(in.OrganizationalUnitArns) > 0 {
-		return c, unsupported("OrganizationArn", "there are no organizations here.")
+		return c, slipway.Refused("OrganizationArn", "there are no organizations here.")
 	}
 	if attribute != "productCodes" { // there it only says add
 		if err := shape.OldGrants(in.OperationType, in.UserIds, in.UserGroups, &c.add, &c.remove); err != nil {

@@ -26,11 +26,11 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopyImageRequest) (*ec2w
 	case shape.Get(in.SourceImageId) == "":
 		return nil, slipway.Missing("SourceImageId")
 	case shape.Get(in.DestinationOutpostArn) != "":
-		return nil, unsupported("DestinationOutpostArn", "there are no Outposts here.")
+		return nil, slipway.Refused("DestinationOutpostArn", "there are no Outposts here.")
 	case shape.Get(in.DestinationAvailabilityZone) != "" || shape.Get(in.DestinationAvailabilityZoneId) != "":
-		return nil, unsupported("DestinationAvailabilityZone", "there are no Local Zones here.")
+		return nil, slipway.Refused("DestinationAvailabilityZone", "there are no Local Zones here.")
 	case in.SnapshotCopyCompletionDurationMinutes != nil:
-		return nil, unsupported("SnapshotCopyCompletionDurationMinutes", "a copy here takes as long as it takes.")
+		return nil, slipway.Refused("SnapshotCopyCompletionDurationMinutes", "a copy here takes as long as it takes.")
 	case shape.Get(in.KmsKeyId) != "" && in.Encrypted != nil && !*in.Encrypted:
 		return nil, slipway.Errorf(slipway.InvalidParameterDependency,
 			"The parameter KmsKeyId requires the parameter Encrypted to be set.")

@@ -22,11 +22,11 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateImageRequest) (*
 	case shape.Get(in.InstanceId) == "":
 		return nil, slipway.Missing("InstanceId")
 	case shape.Get(in.SnapshotLocation) == "local":
-		return nil, unsupported("SnapshotLocation", "there are no Local Zones here.")
+		return nil, slipway.Refused("SnapshotLocation", "there are no Local Zones here.")
 	case shape.Get(in.SnapshotLocation) != "" && *in.SnapshotLocation != "regional":
 		return nil, slipway.Invalid(*in.SnapshotLocation, "snapshotLocation", "It must be regional or local.")
 	case shape.Get(in.BootModeOverride) != "":
-		return nil, unsupported("BootModeOverride", "the image boots as its instance does.")
+		return nil, slipway.Refused("BootModeOverride", "the image boots as its instance does.")
 	}
 	id, err := slipway.ParseInstanceID(*in.InstanceId)
 	if err != nil {

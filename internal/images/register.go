@@ -16,23 +16,23 @@ import (
 func refused(in *ec2wire.RegisterImageRequest) error {
 	switch {
 	case shape.Get(in.ImageLocation) != "":
-		return unsupported("ImageLocation",
+		return slipway.Refused("ImageLocation",
 			"there are no images backed by an instance store here. ImportImage brings a disk image in, and so does "+
 				"`slipway image import`.")
 	case shape.Get(in.KernelId) != "":
-		return unsupported("KernelId", "an image here boots by its disk's own loader, or as its snapshot's instance did.")
+		return slipway.Refused("KernelId", "an image here boots by its disk's own loader, or as its snapshot's instance did.")
 	case shape.Get(in.RamdiskId) != "":
-		return unsupported("RamdiskId", "an image here boots by its disk's own loader, or as its snapshot's instance did.")
+		return slipway.Refused("RamdiskId", "an image here boots by its disk's own loader, or as its snapshot's instance did.")
 	case shape.Get(in.TpmSupport) != "":
-		return unsupported("TpmSupport", "instances here have no TPM.")
+		return slipway.Refused("TpmSupport", "instances here have no TPM.")
 	case shape.Get(in.UefiData) != "":
-		return unsupported("UefiData", "firmware variables cannot be given here.")
+		return slipway.Refused("UefiData", "firmware variables cannot be given here.")
 	case len(in.BillingProducts) > 0:
-		return unsupported("BillingProduct", "nothing is billed here.")
+		return slipway.Refused("BillingProduct", "nothing is billed here.")
 	case shape.Get(in.VirtualizationType) != "" && *in.VirtualizationType != "hvm":
-		return unsupported("VirtualizationType", "instances here are hvm.")
+		return slipway.Refused("VirtualizationType", "instances here are hvm.")
 	case shape.Get(in.Architecture) != "" && *in.Architecture != "x86_64":
-		return unsupported("Architecture", "instances here are x86_64.")
+		return slipway.Refused("Architecture", "instances here are x86_64.")
 	case shape.Get(in.SriovNetSupport) != "" && *in.SriovNetSupport != "simple":
 		return slipway.Invalid(*in.SriovNetSupport, "sriovNetSupport", "It must be simple.")
 	case shape.Get(in.ImdsSupport) != "" && *in.ImdsSupport != "v2.0":

@@ -22,10 +22,6 @@ type Service struct {
 // New makes the room.
 func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
 
-func unsupported(parameter, why string) error {
-	return slipway.Errorf(slipway.UnsupportedOperation, "The parameter %s is not supported: %s", parameter, why)
-}
-
 // named is the id that a request must give.
 func named(id *string) (slipway.ImageID, error) {
 	if shape.Get(id) == "" {

@@ -64,9 +64,6 @@ func Hash(in *ec2wire.RunInstancesRequest) string {
 
 // refused are the members that slipway does not have, by name and with the reason.
 func refused(_ *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
-	no := func(parameter, why string) error {
-		return slipway.Errorf(slipway.UnsupportedOperation, "The parameter %s is not supported: %s", parameter, why)
-	}
 	switch {
 	case shape.Get(in.AdditionalInfo) != "":
 		return slipway.Errorf(slipway.InvalidParameterCombination, "Bad property set: [%s]", *in.AdditionalInfo)
@@ -81,18 +78,18 @@ func refused(_ *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		}
 		return slipway.Errorf(slipway.InvalidAMIIDNotFound, "The image id '[%s]' does not exist", *in.RamdiskId)
 	case in.Monitoring != nil && len(in.Monitoring.MetricCategoryIds) > 0:
-		return no("Monitoring.MetricCategoryId", "there is no CloudWatch here.")
+		return slipway.Refused("Monitoring.MetricCategoryId", "there is no CloudWatch here.")
 	case len(in.ElasticGpuSpecification) > 0:
-		return no("ElasticGpuSpecification", "elastic GPUs ended in January 2024.")
+		return slipway.Refused("ElasticGpuSpecification", "elastic GPUs ended in January 2024.")
 	case len(in.ElasticInferenceAccelerators) > 0:
-		return no("ElasticInferenceAccelerator", "elastic inference has ended.")
+		return slipway.Refused("ElasticInferenceAccelerator", "elastic inference has ended.")
 	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
-		return no("Operator", "it is for AWS's own services.")
+		return slipway.Refused("Operator", "it is for AWS's own services.")
 	case len(in.SecondaryInterfaces) > 0:
 		return slipway.Errorf(slipway.Unsupported,
 			"The parameter SecondaryInterface is not supported: there are no secondary networks here.")
 	case in.EnclaveOptions != nil && shape.Get(in.EnclaveOptions.Enabled):
-		return no("EnclaveOptions.Enabled", "there are no Nitro enclaves on this host.")
+		return slipway.Refused("EnclaveOptions.Enabled", "there are no Nitro enclaves on this host.")
 	case in.NetworkPerformanceOptions != nil &&
 		!slices.Contains([]string{"", "default"}, shape.Get(in.NetworkPerformanceOptions.BandwidthWeighting)):
 		return slipway.Errorf(slipway.Unsupported,

@@ -67,9 +67,6 @@ func (s *Service) Create(
 
 // read makes every check of a new group that needs no state.
 func read(in *ec2wire.CreatePlacementGroupRequest) (*slipway.PlacementGroup, error) {
-	unsupported := func(parameter, why string) error {
-		return slipway.Errorf(slipway.UnsupportedOperation, "The parameter %s is not supported: %s", parameter, why)
-	}
 	g := &slipway.PlacementGroup{
 		Name: shape.Get(in.GroupName), Strategy: shape.Get(in.Strategy), SpreadLevel: shape.Get(in.SpreadLevel),
 	}
@@ -81,11 +78,11 @@ func read(in *ec2wire.CreatePlacementGroupRequest) (*slipway.PlacementGroup, err
 	case g.Strategy == "":
 		return nil, slipway.Missing("Strategy")
 	case shape.Get(in.LinkedGroupId) != "":
-		return nil, unsupported("LinkedGroupId", "groups here are not linked.")
+		return nil, slipway.Refused("LinkedGroupId", "groups here are not linked.")
 	case shape.Get(in.ParentGroupId) != "":
-		return nil, unsupported("ParentGroupId", "groups here have no parents.")
+		return nil, slipway.Refused("ParentGroupId", "groups here have no parents.")
 	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
-		return nil, unsupported("Operator", "it is for AWS's own services.")
+		return nil, slipway.Refused("Operator", "it is for AWS's own services.")
 	case in.PartitionCount != nil && g.Strategy != "partition":
 		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
 			"The parameter partitionCount requires the strategy partition.")

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/durable"
 )
 
 // heading is the first line of a Ring's file.
@@ -239,11 +241,7 @@ func (r *Ring) replace(change func([]*key) []*key) error {
 	if err != nil {
 		return fmt.Errorf("key file: %w", err)
 	}
-	d, err := os.Open(filepath.Dir(r.file))
-	if err != nil {
-		return fmt.Errorf("key file: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+	if err := durable.Sync(filepath.Dir(r.file)); err != nil {
 		return fmt.Errorf("key file: %w", err)
 	}
 	r.keys, r.stamp = keys, nil // read again when a key is missing

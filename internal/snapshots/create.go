@@ -14,17 +14,13 @@ import (
 	"slipway/internal/volumes"
 )
 
-func unsupported(parameter, why string) error {
-	return slipway.Errorf(slipway.UnsupportedOperation, "The parameter %s is not supported: %s", parameter, why)
-}
-
 // elsewhere refuses places for snapshots that do not exist here.
 func elsewhere(outpost, location *string) error {
 	switch {
 	case shape.Get(outpost) != "":
-		return unsupported("OutpostArn", "there are no Outposts here.")
+		return slipway.Refused("OutpostArn", "there are no Outposts here.")
 	case shape.Get(location) == "local":
-		return unsupported("Location", "there are no Local Zones here.")
+		return slipway.Refused("Location", "there are no Local Zones here.")
 	case shape.Get(location) != "" && *location != "regional":
 		return slipway.Invalid(*location, "location", "It must be regional or local.")
 	}
@@ -256,11 +252,11 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopySnapshotRequest) (*e
 		return nil, slipway.Invalid(*in.DestinationRegion, "destinationRegion",
 			"It must be the region of the call, "+scope.Region+".")
 	case shape.Get(in.DestinationOutpostArn) != "":
-		return nil, unsupported("DestinationOutpostArn", "there are no Outposts here.")
+		return nil, slipway.Refused("DestinationOutpostArn", "there are no Outposts here.")
 	case shape.Get(in.DestinationAvailabilityZone) != "":
-		return nil, unsupported("DestinationAvailabilityZone", "there are no Local Zones here.")
+		return nil, slipway.Refused("DestinationAvailabilityZone", "there are no Local Zones here.")
 	case in.CompletionDurationMinutes != nil:
-		return nil, unsupported("CompletionDurationMinutes", "a copy here takes as long as it takes.")
+		return nil, slipway.Refused("CompletionDurationMinutes", "a copy here takes as long as it takes.")
 	case shape.Get(in.KmsKeyId) != "" && in.Encrypted != nil && !*in.Encrypted:
 		return nil, slipway.Errorf(slipway.InvalidParameterDependency,
 			"The parameter KmsKeyId requires the parameter Encrypted to be set.")

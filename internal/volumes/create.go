@@ -62,16 +62,13 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVolumeRequest) (
 }
 
 func createRefused(in *ec2wire.CreateVolumeRequest) error {
-	no := func(parameter, why string) error {
-		return slipway.Errorf(slipway.UnsupportedOperation, "The parameter %s is not supported: %s", parameter, why)
-	}
 	switch {
 	case shape.Get(in.OutpostArn) != "":
-		return no("OutpostArn", "there are no Outposts here.")
+		return slipway.Refused("OutpostArn", "there are no Outposts here.")
 	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
-		return no("Operator", "it is for AWS's own services.")
+		return slipway.Refused("Operator", "it is for AWS's own services.")
 	case shape.Get(in.MultiAttachEnabled):
-		return no("MultiAttachEnabled", "a volume here is a file that one machine has open.")
+		return slipway.Refused("MultiAttachEnabled", "a volume here is a file that one machine has open.")
 	case in.VolumeInitializationRate != nil && shape.Get(in.SnapshotId) == "":
 		return slipway.Errorf(slipway.InvalidParameterCombination,
 			"The parameter volumeInitializationRate requires the parameter snapshotId.")

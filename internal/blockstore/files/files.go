@@ -20,6 +20,7 @@ import (
 
 	"slipway"
 	"slipway/internal/blockstore"
+	"slipway/internal/durable"
 	"slipway/internal/qcow2"
 )
 
@@ -299,21 +300,13 @@ func (s *Store) seal(path string) error {
 
 // finish gives a file its name once its content is on the disk.
 func (s *Store) finish(path string, mode os.FileMode) error {
-	if err := errors.Join(os.Chmod(path+partial, mode), sync1(path+partial)); err != nil {
+	if err := errors.Join(os.Chmod(path+partial, mode), durable.Sync(path+partial)); err != nil {
 		return full(err)
 	}
 	if err := os.Rename(path+partial, path); err != nil {
 		return full(err)
 	}
-	return full(sync1(filepath.Dir(path)))
-}
-
-func sync1(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return full(durable.Sync(filepath.Dir(path)))
 }
 
 // SnapshotVolume copies a volume that lies still, with all it is an overlay of.

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway/internal/certificates"
+	"slipway/internal/durable"
 	"slipway/internal/store"
 )
 
@@ -71,11 +72,7 @@ func found(ctx context.Context, dir, socket string, log *slog.Logger) error {
 	if err := unix.Rename(next, dir); err != nil { // also over an empty one
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	above, err := os.Open(filepath.Dir(dir))
-	if err != nil {
-		return err
-	}
-	return errors.Join(above.Sync(), above.Close())
+	return durable.Sync(filepath.Dir(dir))
 }
 
 // slow is after what time a word is said of an etcd that is not ready: it may have much to read.
