@@ -73,9 +73,6 @@ func (w *Writer) Text(name, value string) {
 	w.buf = append(b, '>')
 }
 
-// Plain writes a text without an element of its own.
-func (w *Writer) Plain(value string) { w.escape(value) }
-
 // String writes a text.
 func (w *Writer) String(name string, v *string) {
 	if v != nil {
