@@ -83,12 +83,16 @@ func (d stateDir) mayBegin() error {
 		return nil
 	}
 	var fs unix.Statfs_t
-	if err := unix.Statfs(d.path, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) >= newFree {
+	if err := unix.Statfs(d.path, &fs); err != nil {
+		return nil
+	}
+	free := fs.Bavail*uint64(fs.Bsize) + etcd.Begun(d.join("etcd"))
+	if free >= newFree {
 		return nil
 	}
 	return fmt.Errorf("the disk of %s has %d MiB free, and %d are needed to begin there: make room, or name another "+
 		"directory with --state",
-		d.path, fs.Bavail*uint64(fs.Bsize)>>20, newFree>>20)
+		d.path, free>>20, newFree>>20)
 }
 
 func onlyOurs(entries []os.DirEntry) bool {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -60,7 +62,7 @@ func found(ctx context.Context, dir, socket string, log *slog.Logger) error {
 	if _, err := os.Stat(filepath.Join(dir, "member")); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	next := dir + ".new"
+	next := beginning(dir)
 	if err := errors.Join(os.RemoveAll(next), os.MkdirAll(next, 0o700)); err != nil {
 		return err
 	}
@@ -73,6 +75,24 @@ func found(ctx context.Context, dir, socket string, log *slog.Logger) error {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
 	return durable.Sync(filepath.Dir(dir))
+}
+
+// beginning is where an etcd begins that will lie in dir.
+func beginning(dir string) string { return dir + ".new" }
+
+// Begun is how many bytes of the disk an etcd has that was killed while it began for the first time: the next one to begin
+// in dir takes their place.
+func Begun(dir string) (bytes uint64) {
+	filepath.WalkDir(beginning(dir), func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // gone meanwhile, or never there
+		}
+		if info, err := d.Info(); err == nil {
+			bytes += uint64(info.Sys().(*syscall.Stat_t).Blocks) * 512
+		}
+		return nil
+	})
+	return bytes
 }
 
 // slow is after what time a word is said of an etcd that is not ready: it may have much to read.
