@@ -58,7 +58,7 @@ func accountCommand(ctx context.Context, args []string) error {
 	if words[0] == "list" {
 		return listAccounts(ctx, db, asJSON)
 	}
-	a, k, err := accounts.New(db, time.Now, vpcs.Settle).Create(ctx, slipway.Account{Name: name, Classic: classic})
+	a, k, err := accounts.New(db, time.Now, vpcs.EnsureDefault).Create(ctx, slipway.Account{Name: name, Classic: classic})
 	if err != nil {
 		return err
 	}

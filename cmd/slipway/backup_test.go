@@ -46,7 +46,7 @@ func furnished(t *testing.T) string {
 	if err := identify(t.Context(), db, d, "etcd"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := accounts.New(db, time.Now, vpcs.Settle).Create(t.Context(), slipway.Account{Name: "dev"}); err != nil {
+	if _, _, err := accounts.New(db, time.Now, vpcs.EnsureDefault).Create(t.Context(), slipway.Account{Name: "dev"}); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{

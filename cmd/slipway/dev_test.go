@@ -47,7 +47,7 @@ func TestTheFirstAccountIsOne(t *testing.T) {
 			start := func(db store.Store, d stateDir) (credentials, error) {
 				of := state.DB{Store: db}
 				run := &devRun{
-					dir: d, db: of, api: &controlplane.ControlPlane{Accounts: accounts.New(of, time.Now, vpcs.Settle)},
+					dir: d, db: of, api: &controlplane.ControlPlane{Accounts: accounts.New(of, time.Now, vpcs.EnsureDefault)},
 				}
 				return run.firstAccount(t.Context())
 			}
@@ -86,7 +86,7 @@ func TestDeletedKeysStayDeleted(t *testing.T) {
 	of := state.DB{Store: memory.New(state.Schema())}
 	run := &devRun{
 		dir: stateDir{path: t.TempDir(), who: person{os.Geteuid(), os.Getegid()}}, db: of,
-		api: &controlplane.ControlPlane{Accounts: accounts.New(of, time.Now, vpcs.Settle)},
+		api: &controlplane.ControlPlane{Accounts: accounts.New(of, time.Now, vpcs.EnsureDefault)},
 	}
 	first, err := run.firstAccount(t.Context())
 	if err != nil {

@@ -48,7 +48,7 @@ func TestStateCheck(t *testing.T) {
 	}
 	var account string
 	change(func(db state.DB) error {
-		a, _, err := accounts.New(db, time.Now, vpcs.Settle).Create(t.Context(), slipway.Account{Name: "dev"})
+		a, _, err := accounts.New(db, time.Now, vpcs.EnsureDefault).Create(t.Context(), slipway.Account{Name: "dev"})
 		if err == nil {
 			account = a.ID
 		}

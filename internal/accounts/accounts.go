@@ -22,13 +22,13 @@ import (
 type Service struct {
 	db  state.DB
 	now func() time.Time
-	// settle makes the contents of a region for an account: its default VPC.
-	settle func(store.Tx, state.Scope) (slipway.VPCID, error)
+	// ensureDefault makes the contents of a region for an account: its default VPC.
+	ensureDefault func(store.Tx, state.Scope) (slipway.VPCID, error)
 }
 
-// New makes the room. settle makes what a region holds from the start.
-func New(db state.DB, now func() time.Time, settle func(store.Tx, state.Scope) (slipway.VPCID, error)) *Service {
-	return &Service{db, now, settle}
+// New makes the room. ensureDefault makes what a region holds from the start.
+func New(db state.DB, now func() time.Time, ensureDefault func(store.Tx, state.Scope) (slipway.VPCID, error)) *Service {
+	return &Service{db, now, ensureDefault}
 }
 
 // Draft chooses an account's id and its root access key; in all else it is like a. Nothing is made yet: who keeps both
@@ -142,7 +142,7 @@ func (s *Service) Prepare(ctx context.Context) error {
 		if state.Regions.See(tx, scope, "-") != nil {
 			return nil
 		}
-		vpc, err := s.settle(tx, scope)
+		vpc, err := s.ensureDefault(tx, scope)
 		if err != nil {
 			return err
 		}

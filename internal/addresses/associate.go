@@ -154,7 +154,7 @@ func target(tx store.Tx, scope state.Scope, instance, eni string) (*slipway.Inte
 	if err != nil {
 		return nil, err
 	}
-	in, err := state.Instances.Must(tx, scope, string(id))
+	in, err := state.Instances.Require(tx, scope, string(id))
 	switch {
 	case err != nil:
 		return nil, err

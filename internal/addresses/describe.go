@@ -68,7 +68,7 @@ func (s *Service) Describe(
 	}
 	scope := state.Of(ctx)
 	for _, id := range in.AllocationIds {
-		if _, err := state.Addresses.Must(r, scope, id); err != nil {
+		if _, err := state.Addresses.Require(r, scope, id); err != nil {
 			return nil, err
 		}
 	}
@@ -106,7 +106,7 @@ func (s *Service) Attribute(
 		return nil, err
 	}
 	for _, id := range in.AllocationIds {
-		if _, err := state.Addresses.Must(r, state.Of(ctx), id); err != nil {
+		if _, err := state.Addresses.Require(r, state.Of(ctx), id); err != nil {
 			return nil, err
 		}
 	}

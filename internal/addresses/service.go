@@ -107,7 +107,7 @@ func (s *Service) Release(ctx context.Context, in *ec2wire.ReleaseAddressRequest
 		return slipway.Invalid(g, "networkBorderGroup", "There are no local zones here: it is the region's name.")
 	}
 	return s.db.Update(ctx, func(tx store.Tx) error {
-		a, err := state.Addresses.Must(tx, scope, id)
+		a, err := state.Addresses.Require(tx, scope, id)
 		if err != nil {
 			return err
 		}

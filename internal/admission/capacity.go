@@ -27,7 +27,7 @@ func (l *launch) findCapacity() error {
 		}
 	}
 	if id := l.spec.CapacityTarget; id != "" {
-		c, err := state.CapacityReservations.Must(l.tx, l.scope, string(id))
+		c, err := state.CapacityReservations.Require(l.tx, l.scope, string(id))
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (l *launch) fromReservations(most int) error {
 func (l *launch) findDedicatedHost() error {
 	p := &l.spec.Placement
 	if p.DedicatedHost != "" {
-		h, err := state.DedicatedHosts.Must(l.tx, l.scope, string(p.DedicatedHost))
+		h, err := state.DedicatedHosts.Require(l.tx, l.scope, string(p.DedicatedHost))
 		if err != nil {
 			return err
 		}

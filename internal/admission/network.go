@@ -106,7 +106,7 @@ func (l *launch) roomiest(may func(zone string) bool) string {
 
 // subnet looks one up and settles the zone by it.
 func (l *launch) subnet(id slipway.SubnetID) (*slipway.Subnet, error) {
-	s, err := state.Subnets.Must(l.tx, l.scope, string(id))
+	s, err := state.Subnets.Require(l.tx, l.scope, string(id))
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (l *launch) subnet(id slipway.SubnetID) (*slipway.Subnet, error) {
 			"The availability zone '%s' does not match the subnet's availability zone '%s'.", l.zone.Name, s.Zone)
 	}
 	l.zone, _ = slipway.FindZone(l.scope.Region, s.Zone)
-	if l.vpc, err = state.VPCs.Must(l.tx, l.scope, string(s.VPC)); err != nil {
+	if l.vpc, err = state.VPCs.Require(l.tx, l.scope, string(s.VPC)); err != nil {
 		return nil, err
 	}
 	return s, nil

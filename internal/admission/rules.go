@@ -56,7 +56,7 @@ func (l *launch) findKey() error {
 		return nil
 	}
 	var err error
-	l.key, err = state.KeyPairs.Must(l.tx, l.scope, l.spec.KeyName)
+	l.key, err = state.KeyPairs.Require(l.tx, l.scope, l.spec.KeyName)
 	return err
 }
 

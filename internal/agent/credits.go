@@ -41,7 +41,7 @@ func (a *Agent) meterOne(ctx context.Context, id slipway.InstanceID) {
 		return
 	}
 	now := a.now()
-	next := settle(l, used, now)
+	next := accrue(l, used, now)
 	cpus := 0.0
 	if next.limited {
 		cpus = next.baseline * float64(next.vcpus)
@@ -58,8 +58,8 @@ func (a *Agent) meterOne(ctx context.Context, id slipway.InstanceID) {
 	})
 }
 
-// settle is a pure function from what was known of an account to what is.
-func settle(l liveState, used time.Duration, now time.Time) liveState {
+// accrue is a pure function from what was known of an account to what is.
+func accrue(l liveState, used time.Duration, now time.Time) liveState {
 	if l.baseline == 0 { // unlimited, or of another type by now
 		l.limited, l.looked, l.used = false, now, used
 		return l

@@ -8,7 +8,7 @@ import (
 // TestCreditsAreEarnedAndSpent follows a t2.micro: one vCPU that earns a tenth.
 func TestCreditsAreEarnedAndSpent(t *testing.T) {
 	at := time.Unix(0, 0)
-	l := settle(liveState{baseline: 0.1, vcpus: 1}, 0, at)
+	l := accrue(liveState{baseline: 0.1, vcpus: 1}, 0, at)
 	if l.balance != 30*time.Minute || l.limited {
 		t.Fatalf("it begins with %v, limited %v", l.balance, l.limited)
 	}
@@ -16,7 +16,7 @@ func TestCreditsAreEarnedAndSpent(t *testing.T) {
 	run := func(span time.Duration, share float64) {
 		for range int(span / creditEvery) {
 			at, used = at.Add(creditEvery), used+time.Duration(share*float64(creditEvery))
-			l = settle(l, used, at)
+			l = accrue(l, used, at)
 		}
 	}
 	run(33*time.Minute, 1)
@@ -36,7 +36,7 @@ func TestCreditsAreEarnedAndSpent(t *testing.T) {
 		t.Errorf("after an idle month it has %v, want a day's earnings and what it began with, %v", l.balance, most)
 	}
 	l.limited, l.baseline = true, 0
-	if l = settle(l, used, at); l.limited {
+	if l = accrue(l, used, at); l.limited {
 		t.Error("with unlimited credits it is still limited")
 	}
 }

@@ -145,7 +145,7 @@ func (a *Agent) bringIn(ctx context.Context, want hostapi.Import, job *importing
 		return ctx.Err()
 	}
 	var last time.Time
-	tell := func(now bool) {
+	progress := func(now bool) {
 		if !now && a.now().Sub(last) < progressEach {
 			return
 		}
@@ -157,19 +157,19 @@ func (a *Agent) bringIn(ctx context.Context, want hostapi.Import, job *importing
 			a.log.Warn("progress not reported", "task", want.ID, "error", err)
 		}
 	}
-	tell(true)
+	progress(true)
 	for i, d := range want.Disks {
-		if err := a.bringDisk(ctx, d, &job.disks[i], func() { tell(false) }); err != nil {
+		if err := a.bringDisk(ctx, d, &job.disks[i], func() { progress(false) }); err != nil {
 			return err
 		}
 		job.disks[i].Percent = 100
-		tell(true)
+		progress(true)
 	}
 	return nil
 }
 
 // bringDisk fetches and converts one disk: half the way each.
-func (a *Agent) bringDisk(ctx context.Context, want hostapi.ImportDisk, have *hostapi.ImportedDisk, tell func()) error {
+func (a *Agent) bringDisk(ctx context.Context, want hostapi.ImportDisk, have *hostapi.ImportedDisk, progress func()) error {
 	if want.From != "" {
 		return a.disks.CopySnapshot(ctx, want.From, want.Snapshot, want.FromSecret, want.Secret)
 	}
@@ -180,7 +180,7 @@ func (a *Agent) bringDisk(ctx context.Context, want hostapi.ImportDisk, have *ho
 				if of > 0 {
 					have.FileSize, have.Percent = of, int(50*done/of)
 				}
-				tell()
+				progress()
 			})
 			if info, failed := to.Stat(); err == nil && failed == nil {
 				have.FileSize = info.Size()
@@ -189,7 +189,7 @@ func (a *Agent) bringDisk(ctx context.Context, want hostapi.ImportDisk, have *ho
 		},
 		Converted: func(percent float64) {
 			have.Percent = 50 + min(int(percent/2), 49)
-			tell()
+			progress()
 		},
 	}, want.Snapshot)
 	have.SizeGiB = gib

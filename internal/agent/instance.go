@@ -122,7 +122,7 @@ func (a *Agent) run(ctx context.Context, want hostapi.Assignment, have *hypervis
 	if err := a.match(ctx, want, have); err != nil {
 		return 0, err
 	}
-	if err := a.tell(ctx, want, running(want)); err != nil {
+	if err := a.reportSteps(ctx, want, running(want)); err != nil {
 		return 0, err
 	}
 	if want.Reboots > rec.Reboots {
@@ -152,7 +152,7 @@ func (a *Agent) start(ctx context.Context, want hostapi.Assignment) error {
 		done("running")
 		r := running(want)
 		r.Steps = steps
-		return a.tell(ctx, want, r)
+		return a.reportSteps(ctx, want, r)
 	}
 	if ctx.Err() != nil {
 		return err
@@ -303,7 +303,7 @@ func (a *Agent) ended(ctx context.Context, want hostapi.Assignment) (time.Durati
 		phase, detail = hostapi.PhaseDied, l.exit.Detail
 	}
 	a.wires.Withdraw(want.VPC, want.ID)
-	err := a.tell(ctx, want,
+	err := a.reportSteps(ctx, want,
 		hostapi.Report{
 			Phase:  phase,
 			Reason: slipway.Reason{Code: "Server.InternalError", Message: "Server.InternalError: " + firstLine(detail)},
@@ -330,7 +330,7 @@ func (a *Agent) failed(ctx context.Context, want hostapi.Assignment, why slipway
 	if err := a.record.Put(want.ID, Record{Boots: want.Boots, VPC: want.VPC}); err != nil {
 		return err
 	}
-	return a.tell(ctx, want, hostapi.Report{Phase: hostapi.PhaseFailed, Reason: why, Steps: steps})
+	return a.reportSteps(ctx, want, hostapi.Report{Phase: hostapi.PhaseFailed, Reason: why, Steps: steps})
 }
 
 // reboot asks the guest to restart; a guest that does not obey in time is reset.
@@ -405,7 +405,7 @@ func (a *Agent) stop(
 			}
 		}
 	}
-	return 0, a.tell(ctx, want, hostapi.Report{Phase: hostapi.PhaseStopped})
+	return 0, a.reportSteps(ctx, want, hostapi.Report{Phase: hostapi.PhaseStopped})
 }
 
 // down gets the machine's process gone. again asks to look later.
@@ -451,7 +451,7 @@ func (a *Agent) hibernate(ctx context.Context, want hostapi.Assignment, have *hy
 		}
 	}
 	a.wires.Withdraw(want.VPC, want.ID)
-	return 0, a.tell(ctx, want, hostapi.Report{Phase: hostapi.PhaseHibernated})
+	return 0, a.reportSteps(ctx, want, hostapi.Report{Phase: hostapi.PhaseHibernated})
 }
 
 func (a *Agent) terminate(ctx context.Context, want hostapi.Assignment, have *hypervisor.Status) (time.Duration, error) {
@@ -469,7 +469,7 @@ func (a *Agent) terminate(ctx context.Context, want hostapi.Assignment, have *hy
 		return 0, err
 	}
 	// Reported first: once the server says terminated, nothing here is wanted any more and forget takes the rest.
-	if err := a.tell(ctx, want, hostapi.Report{Phase: hostapi.PhaseRemoved}); err != nil {
+	if err := a.reportSteps(ctx, want, hostapi.Report{Phase: hostapi.PhaseRemoved}); err != nil {
 		return 0, err
 	}
 	return 0, a.forget(ctx, want.ID, false)
@@ -522,8 +522,8 @@ func published(want hostapi.Assignment) slipway.MetadataOptions {
 	return o
 }
 
-// tell reports a phase once for each boot and shape.
-func (a *Agent) tell(ctx context.Context, want hostapi.Assignment, r hostapi.Report) error {
+// reportSteps reports a phase once for each boot and shape.
+func (a *Agent) reportSteps(ctx context.Context, want hostapi.Assignment, r hostapi.Report) error {
 	now := reported{want.Boots, r.Phase, shape(want), published(want)}
 	if a.seen(want.ID).reported == now {
 		return nil

@@ -51,7 +51,7 @@ func (s *Service) Create(
 		c.Hosts = map[slipway.HostID]int{}
 		if token != "" {
 			if seen := state.Tokens.See(tx, state.Of(ctx), "capacity/"+token); seen != nil {
-				before, err := state.CapacityReservations.Must(tx, state.Of(ctx), seen.Result)
+				before, err := state.CapacityReservations.Require(tx, state.Of(ctx), seen.Result)
 				if err == nil {
 					out = wire(tx, before)
 				}
@@ -344,7 +344,7 @@ func (s *Service) Usage(
 	if err != nil {
 		return nil, err
 	}
-	c, err := state.CapacityReservations.Must(r, state.Of(ctx), string(id))
+	c, err := state.CapacityReservations.Require(r, state.Of(ctx), string(id))
 	if err != nil {
 		return nil, err
 	}

@@ -109,7 +109,7 @@ func New(db state.DB, c Config) *ControlPlane {
 		c.Log, c.Now)
 	p := &ControlPlane{
 		db: db, cfg: c,
-		Accounts: accounts.New(db, c.Now, vpcs.Settle), Addresses: addresses.New(db, c.Pool, c.Now), IAM: iam.New(db, c.Now),
+		Accounts: accounts.New(db, c.Now, vpcs.EnsureDefault), Addresses: addresses.New(db, c.Pool, c.Now), IAM: iam.New(db, c.Now),
 		Images: images.New(db, c.Now), Imports: imports.New(db, c.Sources, c.Now), InstanceTypes: instancetypes.New(),
 		Interfaces:       interfaces.New(db, c.Now),
 		InstanceDefaults: instancedefaults.New(db),

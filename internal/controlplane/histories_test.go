@@ -297,7 +297,7 @@ func (h *historian) capacity() (deed, func() string) {
 func TestARevokedKeyIsRefusedEverywhere(t *testing.T) {
 	adversary.Run(t, state.Schema(), 60, func(t *testing.T, s *adversary.Store) {
 		p := newParty(t, s)
-		there := accounts.New(state.DB{Store: s.Other()}, time.Now, vpcs.Settle)
+		there := accounts.New(state.DB{Store: s.Other()}, time.Now, vpcs.EnsureDefault)
 		k := accounts.NewKey(p.account, time.Now())
 		write := func(fn func(tx store.Tx) error) {
 			t.Helper()

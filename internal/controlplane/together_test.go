@@ -44,7 +44,7 @@ type party struct {
 }
 
 func newParty(t *testing.T, db store.Store) *party {
-	a, k, err := accounts.New(state.DB{Store: db}, time.Now, vpcs.Settle).Create(t.Context(), slipway.Account{Name: "party"})
+	a, k, err := accounts.New(state.DB{Store: db}, time.Now, vpcs.EnsureDefault).Create(t.Context(), slipway.Account{Name: "party"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func newParty(t *testing.T, db store.Store) *party {
 		t.Fatal(err)
 	}
 	p.first = p.server(db, k.ID)
-	if err := accounts.New(over, time.Now, vpcs.Settle).Prepare(p.first.ctx); err != nil {
+	if err := accounts.New(over, time.Now, vpcs.EnsureDefault).Prepare(p.first.ctx); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -173,7 +173,7 @@ func (s *Service) Instances(
 	if err != nil {
 		return nil, err
 	}
-	f, err := state.Fleets.Must(r, state.Of(ctx), id)
+	f, err := state.Fleets.Require(r, state.Of(ctx), id)
 	if err != nil {
 		return nil, err
 	}

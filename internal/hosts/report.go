@@ -179,7 +179,7 @@ func (s *Service) running(tx store.Tx, in *slipway.Instance, r hostapi.Report) e
 
 func (s *Service) stopped(tx store.Tx, in *slipway.Instance, why slipway.Reason) error {
 	in.Reachable = ""
-	if err := settle(tx, in); err != nil {
+	if err := conclude(tx, in); err != nil {
 		return err
 	}
 	if err := in.Become(slipway.Stopped, why); err != nil {

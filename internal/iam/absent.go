@@ -17,7 +17,7 @@ func (s *Service) none(ctx context.Context, named, marker, maxItems *string) (tr
 	c.listing(marker, maxItems)
 	return new(false), s.change(ctx, c, func(tx store.Tx) error {
 		if user := userOf(ctx, tx, named); user != "" {
-			_, err := state.Users.Must(tx, state.IAM(accountOf(ctx)), user)
+			_, err := state.Users.Require(tx, state.IAM(accountOf(ctx)), user)
 			return err
 		}
 		return nil

@@ -37,7 +37,7 @@ func (s *Service) CreateAccessKey(
 		account := accountOf(ctx)
 		k := accounts.NewKey(account, s.now())
 		if k.User = userOf(ctx, tx, in.UserName); k.User != "" {
-			u, err := state.Users.Must(tx, state.IAM(account), k.User)
+			u, err := state.Users.Require(tx, state.IAM(account), k.User)
 			if err != nil {
 				return nil, err
 			}

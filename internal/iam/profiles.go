@@ -45,7 +45,7 @@ func (s *Service) GetInstanceProfile(
 	var c checks
 	name := c.name("InstanceProfileName", in.InstanceProfileName)
 	return answer(ctx, s, c, func(tx store.Tx) (*iamwire.GetInstanceProfileResponse, error) {
-		p, err := state.InstanceProfiles.Must(tx, state.IAM(accountOf(ctx)), name)
+		p, err := state.InstanceProfiles.Require(tx, state.IAM(accountOf(ctx)), name)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (s *Service) ListInstanceProfilesForRole(
 	l := c.listing(in.Marker, in.MaxItems)
 	name := c.name("RoleName", in.RoleName)
 	return answer(ctx, s, c, func(tx store.Tx) (*iamwire.ListInstanceProfilesForRoleResponse, error) {
-		if _, err := state.Roles.Must(tx, state.IAM(accountOf(ctx)), name); err != nil {
+		if _, err := state.Roles.Require(tx, state.IAM(accountOf(ctx)), name); err != nil {
 			return nil, err
 		}
 		out := &iamwire.ListInstanceProfilesForRoleResponse{}
@@ -104,7 +104,7 @@ func (s *Service) AddRoleToInstanceProfile(ctx context.Context, in *iamwire.AddR
 	name, role := c.name("InstanceProfileName", in.InstanceProfileName), c.name("RoleName", in.RoleName)
 	return s.change(ctx, c, func(tx store.Tx) error {
 		scope := state.IAM(accountOf(ctx))
-		if _, err := state.Roles.Must(tx, scope, role); err != nil {
+		if _, err := state.Roles.Require(tx, scope, role); err != nil {
 			return err
 		}
 		return state.InstanceProfiles.Edit(tx, scope, name, func(p *slipway.InstanceProfile) error {
@@ -139,7 +139,7 @@ func (s *Service) DeleteInstanceProfile(ctx context.Context, in *iamwire.DeleteI
 	var c checks
 	name := c.name("InstanceProfileName", in.InstanceProfileName)
 	return s.change(ctx, c, func(tx store.Tx) error {
-		p, err := state.InstanceProfiles.Must(tx, state.IAM(accountOf(ctx)), name)
+		p, err := state.InstanceProfiles.Require(tx, state.IAM(accountOf(ctx)), name)
 		switch {
 		case err != nil:
 			return err

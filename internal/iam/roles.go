@@ -60,7 +60,7 @@ func (s *Service) GetRole(ctx context.Context, in *iamwire.GetRoleRequest) (*iam
 	var c checks
 	name := c.name("RoleName", in.RoleName)
 	return answer(ctx, s, c, func(tx store.Tx) (*iamwire.GetRoleResponse, error) {
-		role, err := state.Roles.Must(tx, state.IAM(accountOf(ctx)), name)
+		role, err := state.Roles.Require(tx, state.IAM(accountOf(ctx)), name)
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +137,7 @@ func (s *Service) DeleteRole(ctx context.Context, in *iamwire.DeleteRoleRequest)
 	name := c.name("RoleName", in.RoleName)
 	return s.change(ctx, c, func(tx store.Tx) error {
 		scope := state.IAM(accountOf(ctx))
-		role, err := state.Roles.Must(tx, scope, name)
+		role, err := state.Roles.Require(tx, scope, name)
 		switch {
 		case err != nil:
 			return err

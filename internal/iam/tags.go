@@ -110,7 +110,7 @@ func (k tagged[T]) list(
 	var c checks
 	of, l := c.need(k.key, name), c.listing(marker, maxItems)
 	err = s.change(ctx, c, func(tx store.Tx) error {
-		v, err := k.table.Must(tx, state.IAM(accountOf(ctx)), of)
+		v, err := k.table.Require(tx, state.IAM(accountOf(ctx)), of)
 		if err == nil {
 			tags, truncated, next = page(l, tagList(*k.tags(v)))
 		}

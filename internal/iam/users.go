@@ -54,7 +54,7 @@ func (s *Service) GetUser(ctx context.Context, in *iamwire.GetUserRequest) (*iam
 				UserId: shape.Text(account), Arn: shape.Text("arn:aws:iam::" + account + ":root"),
 			}}, nil
 		}
-		u, err := state.Users.Must(tx, state.IAM(account), name)
+		u, err := state.Users.Require(tx, state.IAM(account), name)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +123,7 @@ func (s *Service) DeleteUser(ctx context.Context, in *iamwire.DeleteUserRequest)
 	name := c.name("UserName", in.UserName)
 	return s.change(ctx, c, func(tx store.Tx) error {
 		account := accountOf(ctx)
-		u, err := state.Users.Must(tx, state.IAM(account), name)
+		u, err := state.Users.Require(tx, state.IAM(account), name)
 		switch {
 		case err != nil:
 			return err

@@ -270,7 +270,7 @@ func (s *Service) begin(ctx context.Context, q request, t *slipway.ImportTask) (
 		if err := checkRole(tx, scope.Account, q.role); err != nil {
 			return err
 		}
-		if err := s.furnish(tx, scope, t); err != nil {
+		if err := s.prepare(tx, scope, t); err != nil {
 			return err
 		}
 		out = t
@@ -282,8 +282,8 @@ func (s *Service) begin(ctx context.Context, q request, t *slipway.ImportTask) (
 	return out, err
 }
 
-// furnish chooses a task's host, and what its disks become.
-func (s *Service) furnish(tx store.Tx, scope state.Scope, t *slipway.ImportTask) error {
+// prepare chooses a task's host, and what its disks become.
+func (s *Service) prepare(tx store.Tx, scope state.Scope, t *slipway.ImportTask) error {
 	if r := state.Regions.See(tx, scope, "-"); r != nil && r.Settings.EncryptByDefault {
 		t.Encrypted = true
 	}

@@ -36,7 +36,7 @@ func (s *Service) Attribute(
 	if err != nil {
 		return nil, err
 	}
-	i, err := state.Instances.Must(r, state.Of(ctx), string(id))
+	i, err := state.Instances.Require(r, state.Of(ctx), string(id))
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func setType(value string) edit {
 		i.CapacityReservation = ""
 		b.VCPUs += int(to.VCPUs)
 		b.MemoryMiB += int(to.MemoryMiB)
-		host, err := state.Hosts.Must(tx, state.Global, string(i.Host))
+		host, err := state.Hosts.Require(tx, state.Global, string(i.Host))
 		if err != nil {
 			return err
 		}

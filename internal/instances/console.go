@@ -26,7 +26,7 @@ func (s *Service) one(ctx context.Context, name *string) (*slipway.Instance, err
 	if err != nil {
 		return nil, err
 	}
-	return state.Instances.Must(r, state.Of(ctx), string(id))
+	return state.Instances.Require(r, state.Of(ctx), string(id))
 }
 
 // dry ends a call that changes nothing in the state but something in the world.

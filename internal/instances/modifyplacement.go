@@ -49,7 +49,7 @@ func (s *Service) ModifyPlacement(
 		}
 		p.Tenancy, p.Affinity = cmp.Or(shape.Get(in.Tenancy), p.Tenancy), cmp.Or(shape.Get(in.Affinity), p.Affinity)
 		if id := shape.Get(in.HostId); id != "" {
-			h, err := state.DedicatedHosts.Must(tx, scope, id)
+			h, err := state.DedicatedHosts.Require(tx, scope, id)
 			switch {
 			case err != nil:
 				return err

@@ -49,7 +49,7 @@ func (s *Service) assign(
 	ctx context.Context, name *string, give func(store.Tx, *slipway.Interface, *slipway.Subnet) error,
 ) (slipway.InterfaceID, error) {
 	return s.edit(ctx, name, func(tx store.Tx, n *slipway.Interface) error {
-		subnet, err := state.Subnets.Must(tx, state.Of(ctx), string(n.Subnet))
+		subnet, err := state.Subnets.Require(tx, state.Of(ctx), string(n.Subnet))
 		if err != nil {
 			return err
 		}

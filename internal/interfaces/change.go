@@ -69,13 +69,13 @@ func (s *Service) CreateOne(
 			return err
 		}
 		if before != nil {
-			n, err := state.Interfaces.Must(tx, scope, before.Result)
+			n, err := state.Interfaces.Require(tx, scope, before.Result)
 			if err == nil {
 				out.NetworkInterface = shape.Of(Wire(tx, n))
 			}
 			return err
 		}
-		if w.Subnet, err = state.Subnets.Must(tx, scope, string(subnet)); err != nil {
+		if w.Subnet, err = state.Subnets.Require(tx, scope, string(subnet)); err != nil {
 			return err
 		}
 		if w.Groups, err = readGroups(tx, scope, w.Subnet.VPC, in.Groups); err != nil {
@@ -240,7 +240,7 @@ func (s *Service) Attribute(
 	if err != nil {
 		return nil, err
 	}
-	n, err := state.Interfaces.Must(r, state.Of(ctx), string(id))
+	n, err := state.Interfaces.Require(r, state.Of(ctx), string(id))
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ func (s *Service) Describe(
 		named[t.Name] = t
 	}
 	for _, name := range in.LaunchTemplateNames {
-		if named[name], err = state.LaunchTemplates.Must(r, state.Of(ctx), name); err != nil {
+		if named[name], err = state.LaunchTemplates.Require(r, state.Of(ctx), name); err != nil {
 			return nil, err
 		}
 	}

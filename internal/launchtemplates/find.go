@@ -25,7 +25,7 @@ func Find(r store.Reader, scope state.Scope, id, name *string) (*slipway.LaunchT
 		if err := slipway.CheckTemplateName(n); err != nil {
 			return nil, err
 		}
-		return state.LaunchTemplates.Must(r, scope, n)
+		return state.LaunchTemplates.Require(r, scope, n)
 	}
 	return nil, slipway.Errorf(slipway.MissingParameter,
 		"Either a launch template ID or a launch template name must be specified in the request.")

@@ -28,7 +28,7 @@ func (s *Service) FromInstance(
 	if err != nil {
 		return nil, err
 	}
-	i, err := state.Instances.Must(r, state.Of(ctx), string(id))
+	i, err := state.Instances.Require(r, state.Of(ctx), string(id))
 	if err != nil {
 		return nil, err
 	}

@@ -85,13 +85,13 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNatGatewayReques
 			return err
 		}
 		if before != nil {
-			g, err = state.NATGateways.Must(tx, scope, before.Result)
+			g, err = state.NATGateways.Require(tx, scope, before.Result)
 			return err
 		}
 		made := *asked
 		g = &made
 		g.Account, g.Region, g.Created = scope.Account, scope.Region, s.now()
-		if err := s.furnish(tx, g); err != nil {
+		if err := s.connect(tx, g); err != nil {
 			return err
 		}
 		if err := state.NATGateways.Put(tx, g); err != nil {
@@ -107,10 +107,10 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNatGatewayReques
 	return &ec2wire.CreateNatGatewayResult{ClientToken: in.ClientToken, NatGateway: &w}, nil
 }
 
-// furnish gives the gateway its interface and its address.
-func (s *Service) furnish(tx store.Tx, g *slipway.NATGateway) error {
+// connect gives the gateway its interface and its address.
+func (s *Service) connect(tx store.Tx, g *slipway.NATGateway) error {
 	scope := state.Scope{Account: g.Account, Region: g.Region}
-	subnet, err := state.Subnets.Must(tx, scope, string(g.Subnet))
+	subnet, err := state.Subnets.Require(tx, scope, string(g.Subnet))
 	if err != nil {
 		return err
 	}

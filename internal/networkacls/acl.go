@@ -44,13 +44,13 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNetworkAclReques
 			return err
 		}
 		if before != nil {
-			if a, err = state.NetworkACLs.Must(tx, p.Scope, before.Result); err != nil {
+			if a, err = state.NetworkACLs.Require(tx, p.Scope, before.Result); err != nil {
 				return err
 			}
 			out.NetworkAcl = shape.Of(wire(tx, a))
 			return nil
 		}
-		v, err := state.VPCs.Must(tx, p.Scope, string(p.Vpc))
+		v, err := state.VPCs.Require(tx, p.Scope, string(p.Vpc))
 		if err != nil {
 			return err
 		}
@@ -261,7 +261,7 @@ func (s *Service) ReplaceAssociation(
 	scope := state.Of(ctx)
 	fresh := slipway.NewID("aclassoc")
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		a, err := state.NetworkACLs.Must(tx, scope, acl)
+		a, err := state.NetworkACLs.Require(tx, scope, acl)
 		if err != nil {
 			return err
 		}

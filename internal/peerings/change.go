@@ -80,7 +80,7 @@ func (s *Service) Create(
 		owner = scope.Account
 	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		v, err := state.VPCs.Must(tx, scope, string(id))
+		v, err := state.VPCs.Require(tx, scope, string(id))
 		if err != nil {
 			return err
 		}

@@ -113,7 +113,7 @@ func (s *Service) Create(
 			return err
 		}
 		if before != nil {
-			l, err = state.PrefixLists.Must(tx, scope, before.Result)
+			l, err = state.PrefixLists.Require(tx, scope, before.Result)
 			return err
 		}
 		if err := state.PrefixLists.Put(tx, l); err != nil {
@@ -224,7 +224,7 @@ func (s *Service) Delete(
 	scope := state.Of(ctx)
 	var l *slipway.PrefixList
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		if l, err = state.PrefixLists.Must(tx, scope, id); err != nil {
+		if l, err = state.PrefixLists.Require(tx, scope, id); err != nil {
 			return err
 		}
 		if by := users(tx, scope, id); len(by) > 0 {

@@ -54,7 +54,7 @@ func (s *Service) find(ctx context.Context, id *string) (store.Snapshot, *slipwa
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := state.PrefixLists.Must(r, state.Of(ctx), text)
+	l, err := state.PrefixLists.Require(r, state.Of(ctx), text)
 	return r, l, err
 }
 

@@ -177,7 +177,7 @@ func (s *Service) References(
 	scope := state.Of(ctx)
 	out := &ec2wire.DescribeSecurityGroupReferencesResult{SecurityGroupReferenceSet: []ec2wire.SecurityGroupReference{}}
 	for _, id := range in.GroupId {
-		g, err := state.SecurityGroups.Must(r, scope, id)
+		g, err := state.SecurityGroups.Require(r, scope, id)
 		if err != nil {
 			return nil, err
 		}
@@ -211,7 +211,7 @@ func (s *Service) Stale(
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	if _, err := state.VPCs.Must(r, scope, string(vpc)); err != nil {
+	if _, err := state.VPCs.Require(r, scope, string(vpc)); err != nil {
 		return nil, err
 	}
 	all := []ec2wire.StaleSecurityGroup{}

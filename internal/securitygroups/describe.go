@@ -32,7 +32,7 @@ func (s *Service) Describe(
 	}
 	scope := state.Of(ctx)
 	for _, id := range in.GroupIds {
-		if _, err := state.SecurityGroups.Must(r, scope, id); err != nil {
+		if _, err := state.SecurityGroups.Require(r, scope, id); err != nil {
 			return nil, err
 		}
 	}
@@ -76,7 +76,7 @@ func (s *Service) ForVPC(
 	if err != nil {
 		return nil, err
 	}
-	if _, err := state.VPCs.Must(r, state.Of(ctx), *in.VpcId); err != nil {
+	if _, err := state.VPCs.Require(r, state.Of(ctx), *in.VpcId); err != nil {
 		return nil, err
 	}
 	all := []ec2wire.SecurityGroupForVpc{}

@@ -53,7 +53,7 @@ func (s *Service) Create(
 		} else if _, err := slipway.ParseVPCID(string(g.VPC)); err != nil {
 			return err
 		}
-		v, err := state.VPCs.Must(tx, scope, string(g.VPC))
+		v, err := state.VPCs.Require(tx, scope, string(g.VPC))
 		if err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func resolve(tx store.Tx, g *slipway.SecurityGroup, in []source) ([]slipway.Rule
 			if g.VPC == "" {
 				return nil, slipway.Errorf(slipway.InvalidParameterValue, "Prefix lists may only be used in groups of a VPC.")
 			}
-			if _, err := state.PrefixLists.Must(tx, scope, r.PrefixList); err != nil {
+			if _, err := state.PrefixLists.Require(tx, scope, r.PrefixList); err != nil {
 				return nil, err
 			}
 		}

@@ -71,7 +71,7 @@ func (s *Service) Request(
 	}
 	out := &ec2wire.RequestSpotInstancesResult{SpotInstanceRequests: []ec2wire.SpotInstanceRequest{}}
 	for _, id := range made {
-		q, err := state.SpotRequests.Must(r, state.Of(ctx), string(id))
+		q, err := state.SpotRequests.Require(r, state.Of(ctx), string(id))
 		if err != nil {
 			return nil, err
 		}

@@ -87,8 +87,8 @@ func (t *Table[T]) See(r store.Reader, s Scope, id string) *T {
 	return t.shared(it)
 }
 
-// Must is See with the table's refusal.
-func (t *Table[T]) Must(r store.Reader, s Scope, id string) (*T, error) {
+// Require is See with the table's refusal.
+func (t *Table[T]) Require(r store.Reader, s Scope, id string) (*T, error) {
 	if v := t.See(r, s, id); v != nil {
 		return v, nil
 	}

@@ -87,7 +87,7 @@ func (s *Service) Attribute(
 	if err != nil {
 		return nil, err
 	}
-	v, err := state.Volumes.Must(r, state.Of(ctx), string(id))
+	v, err := state.Volumes.Require(r, state.Of(ctx), string(id))
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +127,6 @@ func (s *Service) EnableIO(ctx context.Context, in *ec2wire.EnableVolumeIOReques
 	if err != nil {
 		return err
 	}
-	_, err = state.Volumes.Must(r, state.Of(ctx), string(id))
+	_, err = state.Volumes.Require(r, state.Of(ctx), string(id))
 	return err
 }

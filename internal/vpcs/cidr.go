@@ -248,7 +248,7 @@ func (s *Service) AssociateSubnetRange(
 			if sub.IPv6.Prefix.IsValid() {
 				return slipway.Errorf(slipway.InvalidSubnetConflict, "The subnet '%s' already has an IPv6 CIDR block", id)
 			}
-			v, err := state.VPCs.Must(tx, scope, string(sub.VPC))
+			v, err := state.VPCs.Require(tx, scope, string(sub.VPC))
 			if err != nil {
 				return err
 			}

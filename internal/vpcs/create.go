@@ -99,8 +99,8 @@ func NewCIDR(p netip.Prefix) slipway.CIDRBlock {
 	return slipway.CIDRBlock{Association: slipway.NewID("vpc-cidr-assoc"), Prefix: p}
 }
 
-// Settle furnishes a region for an account at its first use: with a default VPC, unless the account has EC2-Classic instead.
-func Settle(tx store.Tx, s state.Scope) (slipway.VPCID, error) {
+// EnsureDefault furnishes a region for an account at its first use: with a default VPC, unless the account has EC2-Classic instead.
+func EnsureDefault(tx store.Tx, s state.Scope) (slipway.VPCID, error) {
 	if a := state.Accounts.See(tx, state.Global, s.Account); a != nil && a.Classic {
 		return "", nil
 	}

@@ -92,7 +92,7 @@ func (s *Service) Attribute(
 	if err != nil {
 		return nil, err
 	}
-	v, err := state.VPCs.Must(r, state.Of(ctx), *in.VpcId)
+	v, err := state.VPCs.Require(r, state.Of(ctx), *in.VpcId)
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (s *Service) AssociateDHCP(ctx context.Context, in *ec2wire.AssociateDhcpOp
 	scope := state.Of(ctx)
 	return s.db.Update(ctx, func(tx store.Tx) error {
 		if options != "default" {
-			if _, err := state.DHCPOptions.Must(tx, scope, options); err != nil {
+			if _, err := state.DHCPOptions.Require(tx, scope, options); err != nil {
 				return err
 			}
 		}

@@ -52,7 +52,7 @@ func (s *Service) AttachGateway(ctx context.Context, in *ec2wire.AttachInternetG
 	return s.withGateway(ctx, in.InternetGatewayId, in.VpcId,
 		func(tx store.Tx, g *slipway.InternetGateway, vpc slipway.VPCID) error {
 			scope := state.Of(ctx)
-			if _, err := state.VPCs.Must(tx, scope, string(vpc)); err != nil {
+			if _, err := state.VPCs.Require(tx, scope, string(vpc)); err != nil {
 				return err
 			}
 			if g.VPC != "" {
@@ -159,10 +159,10 @@ func (s *Service) CreateEgressOnly(
 			return err
 		}
 		if before != nil {
-			g, err = state.EgressOnlyGateways.Must(tx, p.Scope, before.Result)
+			g, err = state.EgressOnlyGateways.Require(tx, p.Scope, before.Result)
 			return err
 		}
-		if _, err := state.VPCs.Must(tx, p.Scope, string(p.Vpc)); err != nil {
+		if _, err := state.VPCs.Require(tx, p.Scope, string(p.Vpc)); err != nil {
 			return err
 		}
 		if err := state.EgressOnlyGateways.Put(tx, g); err != nil {

@@ -44,7 +44,7 @@ func Remove[T any](
 	}
 	scope := state.Of(ctx)
 	return db.Update(ctx, func(tx store.Tx) error {
-		v, err := table.Must(tx, scope, id)
+		v, err := table.Require(tx, scope, id)
 		if err != nil {
 			return err
 		}

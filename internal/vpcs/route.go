@@ -141,7 +141,7 @@ func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 			return slipway.Errorf(slipway.InvalidStateTransition, "The VPC peering connection %s is %s", p.ID, p.Status)
 		}
 	case r.Instance != "":
-		in, err := state.Instances.Must(tx, scope, string(r.Instance))
+		in, err := state.Instances.Require(tx, scope, string(r.Instance))
 		switch {
 		case err != nil:
 			return err
@@ -154,7 +154,7 @@ func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 				r.Instance)
 		}
 	case r.Interface != "":
-		n, err := state.Interfaces.Must(tx, scope, string(r.Interface))
+		n, err := state.Interfaces.Require(tx, scope, string(r.Interface))
 		switch {
 		case err != nil:
 			return err
@@ -163,7 +163,7 @@ func reach(tx store.Tx, t *slipway.RouteTable, r slipway.Route) error {
 		}
 	}
 	if r.PrefixList != "" {
-		_, err := state.PrefixLists.Must(tx, scope, r.PrefixList)
+		_, err := state.PrefixLists.Require(tx, scope, r.PrefixList)
 		return err
 	}
 	return nil
@@ -195,7 +195,7 @@ func (s *Service) editTable(
 ) error {
 	return s.db.Update(ctx, func(tx store.Tx) error {
 		return state.RouteTables.Edit(tx, state.Of(ctx), id, func(t *slipway.RouteTable) error {
-			v, err := state.VPCs.Must(tx, state.Of(ctx), string(t.VPC))
+			v, err := state.VPCs.Require(tx, state.Of(ctx), string(t.VPC))
 			if err != nil {
 				return err
 			}

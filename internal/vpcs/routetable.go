@@ -30,10 +30,10 @@ func (s *Service) CreateTable(
 			return err
 		}
 		if before != nil {
-			if t, err = state.RouteTables.Must(tx, p.Scope, before.Result); err != nil {
+			if t, err = state.RouteTables.Require(tx, p.Scope, before.Result); err != nil {
 				return err
 			}
-		} else if _, err := state.VPCs.Must(tx, p.Scope, string(p.Vpc)); err != nil {
+		} else if _, err := state.VPCs.Require(tx, p.Scope, string(p.Vpc)); err != nil {
 			return err
 		} else if err := state.RouteTables.Put(tx, t); err != nil {
 			return err
@@ -87,7 +87,7 @@ func (s *Service) AssociateTable(
 		if err != nil {
 			return err
 		}
-		sub, err := state.Subnets.Must(tx, scope, string(subnet))
+		sub, err := state.Subnets.Require(tx, scope, string(subnet))
 		if err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ func (s *Service) CreateSubnet(ctx context.Context, in *ec2wire.CreateSubnetRequ
 		return nil, err
 	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		v, err := state.VPCs.Must(tx, scope, string(id))
+		v, err := state.VPCs.Require(tx, scope, string(id))
 		if err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (s *Service) CreateDefaultSubnet(
 		if region.DefaultVPC == "" {
 			return slipway.Errorf(slipway.DefaultVpcDoesNotExist, "No default VPC exists for this account in this region.")
 		}
-		v, err := state.VPCs.Must(tx, scope, string(region.DefaultVPC))
+		v, err := state.VPCs.Require(tx, scope, string(region.DefaultVPC))
 		if err != nil {
 			return err
 		}
@@ -198,7 +198,7 @@ func (s *Service) DeleteSubnet(ctx context.Context, in *ec2wire.DeleteSubnetRequ
 	}
 	scope := state.Of(ctx)
 	return s.db.Update(ctx, func(tx store.Tx) error {
-		sub, err := state.Subnets.Must(tx, scope, string(id))
+		sub, err := state.Subnets.Require(tx, scope, string(id))
 		if err != nil {
 			return err
 		}

@@ -142,7 +142,7 @@ func (s *Service) DeleteVPC(ctx context.Context, in *ec2wire.DeleteVpcRequest) e
 	}
 	scope := state.Of(ctx)
 	return s.db.Update(ctx, func(tx store.Tx) error {
-		v, err := state.VPCs.Must(tx, scope, string(id))
+		v, err := state.VPCs.Require(tx, scope, string(id))
 		if err != nil {
 			return err
 		}

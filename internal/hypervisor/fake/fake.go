@@ -112,7 +112,7 @@ func (h *Host) end(id slipway.InstanceID, kind hypervisor.EventKind, detail stri
 	defer h.mu.Unlock()
 	if m := h.machines[id]; m != nil && m.pid != 0 {
 		m.stop()
-		h.tell(hypervisor.Event{ID: id, Kind: kind, Detail: detail})
+		h.emit(hypervisor.Event{ID: id, Kind: kind, Detail: detail})
 	}
 }
 
@@ -122,7 +122,7 @@ func (h *Host) Panic(id slipway.InstanceID) {
 	defer h.mu.Unlock()
 	if m := h.machines[id]; m != nil && m.pid != 0 {
 		m.write("Kernel panic - not syncing\r\n")
-		h.tell(hypervisor.Event{ID: id, Kind: hypervisor.GuestPanic})
+		h.emit(hypervisor.Event{ID: id, Kind: hypervisor.GuestPanic})
 	}
 }
 
@@ -148,7 +148,7 @@ func (h *Host) Spec(id slipway.InstanceID) (hypervisor.Machine, bool) {
 	return spec, true
 }
 
-func (h *Host) tell(e hypervisor.Event) {
+func (h *Host) emit(e hypervisor.Event) {
 	if h.listener == nil {
 		h.missed = append(h.missed, e)
 		return
@@ -395,7 +395,7 @@ func (d *Driver) PowerButton(ctx context.Context, id slipway.InstanceID) error {
 		}
 		if h.delays.Shutdown == 0 {
 			m.stop()
-			h.tell(hypervisor.Event{ID: id, Kind: hypervisor.GuestShutdown})
+			h.emit(hypervisor.Event{ID: id, Kind: hypervisor.GuestShutdown})
 			return nil
 		}
 		time.AfterFunc(h.delays.Shutdown, down)
@@ -416,7 +416,7 @@ func (d *Driver) Kill(ctx context.Context, id slipway.InstanceID) error {
 // Reboot makes the guest restart.
 func (d *Driver) Reboot(ctx context.Context, id slipway.InstanceID) error {
 	return d.live(ctx, id, func(h *Host, m *machine) error {
-		h.tell(hypervisor.Event{ID: id, Kind: hypervisor.GuestReset})
+		h.emit(hypervisor.Event{ID: id, Kind: hypervisor.GuestReset})
 		h.boot(m)
 		return nil
 	})

@@ -64,7 +64,7 @@ func (d *Driver) start(ctx context.Context, hm hypervisor.Machine, saved string)
 	if err := d.own(m, p); err != nil {
 		return errors.Join(fmt.Errorf("start %s: %w", hm.ID, err), d.Kill(context.WithoutCancel(ctx), hm.ID))
 	}
-	if err := d.settle(ctx, m, p, saved); err != nil {
+	if err := d.awaitDevices(ctx, m, p, saved); err != nil {
 		// A process that never answered must not stay behind: the next Start would take it for a running machine.
 		m.mu.Lock()
 		m.asked = true
@@ -268,8 +268,8 @@ func (d *Driver) exec(m *machine, s *spawn) (*process, error) {
 	return p, nil
 }
 
-// settle waits until QEMU answers, which it does once it has made every device.
-func (d *Driver) settle(ctx context.Context, m *machine, p *process, saved string) error {
+// awaitDevices waits until QEMU answers, which it does once it has made every device.
+func (d *Driver) awaitDevices(ctx context.Context, m *machine, p *process, saved string) error {
 	mon, err := d.awaitMonitor(ctx, m)
 	if err == nil && saved != "" {
 		err = restore(ctx, mon, saved)

@@ -121,7 +121,7 @@ func (s *Store) load(ctx context.Context) (int64, error) {
 		}
 		key = string(got.Kvs[len(got.Kvs)-1].Key) + "\x00"
 	}
-	changes = append(changes, f.settle()...)
+	changes = append(changes, f.decide()...)
 	for it := range s.cache.Snapshot().Range("") {
 		if !live[it.Key] {
 			changes = append(changes, store.Change{Key: it.Key})

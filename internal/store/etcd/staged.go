@@ -188,8 +188,8 @@ func (f *feed) forget(key string) {
 	}
 }
 
-// settle ends a load: what was staged and not committed shows its old value.
-func (f *feed) settle() []store.Change {
+// decide ends a load: what was staged and not committed shows its old value.
+func (f *feed) decide() []store.Change {
 	var changes []store.Change
 	for id, keys := range f.staged {
 		if f.points[id] == committed {

@@ -7,16 +7,16 @@ import (
 	"slipway/internal/store"
 )
 
-// settle ends what was under way with an instance's devices when its machine went.
-func settle(tx store.Tx, in *slipway.Instance) error {
-	if err := settleDisks(tx, in); err != nil {
+// conclude ends what was under way with an instance's devices when its machine went.
+func conclude(tx store.Tx, in *slipway.Instance) error {
+	if err := concludeVolumes(tx, in); err != nil {
 		return err
 	}
-	return settleCards(tx, in)
+	return concludeInterfaces(tx, in)
 }
 
-// settleCards ends what a stopped instance's interfaces waited for: its cards are what its next start finds.
-func settleCards(tx store.Tx, in *slipway.Instance) error {
+// concludeInterfaces ends what a stopped instance's interfaces waited for: its cards are what its next start finds.
+func concludeInterfaces(tx store.Tx, in *slipway.Instance) error {
 	kept := in.Interfaces[:0]
 	for _, id := range in.Interfaces {
 		n, err := state.Interfaces.Get(tx, state.Scope{Account: in.Account, Region: in.Region}, string(id))
@@ -48,8 +48,8 @@ func release(tx store.Tx, v *slipway.Volume) error {
 	return errors.Join(v.Become(slipway.VolumeStateAvailable), state.Volumes.Put(tx, v))
 }
 
-// settleDisks ends what was under way with the volumes of an instance whose machine is gone.
-func settleDisks(tx store.Tx, in *slipway.Instance) error {
+// concludeVolumes ends what was under way with the volumes of an instance whose machine is gone.
+func concludeVolumes(tx store.Tx, in *slipway.Instance) error {
 	kept := in.Volumes[:0]
 	for _, b := range in.Volumes {
 		v, err := state.Volumes.Get(tx, state.Scope{Account: in.Account, Region: in.Region}, string(b.Volume))
