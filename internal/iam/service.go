@@ -8,6 +8,7 @@ import (
 	"context"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"slipway"
@@ -25,7 +26,8 @@ type Service struct {
 	// read are policies that have been read, by their text: each is asked about many times, and never changes.
 	read *readings
 
-	// Tick's and Sweep's, which one loop each calls.
+	// Tick's, one at a time.
+	ticking sync.Mutex
 	changes *store.Watcher
 	looked  time.Time // when all instances with profiles were looked at
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -242,6 +243,8 @@ const (
 // Tick renews the credentials of instances with profiles. It costs what has changed, but for a look at all of them
 // every minute, and when a role or a profile has changed.
 func (s *Service) Tick(ctx context.Context) error {
+	s.ticking.Lock()
+	defer s.ticking.Unlock()
 	local := s.db.Local()
 	changed, all := []*slipway.Instance(nil), s.now().Sub(s.looked) >= time.Minute
 	for _, key := range s.changes.Drain() {
@@ -257,16 +260,18 @@ func (s *Service) Tick(ctx context.Context) error {
 	if all {
 		changed = slices.Collect(state.Instances.By(local, state.Global, "/profile"))
 	}
-	for _, in := range changed {
-		if err := s.renew(ctx, local, in); err != nil {
-			s.looked = time.Time{}
-			return err
-		}
+	var errs []error
+	for _, in := range changed { // one that fails holds no other up
+		errs = append(errs, s.renew(ctx, local, in))
 	}
-	if all {
+	err := errors.Join(errs...)
+	switch {
+	case err != nil:
+		s.looked = time.Time{}
+	case all:
 		s.looked = s.now()
 	}
-	return nil
+	return err
 }
 
 // renew gives an instance new credentials where those that it has end soon or are not its role's.
