@@ -59,3 +59,11 @@ func ChargeSize(tx store.Tx, h slipway.HostID, n, vcpus, memoryMiB int) error {
 	b.MemoryMiB += n * memoryMiB
 	return state.Ledgers.Put(tx, &b)
 }
+
+// LacksUEFI is what a host lacks to boot by UEFI.
+func LacksUEFI(r store.Reader, id slipway.HostID) string {
+	if h := state.Hosts.See(r, state.Global, string(id)); h != nil {
+		return h.NoUEFI
+	}
+	return ""
+}

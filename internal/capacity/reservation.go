@@ -34,14 +34,6 @@ func EndReservation(tx store.Tx, c *slipway.CapacityReservation, why slipway.Cap
 	return state.CapacityReservations.Put(tx, c)
 }
 
-// LacksUEFI is what a host lacks to boot by UEFI.
-func LacksUEFI(r store.Reader, id slipway.HostID) string {
-	if h := state.Hosts.See(r, state.Global, string(id)); h != nil {
-		return h.NoUEFI
-	}
-	return ""
-}
-
 // Reserved says whether the instance's room belongs to a capacity reservation that goes on without it.
 func Reserved(r store.Reader, in *slipway.Instance) bool {
 	if in.CapacityReservation == "" {

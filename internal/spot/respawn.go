@@ -52,13 +52,16 @@ func (s *Service) again(ctx context.Context, r *slipway.SpotRequest) error {
 		Caller: slipway.Caller{Account: r.Account}, Region: r.Region, RequestID: string(r.ID), Action: "RunInstances",
 	}
 	_, err := s.admission.Launch(slipway.WithCall(ctx, call), spec)
+	if err == nil {
+		return nil
+	}
 	switch slipway.CodeOf(err) {
 	case slipway.SpotMaxPriceTooLow:
 		return set(slipway.SpotRequestStateOpen, "price-too-low")
 	case slipway.InsufficientInstanceCapacity, slipway.InsufficientFreeAddressesInSubnet, slipway.MaxSpotInstanceCountExceeded:
 		return set(slipway.SpotRequestStateOpen, "capacity-not-available")
 	case slipway.InternalError:
-		return err // nil too
+		return err
 	}
 	s.log.Info("spot request cannot be fulfilled", "request", r.ID, "error", err)
 	return set(slipway.SpotRequestStateFailed, "bad-parameters")

@@ -17,7 +17,6 @@ import (
 	"slices"
 	"slipway/internal/await"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,37 +31,12 @@ import (
 	"slipway/internal/traces"
 )
 
-// built is where the binary under test lies; it goes when the tests end.
-var built string
+// built is the slipway under test, with every installation of these tests.
+var built traces.Built
 
-// book has every slipway of these tests.
-var book traces.Book
+func TestMain(m *testing.M) { os.Exit(built.End(m.Run())) }
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if left := book.Left(); len(left) > 0 {
-		fmt.Fprintf(os.Stderr, "when all tests have ended, there is on the host still\n%s\n", strings.Join(left, "\n"))
-		code = 1
-	}
-	if built != "" {
-		os.RemoveAll(built)
-	}
-	os.Exit(code)
-}
-
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "slipway-e2e")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	path := filepath.Join(dir, "slipway")
-	out, err := exec.Command("go", "build", "-C", "../..", "-o", path, "./cmd/slipway").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
+func binary() (string, error) { return built.Path("../..") }
 
 // run is one `slipway dev`.
 type run struct {
@@ -152,7 +126,7 @@ func (r *run) begin() {
 	case <-time.After(5 * time.Minute): // the first build of an image is slow
 		r.t.Fatalf("slipway is not ready:\n%s", r.log)
 	}
-	book.Note(r.state, r.t.Name())
+	built.Note(r.state, r.t.Name())
 	b, err := os.ReadFile(filepath.Join(r.state, "credentials.json"))
 	if err != nil {
 		r.t.Fatal(err)

@@ -29,45 +29,23 @@ import (
 // etcdVariable makes this test's own program an etcd: "DIR CLIENT-ADDRESS PEER-ADDRESS".
 const etcdVariable = "SLIPWAY_TORTURE_ETCD"
 
-// built is where the binary under test lies; it goes when the tests end.
-var built string
-
-// book has every slipway of these tests.
-var book traces.Book
+// built is the slipway under test, with every installation of these tests.
+var built traces.Built
 
 func TestMain(m *testing.M) {
 	if as := os.Getenv(etcdVariable); as != "" {
 		fmt.Fprintln(os.Stderr, serveEtcd(strings.Fields(as)))
 		os.Exit(1)
 	}
-	code := m.Run()
-	if left := book.Left(); len(left) > 0 {
-		fmt.Fprintf(os.Stderr, "when all tests have ended, there is on the host still\n%s\n", strings.Join(left, "\n"))
-		code = 1
-	}
-	if built != "" {
-		os.RemoveAll(built)
-	}
-	os.Exit(code)
+	os.Exit(built.End(m.Run()))
 }
 
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "slipway-torture")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	path := filepath.Join(dir, "slipway")
-	args := []string{"build", "-C", "../.."}
+func binary() (string, error) {
 	if os.Getenv("TORTURE_RACE") != "" {
-		args = append(args, "-race")
+		return built.Path("../..", "-race")
 	}
-	out, err := exec.Command("go", append(args, "-o", path, "./cmd/slipway")...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
-})
+	return built.Path("../..")
+}
 
 // serveEtcd is an operator's etcd of one member, until it is killed.
 func serveEtcd(words []string) error {
@@ -301,7 +279,7 @@ func newSite(t testing.TB, of siteOf) *site {
 	if out, err := s.command(s.words("account", "list")...); err != nil || strings.Count(out, "\n") != 1 {
 		t.Errorf("a first start that was killed left other accounts than one: %v\n%s", err, out)
 	}
-	book.Note(of.state, t.Name())
+	built.Note(of.state, t.Name())
 	b, err := os.ReadFile(filepath.Join(of.state, "credentials.json"))
 	if err != nil {
 		t.Fatal(err)
