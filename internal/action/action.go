@@ -26,6 +26,8 @@ type Action interface {
 	Rules() Rules
 	// lacks is what the declaration leaves open.
 	lacks() error
+	// judged says whether it declares what it is on.
+	judged() bool
 }
 
 // Request is one call of an action, decoded.
@@ -160,13 +162,15 @@ func (a *Of[In]) Read(form *ec2query.Reader) (Request, error) {
 	return r, nil
 }
 
+func (a *Of[In]) judged() bool { return a.resolver != nil }
+
 func (a *Of[In]) lacks() error {
 	var faults []error
 	t := reflect.TypeFor[In]()
 	has := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { _, ok := t.FieldByName(n); return ok })
 	}
-	if a.resolver == nil {
+	if !a.judged() {
 		faults = append(faults, errors.New("it does not say what it is on"))
 	}
 	if a.rules.Bucket == (Bucket{}) {

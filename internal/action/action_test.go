@@ -51,3 +51,11 @@ func TestJoinRefuses(t *testing.T) {
 		t.Errorf("one action twice: %v", err)
 	}
 }
+
+// TestServiceRefuses an action that does not say what it is on, by its name; buckets and tokens are not asked for.
+func TestServiceRefuses(t *testing.T) {
+	if _, err := Service("iam", Table{"A": Do(attach).On(Nothing), "B": Do(attach)}); err == nil ||
+		err.Error() != "action B of iam: it does not say what it is on" {
+		t.Errorf("an action that is on nothing in particular, and one that does not say: %v", err)
+	}
+}

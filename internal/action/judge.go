@@ -17,7 +17,7 @@ type Ask func(r store.Reader, resources []Resource) error
 // that the transaction reads; what it has done by then is not undone by asking once more.
 type judgement struct {
 	ask    Ask
-	of     Request
+	of     func(View) []Resource
 	call   slipway.Call
 	within bool // the method has to ask as well
 	asked  bool // and did
@@ -25,7 +25,9 @@ type judgement struct {
 }
 
 // Judged makes the judge of a request and asks it at once, of what this process knows: who may not learns nothing else.
-func Judged(ctx context.Context, now store.Reader, rules Rules, of Request, ask Ask) (_ context.Context, err error) {
+func Judged(
+	ctx context.Context, now store.Reader, rules Rules, of func(View) []Resource, ask Ask,
+) (_ context.Context, err error) {
 	defer state.Catch(&err)
 	j := &judgement{ask: ask, of: of, call: slipway.CallFrom(ctx), within: rules.Within}
 	return state.WithJudge(ctx, j), j.request(now)
@@ -43,7 +45,7 @@ func (j *judgement) Before(r store.Reader) error {
 
 // request asks about what the request concerns.
 func (j *judgement) request(r store.Reader) error {
-	resources := j.of.Resources(View{r, j.call})
+	resources := j.of(View{r, j.call})
 	own := func(x Resource) bool { return x.Right == "" || x.Right == "ec2:"+j.call.Action }
 	if !slices.ContainsFunc(resources, own) { // an action on nothing is one on everything
 		resources = append(resources, Resource{ARN: "*"})

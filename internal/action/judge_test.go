@@ -52,7 +52,7 @@ func TestJudgedAndDoneAreOne(t *testing.T) {
 		}
 		ctx := slipway.WithCall(t.Context(),
 			slipway.Call{Caller: slipway.Caller{Account: "1"}, Region: "us-east-1", Action: "AttachVolume"})
-		return Judged(ctx, db.Local(), a.Rules(), request, ask)
+		return Judged(ctx, db.Local(), a.Rules(), request.Resources, ask)
 	}
 	nothing := func(store.Tx) error { return nil }
 

@@ -32,6 +32,10 @@ type Resource struct {
 	Keys map[string]string
 	// Given are the tags that the call puts on it or takes off: aws:RequestTag and aws:TagKeys.
 	Given slipway.Tags
+	// Taken are the keys of tags that the call takes off, where it says no values: aws:TagKeys.
+	Taken []string
+	// Has are the tags of what is not EC2's: aws:ResourceTag.
+	Has slipway.Tags
 }
 
 // Resolver finds what a request concerns. It fails never: what is not there is New, and the action says what is wrong.

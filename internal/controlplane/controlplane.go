@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/url"
 	"sync"
 	"time"
 
@@ -126,7 +125,7 @@ func New(db state.DB, c Config) *ControlPlane {
 	p.CapacityReservations, p.DedicatedHosts = capacityreservations.New(db, launches, c.Now),
 		dedicatedhosts.New(db, launches, c.Now)
 	p.Fleets, p.Spot = fleets.New(db, launches, p.Instances, c.Now), spot.New(db, launches, p.Instances, c.Log, c.Now)
-	p.NATGateways, p.Parameters = natgateways.New(db, p.Addresses, c.Now), parameters.New(db, p.IAM.AuthorizeOther)
+	p.NATGateways, p.Parameters = natgateways.New(db, p.Addresses, c.Now), parameters.New(db)
 	return p
 }
 
@@ -178,23 +177,30 @@ func (p *ControlPlane) Actions() (action.Table, error) {
 // Front is what the HTTP server serves. The error names the actions that are not wholly declared.
 func (p *ControlPlane) Front() (server.Config, error) {
 	actions, err := p.Actions()
-	own, lacking := p.IAM.Actions()
+	own, lacking := action.Service("iam", p.IAM.Actions())
+	tokens, faults := action.Service("sts", p.IAM.TokenActions())
+	type resources = func(action.View) []action.Resource
+	admit := func(service string) func(context.Context, resources) (context.Context, error) {
+		return func(ctx context.Context, of resources) (context.Context, error) {
+			return p.IAM.AdmitOther(ctx, service, of)
+		}
+	}
 	// AssumeRole asks for itself, the others of STS need no right.
-	free := func(ctx context.Context, _ url.Values) (context.Context, error) { return ctx, nil }
+	free := func(ctx context.Context, _ resources) (context.Context, error) { return ctx, nil }
 	return server.Config{
 		Keys: p.Accounts, Actions: actions, Prepare: p.Accounts.Prepare, Admit: p.IAM.Admit, Explain: p.Timelines.Refused,
 		Services: map[string]server.Service{
 			"sts": &server.Members{
-				Namespace: iam.TokenNamespace, Actions: p.IAM.TokenActions(), Known: stswire.KnownActions, Admit: free,
-				Log: p.cfg.Log,
+				Namespace: iam.TokenNamespace, Actions: tokens, Known: stswire.KnownActions, Admit: free, Log: p.cfg.Log,
 			},
 			"iam": &server.Members{
-				Namespace: iam.Namespace, Actions: own, Known: iamwire.KnownActions, Admit: p.IAM.AdmitOwn, Log: p.cfg.Log,
+				Namespace: iam.Namespace, Actions: own, Known: iamwire.KnownActions, Admit: admit("iam"), Log: p.cfg.Log,
 			},
 			"ssm": &server.Targets{
-				Name: "SSM", Prefix: "AmazonSSM.", Actions: p.Parameters.Actions(), Known: ssmwire.KnownActions, Log: p.cfg.Log,
+				Name: "SSM", Prefix: "AmazonSSM.", Actions: p.Parameters.Actions(), Known: ssmwire.KnownActions,
+				Admit: admit("ssm"), Log: p.cfg.Log,
 			},
 		},
 		Throttle: p.cfg.Throttle, Audit: p.cfg.Audit, Log: p.cfg.Log, Now: p.cfg.Now,
-	}, errors.Join(err, lacking)
+	}, errors.Join(err, lacking, faults)
 }

@@ -2,173 +2,177 @@ package iam
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"maps"
-	"net/url"
-	"slices"
+	"reflect"
 
 	"slipway"
 	"slipway/internal/action"
+	"slipway/internal/iamwire"
+	"slipway/internal/shape"
 	"slipway/internal/state"
-	"slipway/internal/store"
 )
 
-// target finds what an action of IAM concerns: its ARN and its tags. What is not there yet will have the path that the
-// form gives it.
-type target func(r store.Reader, call slipway.Call, form url.Values) (arn string, tags slipway.Tags)
-
-// on is what each of IAM's actions concerns.
-var on = map[string]target{
-	"AttachUserPolicy": ofUser, "CreateAccessKey": ofUser, "CreateUser": ofUser, "DeleteAccessKey": ofUser,
-	"DeleteLoginProfile": ofUser, "DeleteUser": ofUser, "DeleteUserPolicy": ofUser, "DetachUserPolicy": ofUser,
-	"GetLoginProfile": ofUser, "GetUser": ofUser, "GetUserPolicy": ofUser, "ListAccessKeys": ofUser,
-	"ListAttachedUserPolicies": ofUser, "ListGroupsForUser": ofUser, "ListMFADevices": ofUser,
-	"ListSSHPublicKeys": ofUser, "ListServiceSpecificCredentials": ofUser, "ListSigningCertificates": ofUser,
-	"ListUserPolicies": ofUser, "ListUserTags": ofUser, "PutUserPolicy": ofUser, "TagUser": ofUser,
-	"UntagUser": ofUser, "UpdateAccessKey": ofUser, "UpdateUser": ofUser,
-	"AttachRolePolicy": ofRole, "CreateRole": ofRole, "DeleteRole": ofRole, "DeleteRolePolicy": ofRole,
-	"DetachRolePolicy": ofRole, "GetRole": ofRole, "GetRolePolicy": ofRole, "ListAttachedRolePolicies": ofRole,
-	"ListInstanceProfilesForRole": ofRole, "ListRolePolicies": ofRole, "ListRoleTags": ofRole,
-	"PutRolePolicy": ofRole, "TagRole": ofRole, "UntagRole": ofRole, "UpdateAssumeRolePolicy": ofRole,
-	"UpdateRole": ofRole, "UpdateRoleDescription": ofRole,
-	"CreatePolicy": ofPolicy, "CreatePolicyVersion": ofPolicy, "DeletePolicy": ofPolicy,
-	"DeletePolicyVersion": ofPolicy, "GetPolicy": ofPolicy, "GetPolicyVersion": ofPolicy,
-	"ListEntitiesForPolicy": ofPolicy, "ListPolicyTags": ofPolicy, "ListPolicyVersions": ofPolicy,
-	"SetDefaultPolicyVersion": ofPolicy, "TagPolicy": ofPolicy, "UntagPolicy": ofPolicy,
-	"AddRoleToInstanceProfile": ofProfile, "CreateInstanceProfile": ofProfile, "DeleteInstanceProfile": ofProfile,
-	"GetInstanceProfile": ofProfile, "ListInstanceProfileTags": ofProfile,
-	"RemoveRoleFromInstanceProfile": ofProfile, "TagInstanceProfile": ofProfile, "UntagInstanceProfile": ofProfile,
-	"ListAccountAliases": nothing, "ListInstanceProfiles": nothing, "ListPolicies": nothing, "ListRoles": nothing,
-	"ListUsers": nothing, "ListVirtualMFADevices": nothing,
-}
-
-// table is each action's method.
-func (s *Service) table() map[string]action.Handler {
-	return map[string]action.Handler{
-		"AddRoleToInstanceProfile":       action.HandleVoid(s.AddRoleToInstanceProfile),
-		"AttachRolePolicy":               action.HandleVoid(s.AttachRolePolicy),
-		"AttachUserPolicy":               action.HandleVoid(s.AttachUserPolicy),
-		"CreateAccessKey":                action.Handle(s.CreateAccessKey),
-		"CreateInstanceProfile":          action.Handle(s.CreateInstanceProfile),
-		"CreatePolicy":                   action.Handle(s.CreatePolicy),
-		"CreatePolicyVersion":            action.Handle(s.CreatePolicyVersion),
-		"CreateRole":                     action.Handle(s.CreateRole),
-		"CreateUser":                     action.Handle(s.CreateUser),
-		"DeleteAccessKey":                action.HandleVoid(s.DeleteAccessKey),
-		"DeleteInstanceProfile":          action.HandleVoid(s.DeleteInstanceProfile),
-		"DeleteLoginProfile":             action.HandleVoid(s.DeleteLoginProfile),
-		"DeletePolicy":                   action.HandleVoid(s.DeletePolicy),
-		"DeletePolicyVersion":            action.HandleVoid(s.DeletePolicyVersion),
-		"DeleteRole":                     action.HandleVoid(s.DeleteRole),
-		"DeleteRolePolicy":               action.HandleVoid(s.DeleteRolePolicy),
-		"DeleteUser":                     action.HandleVoid(s.DeleteUser),
-		"DeleteUserPolicy":               action.HandleVoid(s.DeleteUserPolicy),
-		"DetachRolePolicy":               action.HandleVoid(s.DetachRolePolicy),
-		"DetachUserPolicy":               action.HandleVoid(s.DetachUserPolicy),
-		"GetInstanceProfile":             action.Handle(s.GetInstanceProfile),
-		"GetLoginProfile":                action.Handle(s.GetLoginProfile),
-		"GetPolicy":                      action.Handle(s.GetPolicy),
-		"GetPolicyVersion":               action.Handle(s.GetPolicyVersion),
-		"GetRole":                        action.Handle(s.GetRole),
-		"GetRolePolicy":                  action.Handle(s.GetRolePolicy),
-		"GetUser":                        action.Handle(s.GetUser),
-		"GetUserPolicy":                  action.Handle(s.GetUserPolicy),
-		"ListAccessKeys":                 action.Handle(s.ListAccessKeys),
-		"ListAccountAliases":             action.Handle(s.ListAccountAliases),
-		"ListAttachedRolePolicies":       action.Handle(s.ListAttachedRolePolicies),
-		"ListAttachedUserPolicies":       action.Handle(s.ListAttachedUserPolicies),
-		"ListEntitiesForPolicy":          action.Handle(s.ListEntitiesForPolicy),
-		"ListGroupsForUser":              action.Handle(s.ListGroupsForUser),
-		"ListInstanceProfileTags":        action.Handle(s.ListInstanceProfileTags),
-		"ListInstanceProfiles":           action.Handle(s.ListInstanceProfiles),
-		"ListInstanceProfilesForRole":    action.Handle(s.ListInstanceProfilesForRole),
-		"ListMFADevices":                 action.Handle(s.ListMFADevices),
-		"ListPolicies":                   action.Handle(s.ListPolicies),
-		"ListPolicyTags":                 action.Handle(s.ListPolicyTags),
-		"ListPolicyVersions":             action.Handle(s.ListPolicyVersions),
-		"ListRolePolicies":               action.Handle(s.ListRolePolicies),
-		"ListRoleTags":                   action.Handle(s.ListRoleTags),
-		"ListRoles":                      action.Handle(s.ListRoles),
-		"ListSSHPublicKeys":              action.Handle(s.ListSSHPublicKeys),
-		"ListServiceSpecificCredentials": action.Handle(s.ListServiceSpecificCredentials),
-		"ListSigningCertificates":        action.Handle(s.ListSigningCertificates),
-		"ListUserPolicies":               action.Handle(s.ListUserPolicies),
-		"ListUserTags":                   action.Handle(s.ListUserTags),
-		"ListUsers":                      action.Handle(s.ListUsers),
-		"ListVirtualMFADevices":          action.Handle(s.ListVirtualMFADevices),
-		"PutRolePolicy":                  action.HandleVoid(s.PutRolePolicy),
-		"PutUserPolicy":                  action.HandleVoid(s.PutUserPolicy),
-		"RemoveRoleFromInstanceProfile":  action.HandleVoid(s.RemoveRoleFromInstanceProfile),
-		"SetDefaultPolicyVersion":        action.HandleVoid(s.SetDefaultPolicyVersion),
-		"TagInstanceProfile":             action.HandleVoid(s.TagInstanceProfile),
-		"TagPolicy":                      action.HandleVoid(s.TagPolicy),
-		"TagRole":                        action.HandleVoid(s.TagRole),
-		"TagUser":                        action.HandleVoid(s.TagUser),
-		"UntagInstanceProfile":           action.HandleVoid(s.UntagInstanceProfile),
-		"UntagPolicy":                    action.HandleVoid(s.UntagPolicy),
-		"UntagRole":                      action.HandleVoid(s.UntagRole),
-		"UntagUser":                      action.HandleVoid(s.UntagUser),
-		"UpdateAccessKey":                action.HandleVoid(s.UpdateAccessKey),
-		"UpdateAssumeRolePolicy":         action.HandleVoid(s.UpdateAssumeRolePolicy),
-		"UpdateRole":                     action.Handle(s.UpdateRole),
-		"UpdateRoleDescription":          action.Handle(s.UpdateRoleDescription),
-		"UpdateUser":                     action.HandleVoid(s.UpdateUser),
+// Actions are IAM's: each one's method, and which user, role, policy or profile it concerns.
+func (s *Service) Actions() action.Table {
+	return action.Table{
+		"AddRoleToInstanceProfile":       action.Void(s.AddRoleToInstanceProfile).On(ofProfile, ofPassed),
+		"AttachRolePolicy":               action.Void(s.AttachRolePolicy).On(ofRole),
+		"AttachUserPolicy":               action.Void(s.AttachUserPolicy).On(ofUser),
+		"CreateAccessKey":                action.Do(s.CreateAccessKey).On(ofUser),
+		"CreateInstanceProfile":          action.Do(s.CreateInstanceProfile).On(ofProfile),
+		"CreatePolicy":                   action.Do(s.CreatePolicy).On(ofPolicy),
+		"CreatePolicyVersion":            action.Do(s.CreatePolicyVersion).On(ofPolicy),
+		"CreateRole":                     action.Do(s.CreateRole).On(ofRole),
+		"CreateUser":                     action.Do(s.CreateUser).On(ofUser),
+		"DeleteAccessKey":                action.Void(s.DeleteAccessKey).On(ofUser),
+		"DeleteInstanceProfile":          action.Void(s.DeleteInstanceProfile).On(ofProfile),
+		"DeleteLoginProfile":             action.Void(s.DeleteLoginProfile).On(ofUser),
+		"DeletePolicy":                   action.Void(s.DeletePolicy).On(ofPolicy),
+		"DeletePolicyVersion":            action.Void(s.DeletePolicyVersion).On(ofPolicy),
+		"DeleteRole":                     action.Void(s.DeleteRole).On(ofRole),
+		"DeleteRolePolicy":               action.Void(s.DeleteRolePolicy).On(ofRole),
+		"DeleteUser":                     action.Void(s.DeleteUser).On(ofUser),
+		"DeleteUserPolicy":               action.Void(s.DeleteUserPolicy).On(ofUser),
+		"DetachRolePolicy":               action.Void(s.DetachRolePolicy).On(ofRole),
+		"DetachUserPolicy":               action.Void(s.DetachUserPolicy).On(ofUser),
+		"GetInstanceProfile":             action.Do(s.GetInstanceProfile).On(ofProfile),
+		"GetLoginProfile":                action.Do(s.GetLoginProfile).On(ofUser),
+		"GetPolicy":                      action.Do(s.GetPolicy).On(ofPolicy),
+		"GetPolicyVersion":               action.Do(s.GetPolicyVersion).On(ofPolicy),
+		"GetRole":                        action.Do(s.GetRole).On(ofRole),
+		"GetRolePolicy":                  action.Do(s.GetRolePolicy).On(ofRole),
+		"GetUser":                        action.Do(s.GetUser).On(ofUser),
+		"GetUserPolicy":                  action.Do(s.GetUserPolicy).On(ofUser),
+		"ListAccessKeys":                 action.Do(s.ListAccessKeys).On(ofUser),
+		"ListAccountAliases":             action.Do(s.ListAccountAliases).On(action.Nothing),
+		"ListAttachedRolePolicies":       action.Do(s.ListAttachedRolePolicies).On(ofRole),
+		"ListAttachedUserPolicies":       action.Do(s.ListAttachedUserPolicies).On(ofUser),
+		"ListEntitiesForPolicy":          action.Do(s.ListEntitiesForPolicy).On(ofPolicy),
+		"ListGroupsForUser":              action.Do(s.ListGroupsForUser).On(ofUser),
+		"ListInstanceProfileTags":        action.Do(s.ListInstanceProfileTags).On(ofProfile),
+		"ListInstanceProfiles":           action.Do(s.ListInstanceProfiles).On(action.Nothing),
+		"ListInstanceProfilesForRole":    action.Do(s.ListInstanceProfilesForRole).On(ofRole),
+		"ListMFADevices":                 action.Do(s.ListMFADevices).On(ofUser),
+		"ListPolicies":                   action.Do(s.ListPolicies).On(action.Nothing),
+		"ListPolicyTags":                 action.Do(s.ListPolicyTags).On(ofPolicy),
+		"ListPolicyVersions":             action.Do(s.ListPolicyVersions).On(ofPolicy),
+		"ListRolePolicies":               action.Do(s.ListRolePolicies).On(ofRole),
+		"ListRoleTags":                   action.Do(s.ListRoleTags).On(ofRole),
+		"ListRoles":                      action.Do(s.ListRoles).On(action.Nothing),
+		"ListSSHPublicKeys":              action.Do(s.ListSSHPublicKeys).On(ofUser),
+		"ListServiceSpecificCredentials": action.Do(s.ListServiceSpecificCredentials).On(ofUser),
+		"ListSigningCertificates":        action.Do(s.ListSigningCertificates).On(ofUser),
+		"ListUserPolicies":               action.Do(s.ListUserPolicies).On(ofUser),
+		"ListUserTags":                   action.Do(s.ListUserTags).On(ofUser),
+		"ListUsers":                      action.Do(s.ListUsers).On(action.Nothing),
+		"ListVirtualMFADevices":          action.Do(s.ListVirtualMFADevices).On(action.Nothing),
+		"PutRolePolicy":                  action.Void(s.PutRolePolicy).On(ofRole),
+		"PutUserPolicy":                  action.Void(s.PutUserPolicy).On(ofUser),
+		"RemoveRoleFromInstanceProfile":  action.Void(s.RemoveRoleFromInstanceProfile).On(ofProfile),
+		"SetDefaultPolicyVersion":        action.Void(s.SetDefaultPolicyVersion).On(ofPolicy),
+		"TagInstanceProfile":             action.Void(s.TagInstanceProfile).On(ofProfile),
+		"TagPolicy":                      action.Void(s.TagPolicy).On(ofPolicy),
+		"TagRole":                        action.Void(s.TagRole).On(ofRole),
+		"TagUser":                        action.Void(s.TagUser).On(ofUser),
+		"UntagInstanceProfile":           action.Void(s.UntagInstanceProfile).On(ofProfile),
+		"UntagPolicy":                    action.Void(s.UntagPolicy).On(ofPolicy),
+		"UntagRole":                      action.Void(s.UntagRole).On(ofRole),
+		"UntagUser":                      action.Void(s.UntagUser).On(ofUser),
+		"UpdateAccessKey":                action.Void(s.UpdateAccessKey).On(ofUser),
+		"UpdateAssumeRolePolicy":         action.Void(s.UpdateAssumeRolePolicy).On(ofRole),
+		"UpdateRole":                     action.Do(s.UpdateRole).On(ofRole),
+		"UpdateRoleDescription":          action.Do(s.UpdateRoleDescription).On(ofRole),
+		"UpdateUser":                     action.Void(s.UpdateUser).On(ofUser, ofRenamed),
 	}
 }
 
-// Actions are IAM's. The error names those that do not say what they concern, and those that are said to concern
-// something and are not there.
-func (s *Service) Actions() (map[string]action.Handler, error) {
-	m, faults := s.table(), []error{}
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if on[name] == nil {
-			faults = append(faults, fmt.Errorf("action %s of IAM: it does not say what it is on", name))
-		}
+// said is what a request has for a member of a kind; nothing where it has no such member, or says nothing.
+func said[T, In any](in *In, member string) T {
+	var none T
+	f := reflect.ValueOf(in).Elem().FieldByName(member)
+	if !f.IsValid() {
+		return none
 	}
-	for _, name := range slices.Sorted(maps.Keys(on)) {
-		if m[name] == nil {
-			faults = append(faults, fmt.Errorf("action %s of IAM: nothing answers it", name))
-		}
-	}
-	return m, errors.Join(faults...)
+	v, _ := f.Interface().(T)
+	return v
 }
 
-// nothing is for lists.
-func nothing(store.Reader, slipway.Call, url.Values) (string, slipway.Tags) { return "*", nil }
+// text is what a request says for a member of text.
+func text[In any](in *In, member string) string { return shape.Get(said[*string](in, member)) }
 
-// ofUser is the user whom the form names, or else the caller.
-func ofUser(r store.Reader, call slipway.Call, form url.Values) (string, slipway.Tags) {
-	name := form.Get("UserName")
-	if own := state.AccessKeys.See(r, state.Global, call.AccessKey); name == "" && own != nil {
+// on is one thing that a request concerns, with the tags that it has and those that the request gives or takes away, and
+// the policy that is attached to it or detached.
+func on[In any](in *In, arn string, has slipway.Tags) []action.Resource {
+	x := action.Resource{ARN: arn, Has: has, Given: slipway.Tags{}, Taken: said[[]string](in, "TagKeys"),
+		Keys: map[string]string{}}
+	for _, t := range said[[]iamwire.Tag](in, "Tags") {
+		x.Given[shape.Get(t.Key)] = shape.Get(t.Value)
+	}
+	if policy := text(in, "PolicyArn"); policy != "" && policy != arn {
+		x.Keys["iam:PolicyARN"] = policy
+	}
+	return []action.Resource{x}
+}
+
+// made is the ARN of what is not there yet: it will have the path that the request gives it.
+func made[In any](v action.View, in *In, kind, name string) string {
+	return slipway.IAMARN(v.Call.Account, kind, cmp.Or(text(in, "Path"), "/"), name)
+}
+
+// ofUser is the user whom the request names, or else the caller.
+func ofUser[In any](v action.View, in *In) []action.Resource {
+	name := text(in, "UserName")
+	if own := state.AccessKeys.See(v, state.Global, v.Call.AccessKey); name == "" && own != nil {
 		name = own.User
 	}
-	if u := state.Users.See(r, state.IAM(call.Account), name); u != nil {
-		return u.ARN(), u.Tags
+	if u := state.Users.See(v, state.IAM(v.Call.Account), name); u != nil {
+		return on(in, u.ARN(), u.Tags)
 	}
-	return slipway.IAMARN(call.Account, "user", cmp.Or(form.Get("Path"), "/"), name), nil
+	return on(in, made(v, in, "user", name), nil)
 }
 
-func ofRole(r store.Reader, call slipway.Call, form url.Values) (string, slipway.Tags) {
-	if role := state.Roles.See(r, state.IAM(call.Account), form.Get("RoleName")); role != nil {
-		return role.ARN(), role.Tags
+// ofRenamed is the user under the name and path that the request gives it.
+func ofRenamed(v action.View, in *iamwire.UpdateUserRequest) []action.Resource {
+	name, path := shape.Get(in.UserName), "/"
+	if u := state.Users.See(v, state.IAM(v.Call.Account), name); u != nil {
+		path = u.Path
 	}
-	return slipway.IAMARN(call.Account, "role", cmp.Or(form.Get("Path"), "/"), form.Get("RoleName")), nil
+	return []action.Resource{{
+		ARN: slipway.IAMARN(v.Call.Account, "user", cmp.Or(shape.Get(in.NewPath), path), cmp.Or(shape.Get(in.NewUserName), name)),
+	}}
 }
 
-func ofProfile(r store.Reader, call slipway.Call, form url.Values) (string, slipway.Tags) {
-	if p := state.InstanceProfiles.See(r, state.IAM(call.Account), form.Get("InstanceProfileName")); p != nil {
-		return p.ARN(), p.Tags
+// ofRole is the role that the request names.
+func ofRole[In any](v action.View, in *In) []action.Resource {
+	name := text(in, "RoleName")
+	if role := state.Roles.See(v, state.IAM(v.Call.Account), name); role != nil {
+		return on(in, role.ARN(), role.Tags)
 	}
-	return slipway.IAMARN(call.Account, "instance-profile", cmp.Or(form.Get("Path"), "/"), form.Get("InstanceProfileName")), nil
+	return on(in, made(v, in, "role", name), nil)
 }
 
-// ofPolicy is the policy that the form names by its ARN, or that it makes.
-func ofPolicy(r store.Reader, call slipway.Call, form url.Values) (string, slipway.Tags) {
-	arn := cmp.Or(form.Get("PolicyArn"),
-		slipway.IAMARN(call.Account, "policy", cmp.Or(form.Get("Path"), "/"), form.Get("PolicyName")))
-	if p := state.ManagedPolicies.See(r, state.IAM(call.Account), arn); p != nil {
-		return arn, p.Tags
+// ofPassed is the role that the request hands on.
+func ofPassed[In any](v action.View, in *In) []action.Resource {
+	passed := ofRole(v, in)[0]
+	return []action.Resource{{Right: "iam:PassRole", ARN: passed.ARN, Keys: passedToEC2}}
+}
+
+// ofProfile is the instance profile that the request names.
+func ofProfile[In any](v action.View, in *In) []action.Resource {
+	name := text(in, "InstanceProfileName")
+	if p := state.InstanceProfiles.See(v, state.IAM(v.Call.Account), name); p != nil {
+		return on(in, p.ARN(), p.Tags)
 	}
-	return arn, nil
+	return on(in, made(v, in, "instance-profile", name), nil)
+}
+
+// ofPolicy is the policy that the request names by its ARN, or that it makes.
+func ofPolicy[In any](v action.View, in *In) []action.Resource {
+	arn := text(in, "PolicyArn")
+	if arn == "" {
+		arn = made(v, in, "policy", text(in, "PolicyName"))
+	}
+	if p := state.ManagedPolicies.See(v, state.IAM(v.Call.Account), arn); p != nil {
+		return on(in, arn, p.Tags)
+	}
+	return on(in, arn, nil)
 }

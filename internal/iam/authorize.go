@@ -3,7 +3,6 @@ package iam
 import (
 	"cmp"
 	"context"
-	"net/url"
 	"strings"
 
 	"slipway"
@@ -25,7 +24,7 @@ func (s *Service) Admit(ctx context.Context, rules action.Rules, of action.Reque
 	case who.root:
 		return ctx, nil
 	}
-	return action.Judged(ctx, local, rules, of, func(r store.Reader, resources []action.Resource) error {
+	return action.Judged(ctx, local, rules, of.Resources, func(r store.Reader, resources []action.Resource) error {
 		return s.judge(r, call, resources)
 	})
 }
@@ -69,88 +68,38 @@ func (s *Service) judge(r store.Reader, call slipway.Call, resources []action.Re
 	return nil
 }
 
-// AdmitOwn is Admit for IAM's own actions: each concerns the user, role, profile or policy that it names; a user's new
-// name besides the old one; and who puts a role into a profile hands it on.
-func (s *Service) AdmitOwn(ctx context.Context, form url.Values) (context.Context, error) {
+// AdmitOther is Admit for the other services: each of their actions concerns what its declaration says.
+func (s *Service) AdmitOther(
+	ctx context.Context, service string, of func(action.View) []action.Resource,
+) (context.Context, error) {
 	call := slipway.CallFrom(ctx)
-	j := &ownJudge{ask: func(r store.Reader) error { return s.judgeOwn(r, call, form) }}
-	return state.WithJudge(ctx, j), j.Before(s.db.Local())
-}
-
-// ownJudge judges an action of IAM in its transaction.
-type ownJudge struct {
-	ask  func(store.Reader) error
-	done bool
-}
-
-func (j *ownJudge) Before(r store.Reader) error {
-	if j.done {
+	return action.Judged(ctx, s.db.Local(), action.Rules{}, of, func(r store.Reader, resources []action.Resource) error {
+		for _, x := range resources {
+			if err := s.other(r, call, cmp.Or(x.Right, service+":"+call.Action), x.ARN, otherContext(service, x)); err != nil {
+				return err
+			}
+		}
 		return nil
-	}
-	return j.ask(r)
-}
-func (j *ownJudge) After() error { return nil }
-func (j *ownJudge) Done()        { j.done = true }
-
-func (s *Service) judgeOwn(r store.Reader, call slipway.Call, form url.Values) error {
-	target := on[call.Action]
-	if target == nil {
-		return slipway.Errorf(slipway.InvalidAction, "Could not find operation %s",
-			call.Action) // the front knows it not either
-	}
-	arn, tags := target(r, call, form)
-	context := ownContext(form, tags)
-	if strings.HasPrefix(call.Action, "Attach") || strings.HasPrefix(call.Action, "Detach") {
-		context.put("iam:PolicyARN", form.Get("PolicyArn"))
-	}
-	if err := s.other(r, call, "iam:"+call.Action, arn, context); err != nil {
-		return err
-	}
-	switch call.Action {
-	case "UpdateUser":
-		path := strings.TrimSuffix(strings.TrimPrefix(arn, slipway.IAMARN(call.Account, "user", "", "")), form.Get("UserName"))
-		renamed := slipway.IAMARN(call.Account, "user", cmp.Or(form.Get("NewPath"), path),
-			cmp.Or(form.Get("NewUserName"), form.Get("UserName")))
-		return s.other(r, call, "iam:UpdateUser", renamed, keys{})
-	case "AddRoleToInstanceProfile":
-	default:
-		return nil
-	}
-	passed := slipway.IAMARN(call.Account, "role", "/", form.Get("RoleName"))
-	if role := state.Roles.See(r, state.IAM(call.Account), form.Get("RoleName")); role != nil {
-		passed = role.ARN()
-	}
-	return s.other(r, call, "iam:PassRole", passed, passedToEC2())
+	})
 }
 
 // passedToEC2 are the condition keys of handing a role to EC2, which it does for instances; a profile has no other use.
-func passedToEC2() keys {
-	return keys{"iam:passedtoservice": {"ec2.amazonaws.com"}}
-}
+var passedToEC2 = map[string]string{"iam:PassedToService": "ec2.amazonaws.com"}
 
-// ownContext are the condition keys of an action of IAM: the tags that the form gives or takes away, and those of what
-// it concerns.
-func ownContext(form url.Values, tags slipway.Tags) keys {
-	c, given := keys{}, slipway.Tags{}
-	for name := range form {
-		key := form.Get(name)
-		switch tag, named := strings.CutSuffix(name, ".Key"); {
-		case named && strings.HasPrefix(name, "Tags."):
-			given[key] = form.Get(tag + ".Value")
-		case !strings.HasPrefix(name, "TagKeys."):
-			continue
-		}
-		c["aws:tagkeys"] = append(c["aws:tagkeys"], key)
+// otherContext are the condition keys of what an action concerns that is not EC2's: its tags, those that the call gives
+// or takes away, and what the declaration says besides.
+func otherContext(service string, x action.Resource) keys {
+	c := keys{}
+	if named := append(x.Given.Keys(), x.Taken...); len(named) > 0 {
+		c["aws:tagkeys"] = named
 	}
-	c.tagged("aws:RequestTag/", given)
-	c.tagged("aws:ResourceTag/", tags)
-	c.tagged("iam:ResourceTag/", tags)
+	c.tagged("aws:RequestTag/", x.Given)
+	c.tagged("aws:ResourceTag/", x.Has)
+	c.tagged(service+":ResourceTag/", x.Has)
+	for name, value := range x.Keys {
+		c.put(name, value)
+	}
 	return c
-}
-
-// AuthorizeOther is Admit for the services whose actions are not about EC2's resources.
-func (s *Service) AuthorizeOther(ctx context.Context, action, resource string) error {
-	return s.other(s.db.Local(), slipway.CallFrom(ctx), action, resource, keys{})
 }
 
 func (s *Service) other(r store.Reader, call slipway.Call, action, resource string, context keys) error {

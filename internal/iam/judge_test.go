@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/ec2query"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -46,6 +47,20 @@ func write(t testing.TB, db state.DB, fn func(store.Tx) error) {
 	}
 }
 
+// read is a request as the front reads it.
+func read(t *testing.T, declared action.Action, form url.Values) action.Request {
+	t.Helper()
+	reader, err := ec2query.NewMemberReader(form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := declared.Read(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request
+}
+
 // TestJudgedIsDone: what changes between the judgement and the deed is judged again, and the deed does not happen.
 func TestJudgedIsDone(t *testing.T) {
 	s, db, call := world(t)
@@ -56,36 +71,27 @@ func TestJudgedIsDone(t *testing.T) {
 	}
 	write(t, db, func(tx store.Tx) error { return state.Roles.Put(tx, role) })
 	form := url.Values{"RoleName": {"r"}}
-	ctx, err := s.AdmitOwn(call("DeleteRole", form), form)
+	deletion := read(t, s.Actions()["DeleteRole"], form)
+	ctx, err := s.AdmitOther(call("DeleteRole", form), "iam", deletion.Resources)
 	if err != nil {
 		t.Fatalf("a role that is open: %v", err)
 	}
 	locked := *role
 	locked.Tags = slipway.Tags{"locked": "yes"}
 	write(t, db, func(tx store.Tx) error { return state.Roles.Put(tx, &locked) })
-	reader, err := ec2query.NewMemberReader(form)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served, err := s.Actions()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := served["DeleteRole"](ctx, reader); slipway.CodeOf(err) != slipway.AccessDenied {
+	if _, err := deletion.Do(ctx); slipway.CodeOf(err) != slipway.AccessDenied {
 		t.Errorf("a role that was locked since: %v", err)
 	}
 	if state.Roles.See(db.Local(), state.IAM(role.Account), "r") == nil {
 		t.Error("it is gone")
 	}
-	if _, err := s.AdmitOwn(call("DeleteRole", form), form); slipway.CodeOf(err) != slipway.AccessDenied {
+	if _, err := s.AdmitOther(call("DeleteRole", form), "iam", deletion.Resources); slipway.CodeOf(err) != slipway.AccessDenied {
 		t.Errorf("a role that is locked: %v", err)
 	}
 
 	ask := url.Values{"RoleArn": {role.ARN()}, "RoleSessionName": {"s1"}}
-	if reader, err = ec2query.NewMemberReader(ask); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.TokenActions()["AssumeRole"](call("AssumeRole", ask), reader); slipway.CodeOf(err) != slipway.AccessDenied {
+	assumption := read(t, s.TokenActions()["AssumeRole"], ask)
+	if _, err := assumption.Do(call("AssumeRole", ask)); slipway.CodeOf(err) != slipway.AccessDenied {
 		t.Errorf("to assume a role that is locked: %v", err)
 	}
 }
@@ -103,7 +109,8 @@ func TestPolicyARNIsAsked(t *testing.T) {
 		awsPolicies + "AmazonEC2ReadOnlyAccess": "", awsPolicies + "AdministratorAccess": slipway.AccessDenied,
 	} {
 		form := url.Values{"UserName": {"ada"}, "PolicyArn": {arn}}
-		_, err := s.AdmitOwn(call("AttachUserPolicy", form), form)
+		attachment := read(t, s.Actions()["AttachUserPolicy"], form)
+		_, err := s.AdmitOther(call("AttachUserPolicy", form), "iam", attachment.Resources)
 		if got := slipway.CodeOf(err); err != nil && got != want || err == nil && want != "" {
 			t.Errorf("%s: %v, want %q", arn, err, want)
 		}

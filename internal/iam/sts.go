@@ -23,11 +23,12 @@ import (
 )
 
 // TokenActions are STS's; each is a right of its own but GetCallerIdentity, which needs none.
-func (s *Service) TokenActions() map[string]action.Handler {
-	return map[string]action.Handler{
-		"AssumeRole":        action.Handle(s.AssumeRole),
-		"GetCallerIdentity": action.Handle(s.GetCallerIdentity),
-		"GetSessionToken":   action.Handle(s.GetSessionToken),
+// AssumeRole asks for itself: the role may be another account's.
+func (s *Service) TokenActions() action.Table {
+	return action.Table{
+		"AssumeRole":        action.Do(s.AssumeRole).On(action.Nothing),
+		"GetCallerIdentity": action.Do(s.GetCallerIdentity).On(action.Nothing),
+		"GetSessionToken":   action.Do(s.GetSessionToken).On(action.Nothing),
 	}
 }
 

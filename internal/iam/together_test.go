@@ -27,10 +27,7 @@ type crew struct {
 
 // server is a server's actions, as the account's root calls them: the answer is written out, or the error.
 func (c *crew) server(db *adversary.Store) func(action string, form ...string) string {
-	actions, err := New(state.DB{Store: db}, time.Now).Actions()
-	if err != nil {
-		c.Fatal(err)
-	}
+	actions := New(state.DB{Store: db}, time.Now).Actions()
 	return func(action string, form ...string) string {
 		values := url.Values{}
 		for i := 0; i < len(form); i += 2 {
@@ -44,8 +41,12 @@ func (c *crew) server(db *adversary.Store) func(action string, form ...string) s
 	}
 }
 
-func say(ctx context.Context, do action.Handler, action string, reader *ec2query.Reader) string {
-	out, err := do(ctx, reader)
+func say(ctx context.Context, declared action.Action, action string, reader *ec2query.Reader) string {
+	request, err := declared.Read(reader)
+	if err != nil {
+		return string(slipway.CodeOf(err))
+	}
+	out, err := request.Do(ctx)
 	if err != nil {
 		return string(slipway.CodeOf(err))
 	}

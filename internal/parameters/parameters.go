@@ -18,31 +18,40 @@ import (
 const public = "/aws/service/"
 
 // Service answers GetParameter, GetParameters and GetParametersByPath.
-type Service struct {
-	db        state.DB
-	authorize func(ctx context.Context, action, resource string) error
-}
+type Service struct{ db state.DB }
 
 // New makes the service.
-func New(
-	db state.DB, authorize func(ctx context.Context, action, resource string) error,
-) *Service {
-	return &Service{db, authorize}
-}
+func New(db state.DB) *Service { return &Service{db} }
 
 // Actions are what the room serves.
-func (s *Service) Actions() map[string]action.JSONHandler {
-	return map[string]action.JSONHandler{
-		"GetParameter":        action.HandleJSON(s.GetParameter),
-		"GetParameters":       action.HandleJSON(s.GetParameters),
-		"GetParametersByPath": action.HandleJSON(s.GetParametersByPath),
+func (s *Service) Actions() action.JSONTable {
+	return action.JSONTable{
+		"GetParameter": action.JSON(s.GetParameter, func(v action.View, in *ssmwire.GetParameterRequest) []action.Resource {
+			return named(v, shape.Get(in.Name))
+		}),
+		"GetParameters": action.JSON(s.GetParameters, func(v action.View, in *ssmwire.GetParametersRequest) []action.Resource {
+			return named(v, in.Names...)
+		}),
+		"GetParametersByPath": action.JSON(s.GetParametersByPath,
+			func(v action.View, in *ssmwire.GetParametersByPathRequest) []action.Resource {
+				return named(v, shape.Get(in.Path))
+			}),
 	}
+}
+
+// named are the parameters of the names, as the caller's policies know them.
+func named(v action.View, names ...string) []action.Resource {
+	var out []action.Resource
+	for _, name := range names {
+		out = append(out, action.Resource{ARN: arn(v.Call.Region, v.Call.Account, name)})
+	}
+	return out
 }
 
 // GetParameter answers one.
 func (s *Service) GetParameter(ctx context.Context, in *ssmwire.GetParameterRequest) (*ssmwire.GetParameterResult, error) {
 	name := shape.Get(in.Name)
-	r, err := s.view(ctx, "GetParameter", name)
+	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +64,7 @@ func (s *Service) GetParameter(ctx context.Context, in *ssmwire.GetParameterRequ
 
 // GetParameters answers those that are there, and names the others.
 func (s *Service) GetParameters(ctx context.Context, in *ssmwire.GetParametersRequest) (*ssmwire.GetParametersResult, error) {
-	r, err := s.view(ctx, "GetParameters", in.Names...)
+	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +84,7 @@ func (s *Service) GetParametersByPath(
 	ctx context.Context, in *ssmwire.GetParametersByPathRequest,
 ) (*ssmwire.GetParametersByPathResult, error) {
 	path := shape.Get(in.Path)
-	r, err := s.view(ctx, "GetParametersByPath", path)
+	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,17 +99,6 @@ func (s *Service) GetParametersByPath(
 		}
 	}
 	return out, nil
-}
-
-// view is what the caller may read of, if it may take the action with the parameters of the names.
-func (s *Service) view(ctx context.Context, action string, names ...string) (store.Reader, error) {
-	call := slipway.CallFrom(ctx)
-	for _, name := range names {
-		if err := s.authorize(ctx, "ssm:"+action, arn(call.Region, call.Account, name)); err != nil {
-			return nil, err
-		}
-	}
-	return s.db.Snapshot(ctx)
 }
 
 func find(r store.Reader, region, name string) *ssmwire.Parameter {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 
 	"slipway"
 	"slipway/internal/action"
@@ -15,12 +14,11 @@ import (
 // Members is a service of the awsQuery protocol (STS, IAM): lists are written "Name.member.1", results stand inside the root.
 type Members struct {
 	Namespace string
-	Actions   map[string]action.Handler
+	Actions   action.Table
 	Known     map[string]bool // all actions that the service has, served or not
 	Log       *slog.Logger
-	// Admit says whether the caller may take the action with the form's parameters, and puts into the context what
-	// judges its transactions.
-	Admit func(ctx context.Context, form url.Values) (context.Context, error)
+	// Admit says whether the caller may do what a request concerns, and puts into the context what judges its transactions.
+	Admit func(ctx context.Context, of func(action.View) []action.Resource) (context.Context, error)
 }
 
 // Serve answers a verified request.
@@ -45,7 +43,7 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 	call := slipway.CallFrom(*ctx)
 	call.Action = form.Get("Action")
 	*ctx = slipway.WithCall(*ctx, call)
-	handler, ok := m.Actions[call.Action]
+	declared, ok := m.Actions[call.Action]
 	switch {
 	case !ok && m.Known[call.Action]:
 		return nil, unserved(call.Action)
@@ -53,15 +51,19 @@ func (m *Members) call(ctx *context.Context, r *http.Request, body []byte) (ec2q
 		return nil, slipway.Errorf(slipway.InvalidAction, "Could not find operation %s for version %s", call.Action,
 			form.Get("Version"))
 	}
-	judged, err := m.Admit(*ctx, form)
-	if err != nil {
-		return nil, err
-	}
 	reader, err := ec2query.NewMemberReader(form)
 	if err != nil {
 		return nil, err
 	}
-	return handler(judged, reader)
+	request, err := declared.Read(reader)
+	if err != nil {
+		return nil, err
+	}
+	judged, err := m.Admit(*ctx, request.Resources)
+	if err != nil {
+		return nil, err
+	}
+	return request.Do(judged)
 }
 
 // unserved refuses an action that a service has and that is not served here.

@@ -17,9 +17,11 @@ const jsonContent = "application/x-amz-json-1.1"
 type Targets struct {
 	Name    string // "SSM"
 	Prefix  string // of the header, "AmazonSSM."
-	Actions map[string]action.JSONHandler
+	Actions action.JSONTable
 	Known   map[string]bool // all actions that the service has, served or not
 	Log     *slog.Logger
+	// Admit says whether the caller may do what a request concerns, and puts into the context what judges its transactions.
+	Admit func(ctx context.Context, of func(action.View) []action.Resource) (context.Context, error)
 }
 
 // Serve answers a verified request.
@@ -34,17 +36,25 @@ func (t *Targets) Serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 }
 
 func (t *Targets) call(ctx context.Context, name string, body []byte) (any, error) {
-	if !json.Valid(body) {
-		return nil, slipway.Errorf(slipway.ValidationError, "The request is not JSON")
-	}
-	handler, ok := t.Actions[name]
+	call := slipway.CallFrom(ctx)
+	call.Action = name
+	ctx = slipway.WithCall(ctx, call)
+	declared, ok := t.Actions[name]
 	switch {
 	case !ok && t.Known[name]:
 		return nil, unserved(name)
 	case !ok:
 		return nil, slipway.Errorf(slipway.InvalidAction, "The action %s of %s is not implemented by slipway.", name, t.Name)
 	}
-	return handler(ctx, body)
+	request, err := declared.Read(body)
+	if err != nil {
+		return nil, err
+	}
+	judged, err := t.Admit(ctx, request.Resources)
+	if err != nil {
+		return nil, err
+	}
+	return request.Do(judged)
 }
 
 // Refuse writes the error document.
