@@ -73,7 +73,7 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err := haveState(c.State); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	r, done, err := look(ctx, c)
+	r, done, err := openSnapshot(ctx, c)
 	if err != nil {
 		return err
 	}

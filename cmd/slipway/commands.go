@@ -35,8 +35,8 @@ func openEtcd(ctx context.Context, c Config) (*etcd.Store, func(), error) {
 	return s, func() { s.Close() }, nil
 }
 
-// look is open for a command that reads one state; done closes it.
-func look(ctx context.Context, c Config) (r store.Snapshot, done func(), err error) {
+// openSnapshot is open for a command that reads one state; done closes it.
+func openSnapshot(ctx context.Context, c Config) (r store.Snapshot, done func(), err error) {
 	db, done, err := open(ctx, c)
 	if err != nil {
 		return nil, nil, err
@@ -101,7 +101,7 @@ func imageCommand(ctx context.Context, args []string) error {
 		return errors.New("image: say `slipway image list`, `slipway image build tiny`, `slipway image build " +
 			"debian-12` or `slipway image import FILE --name NAME`")
 	}
-	r, done, err := look(ctx, c)
+	r, done, err := openSnapshot(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func explainCommand(ctx context.Context, args []string) error {
 	if len(words) != 1 {
 		return errors.New("explain: name one instance (i-…), reservation (r-…) or request id")
 	}
-	r, done, err := look(ctx, c)
+	r, done, err := openSnapshot(ctx, c)
 	if err != nil {
 		return err
 	}

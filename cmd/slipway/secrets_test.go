@@ -28,7 +28,7 @@ func secretIn(t *testing.T, dir string) string {
 	t.Helper()
 	cfg := defaults()
 	cfg.State = dir
-	r, done, err := look(t.Context(), cfg)
+	r, done, err := openSnapshot(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

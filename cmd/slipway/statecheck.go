@@ -22,7 +22,7 @@ func stateCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err := haveState(c.State); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	r, done, err := look(ctx, c)
+	r, done, err := openSnapshot(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -16,12 +16,12 @@ import (
 	"slipway/internal/store"
 )
 
-// look is a reader where a launch that is only tried wants a transaction: it keeps nothing.
-type look struct{ store.Reader }
+// dryTx is a reader where a launch that is only tried wants a transaction: it keeps nothing.
+type dryTx struct{ store.Reader }
 
-func (look) Put(string, []byte) {}
+func (dryTx) Put(string, []byte) {}
 
-func (look) Delete(string) {}
+func (dryTx) Delete(string) {}
 
 // Count is how many instances a request is for; a number that is none costs nothing, and is refused.
 func Count(in *ec2wire.RunInstancesRequest) int {
@@ -54,7 +54,7 @@ func (s *Service) SpotTargets(v action.View, in *ec2wire.RunInstancesRequest) []
 
 // TargetsOf is Targets of a launch whose request has been read.
 func (s *Service) TargetsOf(v action.View, spec slipway.LaunchSpec, right string) []action.Resource {
-	l := s.launch(look{v.Reader}, v.Scope(), v.Call, spec)
+	l := s.launch(dryTx{v.Reader}, v.Scope(), v.Call, spec)
 	_ = l.resolve() // the action says what is wrong
 	return l.targets(right)
 }

@@ -104,7 +104,7 @@ func (a *Agent) run(ctx context.Context, want hostapi.Assignment, have *hypervis
 		if !a.hold(volumeIDs(want)...) {
 			return busyPause, nil
 		}
-		defer a.letGo(volumeIDs(want)...)
+		defer a.releaseVolumes(volumeIDs(want)...)
 		return 0, a.start(ctx, want)
 	}
 	if !carriedOut {
@@ -254,7 +254,7 @@ func (a *Agent) match(ctx context.Context, want hostapi.Assignment, have *hyperv
 		if err == nil {
 			err = a.vmm.AttachDisk(ctx, want.ID, d)
 		}
-		a.letGo(v.ID)
+		a.releaseVolumes(v.ID)
 		if err != nil {
 			return fmt.Errorf("attach %s: %w", v.ID, err)
 		}
@@ -381,7 +381,7 @@ func (a *Agent) finishReboot(ctx context.Context, want hostapi.Assignment, rec R
 	if !a.hold(volumeIDs(want)...) {
 		return busyPause, true
 	}
-	defer a.letGo(volumeIDs(want)...)
+	defer a.releaseVolumes(volumeIDs(want)...)
 	a.with(want.ID, func(l *liveState) { l.rebooting, l.exit = time.Time{}, nil })
 	if err := a.bringUp(ctx, want, func(string) {}); err != nil {
 		a.log.Error("instance did not come back from a reboot", "instance", want.ID, "error", err)

@@ -19,8 +19,8 @@ import (
 	"slipway/internal/hypervisor/fake"
 )
 
-// office is a server of one host, as far as its agent sees it: what is wanted, and what was reported.
-type office struct {
+// fakeServer is a server of one host, as far as its agent sees it: what is wanted, and what was reported.
+type fakeServer struct {
 	mu        sync.Mutex
 	instances map[slipway.InstanceID]hostapi.Assignment
 	volumes   map[slipway.VolumeID]hostapi.Volume
@@ -32,17 +32,17 @@ type office struct {
 	deaf      func() bool
 }
 
-func newOffice() *office {
-	return &office{
+func newFakeServer() *fakeServer {
+	return &fakeServer{
 		instances: map[slipway.InstanceID]hostapi.Assignment{}, volumes: map[slipway.VolumeID]hostapi.Volume{},
 		snapshots: map[slipway.SnapshotID]hostapi.Snapshot{},
 		broken:    make(chan error), deaf: func() bool { return false },
 	}
 }
 
-func (o *office) Join(context.Context, slipway.Host) error { return nil }
+func (o *fakeServer) Join(context.Context, slipway.Host) error { return nil }
 
-func (o *office) Changes(ctx context.Context, _ slipway.HostID, report func([]hostapi.Ref)) error {
+func (o *fakeServer) Changes(ctx context.Context, _ slipway.HostID, report func([]hostapi.Ref)) error {
 	o.mu.Lock()
 	var all []hostapi.Ref
 	for id := range o.instances {
@@ -74,7 +74,7 @@ func volumeRef(id slipway.VolumeID) hostapi.Ref {
 }
 
 // change alters what is wanted, and says so.
-func (o *office) change(alter func(), refs ...hostapi.Ref) {
+func (o *fakeServer) change(alter func(), refs ...hostapi.Ref) {
 	o.mu.Lock()
 	alter()
 	tell := o.tell
@@ -84,36 +84,36 @@ func (o *office) change(alter func(), refs ...hostapi.Ref) {
 	}
 }
 
-func (o *office) Instance(_ context.Context, _ slipway.HostID, id slipway.InstanceID) (hostapi.Assignment, bool, error) {
+func (o *fakeServer) Instance(_ context.Context, _ slipway.HostID, id slipway.InstanceID) (hostapi.Assignment, bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	a, ok := o.instances[id]
 	return a, ok, nil
 }
 
-func (o *office) Network(context.Context, slipway.HostID, slipway.VPCID) (dataplane.Network, bool, error) {
+func (o *fakeServer) Network(context.Context, slipway.HostID, slipway.VPCID) (dataplane.Network, bool, error) {
 	return dataplane.Network{}, false, nil
 }
 
-func (o *office) Volume(_ context.Context, _ slipway.HostID, id slipway.VolumeID) (hostapi.Volume, bool, error) {
+func (o *fakeServer) Volume(_ context.Context, _ slipway.HostID, id slipway.VolumeID) (hostapi.Volume, bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	v, ok := o.volumes[id]
 	return v, ok, nil
 }
 
-func (o *office) Snapshot(_ context.Context, _ slipway.HostID, id slipway.SnapshotID) (hostapi.Snapshot, bool, error) {
+func (o *fakeServer) Snapshot(_ context.Context, _ slipway.HostID, id slipway.SnapshotID) (hostapi.Snapshot, bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s, ok := o.snapshots[id]
 	return s, ok, nil
 }
 
-func (o *office) Import(context.Context, slipway.HostID, slipway.ImportTaskID) (hostapi.Import, bool, error) {
+func (o *fakeServer) Import(context.Context, slipway.HostID, slipway.ImportTaskID) (hostapi.Import, bool, error) {
 	return hostapi.Import{}, false, nil
 }
 
-func (o *office) Report(_ context.Context, _ slipway.HostID, reports []hostapi.Report) error {
+func (o *fakeServer) Report(_ context.Context, _ slipway.HostID, reports []hostapi.Report) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.deaf() {
@@ -124,7 +124,7 @@ func (o *office) Report(_ context.Context, _ slipway.HostID, reports []hostapi.R
 }
 
 // heard says whether something was reported.
-func (o *office) heard(like func(hostapi.Report) bool) bool {
+func (o *fakeServer) heard(like func(hostapi.Report) bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.ContainsFunc(o.reports, like)
@@ -139,18 +139,18 @@ func (noSources) Fetch(context.Context, slipway.DiskSource, *os.File, func(int64
 // site is one host's world, which outlives its agents.
 type site struct {
 	*testing.T
-	office  *office
-	machine *fake.Host
-	disks   *blocks.Store
-	records *Memory
-	end     func() // of the present agent
+	fakeServer *fakeServer
+	machine    *fake.Host
+	disks      *blocks.Store
+	records    *Memory
+	end        func() // of the present agent
 	// crash says that the present agent is to be replaced by the next.
 	crash func() bool
 }
 
 func newSite(t *testing.T) *site {
 	s := &site{
-		T: t, office: newOffice(),
+		T: t, fakeServer: newFakeServer(),
 		machine: fake.NewHost(fake.Delays{
 			Start: 20 * time.Millisecond, Shutdown: 50 * time.Millisecond, Copy: 30 * time.Millisecond,
 		}),
@@ -160,7 +160,7 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-func (s *site) begin() { s.end = s.start(s.office, NoWires{}) }
+func (s *site) begin() { s.end = s.start(s.fakeServer, NoWires{}) }
 
 // start starts an agent on the world, and answers what ends it.
 func (s *site) start(api hostapi.Host, wires Wires) (end func()) {
@@ -180,9 +180,9 @@ func (s *site) until(what string, ok func() bool) {
 		if s.crash() {
 			s.crash = func() bool { return false }
 			s.end()
-			s.office.mu.Lock()
-			s.office.deaf = func() bool { return false }
-			s.office.mu.Unlock()
+			s.fakeServer.mu.Lock()
+			s.fakeServer.deaf = func() bool { return false }
+			s.fakeServer.mu.Unlock()
 			s.begin()
 		}
 		if ok() {
@@ -190,9 +190,9 @@ func (s *site) until(what string, ok func() bool) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	s.office.mu.Lock()
-	defer s.office.mu.Unlock()
-	s.Fatalf("not within 20 minutes: %s; reported: %+v", what, s.office.reports)
+	s.fakeServer.mu.Lock()
+	defer s.fakeServer.mu.Unlock()
+	s.Fatalf("not within 20 minutes: %s; reported: %+v", what, s.fakeServer.reports)
 }
 
 const (
@@ -206,7 +206,7 @@ const (
 // life takes an instance through its life: launched, given a disk, copied from while it runs and while it does not,
 // rebooted, relieved of the disk, stopped, started, terminated.
 func (s *site) life() {
-	o := s.office
+	o := s.fakeServer
 	root, data := hostapi.Volume{ID: theRoot, Device: "/dev/xvda", SizeGiB: 1, Attached: theInstance},
 		hostapi.Volume{ID: theData, Device: "/dev/sdf", SizeGiB: 1, Attached: theInstance}
 	alter := func(fn func(a *hostapi.Assignment)) {
@@ -249,9 +249,9 @@ func (s *site) life() {
 	of(snapshotRef(theCopy), hostapi.PhaseDone)
 	alter(func(a *hostapi.Assignment) { a.Reboots = 1 })
 	s.until("the reboot", func() bool { r, _, _ := s.records.Get(theInstance); return r.Reboots == 1 })
-	s.office.mu.Lock()
+	s.fakeServer.mu.Lock()
 	o.reports = nil // the shape of the first start comes again
-	s.office.mu.Unlock()
+	s.fakeServer.mu.Unlock()
 	alter(func(a *hostapi.Assignment) { a.Volumes = []hostapi.Volume{root} })
 	phase(hostapi.PhaseRunning, 1, 1)
 	o.change(func() {
@@ -345,7 +345,7 @@ func TestReplay(t *testing.T) {
 					at := kind.done(s) + n
 					kind.plant(s, n)
 					// Nothing that the dying agent says is heard any more.
-					s.office.deaf = func() bool { return kind.done(s) >= at }
+					s.fakeServer.deaf = func() bool { return kind.done(s) >= at }
 					s.crash = func() bool { return kind.done(s) >= at }
 				})
 			})
@@ -359,12 +359,16 @@ func TestADeafAgentHearsAgain(t *testing.T) {
 		s := newSite(t)
 		defer func() { s.end() }()
 		for _, why := range []error{errors.New("the watch is gone"), nil} {
-			s.until("the stream", func() bool { s.office.mu.Lock(); defer s.office.mu.Unlock(); return s.office.tell != nil })
-			s.office.broken <- why
+			s.until("the stream", func() bool {
+				s.fakeServer.mu.Lock()
+				defer s.fakeServer.mu.Unlock()
+				return s.fakeServer.tell != nil
+			})
+			s.fakeServer.broken <- why
 		}
 		s.life()
-		if s.office.streams < 3 {
-			t.Errorf("%d streams, want 3", s.office.streams)
+		if s.fakeServer.streams < 3 {
+			t.Errorf("%d streams, want 3", s.fakeServer.streams)
 		}
 	})
 }

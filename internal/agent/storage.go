@@ -225,7 +225,7 @@ func (a *Agent) hold(ids ...slipway.VolumeID) bool {
 	return true
 }
 
-func (a *Agent) letGo(ids ...slipway.VolumeID) {
+func (a *Agent) releaseVolumes(ids ...slipway.VolumeID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, id := range ids {
@@ -249,12 +249,12 @@ func (a *Agent) copyVolume(ctx context.Context, want hostapi.Snapshot) (time.Dur
 	machine, err := a.attached(ctx, want)
 	if err == nil && !machine {
 		a.copy(want.ID, func(ctx context.Context) error {
-			defer a.letGo(want.Volume)
+			defer a.releaseVolumes(want.Volume)
 			return a.copyStill(ctx, want)
 		})
 		return 0, nil
 	}
-	defer a.letGo(want.Volume)
+	defer a.releaseVolumes(want.Volume)
 	if err != nil {
 		return 0, err
 	}

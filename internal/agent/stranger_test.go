@@ -19,7 +19,7 @@ import (
 
 // amnesiac is a server that has lost its records.
 type amnesiac struct {
-	*office
+	*fakeServer
 	lost bool
 }
 
@@ -27,7 +27,7 @@ func (o *amnesiac) Instance(ctx context.Context, host slipway.HostID, id slipway
 	if o.lost {
 		return hostapi.Assignment{}, false, hostapi.ErrUnknown
 	}
-	return o.office.Instance(ctx, host, id)
+	return o.fakeServer.Instance(ctx, host, id)
 }
 
 // lasting is a data plane that remembers what was taken away.
@@ -56,19 +56,19 @@ func TestAMachineWithoutARecordIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)
 		defer func() { s.end() }()
-		s.office.change(func() {
-			s.office.instances[theInstance] = hostapi.Assignment{
+		s.fakeServer.change(func() {
+			s.fakeServer.instances[theInstance] = hostapi.Assignment{
 				ID: theInstance, VPC: "vpc-1", Wanted: slipway.WantRunning, Boots: 1, Type: "t3.nano", UUID: "ec20",
 				Cores: 1, Threads: 1, MemoryMiB: 128, Boot: slipway.Boot{Kernel: "k"},
 				Volumes: []hostapi.Volume{{ID: theRoot, Device: "/dev/xvda", SizeGiB: 1, Attached: theInstance}},
 			}
 		}, ref(theInstance))
 		s.until("it runs", func() bool {
-			return s.office.heard(func(r hostapi.Report) bool { return r.Phase == hostapi.PhaseRunning })
+			return s.fakeServer.heard(func(r hostapi.Report) bool { return r.Phase == hostapi.PhaseRunning })
 		})
 		s.end()
 
-		forgetful, wires := &amnesiac{office: s.office, lost: true}, &lasting{}
+		forgetful, wires := &amnesiac{fakeServer: s.fakeServer, lost: true}, &lasting{}
 		end := s.start(forgetful, wires)
 		time.Sleep(time.Hour)
 		end()
@@ -87,7 +87,7 @@ func TestAMachineWithoutARecordIsLeftAlone(t *testing.T) {
 
 		// The record says that it is gone: now it goes.
 		forgetful.lost = false
-		s.office.change(func() { delete(s.office.instances, theInstance) })
+		s.fakeServer.change(func() { delete(s.fakeServer.instances, theInstance) })
 		s.end = s.start(forgetful, wires)
 		s.until("it is gone", func() bool { _, runs := s.machine.Spec(theInstance); return !runs && len(wires.gone()) > 0 })
 	})
@@ -115,7 +115,7 @@ func TestADamagedRecordOfTheAgentIsNotAnAbsentOne(t *testing.T) {
 
 	vmm := fake.NewHost(fake.Delays{}).Driver()
 	defer vmm.Close()
-	a := New(slipway.Host{ID: "local"}, newOffice(), vmm, blocks.New(), NoWires{}, noSources{}, dir, DefaultLimits,
+	a := New(slipway.Host{ID: "local"}, newFakeServer(), vmm, blocks.New(), NoWires{}, noSources{}, dir, DefaultLimits,
 		slog.New(slog.DiscardHandler), time.Now)
 	want := hostapi.Assignment{
 		ID: theInstance, VPC: "vpc-1", Wanted: slipway.WantRunning, Boots: 1, Type: "t3.nano", UUID: "ec20", Cores: 1,

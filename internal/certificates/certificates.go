@@ -56,7 +56,7 @@ func Open(cert, key string, log *slog.Logger) (*Files, error) {
 	return f, nil
 }
 
-func (f *Files) look() (now [2]stamp, err error) {
+func (f *Files) stamps() (now [2]stamp, err error) {
 	for i, path := range []string{f.cert, f.key} {
 		fi, err := os.Stat(path)
 		if err != nil {
@@ -68,7 +68,7 @@ func (f *Files) look() (now [2]stamp, err error) {
 }
 
 func (f *Files) read() error {
-	now, err := f.look()
+	now, err := f.stamps()
 	if err != nil || now == f.stamp {
 		return err
 	}

@@ -141,8 +141,8 @@ func history(t *testing.T, schema store.Schema, socket string, number int, seed 
 		return s
 	}
 	servers := []store.Store{dial(), dial(), dial()}
-	p := newParty(t, servers[0])
-	m := p.furnish()
+	p := newSharedState(t, servers[0])
+	m := p.makeEach()
 	err := servers[0].Update(t.Context(), func(tx store.Tx) error { // what is there, and room for three more
 		return state.Hosts.Edit(tx, state.Global, string(apitest.HostID), func(h *slipway.Host) error {
 			if number%2 == 1 {
@@ -296,7 +296,7 @@ func (h *historian) capacity() (deed, func() string) {
 // deleted does not sign, a policy that was attached permits, and what a call then looks at is no older.
 func TestARevokedKeyIsRefusedEverywhere(t *testing.T) {
 	adversary.Run(t, state.Schema(), 60, func(t *testing.T, s *adversary.Store) {
-		p := newParty(t, s)
+		p := newSharedState(t, s)
 		there := accounts.New(state.DB{Store: s.Other()}, time.Now, vpcs.EnsureDefault)
 		k := accounts.NewKey(p.account, time.Now())
 		write := func(fn func(tx store.Tx) error) {

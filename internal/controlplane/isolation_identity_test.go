@@ -20,7 +20,7 @@ import (
 	"slipway/internal/store"
 )
 
-// The words that all names of one party's users, roles, policies and profiles are made of. Nobody has the third, which
+// The words that all names of one sharedState's users, roles, policies and profiles are made of. Nobody has the third, which
 // begins as the first does, lest what is said of a text that is no document tell them apart.
 const firstNames, secondNames, nobodysNames = "first-partys", "second-partys", "first-nobodys"
 
@@ -40,7 +40,8 @@ func identityWorld(w *apitest.Wire, p string) (user, session aws.Credentials) {
 		do("CreateRole", append(tags, "RoleName", p+"-role"+spare, "Path", path, "Description", p+"-description",
 			"AssumeRolePolicyDocument", trustIn("arn:aws:iam::"+account+":root"))...)
 		do("CreatePolicy", append(tags, "PolicyName", p+"-policy"+spare, "Path", path, "PolicyDocument",
-			apitest.Document(`{"Sid":"`+strings.ReplaceAll(p, "-", "")+`","Effect":"Allow","Action":"ec2:*","Resource":"*"}`))...)
+			apitest.Document(`{"Sid":"`+strings.ReplaceAll(p, "-", "")+
+				`","Effect":"Allow","Action":"ec2:*","Resource":"*"}`))...)
 		do("CreateInstanceProfile", append(tags, "InstanceProfileName", p+"-profile"+spare, "Path", path)...)
 	}
 	do("CreatePolicyVersion", "PolicyArn", policy, "SetAsDefault", "true", "PolicyDocument",
@@ -143,7 +144,7 @@ func identityCalls(account, p, key string) map[string][]string {
 }
 
 // identityKinds are what of another's may be put into a parameter, by the last word of the parameters that ask for it.
-// Each is made of a party's account and word for names.
+// Each is made of a sharedState's account and word for names.
 var identityKinds = map[string]func(account, p string) string{
 	"user":         func(_, p string) string { return p + "-user" },
 	"role":         func(_, p string) string { return p + "-role" },

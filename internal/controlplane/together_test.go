@@ -35,20 +35,21 @@ type front struct {
 	actions action.Table
 }
 
-// party is an account over a state that several servers share.
-type party struct {
+// sharedState is an account over a state that several servers share.
+type sharedState struct {
 	*testing.T
 	db      store.Store
 	account string
 	first   *front
 }
 
-func newParty(t *testing.T, db store.Store) *party {
-	a, k, err := accounts.New(state.DB{Store: db}, time.Now, vpcs.EnsureDefault).Create(t.Context(), slipway.Account{Name: "party"})
+func newSharedState(t *testing.T, db store.Store) *sharedState {
+	a, k, err := accounts.New(state.DB{Store: db}, time.Now, vpcs.EnsureDefault).Create(t.Context(),
+		slipway.Account{Name: "sharedState"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &party{T: t, db: db, account: a.ID}
+	p := &sharedState{T: t, db: db, account: a.ID}
 	over, log := state.DB{Store: db}, slog.New(slog.DiscardHandler)
 	host := slipway.Host{ID: apitest.HostID, Zones: slipway.ZoneLetters, VCPUs: 1 << 16, MemoryMiB: 1 << 24, Simulated: true}
 	if err := hosts.New(over, addresses.Pool{Range: computehost.SimulatedPool}, log, time.Now).Join(t.Context(),
@@ -67,7 +68,7 @@ func newParty(t *testing.T, db store.Store) *party {
 }
 
 // server is one more.
-func (p *party) server(db store.Store, key string) *front {
+func (p *sharedState) server(db store.Store, key string) *front {
 	served, err := controlplane.New(state.DB{Store: db}, controlplane.Config{
 		Pool: addresses.Pool{Range: computehost.SimulatedPool}, Overcommit: 32, Log: slog.New(slog.DiscardHandler),
 		Now: time.Now,
@@ -122,7 +123,7 @@ func (f *front) must(element, name string, form ...string) string {
 // made are the things that a match's calls may name.
 type made struct{ image, vpc, subnet, group, other, one, two, volume, eip, table string }
 
-func (p *party) furnish() made {
+func (p *sharedState) makeEach() made {
 	f := p.first
 	m := made{
 		image: f.must("imageId", "DescribeImages", "Owner.1", "amazon"),
@@ -149,7 +150,10 @@ func (p *party) furnish() made {
 				return err
 			}
 		}
-		return state.Volumes.Edit(tx, s, m.volume, func(v *slipway.Volume) error { v.State = slipway.VolumeStateAvailable; return nil })
+		return state.Volumes.Edit(tx, s, m.volume, func(v *slipway.Volume) error {
+			v.State = slipway.VolumeStateAvailable
+			return nil
+		})
 	})
 	if err != nil {
 		p.Fatal(err)
@@ -157,7 +161,7 @@ func (p *party) furnish() made {
 	return m
 }
 
-func (p *party) quota(name string, n int) {
+func (p *sharedState) quota(name string, n int) {
 	err := p.db.Update(p.Context(), func(tx store.Tx) error {
 		return state.Accounts.Edit(tx, state.Global, p.account, func(a *slipway.Account) error {
 			if a.Quotas == nil {
@@ -282,8 +286,8 @@ func TestTogether(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			orders := map[string]bool{}
 			adversary.Run(t, state.Schema(), 40, func(t *testing.T, s *adversary.Store) {
-				p := newParty(t, s)
-				m := p.furnish()
+				p := newSharedState(t, s)
+				m := p.makeEach()
 				if tt.quota != "" {
 					p.quota(tt.quota, p.present(tt.quota)+2)
 				}
@@ -326,7 +330,7 @@ func TestTogether(t *testing.T) {
 }
 
 // present is how many of what a quota counts there are.
-func (p *party) present(quota string) (n int) {
+func (p *sharedState) present(quota string) (n int) {
 	r, err := p.db.Snapshot(p.Context())
 	if err != nil {
 		p.Fatal(err)

@@ -18,15 +18,15 @@ import (
 
 const owner = "000000000001"
 
-// crew is the room on several servers of one state.
-type crew struct {
+// apiUsers is the room on several servers of one state.
+type apiUsers struct {
 	*testing.T
 	db  *adversary.Store
 	ctx context.Context
 }
 
 // server is a server's actions, as the account's root calls them: the answer is written out, or the error.
-func (c *crew) server(db *adversary.Store) func(action string, form ...string) string {
+func (c *apiUsers) server(db *adversary.Store) func(action string, form ...string) string {
 	actions := New(state.DB{Store: db}, time.Now).Actions()
 	return func(action string, form ...string) string {
 		values := url.Values{}
@@ -125,7 +125,7 @@ func TestIAMTogether(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := map[string]bool{}
 			adversary.Run(t, state.Schema(), 200, func(t *testing.T, s *adversary.Store) {
-				c := &crew{
+				c := &apiUsers{
 					t, s, slipway.WithCall(context.Background(),
 						slipway.Call{
 							Caller: slipway.Caller{Account: owner, ARN: "arn:aws:iam::" + owner + ":root"}, Region: "us-east-1",

@@ -40,7 +40,7 @@ func (s *Service) Attribute(
 	if err != nil {
 		return nil, err
 	}
-	v := join(r).look(i)
+	v := join(r).view(i)
 	out := &ec2wire.InstanceAttribute{InstanceId: shape.Text(id)}
 	text := func(s string) *ec2wire.AttributeValue { return &ec2wire.AttributeValue{Value: shape.Text(s)} }
 	yes := func(b bool) *ec2wire.AttributeBooleanValue { return &ec2wire.AttributeBooleanValue{Value: &b} }

@@ -31,7 +31,7 @@ func (s *Service) Describe(
 	if err != nil {
 		return nil, err
 	}
-	return &ec2wire.DescribeInstancesResult{Reservations: group(chosen.joiner, page), NextToken: next}, nil
+	return &ec2wire.DescribeInstancesResult{Reservations: group(chosen.viewer, page), NextToken: next}, nil
 }
 
 // older orders by launch, then reservation, then id.
@@ -74,16 +74,16 @@ func (s *Service) describePage(
 		}
 		page = append(page, i)
 	}
-	return &ec2wire.DescribeInstancesResult{Reservations: group(chosen.joiner, page), NextToken: next}, nil
+	return &ec2wire.DescribeInstancesResult{Reservations: group(chosen.viewer, page), NextToken: next}, nil
 }
 
 // group puts instances into their reservations.
-func group(all *joiner, list []*slipway.Instance) []ec2wire.Reservation {
+func group(all *viewer, list []*slipway.Instance) []ec2wire.Reservation {
 	out := []ec2wire.Reservation{}
 	place := map[slipway.ReservationID]int{}
 	for _, in := range list {
 		i, ok := place[in.Reservation]
-		v := all.look(in)
+		v := all.view(in)
 		if !ok {
 			i = len(out)
 			place[in.Reservation] = i

@@ -32,8 +32,8 @@ type shown struct {
 	wire ec2wire.Instance
 }
 
-func (j *joiner) show(in *slipway.Instance) *shown {
-	v := j.look(in)
+func (j *viewer) show(in *slipway.Instance) *shown {
+	v := j.view(in)
 	return &shown{view: v, wire: v.wire()}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // selection is the instances that a request's ids and filters leave, with what it takes to show them.
 type selection struct {
-	*joiner
+	*viewer
 	named bool // by their ids
 	all   iter.Seq[*slipway.Instance]
 }
@@ -41,7 +41,7 @@ func (s *Service) choose(
 	if err != nil {
 		return nil, err
 	}
-	out := &selection{joiner: join(r), named: len(ids) > 0, all: all}
+	out := &selection{viewer: join(r), named: len(ids) > 0, all: all}
 	if len(filters) > 0 {
 		out.all = func(yield func(*slipway.Instance) bool) {
 			for i := range all {

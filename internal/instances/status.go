@@ -92,7 +92,7 @@ func (s *Service) Status(
 	}
 	out := &ec2wire.DescribeInstanceStatusResult{InstanceStatuses: []ec2wire.InstanceStatus{}, NextToken: next}
 	for _, i := range page {
-		v := chosen.look(i)
+		v := chosen.view(i)
 		z, _ := slipway.FindZone(i.Region, i.Zone)
 		system, instance := v.checks()
 		w := ec2wire.InstanceStatus{

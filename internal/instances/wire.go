@@ -17,18 +17,18 @@ type view struct {
 	kind   *slipway.InstanceType
 }
 
-// joiner makes the views of one answer. What many instances share, it looks up once.
-type joiner struct {
+// viewer makes the views of one answer. What many instances share, it looks up once.
+type viewer struct {
 	reader store.Reader
 	vpcs   map[slipway.VPCID]*slipway.VPC
 	groups map[slipway.SecurityGroupID]string
 }
 
-func join(r store.Reader) *joiner {
-	return &joiner{r, map[slipway.VPCID]*slipway.VPC{}, map[slipway.SecurityGroupID]string{}}
+func join(r store.Reader) *viewer {
+	return &viewer{r, map[slipway.VPCID]*slipway.VPC{}, map[slipway.SecurityGroupID]string{}}
 }
 
-func (j *joiner) look(in *slipway.Instance) view {
+func (j *viewer) view(in *slipway.Instance) view {
 	v := view{Instance: in, kind: slipway.FindInstanceType(in.Type), groups: j.groups}
 	s := state.Scope{Account: in.Account, Region: in.Region}
 	j.name(s, in.ClassicGroups)
@@ -49,7 +49,7 @@ func (j *joiner) look(in *slipway.Instance) view {
 	return v
 }
 
-func (j *joiner) name(s state.Scope, ids []slipway.SecurityGroupID) {
+func (j *viewer) name(s state.Scope, ids []slipway.SecurityGroupID) {
 	for _, id := range ids {
 		if _, known := j.groups[id]; known {
 			continue
@@ -107,7 +107,7 @@ func (s *Service) reservation(r store.Reader, made []*slipway.Instance, fresh bo
 		if now := state.Instances.See(r, state.Scope{Account: in.Account, Region: in.Region}, string(in.ID)); now != nil {
 			in = now
 		}
-		v := all.look(in)
+		v := all.view(in)
 		out.Instances[i] = v.wire()
 		if fresh {
 			w := &out.Instances[i]

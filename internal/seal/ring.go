@@ -70,17 +70,17 @@ func (r *Ring) Content() []byte {
 }
 
 func (r *Ring) find(id ID) (*key, error) {
-	if k := r.look(id); k != nil {
+	if k := r.held(id); k != nil {
 		return k, nil
 	}
 	err := r.reload()
-	if k := r.look(id); k != nil {
+	if k := r.held(id); k != nil {
 		return k, nil
 	}
 	return nil, &UnknownKeyError{ID: id, File: r.file, Err: err}
 }
 
-func (r *Ring) look(id ID) *key {
+func (r *Ring) held(id ID) *key {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	for _, k := range r.keys {

@@ -36,22 +36,25 @@ var (
 	errorCode  = regexp.MustCompile(`<Code>([^<]*)</Code>(?s:\s*)<Message>([^<]*)</Message>`)
 )
 
-// witness sees what goes back to a client, for the record.
-type witness struct {
+// responseRecorder sees what goes back to a client, for the record.
+type responseRecorder struct {
 	http.ResponseWriter
 	status int
 	body   []byte
 }
 
-func (w *witness) WriteHeader(status int) { w.status = status; w.ResponseWriter.WriteHeader(status) }
+func (w *responseRecorder) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
 
-func (w *witness) Write(b []byte) (int, error) {
+func (w *responseRecorder) Write(b []byte) (int, error) {
 	w.body = append(w.body, b[:min(len(b), maxRead-len(w.body))]...)
 	return w.ResponseWriter.Write(b)
 }
 
 // Unwrap is for http.ResponseController.
-func (w *witness) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *responseRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // asked is what a request says, however its service writes it: the action, and the texts by name.
 func asked(r *http.Request, body []byte) (action string, params map[string][]string) {

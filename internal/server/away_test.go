@@ -87,7 +87,7 @@ func TestTurnedAwayCallsAreCounted(t *testing.T) {
 func TestRefusedConnectionsAreCounted(t *testing.T) {
 	var lines []audit.Record
 	a := newAway(func(r audit.Record) { lines = append(lines, r) }, time.Now)
-	c := newCrowd(1, a.connection)
+	c := newConnectionLimit(1, a.connection)
 	here := &conn{}
 	c.state(here, http.StateNew)
 	c.state(here, http.StateActive)

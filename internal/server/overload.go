@@ -148,8 +148,8 @@ func (h *holding) read(ctx context.Context, from io.Reader, limit int) (b []byte
 // within is the time that so many bytes may take.
 func within(n int64) time.Duration { return grace + time.Duration(n/slowest)*time.Second }
 
-// crowd bounds the connections: one too many ends the one that has been silent longest, or itself if none is.
-type crowd struct {
+// connectionLimit bounds the connections: one too many ends the one that has been silent longest, or itself if none is.
+type connectionLimit struct {
 	most    int
 	refused func(net.Conn) // hears of those that were closed as they came: a call may have been in them
 
@@ -158,12 +158,12 @@ type crowd struct {
 	idle *list.List                 // of net.Conn, the longest silent first
 }
 
-func newCrowd(most int, refused func(net.Conn)) *crowd {
-	return &crowd{most: most, refused: refused, open: map[net.Conn]*list.Element{}, idle: list.New()}
+func newConnectionLimit(most int, refused func(net.Conn)) *connectionLimit {
+	return &connectionLimit{most: most, refused: refused, open: map[net.Conn]*list.Element{}, idle: list.New()}
 }
 
 // state is http.Server's ConnState.
-func (c *crowd) state(conn net.Conn, s http.ConnState) {
+func (c *connectionLimit) state(conn net.Conn, s http.ConnState) {
 	surplus := c.changed(conn, s)
 	if surplus == nil {
 		return
@@ -174,7 +174,7 @@ func (c *crowd) state(conn net.Conn, s http.ConnState) {
 	}
 }
 
-func (c *crowd) changed(conn net.Conn, s http.ConnState) (surplus net.Conn) {
+func (c *connectionLimit) changed(conn net.Conn, s http.ConnState) (surplus net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if at := c.open[conn]; at != nil {

@@ -160,7 +160,7 @@ func (c *conn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 
 // TestCrowd: one connection too many ends the one that has been silent longest, never one that is served.
 func TestCrowd(t *testing.T) {
 	var refused []net.Conn
-	c := newCrowd(3, func(c net.Conn) { refused = append(refused, c) })
+	c := newConnectionLimit(3, func(c net.Conn) { refused = append(refused, c) })
 	a, b, d, e, f := &conn{}, &conn{}, &conn{}, &conn{}, &conn{}
 	for _, x := range []*conn{a, b, d} {
 		c.state(x, http.StateNew)

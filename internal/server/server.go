@@ -93,7 +93,7 @@ func (s *Server) HTTP() *http.Server {
 		Handler: s, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: maxTime + 30*time.Second,
 		IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog:  slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
-		ConnState: newCrowd(maxConnections, s.away.connection).state,
+		ConnState: newConnectionLimit(maxConnections, s.away.connection).state,
 	}
 }
 
@@ -136,7 +136,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	name := cmp.Or(who.Service, scopeService(r))
 	if service := s.Services[name]; service != nil {
-		seen := &witness{ResponseWriter: w, status: http.StatusOK}
+		seen := &responseRecorder{ResponseWriter: w, status: http.StatusOK}
 		if err == nil &&
 			s.buckets.draw(who.Caller.Account, who.Region, name, action.Services[name],
 				min(action.Services[name].Size, 1)) != nil {

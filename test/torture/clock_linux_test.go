@@ -199,7 +199,7 @@ func ownClock() *clock {
 }
 
 // setClock sets the server's.
-func (r *rack) setClock() (string, int) {
+func (r *rig) setClock() (string, int) {
 	if err := r.site.clock.set(jump(r.rand)); err != nil {
 		r.t.Errorf("the clock was not set: %v", err)
 	}
@@ -207,12 +207,12 @@ func (r *rack) setClock() (string, int) {
 }
 
 // clockRack has a server whose clock is set forward and back.
-func clockRack(t *testing.T, seed uint64) *rack {
+func clockRack(t *testing.T, seed uint64) *rig {
 	own := ownClock()
 	if own == nil {
 		t.Skipf("a process's clock can be set on amd64, not on %s", runtime.GOARCH)
 	}
-	r := newRack(t, newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}, clock: own}),
+	r := newRig(t, newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}, clock: own}),
 		seed, 6, false)
 	r.harm = r.setClock
 	return r

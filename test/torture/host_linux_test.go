@@ -22,13 +22,13 @@ import (
 )
 
 // diskRack has its state on a small disk, which is full from time to time.
-func diskRack(t *testing.T, seed uint64) *rack {
+func diskRack(t *testing.T, seed uint64) *rig {
 	dir := shortDir(t)
 	if err := unix.Mount("slipway-torture", dir, "tmpfs", 0, "size=400m"); err != nil {
 		t.Skipf("a disk to fill is missing: tmpfs is not mounted (%v): run as root", err)
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
-	r := newRack(t, newSite(t, siteOf{state: filepath.Join(dir, "s"), flags: []string{"--hypervisor", "simulated"}}),
+	r := newRig(t, newSite(t, siteOf{state: filepath.Join(dir, "s"), flags: []string{"--hypervisor", "simulated"}}),
 		seed, 4, false)
 	filler := filepath.Join(dir, "filler")
 	r.harm = func() (string, int) {
@@ -51,7 +51,7 @@ func diskRack(t *testing.T, seed uint64) *rack {
 }
 
 // realRack has tiny guests under QEMU, which is killed as well.
-func realRack(t *testing.T, seed uint64) *rack {
+func realRack(t *testing.T, seed uint64) *rig {
 	if os.Geteuid() != 0 {
 		t.Skip("real instances need root")
 	}
@@ -61,7 +61,7 @@ func realRack(t *testing.T, seed uint64) *rack {
 		}
 	}
 	s := newSite(t, siteOf{state: shortDir(t), flags: []string{"--accel", "tcg"}, clock: ownClock()})
-	r := newRack(t, s, seed, 3, true)
+	r := newRig(t, s, seed, 3, true)
 	h := &host{t: t, state: s.state}
 	t.Cleanup(func() { // also of a test that failed: no guest outlives it
 		if t.Failed() {

@@ -19,8 +19,8 @@ import (
 	"slipway/internal/await"
 )
 
-// rack is one slipway under torture.
-type rack struct {
+// rig is one slipway under torture.
+type rig struct {
 	t       testing.TB
 	site    *site
 	rand    *rand.Rand
@@ -53,9 +53,9 @@ func seedOf(t testing.TB) uint64 {
 	return seed
 }
 
-func newRack(t testing.TB, s *site, seed uint64, callers int, real bool) *rack {
+func newRig(t testing.TB, s *site, seed uint64, callers int, real bool) *rig {
 	t.Helper()
-	r := &rack{
+	r := &rig{
 		t: t, site: s, rand: rand.New(rand.NewPCG(seed, 0)), model: newModel(),
 		calls: &tally{wrong: make(chan string, 100)}, kills: map[string]int{},
 		harm: func() (string, int) { return "", 0 }, host: func(*sight) []string { return nil }, end: func() {},
@@ -79,7 +79,7 @@ func newRack(t testing.TB, s *site, seed uint64, callers int, real bool) *rack {
 }
 
 // run kills until enough says so, and looks at the whole after every so many kills.
-func (r *rack) run(enough func(kills int) bool, every int) {
+func (r *rig) run(enough func(kills int) bool, every int) {
 	ctx, stop := context.WithCancel(r.t.Context())
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -127,13 +127,13 @@ func (r *rack) run(enough func(kills int) bool, every int) {
 }
 
 // await is a moment of the seed's choosing, in which callers work.
-func (r *rack) await(d time.Duration) { <-time.After(d) }
+func (r *rig) await(d time.Duration) { <-time.After(d) }
 
 // settleLimit is how long everything may take to come to rest after the last kill.
 const settleLimit = 2 * time.Minute
 
 // check stops the callers, and holds model, API, records and host to each other.
-func (r *rack) check() {
+func (r *rig) check() {
 	r.gate.Lock() // the server is up: every caller comes to the end of its step
 	defer r.gate.Unlock()
 	var s *sight
@@ -188,7 +188,7 @@ const frozen = "QEMU frozen"
 var kinder = []string{filled, jumped, frozen, string(cut), string(held), string(deaf)}
 
 // finish takes everything away, and reports how many kills were survived.
-func (r *rack) finish() int {
+func (r *rig) finish() int {
 	if !r.t.Failed() {
 		r.end()
 	}
@@ -222,15 +222,15 @@ func long(t testing.TB) time.Duration {
 var variants = []struct {
 	name  string
 	kills int
-	rack  func(*testing.T, uint64) *rack
+	rig   func(*testing.T, uint64) *rig
 }{
-	{"simulated", 6, func(t *testing.T, seed uint64) *rack {
-		return newRack(t, newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}}), seed, 6, false)
+	{"simulated", 6, func(t *testing.T, seed uint64) *rig {
+		return newRig(t, newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}}), seed, 6, false)
 	}},
 	{"clock", 6, clockRack},
-	{"etcd", 10, func(t *testing.T, seed uint64) *rack {
+	{"etcd", 10, func(t *testing.T, seed uint64) *rig {
 		s := newSite(t, siteOf{state: shortDir(t), flags: []string{"--hypervisor", "simulated"}, etcd: true})
-		r := newRack(t, s, seed, 6, false)
+		r := newRig(t, s, seed, 6, false)
 		r.harm = func() (string, int) {
 			switch r.rand.IntN(4) {
 			case 0:
@@ -270,7 +270,7 @@ const checkEvery = 25
 func TestTorture(t *testing.T) {
 	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
-			r := v.rack(t, seedOf(t))
+			r := v.rig(t, seedOf(t))
 			r.run(func(kills int) bool { return kills >= v.kills }, checkEvery)
 			r.finish()
 		})
@@ -290,7 +290,7 @@ func TestTortureLong(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s-%d", v.name, round), func(t *testing.T) {
-				r := v.rack(t, seedOf(t))
+				r := v.rig(t, seedOf(t))
 				r.run(func(kills int) bool { return kills >= 16*v.kills || time.Now().After(until) }, checkEvery)
 				total += r.finish()
 			})
