@@ -39,7 +39,6 @@ var larger = map[string]string{
 	"function dedicatedhosts.Allocate":         "to be divided: what is asked, and what is allocated",
 	"function hosts.affected":                  "a table of what a key's change concerns",
 	"package internal/ec2wire":                 "generated",
-	"package internal/hypervisor/qemu":         "to be divided: QMP and control groups stand by themselves",
 	"tests internal/apitest":                   "what tests stand on",
 	"tests internal/await":                     "what tests stand on",
 	"tests internal/golden":                    "what tests stand on",

@@ -25,6 +25,8 @@ var rank = map[string]int{
 	"slipway/internal/placement":  10,
 	"slipway/internal/hypervisor": 10, "slipway/internal/dataplane": 10, "slipway/internal/blockstore": 10,
 	"slipway/internal/qcow2": 8, "slipway/internal/diskimage": 9, "slipway/internal/golden": 5,
+	"slipway/internal/gate": 4, "slipway/internal/qmp": 6, "slipway/internal/screenshot": 7, "slipway/internal/processes": 5,
+	"slipway/internal/cgroup": 5, "slipway/internal/hostusers": 5,
 	"slipway/internal/await": 5, "slipway/internal/guard": 4, "slipway/internal/thread": 5, "slipway/internal/jail": 6,
 	"slipway/internal/durable": 4, "slipway/internal/certificates": 5, "slipway/internal/audit": 5, "slipway/internal/seal": 5,
 	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10,
@@ -33,7 +35,7 @@ var rank = map[string]int{
 	"slipway/internal/iamwire": 11, "slipway/internal/stswire": 11, "slipway/internal/ssmwire": 11,
 	"slipway/internal/ec2wire": 11, "slipway/internal/store/etcd": 11, "slipway/internal/store/memory": 11,
 	"slipway/internal/store/adversary": 11, "slipway/internal/store/storetest": 11,
-	"slipway/internal/hypervisor/qemu": 11, "slipway/internal/hypervisor/fake": 11,
+	"slipway/internal/qemuargs": 11, "slipway/internal/hypervisor/qemu": 12, "slipway/internal/hypervisor/fake": 11,
 	"slipway/internal/hypervisor/hypervisortest": 11,
 	"slipway/internal/blockstore/files":          11, "slipway/internal/blockstore/fake": 11,
 	"slipway/internal/blockstore/blockstoretest": 11,
@@ -164,7 +166,8 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 // end the process, nor anything else but itself, so each goroutine of theirs begins with internal/guard (or
 // internal/thread, which is built on it).
 var guarded = []string{
-	"internal/agent", "internal/dataplane", "internal/imds", "internal/hypervisor/qemu", "internal/reconcile",
+	"internal/agent", "internal/dataplane", "internal/imds", "internal/hypervisor/qemu", "internal/qmp",
+	"internal/processes", "internal/reconcile",
 	"internal/blockstore/files", "internal/imagesource", "internal/computehost", "internal/controlplane", "cmd/slipway",
 }
 

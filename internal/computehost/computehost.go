@@ -24,6 +24,7 @@ import (
 	"slipway/internal/dataplane"
 	"slipway/internal/guard"
 	"slipway/internal/hostapi"
+	"slipway/internal/hostusers"
 	"slipway/internal/hypervisor"
 	"slipway/internal/hypervisor/fake"
 	"slipway/internal/hypervisor/qemu"
@@ -78,7 +79,7 @@ func Open(c Config, api hostapi.Host, sources agent.Sources) (*Host, error) {
 	}
 	var err error
 	h.VMM, err = qemu.New(qemu.Config{
-		Dir: in("machines"), RunDir: c.RunDir, Accel: c.Accel, FirstUser: qemu.FirstUser(c.Site.Slot), Log: c.Log,
+		Dir: in("machines"), RunDir: c.RunDir, Accel: c.Accel, FirstUser: hostusers.First(c.Site.Slot), Log: c.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func Open(c Config, api hostapi.Host, sources agent.Sources) (*Host, error) {
 			h.VMM.Close()
 		}
 	}()
-	if h.Disks, err = files.New(in("blocks"), qemu.Importer(c.Site.Slot), c.Log); err != nil {
+	if h.Disks, err = files.New(in("blocks"), hostusers.Importer(c.Site.Slot), c.Log); err != nil {
 		return nil, err
 	}
 	identity, err := imds.OpenIdentity(c.Dir, c.Now())

@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"slipway/internal/guard"
+	"slipway/internal/hostusers"
 	"slipway/internal/hypervisor"
 	"slipway/internal/jail"
+	"slipway/internal/processes"
 )
 
 // Accelerator is how guests' instructions are run on this host, and why so.
@@ -42,7 +44,7 @@ func (d *Driver) Accelerator() Accelerator {
 }
 
 func (d *Driver) accelFile() string { return filepath.Join(d.cfg.Dir, "accelerator.json") }
-func (d *Driver) trialFor() string  { return bootID() + " " + d.version }
+func (d *Driver) trialFor() string  { return processes.BootID() + " " + d.version }
 
 // knownAccelerator is what can be said without a trial.
 func (d *Driver) knownAccelerator() Accelerator {
@@ -129,7 +131,7 @@ func (d *Driver) Probe(ctx context.Context, boot hypervisor.Boot) (Accelerator, 
 func (d *Driver) tryKVM(ctx context.Context, boot hypervisor.Boot) (why string, works bool) {
 	uid := 0
 	if !d.cfg.SameUser {
-		uid = d.cfg.FirstUser + users
+		uid = d.cfg.FirstUser + hostusers.Machines
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/qemuargs"
+	"slipway/internal/qmp"
 )
 
 const (
@@ -70,13 +72,13 @@ func (c *consoleLog) tail() ([]byte, error) {
 }
 
 // collect moves what the ring inside QEMU holds to the log. It is called by several; each byte is read once.
-func (m *machine) collect(ctx context.Context, mon *monitor) error {
-	if err := m.reading.enter(ctx); err != nil {
+func (m *machine) collect(ctx context.Context, mon *qmp.Monitor) error {
+	if err := m.reading.Enter(ctx); err != nil {
 		return err
 	}
-	defer m.reading.leave()
+	defer m.reading.Leave()
 	var text string
-	err := mon.run(ctx, "ringbuf-read", map[string]any{"device": "console", "size": consoleRing, "format": "base64"}, &text)
+	err := mon.Run(ctx, "ringbuf-read", map[string]any{"device": "console", "size": qemuargs.ConsoleRing, "format": "base64"}, &text)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"slipway"
 	"slipway/internal/guard"
 	"slipway/internal/jail"
+	"slipway/internal/qemuargs"
+	"slipway/internal/qmp"
 )
 
 // CopyDisk copies a running disk as it is now.
@@ -24,7 +26,7 @@ func (d *Driver) CopyDisk(
 	if err != nil {
 		return err
 	}
-	defer m.op.leave()
+	defer m.op.Leave()
 	c := diskCopy{m: m, mon: mon, volume: v, target: target}
 	if err := c.begin(ctx); err != nil {
 		return errors.Join(fmt.Errorf("copy %s of %s: %w", v, id, err), c.abandon())
@@ -37,7 +39,7 @@ func (d *Driver) CopyDisk(
 // began is found and cleared away.
 type diskCopy struct {
 	m      *machine
-	mon    *monitor
+	mon    *qmp.Monitor
 	volume slipway.VolumeID
 	target string
 }
@@ -47,34 +49,15 @@ func (c *diskCopy) fileNode() string  { return string(c.volume) + "-file" }
 func (c *diskCopy) job() string       { return string(c.volume) + "-copy" }
 func (c *diskCopy) createJob() string { return string(c.volume) + "-make" }
 
-// blockNode is what QEMU says of one of its block nodes.
-type blockNode struct {
-	Name      string `json:"node-name"`
-	Encrypted bool   `json:"encrypted"`
-	Image     struct {
-		Size int64 `json:"virtual-size"`
-	} `json:"image"`
-}
-
-func blockNodes(ctx context.Context, mon *monitor) ([]blockNode, error) {
-	var nodes []blockNode
-	err := mon.run(ctx, "query-named-block-nodes", map[string]any{"flat": true}, &nodes)
-	return nodes, err
-}
-
-func hasNode(nodes []blockNode, name string) bool {
-	return slices.ContainsFunc(nodes, func(n blockNode) bool { return n.Name == name })
-}
-
 func (c *diskCopy) begin(ctx context.Context) error {
 	if err := c.abandon(); err != nil {
 		return err
 	}
-	nodes, err := blockNodes(ctx, c.mon)
+	nodes, err := qmp.BlockNodes(ctx, c.mon)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(nodes, func(n blockNode) bool { return n.Name == formatNode(c.volume) })
+	i := slices.IndexFunc(nodes, func(n qmp.BlockNode) bool { return n.Name == qemuargs.FormatNode(c.volume) })
 	if i < 0 {
 		return errors.New("the machine has no such disk")
 	}
@@ -89,7 +72,7 @@ func (c *diskCopy) begin(ctx context.Context) error {
 		"file": map[string]any{"driver": "file", "filename": c.target},
 	}
 	if nodes[i].Encrypted {
-		node["encrypt"] = map[string]any{"format": "luks", "key-secret": secretName(c.volume)}
+		node["encrypt"] = map[string]any{"format": "luks", "key-secret": qemuargs.SecretName(c.volume)}
 		err = c.makeEncrypted(ctx, nodes[i].Image.Size, uid)
 	} else {
 		err = c.makePlain(ctx, nodes[i].Image.Size, uid)
@@ -97,12 +80,12 @@ func (c *diskCopy) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.mon.run(ctx, "blockdev-add", node, nil); err != nil {
+	if err := c.mon.Run(ctx, "blockdev-add", node, nil); err != nil {
 		return err
 	}
 	// The source is the node below the throttle: the copy must not spend the customer's operations.
-	return c.mon.run(ctx, "blockdev-backup",
-		map[string]any{"job-id": c.job(), "device": formatNode(c.volume), "target": c.node(),
+	return c.mon.Run(ctx, "blockdev-backup",
+		map[string]any{"job-id": c.job(), "device": qemuargs.FormatNode(c.volume), "target": c.node(),
 			"sync": "full", "auto-dismiss": false}, nil)
 }
 
@@ -135,16 +118,16 @@ func (c *diskCopy) makeEncrypted(ctx context.Context, size int64, uid int) error
 	if err := errors.Join(os.WriteFile(c.target, nil, 0o600), c.give(uid)); err != nil {
 		return err
 	}
-	if err := c.mon.run(ctx, "blockdev-add",
+	if err := c.mon.Run(ctx, "blockdev-add",
 		map[string]any{"driver": "file", "node-name": c.fileNode(), "filename": c.target}, nil); err != nil {
 		return err
 	}
 	options := map[string]any{"driver": "qcow2", "file": c.fileNode(), "size": size,
-		"encrypt": map[string]any{"format": "luks", "key-secret": secretName(c.volume), "iter-time": 10}}
+		"encrypt": map[string]any{"format": "luks", "key-secret": qemuargs.SecretName(c.volume), "iter-time": 10}}
 	for tries := 1; ; tries++ {
-		err := c.mon.run(ctx, "blockdev-create", map[string]any{"job-id": c.createJob(), "options": options}, nil)
+		err := c.mon.Run(ctx, "blockdev-create", map[string]any{"job-id": c.createJob(), "options": options}, nil)
 		if err == nil {
-			err = c.await(ctx, c.createJob())
+			err = qmp.AwaitJob(ctx, c.mon, c.createJob())
 		}
 		if err != nil && tries < 10 && strings.Contains(err.Error(), "Unable to get accurate CPU usage") {
 			continue // QEMU measures how fast it derives keys, and a coarse clock defeats it now and then
@@ -152,49 +135,8 @@ func (c *diskCopy) makeEncrypted(ctx context.Context, size int64, uid int) error
 		if err != nil {
 			return err
 		}
-		return c.mon.run(ctx, "blockdev-del", map[string]any{"node-name": c.fileNode()}, nil)
+		return c.mon.Run(ctx, "blockdev-del", map[string]any{"node-name": c.fileNode()}, nil)
 	}
-}
-
-type job struct {
-	ID     string `json:"id"`
-	Status string `json:"status"`
-	Error  string `json:"error"`
-}
-
-func (c *diskCopy) find(ctx context.Context, id string) (job, bool, error) {
-	var jobs []job
-	if err := c.mon.run(ctx, "query-jobs", nil, &jobs); err != nil {
-		return job{}, false, err
-	}
-	i := slices.IndexFunc(jobs, func(j job) bool { return j.ID == id })
-	if i < 0 {
-		return job{}, false, nil
-	}
-	return jobs[i], true, nil
-}
-
-// await waits until a job has ended and clears it away.
-func (c *diskCopy) await(ctx context.Context, id string) error {
-	var ended job
-	err := c.mon.await(ctx, func() (bool, error) {
-		j, ok, err := c.find(ctx, id)
-		if err == nil && !ok {
-			err = errors.New("the job is gone")
-		}
-		ended = j
-		return j.Status == "concluded", err
-	})
-	if err != nil {
-		return err
-	}
-	if err := c.mon.run(ctx, "job-dismiss", map[string]any{"id": id}, nil); err != nil {
-		return err
-	}
-	if ended.Error != "" {
-		return errors.New(ended.Error)
-	}
-	return nil
 }
 
 // follow waits for the copy's end. It has no deadline: a large disk takes hours, and the machine's end ends it.
@@ -208,14 +150,14 @@ func (c *diskCopy) follow(d *Driver, done func(error)) {
 		case <-ctx.Done():
 		}
 	})
-	err := guard.Call(func() error { return c.await(ctx, c.job()) })
+	err := guard.Call(func() error { return qmp.AwaitJob(ctx, c.mon, c.job()) })
 	select {
 	case <-d.closed:
 		return
 	default:
 	}
 	if err == nil {
-		err = c.mon.run(ctx, "blockdev-del", map[string]any{"node-name": c.node()}, nil)
+		err = c.mon.Run(ctx, "blockdev-del", map[string]any{"node-name": c.node()}, nil)
 	}
 	if err == nil && os.Geteuid() == 0 {
 		err = errors.Join(os.Chown(c.target, 0, 0), c.m.hide(c.target))
@@ -236,8 +178,8 @@ func (c *diskCopy) abandon() error {
 	}
 	removed = errors.Join(removed, c.m.hide(c.target))
 	for _, id := range []string{c.job(), c.createJob()} {
-		j, ok, err := c.find(ctx, id)
-		if errors.Is(err, errMonitorGone) {
+		j, ok, err := qmp.FindJob(ctx, c.mon, id)
+		if errors.Is(err, qmp.ErrGone) {
 			return removed // with the machine went all of it
 		}
 		if err != nil {
@@ -247,19 +189,19 @@ func (c *diskCopy) abandon() error {
 			continue
 		}
 		if j.Status != "concluded" {
-			if err := c.mon.run(ctx, "job-cancel", map[string]any{"id": id}, nil); err != nil {
+			if err := c.mon.Run(ctx, "job-cancel", map[string]any{"id": id}, nil); err != nil {
 				return err
 			}
 		}
-		c.await(ctx, id) // its error is that it was cancelled
+		qmp.AwaitJob(ctx, c.mon, id) // its error is that it was cancelled
 	}
-	nodes, err := blockNodes(ctx, c.mon)
+	nodes, err := qmp.BlockNodes(ctx, c.mon)
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{c.node(), c.fileNode()} {
-		if hasNode(nodes, name) {
-			if err := c.mon.run(ctx, "blockdev-del", map[string]any{"node-name": name}, nil); err != nil {
+		if qmp.HasNode(nodes, name) {
+			if err := c.mon.Run(ctx, "blockdev-del", map[string]any{"node-name": name}, nil); err != nil {
 				return err
 			}
 		}

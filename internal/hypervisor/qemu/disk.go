@@ -6,42 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"slipway"
 	"slipway/internal/hypervisor"
+	"slipway/internal/qemuargs"
+	"slipway/internal/qmp"
 )
 
 // unplugLimit is how long a guest may take to let go of a device. One that is busy booting does not answer at all.
 const unplugLimit = 30 * time.Second
-
-// devices lists what is plugged into the machine.
-func devices(ctx context.Context, mon *monitor) ([]string, error) {
-	return objects(ctx, mon, "/machine/peripheral")
-}
-
-func objects(ctx context.Context, mon *monitor, path string) ([]string, error) {
-	var list []struct {
-		Name string `json:"name"`
-		Type string `json:"type"`
-	}
-	if err := mon.run(ctx, "qom-list", map[string]any{"path": path}, &list); err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, o := range list {
-		if strings.HasPrefix(o.Type, "child<") {
-			names = append(names, o.Name)
-		}
-	}
-	return names, nil
-}
-
-func has(ctx context.Context, mon *monitor, device string) (bool, error) {
-	list, err := devices(ctx, mon)
-	return slices.Contains(list, device), err
-}
 
 // AttachDisk plugs a disk in.
 func (d *Driver) AttachDisk(ctx context.Context, id slipway.InstanceID, disk hypervisor.Disk) error {
@@ -49,15 +23,15 @@ func (d *Driver) AttachDisk(ctx context.Context, id slipway.InstanceID, disk hyp
 	if err != nil {
 		return err
 	}
-	defer m.op.leave()
+	defer m.op.Leave()
 	if err := d.attachDisk(ctx, m, mon, disk); err != nil {
 		return fmt.Errorf("attach %s to %s: %w", disk.Volume, id, err)
 	}
 	return nil
 }
 
-func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *monitor, disk hypervisor.Disk) error {
-	if there, err := has(ctx, mon, diskID(disk.Volume)); there || err != nil {
+func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *qmp.Monitor, disk hypervisor.Disk) error {
+	if there, err := qmp.HasDevice(ctx, mon, qemuargs.DiskID(disk.Volume)); there || err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -79,26 +53,26 @@ func (d *Driver) attachDisk(ctx context.Context, m *machine, mon *monitor, disk 
 	if err := dropDisk(ctx, mon, disk.Volume); err != nil {
 		return err
 	}
-	for _, key := range secrets(disk, chain) {
-		if err := mon.run(ctx, "object-add", map[string]any{"qom-type": "secret", "id": key.name,
-			"data": base64.StdEncoding.EncodeToString(key.value), "format": "base64"}, nil); err != nil {
+	for _, key := range qemuargs.Secrets(disk, chain) {
+		if err := mon.Run(ctx, "object-add", map[string]any{"qom-type": "secret", "id": key.Name,
+			"data": base64.StdEncoding.EncodeToString(key.Value), "format": "base64"}, nil); err != nil {
 			return err
 		}
 	}
-	slot, err := m.reserve(diskID(disk.Volume))
+	slot, err := m.reserve(qemuargs.DiskID(disk.Volume))
 	if err != nil {
 		return err
 	}
-	err = mon.run(ctx, "object-add", throttleGroup(disk), nil)
+	err = mon.Run(ctx, "object-add", qemuargs.ThrottleGroup(disk), nil)
 	if err == nil {
-		err = mon.run(ctx, "blockdev-add", diskNode(disk, chain), nil)
+		err = mon.Run(ctx, "blockdev-add", qemuargs.DiskNode(disk, chain), nil)
 	}
 	if err == nil {
-		err = mon.run(ctx, "device_add", diskDevice(disk.Volume, slot), nil)
+		err = mon.Run(ctx, "device_add", qemuargs.DiskDevice(disk.Volume, slot), nil)
 	}
 	if err != nil {
 		undo := dropDisk(context.WithoutCancel(ctx), mon, disk.Volume)
-		return errors.Join(err, undo, m.release(diskID(disk.Volume)))
+		return errors.Join(err, undo, m.release(qemuargs.DiskID(disk.Volume)))
 	}
 	return m.update(func(r *record) {
 		r.Disks = add(r.Disks, disk.Volume)
@@ -133,23 +107,23 @@ func without[T comparable](list []T, v T) []T {
 }
 
 // dropDisk removes what stands behind a disk, as far as it is there.
-func dropDisk(ctx context.Context, mon *monitor, v slipway.VolumeID) error {
-	nodes, err := blockNodes(ctx, mon)
+func dropDisk(ctx context.Context, mon *qmp.Monitor, v slipway.VolumeID) error {
+	nodes, err := qmp.BlockNodes(ctx, mon)
 	if err != nil {
 		return err
 	}
-	if hasNode(nodes, topNode(v)) {
-		if err := mon.run(ctx, "blockdev-del", map[string]any{"node-name": topNode(v)}, nil); err != nil {
+	if qmp.HasNode(nodes, qemuargs.TopNode(v)) {
+		if err := mon.Run(ctx, "blockdev-del", map[string]any{"node-name": qemuargs.TopNode(v)}, nil); err != nil {
 			return err
 		}
 	}
-	names, err := objects(ctx, mon, "/objects")
+	names, err := qmp.Objects(ctx, mon, "/objects")
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{throttleName(v), secretName(v), baseSecret(v)} {
+	for _, name := range []string{qemuargs.ThrottleName(v), qemuargs.SecretName(v), qemuargs.BaseSecret(v)} {
 		if slices.Contains(names, name) {
-			if err := mon.run(ctx, "object-del", map[string]any{"id": name}, nil); err != nil {
+			if err := mon.Run(ctx, "object-del", map[string]any{"id": name}, nil); err != nil {
 				return err
 			}
 		}
@@ -158,20 +132,20 @@ func dropDisk(ctx context.Context, mon *monitor, v slipway.VolumeID) error {
 }
 
 // unplug asks the guest to let go of a device and waits until it has.
-func unplug(ctx context.Context, mon *monitor, device string) error {
+func unplug(ctx context.Context, mon *qmp.Monitor, device string) error {
 	ctx, cancel := context.WithTimeout(ctx, unplugLimit)
 	defer cancel()
 	var asked time.Time
-	err := mon.await(ctx, func() (bool, error) {
-		there, err := has(ctx, mon, device)
+	err := mon.Await(ctx, func() (bool, error) {
+		there, err := qmp.HasDevice(ctx, mon, device)
 		if !there || err != nil {
 			return !there, err
 		}
 		// A guest that is still booting loses the request, so it is repeated; QEMU refuses one while another is pending.
 		if time.Since(asked) > 5*time.Second {
 			asked = time.Now()
-			var refusal *qmpError
-			if err := mon.run(ctx, "device_del", map[string]any{"id": device}, nil); err != nil && !errors.As(err, &refusal) {
+			var refusal *qmp.Error
+			if err := mon.Run(ctx, "device_del", map[string]any{"id": device}, nil); err != nil && !errors.As(err, &refusal) {
 				return false, err
 			}
 		}
@@ -192,8 +166,8 @@ func (d *Driver) DetachDisk(ctx context.Context, id slipway.InstanceID, v slipwa
 	if err != nil {
 		return err
 	}
-	defer m.op.leave()
-	if err := unplug(ctx, mon, diskID(v)); err != nil {
+	defer m.op.Leave()
+	if err := unplug(ctx, mon, qemuargs.DiskID(v)); err != nil {
 		return fmt.Errorf("detach %s from %s: %w", v, id, err)
 	}
 	err = dropDisk(ctx, mon, v)
@@ -204,7 +178,7 @@ func (d *Driver) DetachDisk(ctx context.Context, id slipway.InstanceID, v slipwa
 		return fmt.Errorf("detach %s from %s: %w", v, id, err)
 	}
 	return m.update(func(r *record) {
-		delete(r.Slots, diskID(v))
+		delete(r.Slots, qemuargs.DiskID(v))
 		delete(r.Files, v)
 		r.Disks = without(r.Disks, v)
 	})
@@ -213,7 +187,7 @@ func (d *Driver) DetachDisk(ctx context.Context, id slipway.InstanceID, v slipwa
 // LimitDisk changes a disk's throttle.
 func (d *Driver) LimitDisk(ctx context.Context, id slipway.InstanceID, v slipway.VolumeID, l hypervisor.Limits) error {
 	return d.simple(ctx, id, "qom-set",
-		map[string]any{"path": "/objects/" + throttleName(v), "property": "limits", "value": limits(l)})
+		map[string]any{"path": "/objects/" + qemuargs.ThrottleName(v), "property": "limits", "value": qemuargs.Limits(l)})
 }
 
 // GrowDisk makes a running disk larger.
@@ -221,5 +195,5 @@ func (d *Driver) GrowDisk(ctx context.Context, id slipway.InstanceID, v slipway.
 	if err := d.machine(id).allow(roomOf(int64(sizeGiB) << 30)); err != nil {
 		return err
 	}
-	return d.simple(ctx, id, "block_resize", map[string]any{"node-name": topNode(v), "size": int64(sizeGiB) << 30})
+	return d.simple(ctx, id, "block_resize", map[string]any{"node-name": qemuargs.TopNode(v), "size": int64(sizeGiB) << 30})
 }

@@ -14,5 +14,8 @@
 // fetched the last of it and knows why the machine ended; only then does the process go. So a console and a reason
 // survive hours without slipway, and no second process per machine is needed.
 //
+// What QEMU is told of a machine is computed in qemuargs and said over qmp; cgroup, hostusers, processes and screenshot
+// each know one matter of the host's.
+//
 // The package knows nothing of accounts, networks or where disks come from; it must not read the store.
 package qemu

@@ -17,8 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway"
+	"slipway/internal/cgroup"
+	"slipway/internal/gate"
 	"slipway/internal/guard"
+	"slipway/internal/hostusers"
 	"slipway/internal/hypervisor"
+	"slipway/internal/processes"
+	"slipway/internal/qmp"
 )
 
 // Config is what a Driver is made with. Zero values stand for the defaults given.
@@ -40,7 +45,7 @@ type Driver struct {
 	cfg     Config
 	log     *slog.Logger
 	version string
-	cgroups cgroups
+	cgroups cgroup.Groups
 	sink    *sink
 
 	closed  chan struct{}
@@ -57,20 +62,20 @@ type Driver struct {
 type machine struct {
 	id  slipway.InstanceID
 	dir string
-	op  gate // one operation at a time, but for Kill, which cuts them short
+	op  gate.Gate // one operation at a time, but for Kill, which cuts them short
 	log consoleLog
 
 	reset   time.Time // the last one; only watch uses it
-	reading gate      // of the console's ring: what is taken out goes to the log in order
+	reading gate.Gate // of the console's ring: what is taken out goes to the log in order
 
 	mu       sync.Mutex // guards what follows
 	rec      record
-	proc     *process // nil: does not run
-	mon      *monitor // nil: not connected
-	asked    bool     // the driver was asked to end the process: no event
-	settling bool     // Start has not returned yet, and will itself say what goes wrong: no event
-	shutdown bool     // the guest has powered itself off
-	typing   bool     // someone uses the serial port
+	proc     *process     // nil: does not run
+	mon      *qmp.Monitor // nil: not connected
+	asked    bool         // the driver was asked to end the process: no event
+	settling bool         // Start has not returned yet, and will itself say what goes wrong: no event
+	shutdown bool         // the guest has powered itself off
+	typing   bool         // someone uses the serial port
 }
 
 var _ hypervisor.Driver = (*Driver)(nil)
@@ -87,7 +92,7 @@ func New(cfg Config) (*Driver, error) {
 		cfg.Binary = "qemu-system-x86_64"
 	}
 	if cfg.FirstUser == 0 {
-		cfg.FirstUser = FirstUser(-1)
+		cfg.FirstUser = hostusers.First(-1)
 	}
 	if cfg.Cgroup == "" {
 		cfg.Cgroup = "slipway"
@@ -127,13 +132,13 @@ func New(cfg Config) (*Driver, error) {
 		cfg.Log.Warn("machines run as slipway's own user, because it is not root")
 	}
 	if !cfg.SameUser {
-		if err := checkUsers(cfg.FirstUser, "/etc/subuid", "/etc/subgid"); err != nil {
+		if err := hostusers.Check(cfg.FirstUser, "/etc/subuid", "/etc/subgid"); err != nil {
 			return nil, err
 		}
 	}
 	d := &Driver{
 		cfg: cfg, log: cfg.Log, version: version,
-		cgroups: findCgroups("/sys/fs/cgroup", cfg.Cgroup, cfg.Dir, cfg.Log),
+		cgroups: cgroup.Find("/sys/fs/cgroup", cfg.Cgroup, cfg.Dir, cfg.Log),
 		sink:    newSink(), closed: make(chan struct{}), machines: map[slipway.InstanceID]*machine{},
 	}
 	if err := d.tryView(); err != nil {
@@ -161,7 +166,7 @@ func qemuVersion(binary string) (string, error) {
 func (d *Driver) Close() error {
 	d.closing.Do(func() { close(d.closed) })
 	d.watches.Wait()
-	d.cgroups.close()
+	d.cgroups.Close()
 	d.sink.close()
 	return nil
 }
@@ -207,7 +212,7 @@ func (d *Driver) adoptMachine(m *machine) error {
 			if words := lastLines(m.qemuLog(), rec.LogMark); words != "" {
 				m.rec.Why += ": " + words
 			}
-			if rec.BootID != bootID() {
+			if rec.BootID != processes.BootID() {
 				m.rec.Why = "the host restarted"
 			}
 			d.cleanUp(m)
@@ -226,7 +231,7 @@ func (d *Driver) adoptMachine(m *machine) error {
 // adoptProcess takes over the process that holds m's lock.
 func (d *Driver) adoptProcess(m *machine) error {
 	pid := m.rec.PID
-	if start, err := startTime(pid); pid == 0 || err != nil || start != m.rec.StartTime || m.rec.BootID != bootID() {
+	if start, err := processes.StartTime(pid); pid == 0 || err != nil || start != m.rec.StartTime || m.rec.BootID != processes.BootID() {
 		// The last driver died between starting the process and writing down its number. It may not even have come to exec.
 		found := false
 		for range 20 {
@@ -249,13 +254,13 @@ func (d *Driver) adoptProcess(m *machine) error {
 
 // own writes down a process and watches it.
 func (d *Driver) own(m *machine, p *process) error {
-	start, err := startTime(p.pid)
-	if err != nil && p.alive() && !errors.Is(err, os.ErrProcessDone) && !absent(err) {
+	start, err := processes.StartTime(p.PID)
+	if err != nil && p.Alive() && !errors.Is(err, os.ErrProcessDone) && !absent(err) {
 		return err
 	}
 	m.mu.Lock()
-	m.rec.Phase, m.rec.PID, m.rec.StartTime, m.rec.BootID = running, p.pid, start, bootID()
-	m.proc, m.mon, m.asked, m.shutdown, m.settling = p, nil, false, false, p.child != nil
+	m.rec.Phase, m.rec.PID, m.rec.StartTime, m.rec.BootID = running, p.PID, start, processes.BootID()
+	m.proc, m.mon, m.asked, m.shutdown, m.settling = p, nil, false, false, p.Child != nil
 	err = m.rec.write(m.dir)
 	m.mu.Unlock()
 	guard.Group(&d.watches, d.log, "the watch over a machine", func() { d.watch(m, p) })
@@ -269,7 +274,7 @@ func (d *Driver) machine(id slipway.InstanceID) *machine {
 	if m == nil {
 		dir := filepath.Join(d.cfg.Dir, string(id))
 		m = &machine{
-			id: id, dir: dir, op: newGate(), reading: newGate(), log: consoleLog{path: filepath.Join(dir, "console.log")},
+			id: id, dir: dir, op: gate.New(), reading: gate.New(), log: consoleLog{path: filepath.Join(dir, "console.log")},
 		}
 		d.machines[id] = m
 	}
@@ -291,8 +296,8 @@ func (m *machine) qemuLog() string { return filepath.Join(m.dir, "qemu.log") }
 func (d *Driver) qmpSocket(m *machine) string {
 	return filepath.Join(d.cfg.RunDir, string(m.id)+".qmp")
 }
-func (m *machine) process() *process    { m.mu.Lock(); defer m.mu.Unlock(); return m.proc }
-func (m *machine) connection() *monitor { m.mu.Lock(); defer m.mu.Unlock(); return m.mon }
+func (m *machine) process() *process        { m.mu.Lock(); defer m.mu.Unlock(); return m.proc }
+func (m *machine) connection() *qmp.Monitor { m.mu.Lock(); defer m.mu.Unlock(); return m.mon }
 func (m *machine) update(change func(r *record)) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -304,24 +309,24 @@ func (m *machine) update(change func(r *record)) error {
 var ErrNotRunning = errors.New("the machine does not run")
 
 // live takes m's operation lock and waits until its monitor answers.
-func (d *Driver) live(ctx context.Context, id slipway.InstanceID) (*machine, *monitor, error) {
+func (d *Driver) live(ctx context.Context, id slipway.InstanceID) (*machine, *qmp.Monitor, error) {
 	m := d.machine(id)
-	if err := m.op.enter(ctx); err != nil {
+	if err := m.op.Enter(ctx); err != nil {
 		return nil, nil, fmt.Errorf("%s: another operation is under way: %w", id, err)
 	}
 	mon, err := d.awaitMonitor(ctx, m)
 	if err != nil {
-		m.op.leave()
+		m.op.Leave()
 		return nil, nil, fmt.Errorf("%s: %w", id, err)
 	}
 	return m, mon, nil
 }
 
-func (d *Driver) awaitMonitor(ctx context.Context, m *machine) (*monitor, error) {
-	deadline := time.Now().Add(qmpGreeting)
+func (d *Driver) awaitMonitor(ctx context.Context, m *machine) (*qmp.Monitor, error) {
+	deadline := time.Now().Add(qmp.Greeting)
 	for {
 		p, mon := m.process(), m.connection()
-		if p == nil || !p.alive() {
+		if p == nil || !p.Alive() {
 			return nil, ErrNotRunning
 		}
 		if mon != nil {
@@ -332,7 +337,7 @@ func (d *Driver) awaitMonitor(ctx context.Context, m *machine) (*monitor, error)
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):
-		case <-p.dead:
+		case <-p.Dead:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-d.closed:
@@ -351,32 +356,32 @@ func (d *Driver) watch(m *machine, p *process) {
 		select {
 		case <-d.closed:
 			cancel()
-		case <-p.dead:
+		case <-p.Dead:
 			cancel()
 		case <-stop:
 		}
 	})
 	guard.Loop(ctx, d.log, "the watch over "+string(m.id), func(ctx context.Context) error { return d.attend(ctx, m) })
 	if mon := m.connection(); mon != nil {
-		if !p.alive() { // its last words may still be in the connection
+		if !p.Alive() { // its last words may still be in the connection
 			select {
-			case <-mon.gone:
+			case <-mon.Ended():
 			case <-time.After(lastWords):
 			}
-			events, _ := mon.events()
+			events, _ := mon.Events()
 			for _, e := range events {
 				guard.Do(d.log, "a machine's last words", func() { d.heard(ctx, m, mon, e) })
 			}
 		}
-		mon.close()
+		mon.Close()
 	}
 	m.mu.Lock()
 	m.mon = nil
 	m.mu.Unlock()
-	if !p.alive() {
+	if !p.Alive() {
 		d.buried(m, p)
 	}
-	p.file.Close()
+	p.File.Close()
 }
 
 // lastWords is how long the connection of a dead QEMU may take to end.
@@ -406,7 +411,7 @@ func (d *Driver) attend(ctx context.Context, m *machine) error {
 			}
 			pause = firstConnect
 		}
-		events, stirred := mon.events()
+		events, stirred := mon.Events()
 		for _, e := range events {
 			d.heard(ctx, m, mon, e)
 		}
@@ -415,12 +420,12 @@ func (d *Driver) attend(ctx context.Context, m *machine) error {
 		case <-tick.C:
 			m.collect(ctx, mon)
 			m.trimLog(d.log)
-		case <-mon.gone:
+		case <-mon.Ended():
 			m.mu.Lock()
 			m.mon = nil
 			m.mu.Unlock()
 			if guard.Sleep(ctx, firstConnect) { // else the process is gone, too, and that says it all
-				d.log.Warn("connection to QEMU lost: it is made anew", "instance", m.id, "error", mon.reason())
+				d.log.Warn("connection to QEMU lost: it is made anew", "instance", m.id, "error", mon.Reason())
 				mon = nil
 			} else {
 				m.mu.Lock()
@@ -434,8 +439,8 @@ func (d *Driver) attend(ctx context.Context, m *machine) error {
 }
 
 // connect makes the monitor's connection and catches up with what happened while there was none.
-func (d *Driver) connect(ctx context.Context, m *machine) (*monitor, error) {
-	mon, err := dialMonitor(ctx, d.qmpSocket(m))
+func (d *Driver) connect(ctx context.Context, m *machine) (*qmp.Monitor, error) {
+	mon, err := qmp.Dial(ctx, d.qmpSocket(m))
 	if err != nil {
 		return nil, err
 	}
@@ -445,7 +450,7 @@ func (d *Driver) connect(ctx context.Context, m *machine) (*monitor, error) {
 	var status struct {
 		Status string `json:"status"`
 	}
-	err = errors.Join(mon.run(ctx, "query-uuid", nil, &id), mon.run(ctx, "query-status", nil, &status))
+	err = errors.Join(mon.Run(ctx, "query-uuid", nil, &id), mon.Run(ctx, "query-status", nil, &status))
 	m.mu.Lock()
 	wanted := m.rec.UUID
 	m.mu.Unlock()
@@ -457,7 +462,7 @@ func (d *Driver) connect(ctx context.Context, m *machine) (*monitor, error) {
 		d.log.Error("a stranger answers on a machine's socket", "instance", m.id, "error", err)
 	}
 	if err != nil {
-		mon.close()
+		mon.Close()
 		return nil, err
 	}
 	m.mu.Lock()
@@ -474,7 +479,7 @@ func (d *Driver) connect(ctx context.Context, m *machine) (*monitor, error) {
 const resetEcho = 3 * time.Second
 
 // heard acts on one event of QEMU.
-func (d *Driver) heard(ctx context.Context, m *machine, mon *monitor, e qmpMessage) {
+func (d *Driver) heard(ctx context.Context, m *machine, mon *qmp.Monitor, e qmp.Message) {
 	switch e.Event {
 	case "SHUTDOWN":
 		if by(e).Guest {
@@ -482,8 +487,8 @@ func (d *Driver) heard(ctx context.Context, m *machine, mon *monitor, e qmpMessa
 		}
 	case "RESET":
 		// SeaBIOS answers every reset with one of its own, to find its code fresh.
-		again := e.at().Sub(m.reset) < resetEcho
-		m.reset = e.at()
+		again := e.At().Sub(m.reset) < resetEcho
+		m.reset = e.At()
 		if by(e).Guest && !again {
 			d.sink.send(hypervisor.Event{ID: m.id, Kind: hypervisor.GuestReset})
 		}
@@ -494,12 +499,12 @@ func (d *Driver) heard(ctx context.Context, m *machine, mon *monitor, e qmpMessa
 }
 
 // guestShutdown saves the console of a machine that has powered itself off and is now paused, and lets its process go.
-func (d *Driver) guestShutdown(ctx context.Context, m *machine, mon *monitor) {
+func (d *Driver) guestShutdown(ctx context.Context, m *machine, mon *qmp.Monitor) {
 	m.mu.Lock()
 	m.shutdown = true
 	m.mu.Unlock()
 	m.collect(ctx, mon)
-	mon.run(ctx, "quit", nil, nil)
+	mon.Run(ctx, "quit", nil, nil)
 }
 
 // buried puts the books in order after a process has ended.
@@ -530,7 +535,7 @@ func (d *Driver) buried(m *machine, p *process) {
 // cleanUp removes what a process leaves outside of its machine's directory.
 func (d *Driver) cleanUp(m *machine) {
 	os.Remove(d.qmpSocket(m))
-	d.cgroups.remove(string(m.id))
+	d.cgroups.Remove(string(m.id))
 }
 
 // Running lists the machines whose processes live.
@@ -538,9 +543,9 @@ func (d *Driver) Running(context.Context) ([]hypervisor.Status, error) {
 	var list []hypervisor.Status
 	for _, m := range d.all() {
 		m.mu.Lock()
-		if m.proc != nil && m.proc.alive() {
+		if m.proc != nil && m.proc.Alive() {
 			list = append(list,
-				hypervisor.Status{ID: m.id, PID: m.proc.pid, Disks: slices.Clone(m.rec.Disks), NICs: slices.Clone(m.rec.NICs)})
+				hypervisor.Status{ID: m.id, PID: m.proc.PID, Disks: slices.Clone(m.rec.Disks), NICs: slices.Clone(m.rec.NICs)})
 		}
 		m.mu.Unlock()
 	}
@@ -572,8 +577,8 @@ func (d *Driver) simple(ctx context.Context, id slipway.InstanceID, command stri
 	if err != nil {
 		return err
 	}
-	defer m.op.leave()
-	return mon.run(ctx, command, args, nil)
+	defer m.op.Leave()
+	return mon.Run(ctx, command, args, nil)
 }
 
 func keys(codes ...string) map[string]any {
@@ -598,17 +603,17 @@ func (d *Driver) Kill(ctx context.Context, id slipway.InstanceID) error {
 }
 
 // end is Kill once m.asked is set.
-func (d *Driver) end(ctx context.Context, m *machine, p *process, mon *monitor) error {
+func (d *Driver) end(ctx context.Context, m *machine, p *process, mon *qmp.Monitor) error {
 	if mon != nil {
 		polite, cancel := context.WithTimeout(ctx, time.Second)
 		m.collect(polite, mon)
-		if err := mon.run(polite, "quit", nil, nil); err == nil {
-			p.waitDead(2 * time.Second)
+		if err := mon.Run(polite, "quit", nil, nil); err == nil {
+			p.WaitDead(2 * time.Second)
 		}
 		cancel()
 	}
-	if p.alive() {
-		if err := p.signal(unix.SIGKILL); err != nil {
+	if p.Alive() {
+		if err := p.Signal(unix.SIGKILL); err != nil {
 			return fmt.Errorf("kill %s: %w", m.id, err)
 		}
 	}
@@ -616,19 +621,19 @@ func (d *Driver) end(ctx context.Context, m *machine, p *process, mon *monitor) 
 	case <-p.over:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("kill %s: process %d is still there: %w", m.id, p.pid, ctx.Err())
+		return fmt.Errorf("kill %s: process %d is still there: %w", m.id, p.PID, ctx.Err())
 	case <-time.After(30 * time.Second):
-		return fmt.Errorf("kill %s: process %d is still there", m.id, p.pid)
+		return fmt.Errorf("kill %s: process %d is still there", m.id, p.PID)
 	}
 }
 
 // Forget removes a machine's directory. A machine that runs is refused.
 func (d *Driver) Forget(ctx context.Context, id slipway.InstanceID) error {
 	m := d.machine(id)
-	if err := m.op.enter(ctx); err != nil {
+	if err := m.op.Enter(ctx); err != nil {
 		return fmt.Errorf("forget %s: another operation is under way: %w", id, err)
 	}
-	defer m.op.leave()
+	defer m.op.Leave()
 	if m.process() != nil {
 		return fmt.Errorf("forget %s: it runs", id)
 	}

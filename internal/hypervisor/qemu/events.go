@@ -7,6 +7,7 @@ import (
 
 	"slipway/internal/guard"
 	"slipway/internal/hypervisor"
+	"slipway/internal/qmp"
 )
 
 // sink hands events to one reader and never makes the sender wait.
@@ -72,7 +73,7 @@ type cause struct {
 	Reason string `json:"reason"`
 }
 
-func by(e qmpMessage) cause {
+func by(e qmp.Message) cause {
 	var c cause
 	json.Unmarshal(e.Data, &c) // what does not parse was not the guest
 	return c

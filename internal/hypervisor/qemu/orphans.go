@@ -15,7 +15,7 @@ import (
 // while its machines ran on, and nobody else will ever end them. Whose a process is, its control group and its
 // environment say, never its name. One whose directory is there is left alone, whatever its record looks like.
 func (d *Driver) reap() {
-	groups := d.cgroups.members()
+	groups := d.cgroups.Members()
 	for _, pid := range d.marked() {
 		id := machineOf(pid)
 		groups[id] = add(groups[id], pid)
@@ -34,7 +34,7 @@ func (d *Driver) reap() {
 			}
 			d.log.Warn("machine ended: its directory had been deleted while it ran", "instance", id, "pid", pid)
 		}
-		d.cgroups.remove(id)
+		d.cgroups.Remove(id)
 		os.Remove(filepath.Join(d.cfg.RunDir, id+".qmp"))
 	}
 }
@@ -47,11 +47,11 @@ func (d *Driver) endOrphan(pid int) error {
 	if err != nil {
 		return nil // gone meanwhile
 	}
-	defer p.file.Close()
-	if err := p.signal(unix.SIGKILL); err != nil {
+	defer p.File.Close()
+	if err := p.Signal(unix.SIGKILL); err != nil {
 		return err
 	}
-	if !p.waitDead(orphanPatience) {
+	if !p.WaitDead(orphanPatience) {
 		return fmt.Errorf("it has not ended within %v", orphanPatience)
 	}
 	return nil

@@ -19,9 +19,11 @@ import (
 
 	"slipway"
 	"slipway/internal/await"
+	"slipway/internal/cgroup"
 	"slipway/internal/guestimage"
 	"slipway/internal/hypervisor"
 	"slipway/internal/hypervisor/hypervisortest"
+	"slipway/internal/processes"
 )
 
 // tinyImage is made once for all tests.
@@ -208,7 +210,7 @@ func TestTheMachinesParentGroups(t *testing.T) {
 		return d
 	}
 	one, two := driver("one"), driver("two")
-	if one.cgroups.dirs["cpu"] == "" {
+	if one.cgroups.Dirs["cpu"] == "" {
 		t.Skip("there are no control groups here")
 	}
 	is := func(there bool, group, when string) {
@@ -219,25 +221,25 @@ func TestTheMachinesParentGroups(t *testing.T) {
 	}
 	each := func(d *Driver, there bool, when string) {
 		t.Helper()
-		for _, group := range d.cgroups.dirs {
+		for _, group := range d.cgroups.Dirs {
 			is(there, group, when)
 		}
 	}
 	leftover := func(installation string) { // as of one that was killed: its machines have ended, its directory may be gone
 		t.Helper()
-		for _, group := range one.cgroups.dirs {
+		for _, group := range one.cgroups.Dirs {
 			if err := os.MkdirAll(filepath.Join(filepath.Dir(group), installation, "i-0123456789abcdef0"), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	leftover("dead")
-	leftover(filepath.Base(two.cgroups.dirs["cpu"])) // it lives, and is about to start a machine
+	leftover(filepath.Base(two.cgroups.Dirs["cpu"])) // it lives, and is about to start a machine
 	three := driver("three")
-	for _, group := range one.cgroups.dirs {
+	for _, group := range one.cgroups.Dirs {
 		is(false, filepath.Join(filepath.Dir(group), "dead"), "of a dead installation, when another starts")
 	}
-	for _, group := range two.cgroups.dirs {
+	for _, group := range two.cgroups.Dirs {
 		is(true, filepath.Join(group, "i-0123456789abcdef0"), "of one that lives, when another starts")
 	}
 	three.Close()
@@ -262,10 +264,10 @@ func TestTheMachinesParentGroups(t *testing.T) {
 	if err := next.Kill(t.Context(), m.ID); err != nil {
 		t.Fatal(err)
 	}
-	leftover(filepath.Base(next.cgroups.dirs["cpu"]))
+	leftover(filepath.Base(next.cgroups.Dirs["cpu"]))
 	next.Close()
 	each(next, false, "after it")
-	is(false, filepath.Dir(next.cgroups.dirs["cpu"]), "after the last")
+	is(false, filepath.Dir(next.cgroups.Dirs["cpu"]), "after the last")
 }
 
 // rooted skips where machines get no view and no user of their own.
@@ -283,13 +285,13 @@ func (b *bench) up(d *Driver) (hypervisor.Machine, int) {
 	if err := d.Start(context.Background(), m); err != nil {
 		b.Fatal(err)
 	}
-	pid := d.machine(m.ID).process().pid
-	began, err := startTime(pid)
+	pid := d.machine(m.ID).process().PID
+	began, err := processes.StartTime(pid)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { // whichever driver has it by then, closed or not
-		if now, err := startTime(pid); err == nil && now == began {
+		if now, err := processes.StartTime(pid); err == nil && now == began {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 	})
@@ -300,7 +302,7 @@ func (b *bench) up(d *Driver) (hypervisor.Machine, int) {
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	await.Success(t, 20*time.Second, func() error {
-		if _, err := startTime(pid); err == nil {
+		if _, err := processes.StartTime(pid); err == nil {
 			return fmt.Errorf("process %d is there", pid)
 		}
 		return nil
@@ -358,7 +360,7 @@ func TestASecondDeathHasItsOwnReason(t *testing.T) {
 		}
 		fmt.Fprintln(f, "qemu-system-x86_64: warning: TCG doesn't support requested feature")
 		f.Close()
-		syscall.Kill(d.machine(m.ID).process().pid, syscall.SIGKILL)
+		syscall.Kill(d.machine(m.ID).process().PID, syscall.SIGKILL)
 		select {
 		case e := <-d.Events():
 			if e.Kind != hypervisor.Exited || !strings.Contains(e.Detail, "killed") || strings.Contains(e.Detail, "warning") {
@@ -402,7 +404,7 @@ func TestMachinesOfADeletedDirectoryAreEnded(t *testing.T) {
 	for name, pid := range map[string]int{
 		"one whose directory is there": keptPID, "one whose record is damaged": damagedPID, "another installation's": strangers,
 	} {
-		if _, err := startTime(pid); err != nil {
+		if _, err := processes.StartTime(pid); err != nil {
 			t.Errorf("%s was ended: %v", name, err)
 		}
 	}
@@ -423,7 +425,7 @@ func TestMachinesOfADeletedDirectoryAreEnded(t *testing.T) {
 	if err := next.AttachDisk(t.Context(), damaged.ID, extra); err != nil {
 		t.Errorf("a disk for the one whose record was damaged: %v", err)
 	}
-	for id := range next.cgroups.members() {
+	for id := range next.cgroups.Members() {
 		if id != string(kept.ID) && id != string(damaged.ID) {
 			t.Errorf("the group of %s is left", id)
 		}
@@ -474,8 +476,8 @@ func TestAMachineSeesItsOwnFilesOnly(t *testing.T) {
 		}
 	}
 	groups, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	for controller := range d.cgroups.dirs {
-		if group := "/slipway/" + groupKey(d.cfg.Dir) + "/" + string(m.ID); !strings.Contains(string(groups), group) {
+	for controller := range d.cgroups.Dirs {
+		if group := "/slipway/" + cgroup.GroupKey(d.cfg.Dir) + "/" + string(m.ID); !strings.Contains(string(groups), group) {
 			t.Errorf("%s: its groups are %s, want %s", controller, groups, group)
 		}
 	}
@@ -524,7 +526,7 @@ func TestAStartThatFailsLeavesNothing(t *testing.T) {
 	if err := d.Start(t.Context(), m); err == nil || !strings.Contains(err.Error(), "absent") {
 		t.Fatalf("Start = %v, want one that names what is absent", err)
 	}
-	if left := d.cgroups.members(); len(left) > 0 {
+	if left := d.cgroups.Members(); len(left) > 0 {
 		t.Errorf("groups are left: %v", left)
 	}
 	if _, err := os.Stat(d.qmpSocket(d.machine(m.ID))); err == nil {

@@ -1,15 +1,16 @@
 package qemu
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"slipway"
 	"slipway/internal/hypervisor"
+	"slipway/internal/processes"
+	"slipway/internal/qemuargs"
+	"slipway/internal/qmp"
 )
 
 // A damaged record must not cost a guest. What it held can be had from the process: who it is from its command line,
@@ -33,7 +34,7 @@ func (d *Driver) salvage(m *machine, why error) error {
 	if err != nil {
 		return fmt.Errorf("%w, and %w", why, err)
 	}
-	words, err := commandLine(pid)
+	words, err := processes.CommandLine(pid)
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func (d *Driver) salvage(m *machine, why error) error {
 		return fmt.Errorf("process %d has no UUID", pid)
 	}
 	m.rec = record{
-		ID: m.id, UUID: words[uuid], Phase: running, UID: ownerOf(pid), Version: d.version, Args: words[1:],
+		ID: m.id, UUID: words[uuid], Phase: running, UID: processes.Owner(pid), Version: d.version, Args: words[1:],
 		Slots: map[string]int{}, Unknown: true,
 	}
 	p, err := openProcess(pid, nil)
@@ -55,29 +56,13 @@ func (d *Driver) salvage(m *machine, why error) error {
 
 // processOf finds the process that runs a machine by what it says of itself.
 func (d *Driver) processOf(id slipway.InstanceID) (int, error) {
-	found := slices.DeleteFunc(add(d.cgroups.members()[string(id)], d.marked()...), func(pid int) bool {
+	found := slices.DeleteFunc(add(d.cgroups.Members()[string(id)], d.marked()...), func(pid int) bool {
 		return machineOf(pid) != string(id)
 	})
 	if len(found) != 1 {
 		return 0, fmt.Errorf("%d processes say that they run %s", len(found), id)
 	}
 	return found[0], nil
-}
-
-func commandLine(pid int) ([]string, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00"), err
-}
-
-// ownerOf is the user that a process runs as; 0 when it is gone.
-func ownerOf(pid int) (uid int) {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	for line := range bytes.Lines(b) {
-		if after, ok := bytes.CutPrefix(line, []byte("Uid:")); ok {
-			fmt.Sscan(string(after), &uid)
-		}
-	}
-	return uid
 }
 
 // pciDevice is what QEMU says of one of its devices.
@@ -93,13 +78,13 @@ type pciDevice struct {
 func (r *record) plugged(devices []pciDevice, below string) {
 	for _, dev := range devices {
 		slot := -1
-		for i := range rootPorts {
-			if below == portName(i) {
+		for i := range qemuargs.RootPorts {
+			if below == qemuargs.PortName(i) {
 				slot = i
 			}
 		}
-		if below == bridge {
-			slot = dev.Slot - 1 + rootPorts
+		if below == qemuargs.Bridge {
+			slot = dev.Slot - 1 + qemuargs.RootPorts
 		}
 		switch {
 		case slot < 0:
@@ -117,7 +102,7 @@ func (r *record) plugged(devices []pciDevice, below string) {
 }
 
 // learn asks a machine what is plugged into it, where its record does not say.
-func (m *machine) learn(ctx context.Context, mon *monitor) error {
+func (m *machine) learn(ctx context.Context, mon *qmp.Monitor) error {
 	m.mu.Lock()
 	unknown := m.rec.Unknown
 	m.mu.Unlock()
@@ -127,7 +112,7 @@ func (m *machine) learn(ctx context.Context, mon *monitor) error {
 	var buses []struct {
 		Devices []pciDevice `json:"devices"`
 	}
-	if err := mon.run(ctx, "query-pci", nil, &buses); err != nil {
+	if err := mon.Run(ctx, "query-pci", nil, &buses); err != nil {
 		return err
 	}
 	return m.update(func(r *record) {

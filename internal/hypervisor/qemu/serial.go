@@ -13,13 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway"
+	"slipway/internal/qemuargs"
+	"slipway/internal/qmp"
 )
 
 // While someone types, the serial port's ring is exchanged for a socket whose other end is here; what the guest writes is
 // copied to the log on its way. If the driver dies meanwhile, QEMU drops output until the next driver puts the ring back.
 
 var ringBackend = map[string]any{
-	"id": "console", "backend": map[string]any{"type": "ringbuf", "data": map[string]any{"size": consoleRing}},
+	"id": "console", "backend": map[string]any{"type": "ringbuf", "data": map[string]any{"size": qemuargs.ConsoleRing}},
 }
 
 // Serial is the serial port's two directions. Closing it ends the session, not the machine.
@@ -28,7 +30,7 @@ func (d *Driver) Serial(ctx context.Context, id slipway.InstanceID) (io.ReadWrit
 	if err != nil {
 		return nil, err
 	}
-	defer m.op.leave()
+	defer m.op.Leave()
 	m.mu.Lock()
 	busy := m.typing
 	m.typing = true
@@ -46,18 +48,18 @@ func (d *Driver) Serial(ctx context.Context, id slipway.InstanceID) (io.ReadWrit
 	return s, nil
 }
 
-func (m *machine) openSerial(ctx context.Context, mon *monitor) (*serialSession, error) {
+func (m *machine) openSerial(ctx context.Context, mon *qmp.Monitor) (*serialSession, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.Close()
-	if err := mon.runWithFile(ctx, "getfd", map[string]any{"fdname": "serial"}, theirs, nil); err != nil {
+	if err := mon.RunWithFile(ctx, "getfd", map[string]any{"fdname": "serial"}, theirs, nil); err != nil {
 		ours.Close()
 		return nil, err
 	}
 	m.collect(ctx, mon)
-	err = mon.run(ctx, "chardev-change",
+	err = mon.Run(ctx, "chardev-change",
 		map[string]any{"id": "console", "backend": map[string]any{"type": "socket", "data": map[string]any{
 			"server": false, "addr": map[string]any{"type": "fd", "data": map[string]any{"str": "serial"}}}}}, nil)
 	if err != nil {
@@ -89,7 +91,7 @@ func (s *serialSession) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if mon := s.m.connection(); mon != nil {
-			err = mon.run(ctx, "chardev-change", ringBackend, nil)
+			err = mon.Run(ctx, "chardev-change", ringBackend, nil)
 		}
 		s.conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 		rest, _ := io.ReadAll(s.conn)
@@ -102,17 +104,17 @@ func (s *serialSession) Close() error {
 }
 
 // restoreConsole puts the ring back if an earlier driver died while someone typed.
-func (d *Driver) restoreConsole(ctx context.Context, m *machine, mon *monitor) {
+func (d *Driver) restoreConsole(ctx context.Context, m *machine, mon *qmp.Monitor) {
 	var devices []struct {
 		Label    string `json:"label"`
 		Filename string `json:"filename"`
 	}
-	if err := mon.run(ctx, "query-chardev", nil, &devices); err != nil {
+	if err := mon.Run(ctx, "query-chardev", nil, &devices); err != nil {
 		return
 	}
 	for _, dev := range devices {
 		if dev.Label == "console" && dev.Filename != "ringbuf" {
-			if err := mon.run(ctx, "chardev-change", ringBackend, nil); err != nil {
+			if err := mon.Run(ctx, "chardev-change", ringBackend, nil); err != nil {
 				d.log.Warn("console not restored", "instance", m.id, "error", err)
 			}
 		}

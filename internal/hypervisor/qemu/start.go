@@ -12,10 +12,13 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/cgroup"
 	"slipway/internal/guard"
 	"slipway/internal/hypervisor"
 	"slipway/internal/jail"
 	"slipway/internal/qcow2"
+	"slipway/internal/qemuargs"
+	"slipway/internal/qmp"
 )
 
 // Start runs the machine unless it runs already.
@@ -29,12 +32,12 @@ func (d *Driver) start(ctx context.Context, hm hypervisor.Machine, saved string)
 		return err
 	}
 	m := d.machine(hm.ID)
-	if err := m.op.enter(ctx); err != nil {
+	if err := m.op.Enter(ctx); err != nil {
 		return fmt.Errorf("start %s: another operation is under way: %w", hm.ID, err)
 	}
-	defer m.op.leave()
+	defer m.op.Leave()
 	if p := m.process(); p != nil {
-		if p.alive() {
+		if p.Alive() {
 			return nil
 		}
 		<-p.over
@@ -77,7 +80,7 @@ func (d *Driver) start(ctx context.Context, hm hypervisor.Machine, saved string)
 		return errors.Join(fmt.Errorf("start %s: %w", hm.ID, err), killed)
 	}
 	accel := d.Accelerator()
-	d.log.InfoContext(ctx, "machine started", "instance", hm.ID, "pid", p.pid, "accelerator", accel.Name)
+	d.log.InfoContext(ctx, "machine started", "instance", hm.ID, "pid", p.PID, "accelerator", accel.Name)
 	return nil
 }
 
@@ -106,6 +109,22 @@ func check(m hypervisor.Machine) error {
 	return nil
 }
 
+// What QEMU may take beside what its guest has.
+const (
+	memoryOverhead = 1024 // MiB, besides the translation cache: caches of 33 disks, and itself
+	tasksOverhead  = 256  // threads beside one for each vCPU: a pool has at most 64
+	fileOverhead   = 512 << 20
+)
+
+// roomFor is what a machine may take.
+func (d *Driver) roomFor(m hypervisor.Machine) cgroup.Room {
+	vcpus := m.Cores * m.ThreadsPerCore
+	return cgroup.Room{
+		CPUs: m.CPUShare * float64(vcpus), MemoryMiB: m.MemoryMiB + d.cfg.TCGCacheMB + memoryOverhead,
+		Tasks: tasksOverhead + vcpus,
+	}
+}
+
 // spawn is a process about to be: its command line, the files it inherits, of which the first is the machine's lock,
 // and what it sees of the host.
 type spawn struct {
@@ -113,7 +132,8 @@ type spawn struct {
 	files []*os.File
 	view  jail.View
 	uid   int
-	room  room
+	room  cgroup.Room
+	most  int64 // bytes of its largest file
 }
 
 // firstFD is the number of the first inherited file, after standard input, output and error.
@@ -132,7 +152,7 @@ func (s *spawn) close() {
 
 // prepare makes everything a process needs and writes down that one is about to exist.
 func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *spawn, err error) {
-	s := &spawn{files: []*os.File{nil}, room: d.roomFor(hm)}
+	s := &spawn{files: []*os.File{nil}, room: d.roomFor(hm), most: fileOverhead}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -146,7 +166,7 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 	}
 	rec.UID = d.user(m)
 	s.uid = rec.UID
-	l := Launch{KVM: d.Accelerator().KVM, TranslationCacheMiB: d.cfg.TCGCacheMB, Slots: rec.Slots,
+	l := qemuargs.Launch{KVM: d.Accelerator().KVM, TranslationCacheMiB: d.cfg.TCGCacheMB, Slots: rec.Slots,
 		Chains: map[slipway.VolumeID][]qcow2.Layer{}, Secrets: map[string]string{}, Resume: saved != ""}
 	if hm.Boot.UEFI {
 		if l.Firmware, l.Variables, err = d.giveFirmware(m, rec.UID); err != nil {
@@ -160,7 +180,7 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 	}
 	for _, disk := range hm.Disks {
 		rec.Disks = append(rec.Disks, disk.Volume)
-		if err := rec.place(diskID(disk.Volume)); err != nil {
+		if err := rec.place(qemuargs.DiskID(disk.Volume)); err != nil {
 			return nil, err
 		}
 		if l.Chains[disk.Volume], err = giveDisk(disk.Path, rec.UID); err != nil {
@@ -168,16 +188,16 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 		}
 		rec.file(disk.Volume, disk.Path)
 		s.sees(layers(l.Chains[disk.Volume])...)
-		s.room.fileBytes = max(s.room.fileBytes, fileLimit(l.Chains[disk.Volume]))
-		for _, key := range secrets(disk, l.Chains[disk.Volume]) {
-			if l.Secrets[key.name], err = d.giveSecret(s, key); err != nil {
+		s.most = max(s.most, fileLimit(l.Chains[disk.Volume]))
+		for _, key := range qemuargs.Secrets(disk, l.Chains[disk.Volume]) {
+			if l.Secrets[key.Name], err = d.giveSecret(s, key); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, nic := range hm.NICs {
 		rec.NICs = append(rec.NICs, nic.Interface)
-		if err := rec.place(nicID(nic.Interface)); err != nil {
+		if err := rec.place(qemuargs.NICID(nic.Interface)); err != nil {
 			return nil, err
 		}
 		f, err := nic.OpenTap()
@@ -191,7 +211,7 @@ func (d *Driver) prepare(m *machine, hm hypervisor.Machine, saved string) (_ *sp
 		return nil, err
 	}
 	l.QMP = s.add(socket)
-	s.args = Args(hm, l)
+	s.args = qemuargs.Args(hm, l)
 	rec.Args = s.args
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -208,13 +228,13 @@ func (r *record) place(device string) error {
 	for _, s := range r.Slots {
 		taken[s] = true
 	}
-	for s := range slots {
+	for s := range qemuargs.Slots {
 		if !taken[s] {
 			r.Slots[device] = s
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: all %d slots for disks and network cards are taken", r.ID, slots)
+	return fmt.Errorf("%s: all %d slots for disks and network cards are taken", r.ID, qemuargs.Slots)
 }
 
 // listenQMP makes the socket before QEMU exists: a connection then waits for QEMU instead of failing until it is there,
@@ -247,7 +267,7 @@ func (d *Driver) exec(m *machine, s *spawn) (*process, error) {
 	cmd.Dir, cmd.Env = "/", d.environment()
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, s.files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: credential(s.uid)}
-	leave, err := d.cgroups.enter(string(m.id), s.room, cmd.SysProcAttr)
+	leave, err := d.cgroups.Enter(string(m.id), s.room, cmd.SysProcAttr)
 	if err != nil {
 		return nil, err
 	}
@@ -255,10 +275,10 @@ func (d *Driver) exec(m *machine, s *spawn) (*process, error) {
 	if err := d.launch(cmd, m.dir, s.view); err != nil {
 		return nil, err
 	}
-	d.cgroups.add(string(m.id), cmd.Process.Pid)
+	d.cgroups.Add(string(m.id), cmd.Process.Pid)
 	p, err := openProcess(cmd.Process.Pid, cmd.Process)
 	if err == nil {
-		err = bound(cmd.Process.Pid, s.room)
+		err = bound(cmd.Process.Pid, s.most)
 	}
 	if err != nil {
 		cmd.Process.Kill()
@@ -298,11 +318,11 @@ func (d *Driver) Suspend(ctx context.Context, id slipway.InstanceID, file string
 	if err != nil {
 		return err
 	}
-	defer m.op.leave()
+	defer m.op.Leave()
 	if err := d.suspend(ctx, m, mon, file); err != nil {
 		os.Remove(file + ".part")
 		// What could not be saved must not be lost: the guest runs on.
-		resume := mon.run(context.WithoutCancel(ctx), "cont", nil, nil)
+		resume := mon.Run(context.WithoutCancel(ctx), "cont", nil, nil)
 		return errors.Join(fmt.Errorf("suspend %s: %w", id, err), resume)
 	}
 	m.mu.Lock()
@@ -315,13 +335,13 @@ func (d *Driver) Suspend(ctx context.Context, id slipway.InstanceID, file string
 	return d.end(ctx, m, p, mon)
 }
 
-func (d *Driver) suspend(ctx context.Context, m *machine, mon *monitor, file string) error {
+func (d *Driver) suspend(ctx context.Context, m *machine, mon *qmp.Monitor, file string) error {
 	out, err := os.OpenFile(file+".part", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	if err := mon.run(ctx, "stop", nil, nil); err != nil {
+	if err := mon.Run(ctx, "stop", nil, nil); err != nil {
 		return err
 	}
 	m.collect(ctx, mon)
@@ -337,53 +357,34 @@ func (d *Driver) suspend(ctx context.Context, m *machine, mon *monitor, file str
 			return errors.Join(err, r.Close())
 		})
 	})
-	err = mon.runWithFile(ctx, "getfd", map[string]any{"fdname": "state"}, w, nil)
+	err = mon.RunWithFile(ctx, "getfd", map[string]any{"fdname": "state"}, w, nil)
 	w.Close()
 	if err == nil {
 		err = errors.Join(
-			mon.run(ctx, "migrate-set-parameters", map[string]any{"max-bandwidth": int64(1) << 40}, nil),
-			mon.run(ctx, "migrate", map[string]any{"uri": "fd:state"}, nil))
+			mon.Run(ctx, "migrate-set-parameters", map[string]any{"max-bandwidth": int64(1) << 40}, nil),
+			mon.Run(ctx, "migrate", map[string]any{"uri": "fd:state"}, nil))
 	}
 	if err == nil {
-		err = awaitMigration(ctx, mon)
+		err = qmp.AwaitMigration(ctx, mon)
 	}
 	if err != nil {
-		mon.run(context.WithoutCancel(ctx), "migrate_cancel", nil, nil)
-		mon.run(context.WithoutCancel(ctx), "closefd", map[string]any{"fdname": "state"}, nil)
+		mon.Run(context.WithoutCancel(ctx), "migrate_cancel", nil, nil)
+		mon.Run(context.WithoutCancel(ctx), "closefd", map[string]any{"fdname": "state"}, nil)
 		r.SetReadDeadline(time.Now()) // QEMU may be deaf, and hold the other end for ever
 		<-copied
 		return err
 	}
-	r.SetReadDeadline(time.Now().Add(qmpLimit))
+	r.SetReadDeadline(time.Now().Add(qmp.Limit))
 	if err := errors.Join(<-copied, out.Sync()); err != nil {
 		return err
 	}
 	return os.Rename(file+".part", file)
 }
 
-func awaitMigration(ctx context.Context, mon *monitor) error {
-	return mon.await(ctx, func() (bool, error) {
-		var s struct {
-			Status string `json:"status"`
-			Error  string `json:"error-desc"`
-		}
-		if err := mon.run(ctx, "query-migrate", nil, &s); err != nil {
-			return false, err
-		}
-		switch s.Status {
-		case "completed":
-			return true, nil
-		case "failed", "cancelled":
-			return false, fmt.Errorf("saving or restoring memory %s: %s", s.Status, s.Error)
-		}
-		return false, nil
-	})
-}
-
 // Resume starts the machine from a file that Suspend wrote, and removes the file.
 func (d *Driver) Resume(ctx context.Context, m hypervisor.Machine, file string) error {
 	if _, err := os.Stat(file); err != nil {
-		if p := d.machine(m.ID).process(); absent(err) && p != nil && p.alive() {
+		if p := d.machine(m.ID).process(); absent(err) && p != nil && p.Alive() {
 			return nil // resumed already
 		}
 		return err
@@ -395,20 +396,20 @@ func (d *Driver) Resume(ctx context.Context, m hypervisor.Machine, file string) 
 }
 
 // restore feeds a waiting process its saved state and waits until the guest runs.
-func restore(ctx context.Context, mon *monitor, file string) error {
+func restore(ctx context.Context, mon *qmp.Monitor, file string) error {
 	in, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if err := mon.runWithFile(ctx, "getfd", map[string]any{"fdname": "state"}, in, nil); err != nil {
+	if err := mon.RunWithFile(ctx, "getfd", map[string]any{"fdname": "state"}, in, nil); err != nil {
 		return err
 	}
-	if err := mon.run(ctx, "migrate-incoming", map[string]any{"uri": "fd:state"}, nil); err != nil {
+	if err := mon.Run(ctx, "migrate-incoming", map[string]any{"uri": "fd:state"}, nil); err != nil {
 		return err
 	}
-	if err := awaitMigration(ctx, mon); err != nil {
+	if err := qmp.AwaitMigration(ctx, mon); err != nil {
 		return err
 	}
-	return mon.run(ctx, "cont", nil, nil)
+	return mon.Run(ctx, "cont", nil, nil)
 }

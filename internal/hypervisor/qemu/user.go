@@ -2,60 +2,13 @@ package qemu
 
 import (
 	"errors"
-	"fmt"
 	"hash/fnv"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 
+	"slipway/internal/hostusers"
 	"slipway/internal/qcow2"
 )
-
-// users is how many users machines are spread over; one more is the trial's.
-const users = 100_000
-
-// Installations' users lie above all that distributions give away: login users, systemd's dynamic users and containers, and the
-// ranges that /etc/subuid is filled with. Each slot has a range of its own, so that no two installations share a user.
-const (
-	firstUser   = 0x70000000
-	usersOfSlot = 1 << 17
-)
-
-// FirstUser is the first of the users that belong to an installation's slot; slot -1 is nobody's, for drivers without one.
-func FirstUser(slot int) int {
-	if slot < 0 {
-		slot = 64
-	}
-	return firstUser + slot*usersOfSlot
-}
-
-// Importer is the last user of a slot, which no machine has: for what reads images that come from elsewhere.
-func Importer(slot int) int { return FirstUser(slot) + usersOfSlot - 1 }
-
-// checkUsers says whether someone else has been given users of the driver's range.
-func checkUsers(first int, files ...string) error {
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue // a host without such a file has given none away
-		}
-		for line := range strings.Lines(string(b)) {
-			words := strings.Split(strings.TrimSpace(line), ":")
-			if len(words) != 3 {
-				continue
-			}
-			from, err1 := strconv.Atoi(words[1])
-			count, err2 := strconv.Atoi(words[2])
-			if err1 == nil && err2 == nil && from < first+usersOfSlot && from+count > first {
-				return fmt.Errorf("%s gives %s the users %d to %d, among which are this installation's (%d to %d): "+
-					"take that line out",
-					file, words[0], from, from+count-1, first, first+usersOfSlot-1)
-			}
-		}
-	}
-	return nil
-}
 
 // user is the user a machine runs as: its own, the same at every start. 0 stands for the driver's.
 func (d *Driver) user(m *machine) int {
@@ -77,7 +30,7 @@ func (d *Driver) user(m *machine) int {
 	}
 	h := fnv.New32a()
 	h.Write([]byte(m.id))
-	for n := int(h.Sum32() % users); ; n = (n + 1) % users {
+	for n := int(h.Sum32() % hostusers.Machines); ; n = (n + 1) % hostusers.Machines {
 		if uid := d.cfg.FirstUser + n; !taken[uid] {
 			return uid
 		}

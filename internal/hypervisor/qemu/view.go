@@ -12,9 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway"
+	"slipway/internal/hostusers"
 	"slipway/internal/hypervisor"
 	"slipway/internal/jail"
 	"slipway/internal/qcow2"
+	"slipway/internal/qemuargs"
 )
 
 // A driver that is root starts each QEMU in a view of its own, where there are the system's libraries and the
@@ -56,7 +58,7 @@ func (d *Driver) tryView() error {
 	cmd.Dir, cmd.Env = "/", d.environment()
 	uid := 0
 	if !d.cfg.SameUser {
-		uid = d.cfg.FirstUser + users
+		uid = d.cfg.FirstUser + hostusers.Machines
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential(uid)}
 	err := d.launch(cmd, d.cfg.Dir, jail.View{})
@@ -121,13 +123,13 @@ func layers(chain []qcow2.Layer) []jail.File {
 
 // giveSecret puts a passphrase where QEMU alone finds it: in the memory of its view, or in its machine's directory
 // where it has none.
-func (d *Driver) giveSecret(s *spawn, key secret) (path string, err error) {
+func (d *Driver) giveSecret(s *spawn, key qemuargs.Secret) (path string, err error) {
 	if confines() {
-		path = "/secrets/" + key.name
-		s.view.Contents = append(s.view.Contents, jail.Content{Path: path, Bytes: key.value, UID: s.uid})
+		path = "/secrets/" + key.Name
+		s.view.Contents = append(s.view.Contents, jail.Content{Path: path, Bytes: key.Value, UID: s.uid})
 		return path, nil
 	}
-	f, err := secretFile(key.value)
+	f, err := secretFile(key.Value)
 	if err != nil {
 		return "", err
 	}
@@ -156,7 +158,7 @@ func (m *machine) inView(do func(pidfd int) error) error {
 	if p == nil {
 		return ErrNotRunning
 	}
-	conn, err := p.file.SyscallConn()
+	conn, err := p.File.SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -207,20 +209,20 @@ func (m *machine) allow(size int64) error {
 		return nil
 	}
 	var now unix.Rlimit
-	if err := setLimit(p.pid, unix.RLIMIT_FSIZE, nil, &now); err != nil || now.Max >= uint64(size) {
+	if err := setLimit(p.PID, unix.RLIMIT_FSIZE, nil, &now); err != nil || now.Max >= uint64(size) {
 		return err
 	}
-	return setLimit(p.pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(size), Max: uint64(size)}, nil)
+	return setLimit(p.PID, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: uint64(size), Max: uint64(size)}, nil)
 }
 
 // bound sets the limits that belong to a process, not to its group: how large its files may become, and that it leaves
 // no image of its memory, where passphrases are: at 1 byte, because one of 0 still lets the kernel hand the image to a
 // program that collects them.
-func bound(pid int, r room) error {
+func bound(pid int, largest int64) error {
 	if !confines() {
 		return nil
 	}
-	size := unix.Rlimit{Cur: uint64(r.fileBytes), Max: uint64(r.fileBytes)}
+	size := unix.Rlimit{Cur: uint64(largest), Max: uint64(largest)}
 	return errors.Join(setLimit(pid, unix.RLIMIT_FSIZE, &size, nil),
 		setLimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}, nil))
 }

@@ -1,4 +1,7 @@
-package qemu
+// Package qemuargs is what QEMU is told of a machine: the words of its command line, and the same devices as arguments of
+// the commands that plug them in while it runs. It is all computed from a hypervisor.Machine, and has no effect: the
+// hypervisor's driver says it, by exec or by QMP.
+package qemuargs
 
 import (
 	"encoding/json"
@@ -24,9 +27,9 @@ type Launch struct {
 	Resume              bool                               // wait for a saved state
 }
 
-// consoleRing is the size of the ring that catches the serial port's output inside QEMU: a power of two, and enough for
+// ConsoleRing is the size of the ring that catches the serial port's output inside QEMU: a power of two, and enough for
 // the 64 KiB that GetConsoleOutput shows even when no driver empties it.
-const consoleRing = 128 << 10
+const ConsoleRing = 128 << 10
 
 // Where devices sit on the root bus. Everything that can be plugged in later sits behind a root port.
 const (
@@ -39,17 +42,17 @@ const (
 // bridge: every root port costs an emulated boot some 30 ms, and 28 volumes and cards have to fit. Both can be plugged
 // while the guest runs, by ACPI.
 const (
-	rootPorts = 2
-	bridge    = "bridge"
-	slots     = slipway.MachineSlots // all that a bridge has behind the root ports
+	RootPorts = 2
+	Bridge    = "bridge"
+	Slots     = slipway.MachineSlots // all that a bridge has behind the root ports
 )
 
 // place is where a slot's device is plugged in.
 func place(device map[string]any, slot int) map[string]any {
-	if slot < rootPorts {
-		device["bus"] = portName(slot)
+	if slot < RootPorts {
+		device["bus"] = PortName(slot)
 	} else {
-		device["bus"], device["addr"] = bridge, fmt.Sprintf("0x%x", slot-rootPorts+1)
+		device["bus"], device["addr"] = Bridge, fmt.Sprintf("0x%x", slot-RootPorts+1)
 		device["disable-legacy"] = "on" // as on a root port; a transitional device would want I/O space
 	}
 	return device
@@ -81,7 +84,7 @@ func Args(m hypervisor.Machine, l Launch) []string {
 		"-action", "shutdown=pause,reboot=reset,panic=none,watchdog=reset",
 		"-chardev", fmt.Sprintf("socket,id=qmp,fd=%d,server=on,wait=off", l.QMP),
 		"-mon", "chardev=qmp,mode=control",
-		"-chardev", fmt.Sprintf("ringbuf,id=console,size=%d", consoleRing),
+		"-chardev", fmt.Sprintf("ringbuf,id=console,size=%d", ConsoleRing),
 		"-device", "isa-serial,id=serial0,chardev=console",
 		"-device", "pvpanic",
 		"-device", "vmgenid,guid=auto",
@@ -90,12 +93,12 @@ func Args(m hypervisor.Machine, l Launch) []string {
 		"-device", fmt.Sprintf("virtio-rng-pci,bus=pcie.0,addr=0x%x,rng=random", addrRandom),
 	)
 	// Without io-reserve=0 each port takes 4 KiB of the 64 KiB of I/O space.
-	for i := range rootPorts + 1 {
+	for i := range RootPorts + 1 {
 		args = append(args, "-device",
 			fmt.Sprintf("pcie-root-port,id=%s,bus=pcie.0,addr=0x%x.%d,multifunction=on,chassis=%d,io-reserve=0",
-				portName(i), addrRootPorts, i, i+1))
+				PortName(i), addrRootPorts, i, i+1))
 	}
-	args = append(args, "-device", "pcie-pci-bridge,id="+bridge+",bus="+portName(rootPorts))
+	args = append(args, "-device", "pcie-pci-bridge,id="+Bridge+",bus="+PortName(RootPorts))
 	if l.Firmware != "" {
 		args = append(args,
 			"-blockdev", encode(map[string]any{"node-name": "firmware", "driver": "raw", "read-only": true,
@@ -104,19 +107,19 @@ func Args(m hypervisor.Machine, l Launch) []string {
 				"file": map[string]any{"driver": "file", "filename": l.Variables}}))
 	}
 	for i, disk := range m.Disks {
-		for _, key := range secrets(disk, l.Chains[disk.Volume]) {
-			args = append(args, "-object", "secret,id="+key.name+",file="+escape(l.Secrets[key.name]))
+		for _, key := range Secrets(disk, l.Chains[disk.Volume]) {
+			args = append(args, "-object", "secret,id="+key.Name+",file="+escape(l.Secrets[key.Name]))
 		}
-		device := diskDevice(disk.Volume, l.Slots[diskID(disk.Volume)])
+		device := DiskDevice(disk.Volume, l.Slots[DiskID(disk.Volume)])
 		if i == 0 {
 			device["bootindex"] = 1
 		}
-		args = append(args, "-object", encode(throttleGroup(disk)), "-blockdev", encode(diskNode(disk, l.Chains[disk.Volume])),
+		args = append(args, "-object", encode(ThrottleGroup(disk)), "-blockdev", encode(DiskNode(disk, l.Chains[disk.Volume])),
 			"-device", encode(device))
 	}
 	for i, nic := range m.NICs {
-		args = append(args, "-netdev", fmt.Sprintf("tap,id=%s,fd=%d", netdevName(nic.Interface), l.Taps[i]),
-			"-device", encode(nicDevice(nic, l.Slots[nicID(nic.Interface)])))
+		args = append(args, "-netdev", fmt.Sprintf("tap,id=%s,fd=%d", NetdevName(nic.Interface), l.Taps[i]),
+			"-device", encode(NICDevice(nic, l.Slots[NICID(nic.Interface)])))
 	}
 	if m.Boot.Kernel != "" {
 		args = append(args, "-kernel", m.Boot.Kernel)
@@ -151,28 +154,38 @@ func encode(v any) string {
 	return string(b)
 }
 
-func portName(i int) string { return "port" + strconv.Itoa(i) }
+// PortName is the name of a root port.
+func PortName(i int) string { return "port" + strconv.Itoa(i) }
 
 // Names of a volume's and a card's parts inside QEMU, from which alone the driver finds them again.
-func diskID(v slipway.VolumeID) string        { return string(v) }
-func topNode(v slipway.VolumeID) string       { return string(v) + "-top" }
-func formatNode(v slipway.VolumeID) string    { return string(v) + "-qcow" }
-func throttleName(v slipway.VolumeID) string  { return string(v) + "-limit" }
-func secretName(v slipway.VolumeID) string    { return string(v) + "-key" }
-func baseSecret(v slipway.VolumeID) string    { return string(v) + "-base" }
-func nicID(e slipway.InterfaceID) string      { return string(e) }
-func netdevName(e slipway.InterfaceID) string { return string(e) + "-tap" }
+func DiskID(v slipway.VolumeID) string { return string(v) }
+
+func TopNode(v slipway.VolumeID) string { return string(v) + "-top" }
+
+func FormatNode(v slipway.VolumeID) string { return string(v) + "-qcow" }
+
+func ThrottleName(v slipway.VolumeID) string { return string(v) + "-limit" }
+
+func SecretName(v slipway.VolumeID) string { return string(v) + "-key" }
+
+func BaseSecret(v slipway.VolumeID) string { return string(v) + "-base" }
+
+func NICID(e slipway.InterfaceID) string { return string(e) }
+
+func NetdevName(e slipway.InterfaceID) string { return string(e) + "-tap" }
 
 // serial is what the guest reads as the disk's serial number: at most 20 bytes, as the EBS of EC2 has it.
 func serial(v slipway.VolumeID) string { return strings.ReplaceAll(string(v), "-", "") }
 
-func diskDevice(v slipway.VolumeID, slot int) map[string]any {
-	return place(map[string]any{"driver": "virtio-blk-pci", "id": diskID(v), "drive": topNode(v), "serial": serial(v)}, slot)
+// DiskDevice is the disk that the guest sees, plugged into a slot.
+func DiskDevice(v slipway.VolumeID, slot int) map[string]any {
+	return place(map[string]any{"driver": "virtio-blk-pci", "id": DiskID(v), "drive": TopNode(v), "serial": serial(v)}, slot)
 }
 
-func nicDevice(n hypervisor.NIC, slot int) map[string]any {
+// NICDevice is the card that the guest sees, plugged into a slot.
+func NICDevice(n hypervisor.NIC, slot int) map[string]any {
 	dev := map[string]any{
-		"driver": "virtio-net-pci", "id": nicID(n.Interface), "netdev": netdevName(n.Interface), "mac": n.MAC, "romfile": "",
+		"driver": "virtio-net-pci", "id": NICID(n.Interface), "netdev": NetdevName(n.Interface), "mac": n.MAC, "romfile": "",
 	}
 	if n.MTU != 0 {
 		dev["host_mtu"] = n.MTU
@@ -180,12 +193,13 @@ func nicDevice(n hypervisor.NIC, slot int) map[string]any {
 	return place(dev, slot)
 }
 
-func throttleGroup(d hypervisor.Disk) map[string]any {
-	return map[string]any{"qom-type": "throttle-group", "id": throttleName(d.Volume), "limits": limits(d.Limits)}
+// ThrottleGroup is what holds a disk's limits.
+func ThrottleGroup(d hypervisor.Disk) map[string]any {
+	return map[string]any{"qom-type": "throttle-group", "id": ThrottleName(d.Volume), "limits": Limits(d.Limits)}
 }
 
-// limits counts a request of up to 256 KiB as one operation, as EBS does for its SSD types.
-func limits(l hypervisor.Limits) map[string]any {
+// Limits counts a request of up to 256 KiB as one operation, as EBS does for its SSD types.
+func Limits(l hypervisor.Limits) map[string]any {
 	m := map[string]any{
 		"iops-total": l.IOPS, "iops-total-max": 0, "iops-total-max-length": 1, "iops-size": 0,
 		"bps-total": l.ThroughputMiBps << 20,
@@ -199,39 +213,39 @@ func limits(l hypervisor.Limits) map[string]any {
 	return m
 }
 
-// secret is a passphrase under the name QEMU knows it by.
-type secret struct {
-	name  string
-	value []byte
+// Secret is a passphrase under the name QEMU knows it by.
+type Secret struct {
+	Name  string
+	Value []byte
 }
 
-// secrets are those that a disk's encrypted layers need: one for its own file, one for what lies below.
-func secrets(d hypervisor.Disk, chain []qcow2.Layer) []secret {
-	var list []secret
+// Secrets are those that a disk's encrypted layers need: one for its own file, one for what lies below.
+func Secrets(d hypervisor.Disk, chain []qcow2.Layer) []Secret {
+	var list []Secret
 	for i, layer := range chain {
 		switch {
 		case !layer.Encrypted:
 		case i == 0:
-			list = append(list, secret{secretName(d.Volume), d.Secret})
+			list = append(list, Secret{SecretName(d.Volume), d.Secret})
 		default:
-			return append(list, secret{baseSecret(d.Volume), d.BaseSecret})
+			return append(list, Secret{BaseSecret(d.Volume), d.BaseSecret})
 		}
 	}
 	return list
 }
 
-// diskNode is a disk's block graph: throttle above qcow2 above file, with every overlay spelt out, because an encrypted
+// DiskNode is a disk's block graph: throttle above qcow2 above file, with every overlay spelt out, because an encrypted
 // layer anywhere needs to be told its secret and because QEMU shall open no file that the driver has not looked at.
-func diskNode(d hypervisor.Disk, chain []qcow2.Layer) map[string]any {
+func DiskNode(d hypervisor.Disk, chain []qcow2.Layer) map[string]any {
 	var below map[string]any
 	for i := len(chain) - 1; i >= 0; i-- {
 		node := map[string]any{"driver": "qcow2", "discard": "unmap",
 			"file": map[string]any{"driver": "file", "filename": chain[i].Path, "aio": "threads", "discard": "unmap"}}
-		key := secretName(d.Volume)
+		key := SecretName(d.Volume)
 		if i == 0 {
-			node["node-name"] = formatNode(d.Volume)
+			node["node-name"] = FormatNode(d.Volume)
 		} else {
-			key = baseSecret(d.Volume)
+			key = BaseSecret(d.Volume)
 			node["read-only"] = true
 		}
 		if chain[i].Encrypted {
@@ -243,6 +257,6 @@ func diskNode(d hypervisor.Disk, chain []qcow2.Layer) map[string]any {
 		below = node
 	}
 	return map[string]any{
-		"driver": "throttle", "node-name": topNode(d.Volume), "throttle-group": throttleName(d.Volume), "file": below,
+		"driver": "throttle", "node-name": TopNode(d.Volume), "throttle-group": ThrottleName(d.Volume), "file": below,
 	}
 }

@@ -1,4 +1,13 @@
-package qemu
+// Package cgroup limits what a machine takes of its host: CPU time, memory, and the number of its processes.
+//
+// A machine's control group is NAME/INSTALLATION/MACHINE, in the one hierarchy of version 2 or in each that is needed
+// of version 1. The installation is told by the directory of its machines, so that whoever finds a process in a group
+// knows whose it is, even after that directory is gone. A driver holds a shared lock on its installation's groups for
+// as long as it lives: groups that nobody holds are of an installation that has ended or was killed, and whatever of
+// them no process is in, any driver may remove.
+//
+// The package knows neither QEMU nor what a machine is: a group has a name and a room.
+package cgroup
 
 import (
 	"bytes"
@@ -6,94 +15,76 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"slipway/internal/hypervisor"
 )
-
-// A machine's control group is NAME/INSTALLATION/MACHINE, in the one hierarchy of version 2 or in each that is needed
-// of version 1. The installation is told by the directory of its machines, so that whoever finds a process in a group
-// knows whose it is, even after that directory is gone. A driver holds a shared lock on its installation's groups for
-// as long as it lives: groups that nobody holds are of an installation that has ended or was killed, and whatever of
-// them no process is in, any driver may remove.
 
 // controllers are what machines are limited in. Where one is missing, the others work.
 var controllers = []string{"cpu", "memory", "pids"}
 
-// cgroups is where machines' control groups are made. With none, machines still run, but share the driver's group, where
+// Groups is where machines' control groups are made. With none, machines still run, but share the driver's group, where
 // a service manager that stops the driver may end them too, and no limit has an effect.
-type cgroups struct {
-	dirs    map[string]string   // controller -> the installation's group; one directory for all with version 2
+type Groups struct {
+	Dirs    map[string]string   // controller -> the installation's group; one directory for all with version 2
 	held    map[string]*os.File // the installation's groups, locked
 	unified bool
 }
 
-// room is what a machine may take of its host.
-type room struct {
-	cpus      float64 // 0: no limit
-	memoryMiB int
-	tasks     int
-	fileBytes int64 // of its largest file
+// Room is what a machine may take of its host.
+type Room struct {
+	CPUs      float64 // 0: no limit
+	MemoryMiB int
+	Tasks     int
 }
 
-const (
-	cpuPeriod      = 100_000 // microseconds over which CPU time is counted
-	memoryOverhead = 1024    // MiB that QEMU may take beside the guest's memory and the translation cache: caches of 33 disks, and itself
-	tasksOverhead  = 256     // threads beside one for each vCPU: a pool has at most 64
-	fileOverhead   = 512 << 20
-)
+// cpuPeriod is the microseconds over which CPU time is counted.
+const cpuPeriod = 100_000
 
-// roomFor is what a machine may take.
-func (d *Driver) roomFor(m hypervisor.Machine) room {
-	vcpus := m.Cores * m.ThreadsPerCore
-	return room{
-		cpus: m.CPUShare * float64(vcpus), memoryMiB: m.MemoryMiB + d.cfg.TCGCacheMB + memoryOverhead,
-		tasks: tasksOverhead + vcpus, fileBytes: fileOverhead,
-	}
-}
-
-// groupKey names an installation by the directory of its machines.
-func groupKey(dir string) string {
+// GroupKey names an installation by the directory of its machines.
+func GroupKey(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return hex.EncodeToString(sum[:6])
 }
 
-func findCgroups(mount, name, installation string, log *slog.Logger) cgroups {
-	c := cgroups{dirs: map[string]string{}, held: map[string]*os.File{}}
-	var fs unix.Statfs_t
-	if err := unix.Statfs(mount, &fs); err != nil {
+// Find makes an installation's groups below NAME where control groups are mounted, with whatever of them can be had. It
+// says in log what machines are not limited in.
+func Find(mount, name, installation string, log *slog.Logger) Groups {
+	c := Groups{Dirs: map[string]string{}, held: map[string]*os.File{}}
+	var mounted unix.Statfs_t
+	if err := unix.Statfs(mount, &mounted); err != nil {
 		log.Warn("no control groups: machines are not limited in CPU time, memory and processes", "error", err)
 		return c
 	}
-	c.unified = fs.Type == unix.CGROUP2_SUPER_MAGIC
+	c.unified = mounted.Type == unix.CGROUP2_SUPER_MAGIC
 	for _, controller := range controllers {
-		dir := filepath.Join(mount, name, groupKey(installation))
+		dir := filepath.Join(mount, name, GroupKey(installation))
 		if !c.unified {
-			dir = filepath.Join(mount, controller, name, groupKey(installation))
+			dir = filepath.Join(mount, controller, name, GroupKey(installation))
 		}
 		if err := c.open(controller, dir); err != nil {
 			log.Warn("machines are not limited", "controller", controller, "error", err)
 			continue
 		}
-		c.dirs[controller] = dir
+		c.Dirs[controller] = dir
 	}
-	if c.unified && len(c.dirs) == 0 { // no controller is to be had, but groups are
-		if dir := filepath.Join(mount, name, groupKey(installation)); c.hold(dir) == nil {
-			c.dirs[""] = dir
+	if c.unified && len(c.Dirs) == 0 { // no controller is to be had, but groups are
+		if dir := filepath.Join(mount, name, GroupKey(installation)); c.hold(dir) == nil {
+			c.Dirs[""] = dir
 		}
 	}
 	return c
 }
 
 // open makes the installation's group in one hierarchy and lets the machines' groups below it be limited.
-func (c cgroups) open(controller, dir string) error {
+func (c Groups) open(controller, dir string) error {
 	parent := filepath.Dir(dir)
 	if !c.unified {
 		if _, err := os.Stat(filepath.Dir(parent)); err != nil {
@@ -113,13 +104,13 @@ func (c cgroups) open(controller, dir string) error {
 }
 
 // hold makes the installation's group and locks it. One that somebody removes meanwhile is made again.
-func (c cgroups) hold(dir string) error {
+func (c Groups) hold(dir string) error {
 	for c.held[dir] == nil {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 		f, err := os.Open(dir)
-		if absent(err) {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
@@ -171,10 +162,10 @@ func clearGroup(dir string) {
 }
 
 // each goes through the installation's groups, once each.
-func (c cgroups) each(do func(controller, dir string) error) error {
+func (c Groups) each(do func(controller, dir string) error) error {
 	seen := map[string]bool{}
 	var errs []error
-	for controller, dir := range c.dirs {
+	for controller, dir := range c.Dirs {
 		if !seen[dir] {
 			seen[dir] = true
 			errs = append(errs, do(controller, dir))
@@ -183,8 +174,8 @@ func (c cgroups) each(do func(controller, dir string) error) error {
 	return errors.Join(errs...)
 }
 
-// close removes what open made, unless machines are in it.
-func (c cgroups) close() {
+// Close removes what open made, unless machines are in it.
+func (c Groups) Close() {
 	for _, f := range c.held { // of those too that could be made and not be used
 		f.Close()
 		clearGroup(f.Name())
@@ -192,10 +183,10 @@ func (c cgroups) close() {
 	}
 }
 
-// enter makes a machine's groups and arranges for a process to be born in them.
-func (c cgroups) enter(name string, r room, attr *syscall.SysProcAttr) (leave func(), err error) {
+// Enter makes a machine's groups and arranges for a process to be born in them.
+func (c Groups) Enter(name string, r Room, attr *syscall.SysProcAttr) (leave func(), err error) {
 	leave = func() {}
-	for controller, dir := range c.dirs {
+	for controller, dir := range c.Dirs {
 		group := filepath.Join(dir, name)
 		if err := os.Mkdir(group, 0o755); err != nil && !os.IsExist(err) {
 			return leave, err
@@ -204,10 +195,10 @@ func (c cgroups) enter(name string, r room, attr *syscall.SysProcAttr) (leave fu
 			return leave, fmt.Errorf("limit %s: %w", controller, err)
 		}
 	}
-	if !c.unified || len(c.dirs) == 0 {
+	if !c.unified || len(c.Dirs) == 0 {
 		return leave, nil
 	}
-	for _, dir := range c.dirs {
+	for _, dir := range c.Dirs {
 		f, err := os.Open(filepath.Join(dir, name))
 		if err != nil {
 			return leave, err
@@ -219,24 +210,33 @@ func (c cgroups) enter(name string, r room, attr *syscall.SysProcAttr) (leave fu
 }
 
 // limit bounds one group in what one controller counts.
-func (c cgroups) limit(controller, group string, r room) error {
+func (c Groups) limit(controller, group string, r Room) error {
 	set := func(file, value string) error { return os.WriteFile(filepath.Join(group, file), []byte(value), 0) }
 	switch controller {
 	case "cpu":
-		return c.limitCPU(group, r.cpus)
+		return c.setCPU(group, r.CPUs)
 	case "memory":
-		bytes := strconv.FormatInt(int64(r.memoryMiB)<<20, 10)
+		bytes := strconv.FormatInt(int64(r.MemoryMiB)<<20, 10)
 		if c.unified {
 			return set("memory.max", bytes)
 		}
 		return set("memory.limit_in_bytes", bytes)
 	case "pids":
-		return set("pids.max", strconv.Itoa(r.tasks))
+		return set("pids.max", strconv.Itoa(r.Tasks))
 	}
 	return nil
 }
 
-func (c cgroups) limitCPU(group string, cpus float64) error {
+// LimitCPU changes how many CPUs' time a machine may take; 0 is no limit.
+func (c Groups) LimitCPU(name string, cpus float64) error {
+	dir := c.Dirs["cpu"]
+	if dir == "" {
+		return nil
+	}
+	return c.setCPU(filepath.Join(dir, name), cpus)
+}
+
+func (c Groups) setCPU(group string, cpus float64) error {
 	quota := -1
 	if cpus > 0 {
 		quota = max(int(cpus*cpuPeriod), 1000) // the kernel's minimum
@@ -251,22 +251,23 @@ func (c cgroups) limitCPU(group string, cpus float64) error {
 	return os.WriteFile(filepath.Join(group, "cpu.max"), fmt.Appendf(nil, "%s %d", text, cpuPeriod), 0)
 }
 
-// add moves a process to its groups where it could not be born in them.
-func (c cgroups) add(name string, pid int) {
+// Add moves a process to its groups where it could not be born in them.
+func (c Groups) Add(name string, pid int) {
 	if c.unified {
 		return
 	}
-	for _, dir := range c.dirs {
+	for _, dir := range c.Dirs {
 		os.WriteFile(filepath.Join(dir, name, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
 	}
 }
 
-func (c cgroups) remove(name string) {
+// Remove removes a machine's groups, unless a process is in them.
+func (c Groups) Remove(name string) {
 	c.each(func(_, dir string) error { return os.Remove(filepath.Join(dir, name)) })
 }
 
-// members are the processes in the installation's groups, by the machine that the group is named after.
-func (c cgroups) members() map[string][]int {
+// Members are the processes in the installation's groups, by the machine that the group is named after.
+func (c Groups) Members() map[string][]int {
 	found := map[string][]int{}
 	c.each(func(_, dir string) error {
 		groups, err := os.ReadDir(dir)
@@ -275,7 +276,11 @@ func (c cgroups) members() map[string][]int {
 				continue
 			}
 			b, _ := os.ReadFile(filepath.Join(dir, g.Name(), "cgroup.procs"))
-			found[g.Name()] = add(found[g.Name()], pids(b)...)
+			for _, pid := range pids(b) {
+				if !slices.Contains(found[g.Name()], pid) {
+					found[g.Name()] = append(found[g.Name()], pid)
+				}
+			}
 		}
 		return err
 	})

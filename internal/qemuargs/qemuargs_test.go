@@ -1,4 +1,4 @@
-package qemu
+package qemuargs
 
 import (
 	"strings"
@@ -64,61 +64,9 @@ func TestSecretsAreNotAmongTheArguments(t *testing.T) {
 	m, l := example()
 	m.Disks[0].Secret = []byte("opensesame")
 	l.Chains[m.Disks[0].Volume][0].Encrypted = true
-	l.Secrets = map[string]string{secretName(m.Disks[0].Volume): "/secrets/a"}
+	l.Secrets = map[string]string{SecretName(m.Disks[0].Volume): "/secrets/a"}
 	if line := strings.Join(Args(m, l), " "); strings.Contains(line, "opensesame") ||
 		!strings.Contains(line, "file=/secrets/a") {
 		t.Errorf("Args = %s", line)
 	}
-}
-
-func TestSlotsRunOut(t *testing.T) {
-	r := record{Slots: map[string]int{}}
-	for i := range slots {
-		if err := r.place(string(slipway.NewVolumeID())); err != nil {
-			t.Fatalf("device %d: %v", i, err)
-		}
-	}
-	if err := r.place("one more"); err == nil {
-		t.Error("place in a full machine: got no error")
-	}
-}
-
-func TestProcessIsToldFromALaterOne(t *testing.T) {
-	for _, tt := range []struct {
-		name, stat string
-		want       uint64
-	}{
-		{"plain", "7 (qemu) S 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 4242 9 9", 4242},
-		{"with a name that looks like fields", "7 (a) R (b) S 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 4242 9 9", 4242},
-		{"a zombie is gone", "7 (qemu) Z 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 4242 9 9", 0},
-		{"cut short", "7 (qemu) S 1 7", 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := parseStartTime([]byte(tt.stat))
-			if got != tt.want || (err == nil) != (tt.want != 0) {
-				t.Errorf("parseStartTime = %d, %v, want %d", got, err, tt.want)
-			}
-		})
-	}
-}
-
-func FuzzDecodeQMP(f *testing.F) {
-	f.Add([]byte(`{"QMP": {"version": {}, "capabilities": []}}`))
-	f.Add([]byte(`{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}`))
-	f.Add([]byte(`{"id": 1, "error": {"class": "GenericError", "desc": "no"}}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if m, err := decodeQMP(b); err == nil {
-			by(m)
-			m.at()
-		}
-	})
-}
-
-func FuzzPNGOf(f *testing.F) {
-	f.Add([]byte("P6\n2 1\n255\n\x00\x01\x02\x03\x04\x05"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) < 1<<16 {
-			pngOf(b)
-		}
-	})
 }

@@ -1,4 +1,7 @@
-package qemu
+// Package qmp speaks QEMU's monitor protocol: one connection to one QEMU, its commands, its events, and the few questions
+// whose answers several operations need. What QEMU says is a guest's word once the guest has broken out, so every answer
+// is bounded in length, number and time. It knows no machine by name, starts no process and decides nothing.
+package qmp
 
 import (
 	"bufio"
@@ -14,34 +17,35 @@ import (
 	"syscall"
 	"time"
 
+	"slipway/internal/gate"
 	"slipway/internal/guard"
 )
 
-// qmpGreeting is how long QEMU may take from exec to its first word. Under emulation on a busy machine it is slow to start.
-const qmpGreeting = 30 * time.Second
+// Greeting is how long QEMU may take from exec to its first word. Under emulation on a busy machine it is slow to start.
+const Greeting = 30 * time.Second
 
-// monitor is one connection to a QEMU process's QMP socket, which serves a single client at a time.
-type monitor struct {
+// Monitor is one connection to a QEMU process's QMP socket, which serves a single client at a time.
+type Monitor struct {
 	conn *net.UnixConn
 
-	writing gate // a command and the file that goes with it are one write
+	writing gate.Gate // a command and the file that goes with it are one write
 
 	mu      sync.Mutex
 	nextID  uint64
-	waiting map[uint64]chan qmpMessage
-	queue   []qmpMessage  // events not yet taken
+	waiting map[uint64]chan Message
+	queue   []Message     // events not yet taken
 	stirred chan struct{} // closed and replaced at every event: wakes those who wait for a condition
 	err     error
 
 	gone chan struct{} // closed when the connection is
 }
 
-// qmpMessage is any line QEMU sends.
-type qmpMessage struct {
+// Message is any line QEMU sends.
+type Message struct {
 	QMP    json.RawMessage `json:"QMP"`
 	ID     uint64          `json:"id"`
 	Return json.RawMessage `json:"return"`
-	Error  *qmpError       `json:"error"`
+	Error  *Error          `json:"error"`
 	Event  string          `json:"event"`
 	Data   json.RawMessage `json:"data"`
 	Time   struct {
@@ -50,40 +54,41 @@ type qmpMessage struct {
 	} `json:"timestamp"`
 }
 
-// at is when an event happened.
-func (m qmpMessage) at() time.Time { return time.Unix(m.Time.Seconds, m.Time.Microseconds*1000) }
+// At is when an event happened.
+func (m Message) At() time.Time { return time.Unix(m.Time.Seconds, m.Time.Microseconds*1000) }
 
-// qmpError is QEMU's refusal of a command.
-type qmpError struct {
+// Error is QEMU's refusal of a command.
+type Error struct {
 	Class   string `json:"class"`
 	Desc    string `json:"desc"`
 	command string
 }
 
-func (e *qmpError) Error() string { return fmt.Sprintf("qemu: %s: %s", e.command, e.Desc) }
+func (e *Error) Error() string { return fmt.Sprintf("qemu: %s: %s", e.command, e.Desc) }
 
-var errMonitorGone = errors.New("the connection to QEMU is gone")
+// ErrGone is what a command gets whose connection ends.
+var ErrGone = errors.New("the connection to QEMU is gone")
 
-func decodeQMP(line []byte) (qmpMessage, error) {
-	var m qmpMessage
+func decode(line []byte) (Message, error) {
+	var m Message
 	if err := json.Unmarshal(line, &m); err != nil {
-		return qmpMessage{}, fmt.Errorf("qmp: %w", err)
+		return Message{}, fmt.Errorf("qmp: %w", err)
 	}
 	return m, nil
 }
 
-// dialMonitor connects and negotiates. It waits for QEMU's greeting, which comes when QEMU has read its command line.
-func dialMonitor(ctx context.Context, path string) (*monitor, error) {
+// Dial connects and negotiates. It waits for QEMU's greeting, which comes when QEMU has read its command line.
+func Dial(ctx context.Context, path string) (*Monitor, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
 		return nil, err
 	}
-	m := &monitor{
-		conn: c.(*net.UnixConn), writing: newGate(), waiting: map[uint64]chan qmpMessage{},
+	m := &Monitor{
+		conn: c.(*net.UnixConn), writing: gate.New(), waiting: map[uint64]chan Message{},
 		stirred: make(chan struct{}), gone: make(chan struct{}),
 	}
-	deadline := time.Now().Add(qmpGreeting)
+	deadline := time.Now().Add(Greeting)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
@@ -93,8 +98,8 @@ func dialMonitor(ctx context.Context, path string) (*monitor, error) {
 	in := bufio.NewReaderSize(c, 64<<10)
 	line, err := readLine(in)
 	if err == nil {
-		var greeting qmpMessage
-		if greeting, err = decodeQMP(line); err == nil && greeting.QMP == nil {
+		var greeting Message
+		if greeting, err = decode(line); err == nil && greeting.QMP == nil {
 			err = errors.New("qmp: no greeting")
 		}
 	}
@@ -104,14 +109,14 @@ func dialMonitor(ctx context.Context, path string) (*monitor, error) {
 	}
 	c.SetReadDeadline(time.Time{})
 	guard.Go(slog.Default(), "the connection to QEMU", func() { m.read(in) })
-	if err := m.run(ctx, "qmp_capabilities", nil, nil); err != nil {
-		m.close()
+	if err := m.Run(ctx, "qmp_capabilities", nil, nil); err != nil {
+		m.Close()
 		return nil, err
 	}
 	return m, nil
 }
 
-func (m *monitor) read(in *bufio.Reader) {
+func (m *Monitor) read(in *bufio.Reader) {
 	err := guard.Call(func() error { return m.readAll(in) })
 	m.conn.Close()
 	m.mu.Lock()
@@ -123,14 +128,14 @@ func (m *monitor) read(in *bufio.Reader) {
 }
 
 // readAll hands out what QEMU says until the connection ends.
-func (m *monitor) readAll(in *bufio.Reader) (err error) {
+func (m *Monitor) readAll(in *bufio.Reader) (err error) {
 	for {
 		var line []byte
 		if line, err = readLine(in); err != nil {
 			return err
 		}
-		var msg qmpMessage
-		if msg, err = decodeQMP(line); err != nil {
+		var msg Message
+		if msg, err = decode(line); err != nil {
 			return err
 		}
 		m.mu.Lock()
@@ -148,13 +153,13 @@ func (m *monitor) readAll(in *bufio.Reader) (err error) {
 
 // keep queues an event that the driver acts on. A guest can bring many about, so no more are kept than one who is slow
 // to look needs.
-func (m *monitor) keep(e qmpMessage) {
+func (m *Monitor) keep(e Message) {
 	switch e.Event {
 	case "SHUTDOWN", "RESET", "GUEST_PANICKED":
 	default:
 		return // it wakes who waits for a condition, and that is all
 	}
-	if len(m.queue) < maxEvents || !slices.ContainsFunc(m.queue, func(q qmpMessage) bool { return q.Event == e.Event }) {
+	if len(m.queue) < maxEvents || !slices.ContainsFunc(m.queue, func(q Message) bool { return q.Event == e.Event }) {
 		m.queue = append(m.queue, e)
 	}
 }
@@ -178,16 +183,20 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// reason is why the connection is gone.
-func (m *monitor) reason() error { m.mu.Lock(); defer m.mu.Unlock(); return m.err }
+// Reason is why the connection is gone.
+func (m *Monitor) Reason() error { m.mu.Lock(); defer m.mu.Unlock(); return m.err }
 
-func (m *monitor) close() {
+// Ended is closed when the connection is.
+func (m *Monitor) Ended() <-chan struct{} { return m.gone }
+
+// Close ends the connection and waits until what it said last has been read.
+func (m *Monitor) Close() {
 	m.conn.Close()
 	<-m.gone
 }
 
-// events takes the events that came since the last call, and a channel that closes when more come.
-func (m *monitor) events() ([]qmpMessage, <-chan struct{}) {
+// Events takes the events that came since the last call, and a channel that closes when more come.
+func (m *Monitor) Events() ([]Message, <-chan struct{}) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	q := m.queue
@@ -195,22 +204,22 @@ func (m *monitor) events() ([]qmpMessage, <-chan struct{}) {
 	return q, m.stirred
 }
 
-// qmpLimit is how long QEMU may take to answer any one command. What takes longer, QEMU does as a job.
-const qmpLimit = 30 * time.Second
+// Limit is how long QEMU may take to answer any one command. What takes longer, QEMU does as a job.
+const Limit = 30 * time.Second
 
 // errSilent is what an operation gets from a QEMU that is stopped or stuck.
 var errSilent = errors.New("QEMU does not answer")
 
-// run sends a command and decodes its answer into out, which may be nil.
-func (m *monitor) run(ctx context.Context, command string, args, out any) error {
-	return m.runWithFile(ctx, command, args, nil, out)
+// Run sends a command and decodes its answer into out, which may be nil.
+func (m *Monitor) Run(ctx context.Context, command string, args, out any) error {
+	return m.RunWithFile(ctx, command, args, nil, out)
 }
 
-// runWithFile hands a file over with the command (getfd, add-fd).
-func (m *monitor) runWithFile(ctx context.Context, command string, args any, file *os.File, out any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, qmpLimit, errSilent)
+// RunWithFile hands a file over with the command (getfd, add-fd).
+func (m *Monitor) RunWithFile(ctx context.Context, command string, args any, file *os.File, out any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, Limit, errSilent)
 	defer cancel()
-	answer := make(chan qmpMessage, 1)
+	answer := make(chan Message, 1)
 	m.mu.Lock()
 	m.nextID++
 	id := m.nextID
@@ -229,13 +238,13 @@ func (m *monitor) runWithFile(ctx context.Context, command string, args any, fil
 	if err != nil {
 		return err
 	}
-	if err := m.writing.enter(ctx); err != nil {
+	if err := m.writing.Enter(ctx); err != nil {
 		return fmt.Errorf("%s: %w", command, context.Cause(ctx))
 	}
 	err = m.write(ctx, append(line, '\n'), file)
-	m.writing.leave()
+	m.writing.Leave()
 	if err != nil {
-		return fmt.Errorf("%s: %w", command, errors.Join(errMonitorGone, err))
+		return fmt.Errorf("%s: %w", command, errors.Join(ErrGone, err))
 	}
 	select {
 	case a := <-answer:
@@ -248,14 +257,14 @@ func (m *monitor) runWithFile(ctx context.Context, command string, args any, fil
 		}
 		return json.Unmarshal(a.Return, out)
 	case <-m.gone:
-		return fmt.Errorf("%s: %w", command, errMonitorGone)
+		return fmt.Errorf("%s: %w", command, ErrGone)
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", command, context.Cause(ctx))
 	}
 }
 
 // write gives up with ctx. After half a line nothing else can be said, so the connection goes.
-func (m *monitor) write(ctx context.Context, line []byte, file *os.File) (err error) {
+func (m *Monitor) write(ctx context.Context, line []byte, file *os.File) (err error) {
 	until, _ := ctx.Deadline()
 	m.conn.SetWriteDeadline(until)
 	defer func() {
@@ -275,8 +284,8 @@ func (m *monitor) write(ctx context.Context, line []byte, file *os.File) (err er
 	return err
 }
 
-// await looks at a condition until it holds: after every event, and four times a second lest one be missed.
-func (m *monitor) await(ctx context.Context, condition func() (bool, error)) error {
+// Await looks at a condition until it holds: after every event, and four times a second lest one be missed.
+func (m *Monitor) Await(ctx context.Context, condition func() (bool, error)) error {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -290,7 +299,7 @@ func (m *monitor) await(ctx context.Context, condition func() (bool, error)) err
 		case <-stirred:
 		case <-tick.C:
 		case <-m.gone:
-			return errMonitorGone
+			return ErrGone
 		case <-ctx.Done():
 			return ctx.Err()
 		}
