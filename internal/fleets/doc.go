@@ -10,7 +10,7 @@ import (
 
 	"slipway"
 	"slipway/internal/admission"
-	"slipway/internal/instances"
+	"slipway/internal/ec2wire"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -19,12 +19,17 @@ import (
 type Service struct {
 	db        state.DB
 	admission *admission.Service
-	instances *instances.Service
+	instances Instances
 	now       func() time.Time
 }
 
+// Instances is what a fleet that is deleted needs of the instances' room.
+type Instances interface {
+	Terminate(context.Context, *ec2wire.TerminateInstancesRequest) (*ec2wire.TerminateInstancesResult, error)
+}
+
 // New makes the room.
-func New(db state.DB, a *admission.Service, in *instances.Service, now func() time.Time) *Service {
+func New(db state.DB, a *admission.Service, in Instances, now func() time.Time) *Service {
 	return &Service{db, a, in, now}
 }
 

@@ -15,7 +15,6 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
-	"slipway/internal/instances"
 	"slipway/internal/launchspec"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -26,13 +25,18 @@ import (
 type Service struct {
 	db        state.DB
 	admission *admission.Service
-	instances *instances.Service
+	instances Instances
 	log       *slog.Logger
 	now       func() time.Time
 }
 
+// Instances is what an interruption that ends needs of the instances' room.
+type Instances interface {
+	StartAgain(store.Tx, *slipway.Instance) error
+}
+
 // New makes the room.
-func New(db state.DB, a *admission.Service, in *instances.Service, log *slog.Logger, now func() time.Time) *Service {
+func New(db state.DB, a *admission.Service, in Instances, log *slog.Logger, now func() time.Time) *Service {
 	return &Service{db, a, in, log, now}
 }
 
