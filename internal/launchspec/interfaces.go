@@ -3,7 +3,7 @@ package launchspec
 import (
 	"slipway"
 	"slipway/internal/ec2wire"
-	"slipway/internal/interfaces"
+	"slipway/internal/interfacespec"
 	"slipway/internal/shape"
 )
 
@@ -80,8 +80,8 @@ func launchInterface(w *ec2wire.InstanceNetworkInterfaceSpecification, count int
 	if n.Groups, err = GroupIDs(w.Groups); err != nil {
 		return n, err
 	}
-	n.InterfaceAddresses, err = interfaces.AddressParameters{
-		Primary: w.PrivateIpAddress, Addresses: w.PrivateIpAddresses, Count: w.SecondaryPrivateIpAddressCount,
+	n.InterfaceAddresses, err = interfacespec.Addresses{
+		Primary: w.PrivateIpAddress, Private: w.PrivateIpAddresses, Count: w.SecondaryPrivateIpAddressCount,
 		IPv6: w.Ipv6Addresses, IPv6Count: w.Ipv6AddressCount, PrimaryIPv6: w.PrimaryIpv6,
 		Prefixes: w.Ipv4Prefixes, PrefixCount: w.Ipv4PrefixCount, Prefixes6: w.Ipv6Prefixes, Prefix6Count: w.Ipv6PrefixCount,
 	}.Read()

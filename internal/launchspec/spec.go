@@ -12,7 +12,7 @@ import (
 
 	"slipway"
 	"slipway/internal/ec2wire"
-	"slipway/internal/interfaces"
+	"slipway/internal/interfacespec"
 	"slipway/internal/shape"
 )
 
@@ -308,7 +308,7 @@ func readNetwork(s *slipway.LaunchSpec, in *ec2wire.RunInstancesRequest) error {
 		}
 	}
 	n.GroupNames = in.SecurityGroups
-	given, err := interfaces.AddressParameters{
+	given, err := interfacespec.Addresses{
 		Primary: in.PrivateIpAddress, IPv6: in.Ipv6Addresses, IPv6Count: in.Ipv6AddressCount, PrimaryIPv6: in.EnablePrimaryIpv6,
 	}.Read()
 	if err != nil {
