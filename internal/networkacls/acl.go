@@ -13,6 +13,7 @@ import (
 	"slipway/internal/action"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/firstrules"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -54,7 +55,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNetworkAclReques
 		if err != nil {
 			return err
 		}
-		a.Entries = vpcs.ClosingEntries(len(v.IPv6) > 0)
+		a.Entries = firstrules.ClosingEntries(len(v.IPv6) > 0)
 		out.NetworkAcl = shape.Of(wire(tx, a))
 		if err := state.NetworkACLs.Put(tx, a); err != nil {
 			return err

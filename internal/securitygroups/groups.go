@@ -7,10 +7,10 @@ import (
 
 	"slipway"
 	"slipway/internal/ec2wire"
+	"slipway/internal/firstrules"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
-	"slipway/internal/vpcs"
 )
 
 // maxRules is the quota of rules in each direction.
@@ -63,7 +63,7 @@ func (s *Service) Create(
 					"The security group '%s' already exists for VPC '%s'", name, g.VPC)
 			}
 		}
-		g.Rules = vpcs.OpenEgress(len(v.IPv6) > 0)
+		g.Rules = firstrules.OpenEgress(len(v.IPv6) > 0)
 		return state.SecurityGroups.Put(tx, g)
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"slipway"
 	"slipway/internal/ec2wire"
+	"slipway/internal/firstrules"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -113,10 +114,10 @@ func openIPv6(tx store.Tx, v *slipway.VPC) error {
 	scope := state.Scope{Account: v.Account, Region: v.Region}
 	for shared := range state.NetworkACLs.By(tx, scope, "vpc/"+string(v.ID)) {
 		err := state.NetworkACLs.Edit(tx, scope, string(shared.ID), func(a *slipway.NetworkACL) error {
-			if a.Default && slices.Equal(a.Entries, OpenEntries(false)) {
-				a.Entries = OpenEntries(true)
+			if a.Default && slices.Equal(a.Entries, firstrules.OpenEntries(false)) {
+				a.Entries = firstrules.OpenEntries(true)
 			} else if !slices.ContainsFunc(a.Entries, func(e slipway.ACLEntry) bool { return e.Number == 32768 }) {
-				a.Entries = append(a.Entries, ClosingEntries(true)[2:]...)
+				a.Entries = append(a.Entries, firstrules.ClosingEntries(true)[2:]...)
 			}
 			return nil
 		})
@@ -129,7 +130,7 @@ func openIPv6(tx store.Tx, v *slipway.VPC) error {
 			continue
 		}
 		err := state.SecurityGroups.Edit(tx, scope, string(shared.ID), func(g *slipway.SecurityGroup) error {
-			open := OpenEgress(true)
+			open := firstrules.OpenEgress(true)
 			egress := slices.DeleteFunc(slices.Clone(g.Rules), func(r slipway.Rule) bool { return !r.Egress })
 			if len(egress) == 1 && egress[0].Same(open[0]) {
 				g.Rules = append(g.Rules, open[1])

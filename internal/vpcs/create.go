@@ -5,18 +5,13 @@ import (
 	"net/netip"
 
 	"slipway"
+	"slipway/internal/firstrules"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
 
 // DefaultCIDR is every default VPC's range.
 var DefaultCIDR = netip.MustParsePrefix("172.31.0.0/16")
-
-// AnywhereIPv4 and AnywhereIPv6 are the routes and rules for everything.
-var (
-	AnywhereIPv4 = netip.MustParsePrefix("0.0.0.0/0")
-	AnywhereIPv6 = netip.MustParsePrefix("::/0")
-)
 
 // Beside is what comes with every VPC.
 type Beside struct {
@@ -33,14 +28,14 @@ func Create(tx store.Tx, v *slipway.VPC, description string) (Beside, error) {
 	}
 	acl := &slipway.NetworkACL{
 		ID: slipway.NewNetworkACLID(), Account: v.Account, Region: v.Region, VPC: v.ID, Default: true,
-		Entries: OpenEntries(len(v.IPv6) > 0),
+		Entries: firstrules.OpenEntries(len(v.IPv6) > 0),
 	}
 	id := slipway.NewSecurityGroupID()
 	group := &slipway.SecurityGroup{
 		ID: id, Account: v.Account, Region: v.Region, VPC: v.ID, Name: "default", Description: description,
 		Rules: append([]slipway.Rule{
 			{ID: slipway.NewSecurityGroupRuleID(), Protocol: "-1", From: -1, To: -1, Group: id, GroupOwner: v.Account},
-		}, OpenEgress(len(v.IPv6) > 0)...),
+		}, firstrules.OpenEgress(len(v.IPv6) > 0)...),
 	}
 	for _, err := range []error{
 		state.VPCs.Put(tx, v), state.RouteTables.Put(tx, table), state.NetworkACLs.Put(tx, acl),
@@ -51,47 +46,6 @@ func Create(tx store.Tx, v *slipway.VPC, description string) (Beside, error) {
 		}
 	}
 	return Beside{table, acl, group}, nil
-}
-
-// OpenEgress is what a new group lets out: everything.
-func OpenEgress(ipv6 bool) []slipway.Rule {
-	rules := []slipway.Rule{
-		{ID: slipway.NewSecurityGroupRuleID(), Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: AnywhereIPv4},
-	}
-	if ipv6 {
-		rules = append(rules,
-			slipway.Rule{
-				ID: slipway.NewSecurityGroupRuleID(), Egress: true, Protocol: "-1", From: -1, To: -1, CIDR: AnywhereIPv6,
-			})
-	}
-	return rules
-}
-
-// ClosingEntries are the refusals at the end of every network ACL.
-func ClosingEntries(ipv6 bool) []slipway.ACLEntry {
-	entries := []slipway.ACLEntry{
-		{Number: 32767, Egress: true, Protocol: "-1", CIDR: AnywhereIPv4},
-		{Number: 32767, Protocol: "-1", CIDR: AnywhereIPv4},
-	}
-	if ipv6 {
-		entries = append(entries, slipway.ACLEntry{Number: 32768, Egress: true, Protocol: "-1", CIDR: AnywhereIPv6},
-			slipway.ACLEntry{Number: 32768, Protocol: "-1", CIDR: AnywhereIPv6})
-	}
-	return entries
-}
-
-// OpenEntries let everything pass, as a default network ACL does.
-func OpenEntries(ipv6 bool) []slipway.ACLEntry {
-	entries := []slipway.ACLEntry{
-		{Number: 100, Egress: true, Protocol: "-1", Allow: true, CIDR: AnywhereIPv4},
-		{Number: 100, Protocol: "-1", Allow: true, CIDR: AnywhereIPv4},
-	}
-	if ipv6 {
-		entries = append(entries,
-			slipway.ACLEntry{Number: 101, Egress: true, Protocol: "-1", Allow: true, CIDR: AnywhereIPv6},
-			slipway.ACLEntry{Number: 101, Protocol: "-1", Allow: true, CIDR: AnywhereIPv6})
-	}
-	return append(entries, ClosingEntries(ipv6)...)
 }
 
 // NewCIDR associates a range.
@@ -131,7 +85,7 @@ func CreateDefault(tx store.Tx, s state.Scope) (*slipway.VPC, error) {
 	if err := state.InternetGateways.Put(tx, gateway); err != nil {
 		return nil, err
 	}
-	beside.Table.Routes = append(beside.Table.Routes, slipway.Route{Destination: AnywhereIPv4, Gateway: string(gateway.ID)})
+	beside.Table.Routes = append(beside.Table.Routes, slipway.Route{Destination: firstrules.AnywhereIPv4, Gateway: string(gateway.ID)})
 	if err := state.RouteTables.Put(tx, beside.Table); err != nil {
 		return nil, err
 	}
