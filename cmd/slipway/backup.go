@@ -99,7 +99,7 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // takeBackup reads the records of one moment, seals what is secret among them, and reads the files beside them.
-func takeBackup(r store.Reader, schema store.Schema, dir string) (*backup, error) {
+func takeBackup(r store.Reader, schema etcd.Schema, dir string) (*backup, error) {
 	b := &backup{
 		manifest: manifest{Form: backupForm, Slipway: version, Layout: layout, At: time.Now().UTC()},
 		files:    map[string][]byte{},

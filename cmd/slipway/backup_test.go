@@ -237,7 +237,7 @@ func TestABackupComesBackIntoACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := etcd.Embed(t.Context(), filepath.Join(cluster, "etcd"), filepath.Join(cluster, "s"), "/others/",
-		state.Schema().Sealed(keys), slog.New(slog.DiscardHandler))
+		etcd.Sealed(state.Schema(), keys), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

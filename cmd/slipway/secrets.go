@@ -12,7 +12,6 @@ import (
 
 	"slipway/internal/seal"
 	"slipway/internal/state"
-	"slipway/internal/store"
 	"slipway/internal/store/etcd"
 )
 
@@ -20,9 +19,9 @@ import (
 const secretsFile = "secrets.key"
 
 // schema is the records' with the installation's keys.
-func (c Config) schema(dir stateDir) (store.Schema, error) {
+func (c Config) schema(dir stateDir) (etcd.Schema, error) {
 	keys, err := seal.Load(cmp.Or(c.SecretsKey, dir.join(secretsFile)))
-	return state.Schema().Sealed(keys), err
+	return etcd.Sealed(state.Schema(), keys), err
 }
 
 const secretsUsage = "secrets: say `slipway secrets status`, `prepare` or `rotate`, with --state DIR"

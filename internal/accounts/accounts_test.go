@@ -70,7 +70,7 @@ func BenchmarkCreate(b *testing.B) {
 		b.Fatal(err)
 	}
 	db, err := etcd.Embed(context.Background(), filepath.Join(dir, "etcd"), filepath.Join(dir, "s"), "/b/",
-		state.Schema().Sealed(keys), slog.New(slog.DiscardHandler))
+		etcd.Sealed(state.Schema(), keys), slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

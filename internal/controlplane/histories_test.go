@@ -115,7 +115,7 @@ func TestHistories(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := state.Schema().Sealed(keys)
+	schema := etcd.Sealed(state.Schema(), keys)
 	engine, err := etcd.Embed(t.Context(), filepath.Join(dir, "etcd"), socket, "/engine/", schema, quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestHistories(t *testing.T) {
 	t.Logf("%d histories of %d calls in all", n, calls)
 }
 
-func history(t *testing.T, schema store.Schema, socket string, number int, seed uint64) (calls int) {
+func history(t *testing.T, schema etcd.Schema, socket string, number int, seed uint64) (calls int) {
 	dial := func() store.Store {
 		s, err := etcd.Dial(t.Context(), []string{"unix://" + socket}, fmt.Sprintf("/h%d/", number), etcd.DefaultLimits,
 			schema, slog.New(slog.DiscardHandler))

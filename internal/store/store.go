@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-
-	"slipway/internal/seal"
 )
 
 // Item is one key's value at one revision. Items are shared between readers and must not be changed.
@@ -30,14 +28,6 @@ type Schema struct {
 	Covers func(term string) string
 	// Secret says whether what lies under key must be sealed wherever it is kept. nil: nothing is.
 	Secret func(key string) bool
-	// Keys are what is sealed by. A store that keeps secrets outside of its process refuses to open without.
-	Keys *seal.Ring
-}
-
-// Sealed is the schema with the keys that secrets are sealed by.
-func (s Schema) Sealed(by *seal.Ring) Schema {
-	s.Keys = by
-	return s
 }
 
 // Reader sees one consistent state.

@@ -37,7 +37,7 @@ var ErrRunning = errors.New("another slipway serves this state directory")
 
 // Embed starts an etcd of one member in dir. It serves the in-process client and, for slipway's own commands and etcdctl,
 // the unix socket, which only its owner can open.
-func Embed(ctx context.Context, dir, socket, prefix string, schema store.Schema, log *slog.Logger) (*Store, error) {
+func Embed(ctx context.Context, dir, socket, prefix string, schema Schema, log *slog.Logger) (*Store, error) {
 	if served(socket) {
 		return nil, ErrRunning
 	}
@@ -203,7 +203,7 @@ func served(socket string) bool {
 
 // Dial opens a cluster that asks for nothing ("127.0.0.1:2379", "unix:///…").
 func Dial(
-	ctx context.Context, endpoints []string, prefix string, limits Limits, schema store.Schema, log *slog.Logger,
+	ctx context.Context, endpoints []string, prefix string, limits Limits, schema Schema, log *slog.Logger,
 ) (*Store, error) {
 	return Cluster{Endpoints: endpoints}.Dial(ctx, prefix, limits, schema, log)
 }
@@ -281,7 +281,7 @@ func (c Cluster) handshake(cfg *tls.Config) error {
 
 // Dial opens the cluster.
 func (c Cluster) Dial(
-	ctx context.Context, prefix string, limits Limits, schema store.Schema, log *slog.Logger,
+	ctx context.Context, prefix string, limits Limits, schema Schema, log *slog.Logger,
 ) (*Store, error) {
 	endpoints := c.Endpoints
 	client, err := c.client(log)
@@ -307,7 +307,7 @@ func (c Cluster) Dial(
 const firstAnswer = 10 * time.Second
 
 // OpenDir is for commands: the server's etcd over its socket if one runs, else an embedded one for as long as it takes.
-func OpenDir(ctx context.Context, dir, socket, prefix string, schema store.Schema, log *slog.Logger) (*Store, error) {
+func OpenDir(ctx context.Context, dir, socket, prefix string, schema Schema, log *slog.Logger) (*Store, error) {
 	if served(socket) {
 		return Dial(ctx, []string{"unix://" + filepath.ToSlash(socket)}, prefix, EmbeddedLimits, schema, log)
 	}

@@ -32,7 +32,7 @@ type Store struct {
 	client *clientv3.Client
 	prefix string
 	limits Limits
-	schema store.Schema
+	schema Schema
 	cache  *store.Cache
 	log    *slog.Logger
 	close  func() error
@@ -51,7 +51,7 @@ type Store struct {
 
 // Open loads everything below prefix and follows it from then on. closer, which may not be nil, ends what client needs.
 func Open(
-	ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema store.Schema, log *slog.Logger,
+	ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema Schema, log *slog.Logger,
 	closer func() error,
 ) (*Store, error) {
 	return open(ctx, client, prefix, limits, schema, log, closer, func() error { return nil })
@@ -59,11 +59,11 @@ func Open(
 
 // open is Open with what says whether there is room for a write.
 func open(
-	ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema store.Schema, log *slog.Logger,
+	ctx context.Context, client *clientv3.Client, prefix string, limits Limits, schema Schema, log *slog.Logger,
 	closer, room func() error,
 ) (*Store, error) {
 	s := &Store{
-		client: client, prefix: prefix, limits: limits, schema: schema, cache: store.NewCache(schema), log: log, close: closer,
+		client: client, prefix: prefix, limits: limits, schema: schema, cache: store.NewCache(schema.Schema), log: log, close: closer,
 		fence: newFence(), queue: make(chan *turn, maxRound), room: room,
 	}
 	rev, err := s.load(ctx)

@@ -62,7 +62,7 @@ func dial(tb testing.TB, endpoint, prefix string) *Store {
 }
 
 // secretive is a schema to which everything is secret, under a key that all of the tests' stores know.
-func secretive() store.Schema {
+func secretive() Schema {
 	keys, err := seal.Parse([]byte("31bb6c0f37015eff AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"))
 	if err != nil {
 		panic(err)
@@ -70,8 +70,8 @@ func secretive() store.Schema {
 	return veiled(keys)
 }
 
-func veiled(keys *seal.Ring) store.Schema {
-	s := storetest.Schema.Sealed(keys)
+func veiled(keys *seal.Ring) Schema {
+	s := Sealed(storetest.Schema, keys)
 	s.Secret = func(string) bool { return true }
 	return s
 }

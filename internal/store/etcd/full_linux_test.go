@@ -25,7 +25,7 @@ func TestAFullDiskRefusesWritesAndNothingElse(t *testing.T) {
 	}
 	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
 	var log strings.Builder
-	s, err := Embed(t.Context(), filepath.Join(disk, "etcd"), filepath.Join(shortDir(t), "s"), "/t/", storetest.Schema,
+	s, err := Embed(t.Context(), filepath.Join(disk, "etcd"), filepath.Join(shortDir(t), "s"), "/t/", Sealed(storetest.Schema, nil),
 		slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ const beginsIn = "SLIPWAY_ETCD_BEGINS_IN"
 // TestAFirstStartThatIsKilled, whenever that is, leaves a directory in which the next start is ready.
 func TestAFirstStartThatIsKilled(t *testing.T) {
 	embed := func(ctx context.Context, dir string) (*Store, error) {
-		return Embed(ctx, filepath.Join(dir, "etcd"), filepath.Join(dir, "s"), "/t/", storetest.Schema,
+		return Embed(ctx, filepath.Join(dir, "etcd"), filepath.Join(dir, "s"), "/t/", Sealed(storetest.Schema, nil),
 			slog.New(slog.DiscardHandler))
 	}
 	if dir := os.Getenv(beginsIn); dir != "" {

@@ -24,6 +24,15 @@ import (
 // sealingKey lies beside the records and is none.
 const sealingKey = "sealing"
 
+// Schema is what the store must know of its values' meaning, with the keys that secrets among them are sealed by.
+type Schema struct {
+	store.Schema
+	Keys *seal.Ring // a store whose schema has secrets refuses to open without
+}
+
+// Sealed is a schema with the keys that its secrets are sealed by.
+func Sealed(s store.Schema, by *seal.Ring) Schema { return Schema{s, by} }
+
 // sealing is what a store knows of its secrets.
 type sealing struct {
 	under  atomic.Pointer[seal.ID]

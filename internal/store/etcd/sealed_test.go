@@ -194,7 +194,7 @@ func TestASealedValueThatWasMovedOrChangedIsDamagedAndNotAbsent(t *testing.T) {
 func TestPlainRecordsOfAnOlderSlipwayAreReadAndSealed(t *testing.T) {
 	endpoint, file := cluster(t), keyFile(t)
 	older, err := Dial(t.Context(), []string{endpoint}, "/t/", DefaultLimits,
-		func() store.Schema { s := secretive(); s.Secret = nil; return s }(), slog.New(slog.DiscardHandler))
+		func() Schema { s := secretive(); s.Secret = nil; return s }(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func closedCluster(t *testing.T, prefixes ...string) Cluster {
 func TestClusterWithTLSAndAUser(t *testing.T) {
 	c, log := closedCluster(t, "/t/"), slog.New(slog.DiscardHandler)
 	open := func() *Store {
-		s, err := c.Dial(t.Context(), "/t/", DefaultLimits, storetest.Schema, log)
+		s, err := c.Dial(t.Context(), "/t/", DefaultLimits, Sealed(storetest.Schema, nil), log)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func TestClusterWithTLSAndAUser(t *testing.T) {
 			t.Parallel()
 			bad := c
 			tt.change(&bad)
-			s, err := bad.Dial(t.Context(), "/t/", DefaultLimits, storetest.Schema, log)
+			s, err := bad.Dial(t.Context(), "/t/", DefaultLimits, Sealed(storetest.Schema, nil), log)
 			if err == nil {
 				s.Close()
 			}

@@ -206,10 +206,10 @@ func (s *Store) round(ctx context.Context, waiting []*turn) (again []*turn, won 
 				break
 			}
 			large, later = t, waiting[i+1:]
-			b.add(t.o, s.schema)
+			b.add(t.o, s.schema.Schema)
 			break
 		}
-		b.add(t.o, s.schema)
+		b.add(t.o, s.schema.Schema)
 		branch.Apply(t.o.Writes)
 		writers = append(writers, t)
 	}
