@@ -50,7 +50,8 @@ var rank = map[string]int{
 	"slipway/internal/vpcs":    30, "slipway/internal/launchtemplates": 30, "slipway/internal/placementgroups": 30,
 	"slipway/internal/prefixlists": 30, "slipway/internal/timelines": 30, "slipway/internal/peerings": 30,
 
-	"slipway/internal/networkacls": 40, "slipway/internal/interfacespec": 30, "slipway/internal/instancedefaults": 47, "slipway/internal/launchspec": 46,
+	"slipway/internal/networkacls": 40, "slipway/internal/interfacespec": 30, "slipway/internal/firstrules": 20,
+	"slipway/internal/instancedefaults": 47, "slipway/internal/launchspec": 46,
 	"slipway/internal/capacity": 42, "slipway/internal/admission": 48,
 	"slipway/internal/securitygroups": 40, "slipway/internal/interfaces": 45, "slipway/internal/snapshots": 40,
 	"slipway/internal/imports": 50, "slipway/internal/instances": 50, "slipway/internal/natgateways": 50,

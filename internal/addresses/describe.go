@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -58,7 +59,7 @@ func tagsOf(w ec2wire.Address) slipway.Tags {
 func (s *Service) Describe(
 	ctx context.Context, in *ec2wire.DescribeAddressesRequest,
 ) (*ec2wire.DescribeAddressesResult, error) {
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, tagsOf)
+	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, tagsOf)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"slipway"
 	"slipway/internal/ec2wire"
-	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -44,7 +43,7 @@ func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *strin
 	if err != nil {
 		return nil, nil, err
 	}
-	match, err := slipway.Matcher(shape.Filters(q.Filters), k.Fields(r), k.Tags)
+	match, err := slipway.Matcher(Filters(q.Filters), k.Fields(r), k.Tags)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,7 +86,7 @@ func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *strin
 			}
 		}
 	}
-	page, next, err := shape.Page(found, q.Max, q.Token, len(q.IDs) > 0, 5)
+	page, next, err := Page(found, q.Max, q.Token, len(q.IDs) > 0, 5)
 	if err != nil {
 		return nil, nil, err
 	}

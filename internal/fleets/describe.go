@@ -163,7 +163,7 @@ func (s *Service) Instances(
 	if err != nil {
 		return nil, err
 	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[*slipway.Instance]{
+	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[*slipway.Instance]{
 		"instance-type": func(i *slipway.Instance) []string { return []string{i.Type} },
 	}, nil)
 	if err != nil {
@@ -186,6 +186,6 @@ func (s *Service) Instances(
 				})
 		}
 	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, false, 1)
+	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, false, 1)
 	return &ec2wire.DescribeFleetInstancesResult{FleetId: &id, ActiveInstances: page, NextToken: next}, err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 )
@@ -27,7 +28,7 @@ func (s *Service) Describe(
 	if len(in.Filters) == 0 && (in.MaxResults != nil || shape.Get(in.NextToken) != "") {
 		return s.describePage(chosen, in)
 	}
-	page, next, err := shape.Page(slices.SortedFunc(chosen.all, older), in.MaxResults, in.NextToken, false, 5)
+	page, next, err := describe.Page(slices.SortedFunc(chosen.all, older), in.MaxResults, in.NextToken, false, 5)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
@@ -39,6 +40,6 @@ func (s *Service) ImageMetadata(
 		}
 		rows = append(rows, w)
 	}
-	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, chosen.named, 5)
+	page, next, err := describe.Page(rows, in.MaxResults, in.NextToken, chosen.named, 5)
 	return &ec2wire.DescribeInstanceImageMetadataResult{InstanceImageMetadata: page, NextToken: next}, err
 }

@@ -3,8 +3,10 @@ package instances
 import (
 	"context"
 	"slices"
+
 	"slipway"
 	"slipway/internal/admission"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/launchspec"
 	"slipway/internal/shape"
@@ -110,7 +112,7 @@ func (s *Service) DisassociateProfile(
 func (s *Service) Associations(
 	ctx context.Context, in *ec2wire.DescribeIamInstanceProfileAssociationsRequest,
 ) (*ec2wire.DescribeIamInstanceProfileAssociationsResult, error) {
-	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[*slipway.Instance]{
+	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[*slipway.Instance]{
 		"instance-id": func(i *slipway.Instance) []string { return shape.One(i.ID) },
 		"state":       func(*slipway.Instance) []string { return []string{"associated"} },
 	}, nil)
@@ -137,6 +139,6 @@ func (s *Service) Associations(
 			return nil, slipway.Errorf(slipway.InvalidAssociationIDNotFound, "The association ID '%s' does not exist", id)
 		}
 	}
-	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, len(in.AssociationIds) > 0, 5)
+	page, next, err := describe.Page(rows, in.MaxResults, in.NextToken, len(in.AssociationIds) > 0, 5)
 	return &ec2wire.DescribeIamInstanceProfileAssociationsResult{IamInstanceProfileAssociations: page, NextToken: next}, err
 }

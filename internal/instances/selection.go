@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
-	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -28,7 +28,7 @@ func (s *Service) choose(
 	if err != nil {
 		return nil, err
 	}
-	filters := shape.Filters(asked)
+	filters := describe.Filters(asked)
 	match, err := slipway.Matcher(filters, known, tags)
 	if err != nil {
 		return nil, err

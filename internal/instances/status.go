@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 )
@@ -86,7 +87,7 @@ func (s *Service) Status(
 		}
 	}
 	slices.SortFunc(found, older)
-	page, next, err := shape.Page(found, in.MaxResults, in.NextToken, chosen.named, 5)
+	page, next, err := describe.Page(found, in.MaxResults, in.NextToken, chosen.named, 5)
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +134,6 @@ func (s *Service) Credits(
 		rows = append(rows,
 			ec2wire.InstanceCreditSpecification{InstanceId: shape.Text(i.ID), CpuCredits: shape.Of(i.CPUCredits)})
 	}
-	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, chosen.named, 5)
+	page, next, err := describe.Page(rows, in.MaxResults, in.NextToken, chosen.named, 5)
 	return &ec2wire.DescribeInstanceCreditSpecificationsResult{InstanceCreditSpecifications: page, NextToken: next}, err
 }

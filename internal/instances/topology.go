@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 )
@@ -37,6 +38,6 @@ func (s *Service) Topology(
 			NetworkNodes: []string{node(i.Region), node(i.Zone), node(i.Zone + string(i.Host))},
 		})
 	}
-	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, chosen.named, 1)
+	page, next, err := describe.Page(rows, in.MaxResults, in.NextToken, chosen.named, 1)
 	return &ec2wire.DescribeInstanceTopologyResult{Instances: page, NextToken: next}, err
 }

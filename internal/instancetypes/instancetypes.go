@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 )
@@ -22,7 +23,7 @@ func New() *Service { return &Service{} }
 func (s *Service) Describe(
 	_ context.Context, in *ec2wire.DescribeInstanceTypesRequest,
 ) (*ec2wire.DescribeInstanceTypesResult, error) {
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, nil)
+	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func (s *Service) Describe(
 			all = append(all, wire(t))
 		}
 	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, len(in.InstanceTypes) > 0, 5)
+	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, len(in.InstanceTypes) > 0, 5)
 	return &ec2wire.DescribeInstanceTypesResult{InstanceTypes: page, NextToken: next}, err
 }
 
@@ -68,7 +69,7 @@ func (s *Service) Offerings(
 		return nil, slipway.Invalid(kind, "locationType", "It must be region, availability-zone or availability-zone-id.")
 	}
 	type offering struct{ name, place string }
-	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[offering]{
+	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[offering]{
 		"instance-type": func(o offering) []string { return []string{o.name} },
 		"location":      func(o offering) []string { return []string{o.place} },
 	}, nil)
@@ -86,7 +87,7 @@ func (s *Service) Offerings(
 			}
 		}
 	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, false, 5)
+	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, false, 5)
 	return &ec2wire.DescribeInstanceTypeOfferingsResult{InstanceTypeOfferings: page, NextToken: next}, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 )
@@ -42,7 +43,7 @@ func (s *Service) FromRequirements(
 			all = append(all, ec2wire.InstanceTypeInfoFromInstanceRequirements{InstanceType: &t.Name})
 		}
 	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, false, 1)
+	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, false, 1)
 	return &ec2wire.GetInstanceTypesFromInstanceRequirementsResult{InstanceTypes: page, NextToken: next}, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -18,7 +19,7 @@ var fields = slipway.Fields[*slipway.KeyPair]{
 
 // Describe lists key pairs by name. A name or id that is not there refuses the whole call.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeKeyPairsRequest) (*ec2wire.DescribeKeyPairsResult, error) {
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(k *slipway.KeyPair) slipway.Tags { return k.Tags })
+	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, func(k *slipway.KeyPair) slipway.Tags { return k.Tags })
 	if err != nil {
 		return nil, err
 	}

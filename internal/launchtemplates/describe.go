@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
@@ -30,7 +31,7 @@ func (s *Service) Describe(
 			return nil, err
 		}
 	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(t *slipway.LaunchTemplate) slipway.Tags {
+	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, func(t *slipway.LaunchTemplate) slipway.Tags {
 		return t.Tags
 	})
 	if err != nil {
@@ -59,7 +60,7 @@ func (s *Service) Describe(
 			found = append(found, t)
 		}
 	}
-	page, next, err := shape.Page(found, in.MaxResults, in.NextToken, false, 1)
+	page, next, err := describe.Page(found, in.MaxResults, in.NextToken, false, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func yes(p *bool) []string {
 func (s *Service) Versions(
 	ctx context.Context, in *ec2wire.DescribeLaunchTemplateVersionsRequest,
 ) (*ec2wire.DescribeLaunchTemplateVersionsResult, error) {
-	match, err := slipway.Matcher(shape.Filters(in.Filters), versionFields, nil)
+	match, err := slipway.Matcher(describe.Filters(in.Filters), versionFields, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +147,7 @@ func (s *Service) Versions(
 			found = append(found, one{t, v})
 		}
 	}
-	page, next, err := shape.Page(found, in.MaxResults, in.NextToken, false, 1)
+	page, next, err := describe.Page(found, in.MaxResults, in.NextToken, false, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -157,7 +158,7 @@ func (s *Service) Describe(
 	for _, name := range in.GroupNames {
 		named[by{name: name}] = false
 	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(g *slipway.PlacementGroup) slipway.Tags {
+	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, func(g *slipway.PlacementGroup) slipway.Tags {
 		return g.Tags
 	})
 	if err != nil {

@@ -74,7 +74,7 @@ func (s *Service) Entries(
 		}
 		entries = l.History[*v-1]
 	}
-	page, next, err := shape.Page(entries, in.MaxResults, in.NextToken, false, 1)
+	page, next, err := describe.Page(entries, in.MaxResults, in.NextToken, false, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (s *Service) Associations(
 	if err != nil {
 		return nil, err
 	}
-	page, next, err := shape.Page(users(r, state.Of(ctx), string(l.ID)), in.MaxResults, in.NextToken, false, 5)
+	page, next, err := describe.Page(users(r, state.Of(ctx), string(l.ID)), in.MaxResults, in.NextToken, false, 5)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -21,7 +22,7 @@ func New(db state.DB) *Service { return &Service{db} }
 // Regions answers DescribeRegions: every region that AWS has is made on its first use.
 func (s *Service) Regions(_ context.Context, in *ec2wire.DescribeRegionsRequest) (*ec2wire.DescribeRegionsResult, error) {
 	endpoint := func(name string) string { return "ec2." + name + ".amazonaws.com" }
-	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[string]{
+	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[string]{
 		"region-name":   func(n string) []string { return []string{n} },
 		"endpoint":      func(n string) []string { return []string{endpoint(n)} },
 		"opt-in-status": func(string) []string { return []string{"opt-in-not-required"} },
@@ -55,7 +56,7 @@ func (s *Service) Zones(
 		return func(z slipway.Zone) []string { return []string{f(z)} }
 	}
 	same := func(v string) func(slipway.Zone) []string { return func(slipway.Zone) []string { return []string{v} } }
-	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[slipway.Zone]{
+	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[slipway.Zone]{
 		"zone-name":            one(func(z slipway.Zone) string { return z.Name }),
 		"zone-id":              one(func(z slipway.Zone) string { return z.ID }),
 		"region-name":          one(func(z slipway.Zone) string { return z.Region }),

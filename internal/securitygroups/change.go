@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -224,7 +225,7 @@ func (s *Service) Stale(
 			all = append(all, w)
 		}
 	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, false, 5)
+	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, false, 5)
 	return &ec2wire.DescribeStaleSecurityGroupsResult{StaleSecurityGroupSet: page, NextToken: next}, err
 }
 

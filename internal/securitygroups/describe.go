@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -20,7 +21,7 @@ func (s *Service) Describe(
 			return nil, err
 		}
 	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), fields, func(g *slipway.SecurityGroup) slipway.Tags {
+	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, func(g *slipway.SecurityGroup) slipway.Tags {
 		return g.Tags
 	})
 	if err != nil {
@@ -50,7 +51,7 @@ func (s *Service) Describe(
 		}
 		all = append(all, wireGroup(g))
 	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, len(in.GroupIds) > 0, 5)
+	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, len(in.GroupIds) > 0, 5)
 	return &ec2wire.DescribeSecurityGroupsResult{SecurityGroups: page, NextToken: next}, err
 }
 
@@ -68,7 +69,7 @@ func (s *Service) ForVPC(
 	for _, name := range []string{"group-id", "group-name", "owner-id", "description"} {
 		may[name] = fields[name]
 	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), may, func(g *slipway.SecurityGroup) slipway.Tags { return g.Tags })
+	match, err := slipway.Matcher(describe.Filters(in.Filters), may, func(g *slipway.SecurityGroup) slipway.Tags { return g.Tags })
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +89,7 @@ func (s *Service) ForVPC(
 			})
 		}
 	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, false, 5)
+	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, false, 5)
 	return &ec2wire.GetSecurityGroupsForVpcResult{SecurityGroupForVpcs: page, NextToken: next}, err
 }
 
@@ -159,7 +160,7 @@ var ruleFields = slipway.Fields[ruleOf]{
 func (s *Service) DescribeRules(
 	ctx context.Context, in *ec2wire.DescribeSecurityGroupRulesRequest,
 ) (*ec2wire.DescribeSecurityGroupRulesResult, error) {
-	match, err := slipway.Matcher(shape.Filters(in.Filters), ruleFields, func(x ruleOf) slipway.Tags { return x.r.Tags })
+	match, err := slipway.Matcher(describe.Filters(in.Filters), ruleFields, func(x ruleOf) slipway.Tags { return x.r.Tags })
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +185,6 @@ func (s *Service) DescribeRules(
 			return nil, noRule(id)
 		}
 	}
-	page, next, err := shape.Page(all, in.MaxResults, in.NextToken, len(in.SecurityGroupRuleIds) > 0, 5)
+	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, len(in.SecurityGroupRuleIds) > 0, 5)
 	return &ec2wire.DescribeSecurityGroupRulesResult{SecurityGroupRules: page, NextToken: next}, err
 }

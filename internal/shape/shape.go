@@ -1,12 +1,10 @@
-// Package shape is what every room needs at its edge: optional members, filters, tags and pages, between ec2wire's shapes and
+// Package shape is what every room needs at its edge: optional members and tags, between ec2wire's shapes and
 // the domain. It decides nothing about any one action.
 package shape
 
 import (
-	"encoding/base64"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"slipway"
@@ -49,15 +47,6 @@ func Get[T any](p *T) T {
 		return zero
 	}
 	return *p
-}
-
-// Filters takes a request's filters.
-func Filters(in []ec2wire.Filter) []slipway.Filter {
-	out := make([]slipway.Filter, len(in))
-	for i, f := range in {
-		out[i] = slipway.Filter{Name: Get(f.Name), Values: f.Values}
-	}
-	return out
 }
 
 // Tags writes a tag set in order of keys; never nil, because clients see a difference between an empty set and none.
@@ -118,41 +107,6 @@ func TagsAtLaunch(in []ec2wire.TagSpecification, types ...string) (map[string]sl
 func TagsOf(in []ec2wire.TagSpecification, kind string) (slipway.Tags, error) {
 	all, err := TagsAtLaunch(in, kind)
 	return all[kind], err
-}
-
-// Page cuts the part of a list that a request asks for (rule paging). ids says whether the request also names
-// resources, which excludes MaxResults. least is the smallest MaxResults that the action takes.
-func Page[T any](items []T, max *int32, token *string, ids bool, least int32) ([]T, *string, error) {
-	if max == nil && Get(token) == "" {
-		return items, nil, nil
-	}
-	if max != nil && ids {
-		return nil, nil, slipway.Errorf(slipway.InvalidParameterCombination,
-			"The parameter instancesSet cannot be used with the parameter maxResults")
-	}
-	size := 1000
-	if max != nil {
-		if *max < least {
-			return nil, nil, slipway.Errorf(slipway.InvalidParameterValue,
-				"Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than %d.", *max, least)
-		}
-		size = min(int(*max), 1000)
-	}
-	from := 0
-	if Get(token) != "" {
-		b, err := base64.RawURLEncoding.DecodeString(*token)
-		n, ok := strings.CutPrefix(string(b), "from:")
-		if from, _ = strconv.Atoi(n); err != nil || !ok || from < 0 {
-			return nil, nil, slipway.Errorf(slipway.InvalidNextToken, "Unable to parse pagination token")
-		}
-	}
-	from = min(from, len(items))
-	end := min(from+size, len(items))
-	if end == len(items) {
-		return items[from:end], nil, nil
-	}
-	next := base64.RawURLEncoding.EncodeToString([]byte("from:" + strconv.Itoa(end)))
-	return items[from:end], &next, nil
 }
 
 // Yes is how filters spell a boolean.

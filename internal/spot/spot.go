@@ -256,7 +256,7 @@ func (s *Service) Prices(
 	if in.StartTime != nil && in.StartTime.Before(at) {
 		at = *in.StartTime
 	}
-	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[ec2wire.SpotPrice]{
+	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[ec2wire.SpotPrice]{
 		"availability-zone":    func(p ec2wire.SpotPrice) []string { return []string{*p.AvailabilityZone} },
 		"availability-zone-id": func(p ec2wire.SpotPrice) []string { return []string{*p.AvailabilityZoneId} },
 		"instance-type":        func(p ec2wire.SpotPrice) []string { return []string{*p.InstanceType} },
@@ -300,6 +300,6 @@ func (s *Service) Prices(
 			}
 		}
 	}
-	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, false, 1)
+	page, next, err := describe.Page(rows, in.MaxResults, in.NextToken, false, 1)
 	return &ec2wire.DescribeSpotPriceHistoryResult{SpotPriceHistory: page, NextToken: next}, err
 }

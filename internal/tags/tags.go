@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -410,7 +411,7 @@ type tag struct{ id, kind, key, value string }
 
 // Describe answers DescribeTags.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeTagsRequest) (*ec2wire.DescribeTagsResult, error) {
-	match, err := slipway.Matcher(shape.Filters(in.Filters), slipway.Fields[tag]{
+	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[tag]{
 		"key": func(t tag) []string { return []string{t.key} }, "value": func(t tag) []string { return []string{t.value} },
 		"resource-id":   func(t tag) []string { return []string{t.id} },
 		"resource-type": func(t tag) []string { return []string{t.kind} },
@@ -433,7 +434,7 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeTagsRequest)
 		})
 	}
 	slices.SortFunc(rows, func(a, b tag) int { return strings.Compare(a.id+"\x00"+a.key, b.id+"\x00"+b.key) })
-	page, next, err := shape.Page(rows, in.MaxResults, in.NextToken, false, 5)
+	page, next, err := describe.Page(rows, in.MaxResults, in.NextToken, false, 5)
 	if err != nil {
 		return nil, err
 	}
