@@ -1,24 +1,30 @@
 package slipway
 
 import (
+	"bytes"
+	"compress/gzip"
 	_ "embed"
-	"encoding/csv"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
 
-//go:embed instance-types.tsv
-var instanceTypesTSV string
+// publishedTypes are EC2's instance types, a JSON object a line, with the members of DescribeInstanceTypes.
+//
+//go:embed instance-types.jsonl.gz
+var publishedTypes []byte
 
 // InstanceType is one row of EC2's catalogue.
 type InstanceType struct {
 	Name              string
 	MemoryMiB         int64
-	Hypervisor        string // nitro | xen
+	Hypervisor        string // nitro | xen; "" on bare metal
 	CurrentGeneration bool
+	// Published is the whole description, as JSON with the members of DescribeInstanceTypes.
+	Published json.RawMessage
 
 	TypeCPU
 	TypeNetwork
@@ -32,24 +38,36 @@ type TypeCPU struct {
 	ValidThreads                 []int32
 	Architectures                []string
 	Burstable                    bool
-	ClockGHz                     float64 // 0: not published
 	Manufacturer                 string
+	Accelerators                 []Accelerator
+}
+
+// Accelerator is a device beside the processors, of which a type has a number.
+type Accelerator struct {
+	Kind         string // gpu | fpga | inference | media
+	Manufacturer string
+	Name         string
+	Count        int32
+	MemoryMiB    int64 // of one
 }
 
 // TypeNetwork is what its interfaces carry.
 type TypeNetwork struct {
-	MaxInterfaces      int32
-	IPv4PerInterface   int32
-	IPv6PerInterface   int32
-	IPv6               bool
-	ENA                string // required | supported | unsupported
-	NetworkPerformance string
+	MaxInterfaces       int32
+	IPv4PerInterface    int32
+	IPv6PerInterface    int32
+	IPv6                bool
+	ENA                 string // required | supported | unsupported
+	NetworkPerformance  string
+	BandwidthGbps       float64 // the baseline of all its cards
+	EncryptionInTransit bool
 }
 
 // TypeStorage is what its disks are.
 type TypeStorage struct {
 	EBSOptimized    string // default | supported | unsupported
 	EBSNVMe         string
+	EBSBaselineMbps int32 // 0: not published
 	MaxAttachments  int32
 	InstanceStorage bool
 	StorageTotalGB  int64
@@ -59,21 +77,21 @@ type TypeStorage struct {
 
 // TypeSupport is where and how it may be launched.
 type TypeSupport struct {
-	VPCOnly, Classic    bool
+	Classic             bool
+	BareMetal           bool
 	BootModes           []string
 	Virtualization      []string
 	UsageClasses        []string
 	Hibernation         bool
 	DedicatedHosts      bool
 	PlacementStrategies []string
-	Enclaves            string
 	FreeTier            bool
 }
 
 // InstanceDisk is the instance store of a type.
 type InstanceDisk struct {
 	Count  int32
-	SizeGB int64
+	SizeGB int64  `json:"SizeInGB"`
 	Type   string // ssd | hdd
 }
 
@@ -128,72 +146,144 @@ func (t *InstanceType) DefaultCredits() string {
 	return "unlimited"
 }
 
-var catalogue = sync.OnceValue(func() map[string]*InstanceType {
-	r := csv.NewReader(strings.NewReader(instanceTypesTSV))
-	r.Comma = '\t'
-	rows, err := r.ReadAll()
-	if err != nil {
-		panic(fmt.Sprintf("instance-types.tsv: %v", err))
+// Launchable says whether an instance of the type can be: what it has beside processors, memory, disks and interfaces is
+// hardware that no virtual machine of slipway gets. The error is Unsupported and names it.
+func (t *InstanceType) Launchable() error {
+	lacking := ""
+	switch {
+	case t.BareMetal:
+		lacking = "a machine of its own (bare metal)"
+	case len(t.Accelerators) > 0:
+		a := t.Accelerators[0]
+		lacking = fmt.Sprintf("%d %s %s (%s)", a.Count, a.Manufacturer, a.Name, a.Kind)
+	default:
+		return nil
 	}
-	out := make(map[string]*InstanceType, len(rows))
-	for _, row := range rows[1:] {
-		cell := func(name string) string {
-			v := row[slices.Index(rows[0], name)]
-			if v == "-" {
-				return ""
-			}
-			return v
+	return Errorf(Unsupported, "The instance type %s is described here and cannot be launched: it needs %s, which "+
+		"slipway's virtual machines do not get.", t.Name, lacking)
+}
+
+// published is how EC2 writes a type, as far as launching reads it.
+type published struct {
+	InstanceType                                           string
+	Hypervisor                                             string
+	CurrentGeneration, FreeTierEligible, BareMetal         bool
+	BurstablePerformanceSupported, DedicatedHostsSupported bool
+	HibernationSupported, InstanceStorageSupported         bool
+	SupportedBootModes, SupportedRootDeviceTypes           []string
+	SupportedUsageClasses, SupportedVirtualizationTypes    []string
+	MemoryInfo                                             struct{ SizeInMiB int64 }
+	PlacementGroupInfo                                     struct{ SupportedStrategies []string }
+	GpuInfo                                                struct{ Gpus []device }
+	FpgaInfo                                               struct{ Fpgas []device }
+	InferenceAcceleratorInfo, MediaAcceleratorInfo         struct{ Accelerators []device }
+	NeuronInfo                                             struct{ NeuronDevices []device }
+	VCpuInfo                                               struct {
+		DefaultVCpus, DefaultCores, DefaultThreadsPerCore int32
+		ValidThreadsPerCore                               []int32
+	}
+	ProcessorInfo struct {
+		SupportedArchitectures []string
+		Manufacturer           string
+	}
+	NetworkInfo struct {
+		MaximumNetworkInterfaces, Ipv4AddressesPerInterface, Ipv6AddressesPerInterface int32
+		Ipv6Supported, EncryptionInTransitSupported                                    bool
+		EnaSupport, NetworkPerformance                                                 string
+		NetworkCards                                                                   []struct{ BaselineBandwidthInGbps float64 }
+	}
+	EbsInfo struct {
+		EbsOptimizedSupport, NvmeSupport string
+		MaximumEbsAttachments            int32
+		EbsOptimizedInfo                 struct{ BaselineBandwidthInMbps int32 }
+	}
+	InstanceStorageInfo struct {
+		TotalSizeInGB int64
+		Disks         []InstanceDisk
+	}
+}
+
+type device struct {
+	Count              int32
+	Manufacturer, Name string
+	MemoryInfo         struct{ SizeInMiB int64 }
+}
+
+// classicFamilies could be launched in EC2-Classic.
+var classicFamilies = []string{"t1", "m1", "m3", "c1", "c3", "r3", "i2", "d2"}
+
+// undisputed are families that the published descriptions call outdated and the documentation for clients does not.
+var undisputed = []string{"m5", "c5", "r5", "m6i", "r6i"}
+
+func (p *published) instanceType(line []byte) *InstanceType {
+	n, e, s := &p.NetworkInfo, &p.EbsInfo, &p.InstanceStorageInfo
+	t := &InstanceType{
+		Name: p.InstanceType, MemoryMiB: p.MemoryInfo.SizeInMiB, Hypervisor: p.Hypervisor,
+		CurrentGeneration: p.CurrentGeneration, Published: line,
+		TypeCPU: TypeCPU{
+			VCPUs: p.VCpuInfo.DefaultVCpus, Cores: p.VCpuInfo.DefaultCores, ThreadsPerCore: p.VCpuInfo.DefaultThreadsPerCore,
+			ValidThreads: p.VCpuInfo.ValidThreadsPerCore, Architectures: p.ProcessorInfo.SupportedArchitectures,
+			Burstable: p.BurstablePerformanceSupported, Manufacturer: p.ProcessorInfo.Manufacturer,
+		},
+		TypeNetwork: TypeNetwork{
+			MaxInterfaces: n.MaximumNetworkInterfaces, IPv4PerInterface: n.Ipv4AddressesPerInterface,
+			IPv6PerInterface: n.Ipv6AddressesPerInterface, IPv6: n.Ipv6Supported, ENA: n.EnaSupport, NetworkPerformance: n.NetworkPerformance,
+			EncryptionInTransit: n.EncryptionInTransitSupported,
+		},
+		TypeStorage: TypeStorage{
+			EBSOptimized: e.EbsOptimizedSupport, EBSNVMe: e.NvmeSupport, MaxAttachments: e.MaximumEbsAttachments,
+			EBSBaselineMbps: e.EbsOptimizedInfo.BaselineBandwidthInMbps, InstanceStorage: p.InstanceStorageSupported,
+			StorageTotalGB: s.TotalSizeInGB, Disks: s.Disks, RootDeviceTypes: p.SupportedRootDeviceTypes,
+		},
+		TypeSupport: TypeSupport{
+			BareMetal: p.BareMetal, BootModes: p.SupportedBootModes, Virtualization: p.SupportedVirtualizationTypes,
+			UsageClasses: p.SupportedUsageClasses, Hibernation: p.HibernationSupported,
+			DedicatedHosts: p.DedicatedHostsSupported, PlacementStrategies: p.PlacementGroupInfo.SupportedStrategies,
+			FreeTier: p.FreeTierEligible,
+		},
+	}
+	if len(t.ValidThreads) == 0 {
+		t.ValidThreads = []int32{t.ThreadsPerCore}
+	}
+	for _, c := range n.NetworkCards {
+		t.BandwidthGbps += c.BaselineBandwidthInGbps
+	}
+	neuron := p.NeuronInfo.NeuronDevices
+	if len(p.InferenceAcceleratorInfo.Accelerators) > 0 {
+		neuron = nil // the same devices by another name
+	}
+	for _, group := range []struct {
+		kind    string
+		devices []device
+	}{
+		{"gpu", p.GpuInfo.Gpus}, {"fpga", p.FpgaInfo.Fpgas}, {"inference", p.InferenceAcceleratorInfo.Accelerators},
+		{"inference", neuron}, {"media", p.MediaAcceleratorInfo.Accelerators},
+	} {
+		for _, d := range group.devices {
+			t.Accelerators = append(t.Accelerators, Accelerator{group.kind, d.Manufacturer, d.Name, d.Count, d.MemoryInfo.SizeInMiB})
 		}
-		list := func(name string) []string {
-			if cell(name) == "" {
-				return nil
-			}
-			return strings.Split(cell(name), ",")
+	}
+	t.Classic = slices.Contains(classicFamilies, t.Family())
+	t.CurrentGeneration = t.CurrentGeneration || slices.Contains(undisputed, t.Family())
+	return t
+}
+
+var catalogue = sync.OnceValue(func() map[string]*InstanceType {
+	out := map[string]*InstanceType{}
+	z, err := gzip.NewReader(bytes.NewReader(publishedTypes))
+	if err != nil {
+		panic(fmt.Sprintf("instance-types.jsonl.gz: %v", err))
+	}
+	for d := json.NewDecoder(z); d.More(); {
+		var line json.RawMessage
+		var p published
+		if err := d.Decode(&line); err != nil {
+			panic(fmt.Sprintf("instance-types.jsonl.gz: %v", err))
 		}
-		num := func(name string) int64 { n, _ := strconv.ParseInt(cell(name), 10, 64); return n }
-		yes := func(name string) bool { return cell(name) == "yes" }
-		t := &InstanceType{
-			Name: cell("instance_type"), MemoryMiB: num("memory_mib"), Hypervisor: cell("hypervisor"),
-			CurrentGeneration: yes("current_generation"),
-			TypeCPU: TypeCPU{
-				VCPUs: int32(num("vcpus")), Cores: int32(num("cores")), ThreadsPerCore: int32(num("threads_per_core")),
-				Architectures: list("arch"), Burstable: yes("burstable"), Manufacturer: cell("manufacturer"),
-			},
-			TypeNetwork: TypeNetwork{
-				MaxInterfaces: int32(num("max_enis")), IPv4PerInterface: int32(num("ipv4_per_eni")),
-				IPv6PerInterface: int32(num("ipv6_per_eni")), IPv6: yes("ipv6_supported"), ENA: cell("ena"),
-				NetworkPerformance: cell("network_performance"),
-			},
-			TypeStorage: TypeStorage{
-				EBSOptimized: cell("ebs_optimized_support"), EBSNVMe: cell("ebs_nvme"),
-				MaxAttachments: int32(num("max_ebs_attachments")), InstanceStorage: yes("instance_storage"),
-				StorageTotalGB: num("storage_total_gb"), RootDeviceTypes: list("root_device_types"),
-			},
-			TypeSupport: TypeSupport{
-				VPCOnly: yes("vpc_only"), Classic: yes("classic_allowed"), BootModes: list("boot_modes"),
-				Virtualization: list("virtualization"), UsageClasses: list("usage_classes"),
-				Hibernation: yes("hibernation"), DedicatedHosts: yes("dedicated_hosts"),
-				PlacementStrategies: list("placement_strategies"), Enclaves: cell("enclaves"), FreeTier: yes("free_tier"),
-			},
+		if err := json.Unmarshal(line, &p); err != nil {
+			panic(fmt.Sprintf("instance-types.jsonl.gz: %s: %v", p.InstanceType, err))
 		}
-		t.ClockGHz, _ = strconv.ParseFloat(cell("clock_ghz"), 64)
-		for _, v := range list("valid_threads_per_core") {
-			n, _ := strconv.Atoi(v)
-			t.ValidThreads = append(t.ValidThreads, int32(n))
-		}
-		if len(t.ValidThreads) == 0 {
-			t.ValidThreads = []int32{t.ThreadsPerCore}
-		}
-		for _, d := range list("storage_disks") {
-			var disk InstanceDisk
-			fmt.Sscanf(d, "%dx%d%s", &disk.Count, &disk.SizeGB, &disk.Type)
-			t.Disks = append(t.Disks, disk)
-		}
-		// The snapshot that the table was taken from calls these five families outdated; clients' documentation does not.
-		if slices.Contains([]string{"m5", "c5", "r5", "m6i", "r6i"}, t.Family()) {
-			t.CurrentGeneration = true
-		}
-		out[t.Name] = t
+		out[p.InstanceType] = p.instanceType(line)
 	}
 	return out
 })
@@ -202,11 +292,6 @@ var catalogue = sync.OnceValue(func() map[string]*InstanceType {
 func FindInstanceType(name string) *InstanceType { return catalogue()[name] }
 
 // InstanceTypes are all types by name.
-func InstanceTypes() []*InstanceType {
-	all := make([]*InstanceType, 0, len(catalogue()))
-	for _, t := range catalogue() {
-		all = append(all, t)
-	}
-	slices.SortFunc(all, func(a, b *InstanceType) int { return strings.Compare(a.Name, b.Name) })
-	return all
-}
+var InstanceTypes = sync.OnceValue(func() []*InstanceType {
+	return slices.SortedFunc(maps.Values(catalogue()), func(a, b *InstanceType) int { return strings.Compare(a.Name, b.Name) })
+})

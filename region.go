@@ -1,6 +1,7 @@
 package slipway
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -20,14 +21,31 @@ var regions = map[string]string{
 	"us-gov-east-1": "usge1", "us-gov-west-1": "usgw1", "cn-north-1": "cnn1", "cn-northwest-1": "cnnw1",
 }
 
+// optIn are the regions that an AWS account has to opt into, being younger than March 2019.
+var optIn = []string{
+	"af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
+	"ap-southeast-6", "ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-1", "eu-south-2", "il-central-1",
+	"me-central-1", "me-south-1", "mx-central-1",
+}
+
+// OptIn says whether an account has to opt into a region; here every account has.
+func OptIn(region string) bool { return slices.Contains(optIn, region) }
+
 // KnownRegion says whether AWS has a region of the name.
 func KnownRegion(name string) bool { _, ok := regions[name]; return ok }
 
 // RegionNames are AWS's regions in order.
 func RegionNames() []string { return slices.Sorted(maps.Keys(regions)) }
 
-// ZoneLetters are the zones that every region of slipway has.
-var ZoneLetters = []string{"a", "b", "c"}
+// zoneLetters are the zones of a region where they are not a, b and c. A letter's place in the alphabet is its zone id's
+// number.
+var zoneLetters = map[string]string{
+	"us-east-1": "abcdef", "us-west-1": "ac", "us-west-2": "abcd", "ca-central-1": "abd", "ap-northeast-1": "acd",
+	"ap-northeast-2": "abcd", "cn-north-1": "abd",
+}
+
+// ZoneLetters are all letters that a zone of any region has.
+var ZoneLetters = strings.Split("abcdef", "")
 
 // Zone is an availability zone.
 type Zone struct{ Name, ID, Region string }
@@ -41,9 +59,9 @@ func Zones(region string) []Zone {
 	if !ok {
 		code = strings.ReplaceAll(region, "-", "")
 	}
-	out := make([]Zone, len(ZoneLetters))
-	for i, l := range ZoneLetters {
-		out[i] = Zone{Name: region + l, ID: code + "-az" + string(rune('1'+i)), Region: region}
+	var out []Zone
+	for _, l := range cmp.Or(zoneLetters[region], "abc") {
+		out = append(out, Zone{Name: region + string(l), ID: code + "-az" + string('1'+l-'a'), Region: region})
 	}
 	return out
 }

@@ -30,7 +30,7 @@ var rank = map[string]int{
 	"slipway/internal/await": 5, "slipway/internal/guard": 4, "slipway/internal/thread": 5, "slipway/internal/jail": 6,
 	"slipway/internal/durable": 4, "slipway/internal/certificates": 5, "slipway/internal/audit": 5, "slipway/internal/seal": 5,
 	"slipway/internal/imds": 10, "slipway/internal/reconcile": 10, "slipway/internal/guestimage": 10,
-	"slipway/internal/policy": 10, "slipway/internal/imagesource": 10,
+	"slipway/internal/policy": 10, "slipway/internal/imagesource": 10, "slipway/internal/filters": 6,
 
 	"slipway/internal/iamwire": 11, "slipway/internal/stswire": 11, "slipway/internal/ssmwire": 11,
 	"slipway/internal/ec2wire": 11, "slipway/internal/store/etcd": 11, "slipway/internal/store/memory": 11,

@@ -7,6 +7,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -29,8 +30,8 @@ func wire(r store.Reader, a *slipway.Address) ec2wire.Address {
 	return w
 }
 
-var fields = func() slipway.Fields[ec2wire.Address] {
-	f := slipway.Fields[ec2wire.Address]{}
+var fields = func() filters.Fields[ec2wire.Address] {
+	f := filters.Fields[ec2wire.Address]{}
 	for name, get := range map[string]func(ec2wire.Address) *string{
 		"allocation-id":              func(w ec2wire.Address) *string { return w.AllocationId },
 		"association-id":             func(w ec2wire.Address) *string { return w.AssociationId },
@@ -59,7 +60,7 @@ func tagsOf(w ec2wire.Address) slipway.Tags {
 func (s *Service) Describe(
 	ctx context.Context, in *ec2wire.DescribeAddressesRequest,
 ) (*ec2wire.DescribeAddressesResult, error) {
-	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, tagsOf)
+	match, err := filters.Matcher(describe.Filters(in.Filters), fields, tagsOf)
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,8 @@ func (l *launch) findType() error {
 				"again. You can use 'describe-instance-types' or 'describe-images' to discover the architecture of "+
 				"the instance type or AMI.",
 			strings.Join(l.kind.Architectures, ", "), l.image.Architecture)
+	case l.kind.Launchable() != nil:
+		return l.kind.Launchable()
 	case l.image.BootMode == "uefi" && !l.kind.UEFI():
 		return slipway.Errorf(slipway.InvalidParameterValue,
 			"The boot mode '%s' of the specified AMI is not supported by the instance type '%s'.", l.image.BootMode,

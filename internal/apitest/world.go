@@ -306,7 +306,7 @@ func (w *Wire) Names(o World) *strings.Replacer {
 	w.Must("associationId", "AssociateVpcCidrBlock", "VpcId", o.VPC, "AmazonProvidedIpv6CidrBlock", "true")
 	block := netip.MustParsePrefix(w.Must("ipv6CidrBlock", "DescribeVpcs", "VpcId.1", o.VPC))
 	ids := map[string]string{
-		"$SUBNET": w.Must("subnetId", "CreateSubnet", "VpcId", o.VPC, "CidrBlock", "172.31.64.0/20", "Ipv6CidrBlock",
+		"$SUBNET": w.Must("subnetId", "CreateSubnet", "VpcId", o.VPC, "CidrBlock", "172.31.128.0/20", "Ipv6CidrBlock",
 			netip.PrefixFrom(block.Addr(), 64).String(), "AvailabilityZone", "us-east-1a"),
 	}
 	w.Must("return", "ModifySubnetAttribute", "SubnetId", ids["$SUBNET"], "MapPublicIpOnLaunch.Value", "true")
@@ -315,7 +315,7 @@ func (w *Wire) Names(o World) *strings.Replacer {
 	ids["$IP6"] = netip.AddrFrom16(base).String()
 	base[15], base[9] = 0, 7
 	ids["$PREFIX6"] = netip.PrefixFrom(netip.AddrFrom16(base), 80).String()
-	ids["$PREFIX"], ids["$IP"] = "172.31.64.240/28", "172.31.73.9"
+	ids["$PREFIX"], ids["$IP"] = "172.31.128.240/28", "172.31.137.9"
 	ids["$ENI"] = w.Must("networkInterfaceId", "CreateNetworkInterface", "SubnetId", ids["$SUBNET"],
 		"SecurityGroupId.1", o.Group)
 	for im := range state.Images.All(w.DB.Local(), state.Global) {

@@ -13,6 +13,7 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/placement"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -107,6 +108,8 @@ func (s *Service) read(
 		return nil, nil, slipway.Missing("InstanceType")
 	case t == nil:
 		return nil, nil, slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for InstanceType.", *in.InstanceType)
+	case t.Launchable() != nil:
+		return nil, nil, t.Launchable()
 	case shape.Get(in.InstancePlatform) == "":
 		return nil, nil, slipway.Missing("InstancePlatform")
 	case *in.InstancePlatform != platform:
@@ -219,11 +222,11 @@ var kind = describe.Kind[slipway.CapacityReservation, ec2wire.CapacityReservatio
 	Table: state.CapacityReservations, Parse: describe.Form(slipway.ParseCapacityReservationID),
 	Tags: func(c *slipway.CapacityReservation) slipway.Tags { return c.Tags },
 	Wire: func(r store.Reader, c *slipway.CapacityReservation) ec2wire.CapacityReservation { return *wire(r, c) },
-	Fields: func(r store.Reader) slipway.Fields[*slipway.CapacityReservation] {
+	Fields: func(r store.Reader) filters.Fields[*slipway.CapacityReservation] {
 		field := func(get func(*ec2wire.CapacityReservation) *string) func(*slipway.CapacityReservation) []string {
 			return func(c *slipway.CapacityReservation) []string { return shape.One(shape.Get(get(wire(r, c)))) }
 		}
-		return slipway.Fields[*slipway.CapacityReservation]{
+		return filters.Fields[*slipway.CapacityReservation]{
 			"instance-type":        func(c *slipway.CapacityReservation) []string { return shape.One(c.Type) },
 			"owner-id":             func(c *slipway.CapacityReservation) []string { return shape.One(c.Account) },
 			"instance-platform":    func(c *slipway.CapacityReservation) []string { return shape.One(c.Platform) },

@@ -15,6 +15,7 @@ import (
 	"slipway/internal/admission"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/placement"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -185,7 +186,7 @@ func wire(r store.Reader, h *slipway.DedicatedHost) ec2wire.Host {
 var kind = describe.Kind[slipway.DedicatedHost, ec2wire.Host]{
 	Table: state.DedicatedHosts, Parse: describe.Form(slipway.ParseDedicatedHostID),
 	Tags: func(h *slipway.DedicatedHost) slipway.Tags { return h.Tags }, Wire: wire,
-	Fields: describe.Fixed(slipway.Fields[*slipway.DedicatedHost]{
+	Fields: describe.Fixed(filters.Fields[*slipway.DedicatedHost]{
 		"auto-placement":      func(h *slipway.DedicatedHost) []string { return shape.One(h.AutoPlacement) },
 		"availability-zone":   func(h *slipway.DedicatedHost) []string { return shape.One(h.Zone) },
 		"instance-type":       func(h *slipway.DedicatedHost) []string { return shape.One(h.Type) },

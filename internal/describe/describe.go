@@ -7,6 +7,7 @@ import (
 
 	"slipway"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -15,7 +16,7 @@ import (
 type Kind[T, W any] struct {
 	Table  *state.Table[T]
 	Parse  func(id string) error // the form of an id; nil: any
-	Fields func(r store.Reader) slipway.Fields[*T]
+	Fields func(r store.Reader) filters.Fields[*T]
 	Tags   func(*T) slipway.Tags
 	Wire   func(r store.Reader, v *T) W
 	Scopes func(s state.Scope) []state.Scope          // where to look; nil: the caller's own
@@ -43,7 +44,7 @@ func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *strin
 	if err != nil {
 		return nil, nil, err
 	}
-	match, err := slipway.Matcher(Filters(q.Filters), k.Fields(r), k.Tags)
+	match, err := filters.Matcher(Filters(q.Filters), k.Fields(r), k.Tags)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -103,6 +104,6 @@ func Form[ID ~string](parse func(string) (ID, error)) func(string) error {
 }
 
 // Fixed is a Fields that needs no reader.
-func Fixed[T any](f slipway.Fields[*T]) func(store.Reader) slipway.Fields[*T] {
-	return func(store.Reader) slipway.Fields[*T] { return f }
+func Fixed[T any](f filters.Fields[*T]) func(store.Reader) filters.Fields[*T] {
+	return func(store.Reader) filters.Fields[*T] { return f }
 }

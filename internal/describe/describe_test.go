@@ -8,6 +8,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -35,7 +36,7 @@ func TestList(t *testing.T) {
 	}
 	kind := describe.Kind[slipway.Volume, string]{
 		Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID),
-		Fields: describe.Fixed(slipway.Fields[*slipway.Volume]{
+		Fields: describe.Fixed(filters.Fields[*slipway.Volume]{
 			"size": func(v *slipway.Volume) []string { return []string{fmt.Sprint(v.SizeGiB)} },
 		}),
 		Tags: func(v *slipway.Volume) slipway.Tags { return v.Tags },

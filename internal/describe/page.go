@@ -7,11 +7,12 @@ import (
 
 	"slipway"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 )
 
 // Filters takes a request's filters.
-func Filters(in []ec2wire.Filter) []slipway.Filter {
-	out := make([]slipway.Filter, len(in))
+func Filters(in []ec2wire.Filter) []filters.Filter {
+	out := make([]filters.Filter, len(in))
 	for i, f := range in {
 		out[i].Values = f.Values
 		if f.Name != nil {

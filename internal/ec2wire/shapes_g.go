@@ -489,7 +489,7 @@ type GpuDeviceInfo struct {
 	Manufacturer     *string
 	Count            *int32
 	LogicalGpuCount  *int32
-	GpuPartitionSize *int32
+	GpuPartitionSize *float64
 	Workloads        []string
 	MemoryInfo       *GpuDeviceMemoryInfo
 }
@@ -500,7 +500,7 @@ func (x *GpuDeviceInfo) EncodeXML(w *ec2query.Writer) {
 	w.String("manufacturer", x.Manufacturer)
 	w.Int32("count", x.Count)
 	w.Int32("logicalGpuCount", x.LogicalGpuCount)
-	w.Int32("gpuPartitionSize", x.GpuPartitionSize)
+	w.Float("gpuPartitionSize", x.GpuPartitionSize)
 	if x.Workloads != nil {
 		w.Open("workloadSet")
 		for i := range x.Workloads {

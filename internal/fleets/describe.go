@@ -7,6 +7,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -137,8 +138,8 @@ var kind = describe.Kind[slipway.Fleet, ec2wire.FleetData]{
 	Table: state.Fleets, Wire: wire, Tags: func(f *slipway.Fleet) slipway.Tags { return f.Tags["fleet"] },
 	// EC2 lists no fleet of type instant that is not asked for
 	See: func(_ state.Scope, _ *slipway.Fleet, named bool) bool { return named },
-	Fields: func(r store.Reader) slipway.Fields[*slipway.Fleet] {
-		return slipway.Fields[*slipway.Fleet]{
+	Fields: func(r store.Reader) filters.Fields[*slipway.Fleet] {
+		return filters.Fields[*slipway.Fleet]{
 			"activity-status":                    func(f *slipway.Fleet) []string { return []string{activity(f)} },
 			"excess-capacity-termination-policy": func(f *slipway.Fleet) []string { return shape.One(f.Excess) },
 			"fleet-state":                        func(f *slipway.Fleet) []string { return []string{status(r, f)} },
@@ -163,7 +164,7 @@ func (s *Service) Instances(
 	if err != nil {
 		return nil, err
 	}
-	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[*slipway.Instance]{
+	match, err := filters.Matcher(describe.Filters(in.Filters), filters.Fields[*slipway.Instance]{
 		"instance-type": func(i *slipway.Instance) []string { return []string{i.Type} },
 	}, nil)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -31,7 +32,7 @@ func devices(get func(slipway.Mapping) string) func(*slipway.Image) []string {
 	}
 }
 
-var fields = slipway.Fields[*slipway.Image]{
+var fields = filters.Fields[*slipway.Image]{
 	"architecture":        func(im *slipway.Image) []string { return shape.One(im.Architecture) },
 	"image-id":            func(im *slipway.Image) []string { return shape.One(im.ID) },
 	"name":                func(im *slipway.Image) []string { return shape.One(im.Name) },

@@ -8,12 +8,13 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
 
-var fields = slipway.Fields[*slipway.ImportTask]{
+var fields = filters.Fields[*slipway.ImportTask]{
 	"task-state": func(t *slipway.ImportTask) []string { return shape.One(t.State) },
 }
 

@@ -240,6 +240,9 @@ func setType(value string) edit {
 		if to == nil {
 			return slipway.Errorf(slipway.InvalidInstanceAttributeValue, "Invalid value '%s' for InstanceType.", value)
 		}
+		if err := to.Launchable(); err != nil {
+			return err
+		}
 		if !slices.Contains(to.Architectures, i.Architecture) {
 			return slipway.Errorf(slipway.InvalidInstanceAttributeValue,
 				"The instance type %s does not have the architecture %s of the instance.", value, i.Architecture)

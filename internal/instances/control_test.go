@@ -278,7 +278,7 @@ func TestR2DefaultSubnetAndZone(t *testing.T) {
 		!strings.Contains(a.Message, "No default subnet for availability zone: 'us-east-1b'.") {
 		t.Errorf("a zone without a default subnet: %s %q", a.Code, a.Message)
 	}
-	drop("us-east-1a", "us-east-1c")
+	drop("us-east-1a", "us-east-1c", "us-east-1d", "us-east-1e", "us-east-1f")
 	if a := run(); a.Code != "MissingInput" || !strings.Contains(a.Message, "No subnets found for the default VPC") {
 		t.Errorf("a default VPC without subnets: %s %q", a.Code, a.Message)
 	}

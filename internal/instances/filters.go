@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 )
 
@@ -37,15 +39,47 @@ func (j *viewer) show(in *slipway.Instance) *shown {
 	return &shown{view: v, wire: v.wire()}
 }
 
-func makeFields() slipway.Fields[*shown] {
-	f := slipway.Fields[*shown]{}
+// shownMembers are the filters that read a member of the description.
+var shownMembers = describe.Shown[ec2wire.Instance](
+	"affinity=Placement.Affinity",
+	"architecture",
+	"availability-zone-id=Placement.AvailabilityZoneId",
+	"availability-zone=Placement.AvailabilityZone",
+	"block-device-mapping.attach-time=BlockDeviceMappings.Ebs.AttachTime",
+	"block-device-mapping.delete-on-termination=BlockDeviceMappings.Ebs.DeleteOnTermination",
+	"block-device-mapping.device-name=BlockDeviceMappings.DeviceName",
+	"block-device-mapping.status=BlockDeviceMappings.Ebs.Status",
+	"block-device-mapping.volume-id=BlockDeviceMappings.Ebs.VolumeId",
+	"boot-mode",
+	"capacity-reservation-id",
+	"current-instance-boot-mode",
+	"dns-name=PublicDnsName",
+	"ebs-optimized",
+	"ena-support",
+	"enclave-options.enabled",
+	"host-id=Placement.HostId",
+	"hypervisor",
+	"ip-address=PublicIpAddress",
+	"maintenance-options.auto-recovery",
+	"metadata-options.state",
+	"monitoring-state=Monitoring.State",
+	"network-performance-options.bandwidth-weighting",
+	"platform",
+	"platform-details",
+	"private-dns-name",
+	"private-ip-address",
+	"root-device-type",
+	"source-dest-check",
+	"subnet-id",
+	"tenancy=Placement.Tenancy",
+	"usage-operation",
+	"virtualization-type",
+	"vpc-id",
+)
+
+func makeFields() filters.Fields[*shown] {
+	f := filters.Through(shownMembers, func(s *shown) *ec2wire.Instance { return &s.wire })
 	own := func(name string, get func(*shown) []string) { f[name] = get }
-	own("affinity", func(s *shown) []string { return text(s.wire.Placement.Affinity) })
-	own("architecture", func(s *shown) []string { return text(s.wire.Architecture) })
-	own("availability-zone", func(s *shown) []string { return text(s.wire.Placement.AvailabilityZone) })
-	own("availability-zone-id", func(s *shown) []string { return text(s.wire.Placement.AvailabilityZoneId) })
-	own("boot-mode", func(s *shown) []string { return text(s.wire.BootMode) })
-	own("capacity-reservation-id", func(s *shown) []string { return text(s.wire.CapacityReservationId) })
 	own("capacity-reservation-specification.capacity-reservation-preference", func(s *shown) []string {
 		return shape.One(s.CapacityPreference)
 	})
@@ -54,14 +88,7 @@ func makeFields() slipway.Fields[*shown] {
 	own("capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn",
 		func(*shown) []string { return nil })
 	own("client-token", func(s *shown) []string { return shape.One(s.ClientToken) })
-	own("current-instance-boot-mode", func(s *shown) []string { return text(s.wire.CurrentInstanceBootMode) })
-	own("dns-name", func(s *shown) []string { return text(s.wire.PublicDnsName) })
-	own("ebs-optimized", func(s *shown) []string { return yes(s.wire.EbsOptimized) })
-	own("ena-support", func(s *shown) []string { return yes(s.wire.EnaSupport) })
-	own("enclave-options.enabled", func(s *shown) []string { return yes(s.wire.EnclaveOptions.Enabled) })
 	own("hibernation-options.configured", func(s *shown) []string { return shape.Yes(s.Hibernation) })
-	own("host-id", func(s *shown) []string { return text(s.wire.Placement.HostId) })
-	own("hypervisor", func(s *shown) []string { return text(s.wire.Hypervisor) })
 	own("iam-instance-profile.arn", func(s *shown) []string { return shape.One(s.Profile) })
 	own("iam-instance-profile.id", func(s *shown) []string { return shape.One(s.ProfileID) })
 	own("iam-instance-profile.name", func(s *shown) []string {
@@ -73,7 +100,6 @@ func makeFields() slipway.Fields[*shown] {
 	own("instance-state-code", func(s *shown) []string { return []string{strconv.Itoa(int(s.State.Code()))} })
 	own("instance-state-name", func(s *shown) []string { return shape.One(s.State) })
 	own("instance-type", func(s *shown) []string { return shape.One(s.Type) })
-	own("ip-address", func(s *shown) []string { return text(s.wire.PublicIpAddress) })
 	own("kernel-id", func(*shown) []string { return nil })
 	own("ramdisk-id", func(*shown) []string { return nil })
 	own("outpost-arn", func(*shown) []string { return nil })
@@ -83,7 +109,6 @@ func makeFields() slipway.Fields[*shown] {
 	own("key-name", func(s *shown) []string { return shape.One(s.KeyName) })
 	own("launch-index", func(s *shown) []string { return []string{strconv.Itoa(int(s.LaunchIndex))} })
 	own("launch-time", func(s *shown) []string { return at(s.LaunchTime) })
-	own("maintenance-options.auto-recovery", func(s *shown) []string { return text(s.wire.MaintenanceOptions.AutoRecovery) })
 	own("metadata-options.http-endpoint", func(s *shown) []string { return shape.One(s.Metadata.HTTPEndpoint) })
 	own("metadata-options.http-protocol-ipv4", func(s *shown) []string { return shape.One(s.Metadata.HTTPEndpoint) })
 	own("metadata-options.http-protocol-ipv6", func(s *shown) []string { return shape.One(s.Metadata.HTTPIPv6) })
@@ -92,11 +117,6 @@ func makeFields() slipway.Fields[*shown] {
 	})
 	own("metadata-options.http-tokens", func(s *shown) []string { return shape.One(s.Metadata.HTTPTokens) })
 	own("metadata-options.instance-metadata-tags", func(s *shown) []string { return shape.One(s.Metadata.Tags) })
-	own("metadata-options.state", func(s *shown) []string { return text(s.wire.MetadataOptions.State) })
-	own("monitoring-state", func(s *shown) []string { return text(s.wire.Monitoring.State) })
-	own("network-performance-options.bandwidth-weighting", func(s *shown) []string {
-		return text(s.wire.NetworkPerformanceOptions.BandwidthWeighting)
-	})
 	own("owner-id", func(s *shown) []string { return shape.One(s.Account) })
 	own("placement-group-name", func(s *shown) []string { return shape.One(s.Placement.GroupName) })
 	own("placement-partition-number", func(s *shown) []string {
@@ -105,9 +125,6 @@ func makeFields() slipway.Fields[*shown] {
 		}
 		return []string{strconv.Itoa(int(s.Placement.Partition))}
 	})
-	own("platform", func(s *shown) []string { return text(s.wire.Platform) })
-	own("platform-details", func(s *shown) []string { return text(s.wire.PlatformDetails) })
-	own("private-dns-name", func(s *shown) []string { return text(s.wire.PrivateDnsName) })
 	own("private-dns-name-options.enable-resource-name-dns-a-record", func(s *shown) []string {
 		return shape.Yes(s.DNS.ARecord)
 	})
@@ -115,7 +132,6 @@ func makeFields() slipway.Fields[*shown] {
 		return shape.Yes(s.DNS.AAAARecord)
 	})
 	own("private-dns-name-options.hostname-type", func(s *shown) []string { return shape.One(s.DNS.HostnameType) })
-	own("private-ip-address", func(s *shown) []string { return text(s.wire.PrivateIpAddress) })
 	own("product-code", func(s *shown) []string { return s.ProductCodes })
 	own("product-code.type", func(s *shown) []string {
 		if len(s.ProductCodes) == 0 {
@@ -127,22 +143,10 @@ func makeFields() slipway.Fields[*shown] {
 	own("requester-id", func(s *shown) []string { return shape.One(s.Requester) })
 	own("reservation-id", func(s *shown) []string { return shape.One(s.Reservation) })
 	own("root-device-name", func(s *shown) []string { return shape.One(s.RootDevice) })
-	own("root-device-type", func(s *shown) []string { return text(s.wire.RootDeviceType) })
-	own("source-dest-check", func(s *shown) []string {
-		if s.wire.SourceDestCheck == nil {
-			return nil
-		}
-		return yes(s.wire.SourceDestCheck)
-	})
 	own("spot-instance-request-id", func(s *shown) []string { return shape.One(s.SpotRequest) })
 	own("state-reason-code", func(s *shown) []string { return shape.One(s.Reason.Code) })
 	own("state-reason-message", func(s *shown) []string { return shape.One(s.Reason.Message) })
-	own("subnet-id", func(s *shown) []string { return text(s.wire.SubnetId) })
-	own("vpc-id", func(s *shown) []string { return text(s.wire.VpcId) })
-	own("tenancy", func(s *shown) []string { return text(s.wire.Placement.Tenancy) })
-	own("usage-operation", func(s *shown) []string { return text(s.wire.UsageOperation) })
 	own("usage-operation-update-time", func(s *shown) []string { return at(s.LaunchTime) })
-	own("virtualization-type", func(s *shown) []string { return text(s.wire.VirtualizationType) })
 	own("ipv6-address", func(s *shown) []string {
 		var out []string
 		for _, n := range s.ports {
@@ -172,37 +176,11 @@ func makeFields() slipway.Fields[*shown] {
 	own("instance.group-name", groups(true, false))
 	own("group-id", groups(false, true))
 	own("group-name", groups(true, true))
-	deviceFields(f)
 	portFields(f)
 	return f
 }
 
-func deviceFields(f slipway.Fields[*shown]) {
-	each := func(get func(ec2wire.InstanceBlockDeviceMapping) []string) func(*shown) []string {
-		return func(s *shown) []string {
-			var out []string
-			for _, b := range s.wire.BlockDeviceMappings {
-				out = append(out, get(b)...)
-			}
-			return out
-		}
-	}
-	f["block-device-mapping.attach-time"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string {
-		return at(*b.Ebs.AttachTime)
-	})
-	f["block-device-mapping.delete-on-termination"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string {
-		return yes(b.Ebs.DeleteOnTermination)
-	})
-	f["block-device-mapping.device-name"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string {
-		return text(b.DeviceName)
-	})
-	f["block-device-mapping.status"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string { return text(b.Ebs.Status) })
-	f["block-device-mapping.volume-id"] = each(func(b ec2wire.InstanceBlockDeviceMapping) []string {
-		return text(b.Ebs.VolumeId)
-	})
-}
-
-func portFields(f slipway.Fields[*shown]) {
+func portFields(f filters.Fields[*shown]) {
 	each := func(name string, get func(*shown, *slipway.Interface) []string) {
 		f["network-interface."+name] = func(s *shown) []string {
 			var out []string

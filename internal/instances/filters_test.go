@@ -144,11 +144,10 @@ func TestPagesOfInstances(t *testing.T) {
 		params []string
 		code   string
 	}{
-		"a page of 4":             {[]string{"MaxResults", "4"}, "InvalidParameterValue"},
-		"a page with ids":         {[]string{"MaxResults", "5", "InstanceId.1", id}, "InvalidParameterCombination"},
-		"a token of one's own":    {[]string{"MaxResults", "5", "NextToken", "page2"}, "InvalidNextToken"},
-		"an unknown filter":       {[]string{"Filter.1.Name", "colour", "Filter.1.Value.1", "red"}, "InvalidParameterValue"},
-		"a filter without values": {[]string{"Filter.1.Name", "instance-type"}, "InvalidParameterValue"},
+		"a page of 4":          {[]string{"MaxResults", "4"}, "InvalidParameterValue"},
+		"a page with ids":      {[]string{"MaxResults", "5", "InstanceId.1", id}, "InvalidParameterCombination"},
+		"a token of one's own": {[]string{"MaxResults", "5", "NextToken", "page2"}, "InvalidNextToken"},
+		"an unknown filter":    {[]string{"Filter.1.Name", "colour", "Filter.1.Value.1", "red"}, "InvalidParameterValue"},
 		"a malformed id": {[]string{"InstanceId.1", "i-1", "InstanceId.2", "i-0123456789abcdef0"},
 			"InvalidInstanceID.Malformed"},
 		"an unknown id": {[]string{"InstanceId.1", id, "InstanceId.2", "i-0123456789abcdef0"}, "InvalidInstanceID.NotFound"},
@@ -156,5 +155,9 @@ func TestPagesOfInstances(t *testing.T) {
 		if a := w.Call("DescribeInstances", tt.params...); a.Code != tt.code {
 			t.Errorf("%s: got %s %s, want %s", name, a.Code, a.Message, tt.code)
 		}
+	}
+	none := w.Call("DescribeInstances", "Filter.1.Name", "instance-type").Body
+	if all := w.Call("DescribeInstances").Body; strings.Contains(none, "<instanceId>") || !strings.Contains(all, "<instanceId>") {
+		t.Errorf("a filter without values is met by %s, and there are %s", none, all)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slipway/internal/admission"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/launchspec"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -112,7 +113,7 @@ func (s *Service) DisassociateProfile(
 func (s *Service) Associations(
 	ctx context.Context, in *ec2wire.DescribeIamInstanceProfileAssociationsRequest,
 ) (*ec2wire.DescribeIamInstanceProfileAssociationsResult, error) {
-	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[*slipway.Instance]{
+	match, err := filters.Matcher(describe.Filters(in.Filters), filters.Fields[*slipway.Instance]{
 		"instance-id": func(i *slipway.Instance) []string { return shape.One(i.ID) },
 		"state":       func(*slipway.Instance) []string { return []string{"associated"} },
 	}, nil)

@@ -9,6 +9,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -22,14 +23,14 @@ type selection struct {
 
 // choose checks a request's ids and filters, of those that are known, and finds what they leave.
 func (s *Service) choose(
-	ctx context.Context, names []string, asked []ec2wire.Filter, known slipway.Fields[*shown], tags func(*shown) slipway.Tags,
+	ctx context.Context, names []string, asked []ec2wire.Filter, known filters.Fields[*shown], tags func(*shown) slipway.Tags,
 ) (*selection, error) {
 	ids, err := parseIDs(names)
 	if err != nil {
 		return nil, err
 	}
-	filters := describe.Filters(asked)
-	match, err := slipway.Matcher(filters, known, tags)
+	wanted := describe.Filters(asked)
+	match, err := filters.Matcher(wanted, known, tags)
 	if err != nil {
 		return nil, err
 	}
@@ -37,12 +38,12 @@ func (s *Service) choose(
 	if err != nil {
 		return nil, err
 	}
-	all, err := candidates(r, state.Of(ctx), ids, filters)
+	all, err := candidates(r, state.Of(ctx), ids, wanted)
 	if err != nil {
 		return nil, err
 	}
 	out := &selection{viewer: join(r), named: len(ids) > 0, all: all}
-	if len(filters) > 0 {
+	if len(wanted) > 0 {
 		out.all = func(yield func(*slipway.Instance) bool) {
 			for i := range all {
 				if match(out.show(i)) && !yield(i) {
@@ -95,7 +96,7 @@ func find(r store.Reader, scope state.Scope, ids []slipway.InstanceID) ([]*slipw
 }
 
 // indexed are the filters that an index answers, so that they cost what they find.
-func indexed(filters []slipway.Filter) (terms []string, ok bool) {
+func indexed(filters []filters.Filter) (terms []string, ok bool) {
 	best := []string(nil)
 	for _, f := range filters {
 		prefix := ""
@@ -133,7 +134,7 @@ func indexed(filters []slipway.Filter) (terms []string, ok bool) {
 
 // candidates yields what the ids or the filters leave to look at.
 func candidates(
-	r store.Reader, scope state.Scope, ids []slipway.InstanceID, filters []slipway.Filter,
+	r store.Reader, scope state.Scope, ids []slipway.InstanceID, filters []filters.Filter,
 ) (iter.Seq[*slipway.Instance], error) {
 	if len(ids) > 0 {
 		found, err := find(r, scope, ids)

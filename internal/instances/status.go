@@ -7,6 +7,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 )
 
@@ -46,8 +47,8 @@ func (v view) summary(status string) *ec2wire.InstanceStatusSummary {
 	return out
 }
 
-var statusFields = func() slipway.Fields[*shown] {
-	f := slipway.Fields[*shown]{
+var statusFields = func() filters.Fields[*shown] {
+	f := filters.Fields[*shown]{
 		"availability-zone":            fields["availability-zone"],
 		"availability-zone-id":         fields["availability-zone-id"],
 		"instance-state-code":          fields["instance-state-code"],
@@ -117,7 +118,7 @@ func (s *Service) Status(
 func (s *Service) Credits(
 	ctx context.Context, in *ec2wire.DescribeInstanceCreditSpecificationsRequest,
 ) (*ec2wire.DescribeInstanceCreditSpecificationsResult, error) {
-	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, slipway.Fields[*shown]{"instance-id": fields["instance-id"]}, nil)
+	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, filters.Fields[*shown]{"instance-id": fields["instance-id"]}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -9,10 +9,11 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 )
 
-var topologyFields = slipway.Fields[*shown]{
+var topologyFields = filters.Fields[*shown]{
 	"availability-zone": fields["availability-zone"], "zone-id": fields["availability-zone-id"],
 	"instance-type": fields["instance-type"],
 }

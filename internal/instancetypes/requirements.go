@@ -2,13 +2,14 @@ package instancetypes
 
 import (
 	"context"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 )
 
@@ -48,7 +49,8 @@ func (s *Service) FromRequirements(
 }
 
 // makers are the catalogue's manufacturers in the words of requirements.
-var makers = map[string]string{"Intel": "intel", "AMD": "amd", "AWS": "amazon-web-services", "Apple": "apple"}
+var makers = map[string]string{"Intel": "intel", "AMD": "amd", "AWS": "amazon-web-services", "Apple": "apple",
+	"NVIDIA": "nvidia", "Xilinx": "xilinx", "Habana": "habana", "Qualcomm": "qualcomm"}
 
 // requirements reads what a type must have. What is not asked for excludes only what EC2 excludes unasked: bare metal
 // and burstable types.
@@ -71,6 +73,9 @@ func requirements(q *ec2wire.InstanceRequirementsRequest) (func(*slipway.Instanc
 		of    []string
 	}{
 		{q.CpuManufacturers, "cpuManufacturer", []string{"intel", "amd", "amazon-web-services", "apple"}},
+		{q.AcceleratorTypes, "acceleratorType", []string{"gpu", "fpga", "inference", "media"}},
+		{q.AcceleratorManufacturers, "acceleratorManufacturer", slices.Collect(maps.Values(makers))},
+		{q.AcceleratorNames, "acceleratorName", acceleratorNames()},
 		{q.InstanceGenerations, "instanceGeneration", []string{"current", "previous"}},
 		{q.LocalStorageTypes, "localStorageType", []string{"hdd", "ssd"}},
 		{shape.One(shape.Get(q.BareMetal)), "bareMetal", wanted},
@@ -113,19 +118,29 @@ func requirements(q *ec2wire.InstanceRequirementsRequest) (func(*slipway.Instanc
 			is(func(t *slipway.InstanceType) float64 { return float64(t.MaxInterfaces) }))
 	}
 	if r := q.NetworkBandwidthGbps; r != nil {
-		within("NetworkBandwidthGbps", r.Min, r.Max, bandwidth)
+		within("NetworkBandwidthGbps", r.Min, r.Max,
+			is(func(t *slipway.InstanceType) float64 { return t.BandwidthGbps }))
 	}
 	if r := q.TotalLocalStorageGB; r != nil {
 		within("TotalLocalStorageGB", r.Min, r.Max,
 			is(func(t *slipway.InstanceType) float64 { return float64(t.StorageTotalGB) }))
 	}
-	if r := q.AcceleratorCount; r != nil { // no type of the catalogue has any
-		within("AcceleratorCount", real(r.Min), real(r.Max), is(func(*slipway.InstanceType) float64 { return 0 }))
+	if r := q.AcceleratorCount; r != nil {
+		within("AcceleratorCount", real(r.Min), real(r.Max), is(accelerators(func(a slipway.Accelerator) int64 { return 1 })))
+	}
+	if r := q.AcceleratorTotalMemoryMiB; r != nil {
+		within("AcceleratorTotalMemoryMiB", real(r.Min), real(r.Max),
+			is(accelerators(func(a slipway.Accelerator) int64 { return a.MemoryMiB })))
+	}
+	if r := q.BaselineEbsBandwidthMbps; r != nil {
+		within("BaselineEbsBandwidthMbps", real(r.Min), real(r.Max), func(t *slipway.InstanceType) (float64, bool) {
+			return float64(t.EBSBaselineMbps), t.EBSBaselineMbps > 0
+		})
 	}
 	if failed != nil {
 		return nil, failed
 	}
-	rule(has(q.BareMetal, "excluded", func(*slipway.InstanceType) bool { return false }))
+	rule(has(q.BareMetal, "excluded", func(t *slipway.InstanceType) bool { return t.BareMetal }))
 	rule(has(q.BurstablePerformance, "excluded", func(t *slipway.InstanceType) bool { return t.Burstable }))
 	rule(has(q.LocalStorage, "included", func(t *slipway.InstanceType) bool { return t.InstanceStorage }))
 	if len(q.LocalStorageTypes) > 0 {
@@ -147,12 +162,15 @@ func requirements(q *ec2wire.InstanceRequirementsRequest) (func(*slipway.Instanc
 	if shape.Get(q.RequireHibernateSupport) {
 		rule(func(t *slipway.InstanceType) bool { return t.Hibernation })
 	}
-	if shape.Get(q.RequireEncryptionInTransit) { // DescribeInstanceTypes says it of none
-		rule(func(*slipway.InstanceType) bool { return false })
+	if shape.Get(q.RequireEncryptionInTransit) {
+		rule(func(t *slipway.InstanceType) bool { return t.EncryptionInTransit })
 	}
+	rule(accelerated(q.AcceleratorTypes, func(a slipway.Accelerator) string { return a.Kind }))
+	rule(accelerated(q.AcceleratorManufacturers, func(a slipway.Accelerator) string { return makers[a.Manufacturer] }))
+	rule(accelerated(q.AcceleratorNames, acceleratorName))
 	named := func(patterns []string) func(*slipway.InstanceType) bool {
 		return func(t *slipway.InstanceType) bool {
-			return slices.ContainsFunc(patterns, func(p string) bool { return slipway.Wildcard(p, t.Name) })
+			return slices.ContainsFunc(patterns, func(p string) bool { return filters.Wildcard(p, t.Name) })
 		}
 	}
 	if allowed := named(q.AllowedInstanceTypes); len(q.AllowedInstanceTypes) > 0 {
@@ -172,12 +190,7 @@ func unknowable(q *ec2wire.InstanceRequirementsRequest) error {
 		name, why string
 		given     bool
 	}{
-		{"BaselineEbsBandwidthMbps", none, q.BaselineEbsBandwidthMbps != nil},
 		{"BaselinePerformanceFactors", none, q.BaselinePerformanceFactors != nil},
-		{"AcceleratorTypes", none, len(q.AcceleratorTypes) > 0},
-		{"AcceleratorManufacturers", none, len(q.AcceleratorManufacturers) > 0},
-		{"AcceleratorNames", none, len(q.AcceleratorNames) > 0},
-		{"AcceleratorTotalMemoryMiB", none, q.AcceleratorTotalMemoryMiB != nil},
 		{"SpotMaxPricePercentageOverLowestPrice", prices, q.SpotMaxPricePercentageOverLowestPrice != nil},
 		{"OnDemandMaxPricePercentageOverLowestPrice", prices, q.OnDemandMaxPricePercentageOverLowestPrice != nil},
 		{"MaxSpotPriceAsPercentageOfOptimalOnDemandPrice", prices, q.MaxSpotPriceAsPercentageOfOptimalOnDemandPrice != nil},
@@ -200,11 +213,40 @@ func has(word *string, unasked string, of func(*slipway.InstanceType) bool) func
 	return func(t *slipway.InstanceType) bool { return w == "included" || of(t) == (w == "required") }
 }
 
-// bandwidth is the published figure, "Up to 5 Gigabit"; older types have words instead.
-func bandwidth(t *slipway.InstanceType) (float64, bool) {
-	text, ok := strings.CutSuffix(strings.TrimPrefix(t.NetworkPerformance, "Up to "), " Gigabit")
-	v, err := strconv.ParseFloat(text, 64)
-	return v, ok && err == nil
+// acceleratorName is an accelerator in the words of requirements: "radeon-pro-v520".
+func acceleratorName(a slipway.Accelerator) string {
+	return strings.ToLower(strings.ReplaceAll(a.Name, " ", "-"))
+}
+
+// acceleratorNames are those of all types.
+func acceleratorNames() []string {
+	var out []string
+	for _, t := range slipway.InstanceTypes() {
+		for _, a := range t.Accelerators {
+			out = append(out, acceleratorName(a))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// accelerators sums something over a type's accelerators.
+func accelerators(of func(slipway.Accelerator) int64) func(*slipway.InstanceType) float64 {
+	return func(t *slipway.InstanceType) float64 {
+		var sum int64
+		for _, a := range t.Accelerators {
+			sum += int64(a.Count) * of(a)
+		}
+		return float64(sum)
+	}
+}
+
+// accelerated is a rule that a type's accelerators are among the words; no words ask nothing.
+func accelerated(words []string, of func(slipway.Accelerator) string) func(*slipway.InstanceType) bool {
+	return func(t *slipway.InstanceType) bool {
+		return len(words) == 0 ||
+			slices.ContainsFunc(t.Accelerators, func(a slipway.Accelerator) bool { return slices.Contains(words, of(a)) })
+	}
 }
 
 func real(p *int32) *float64 {

@@ -9,6 +9,7 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -58,8 +59,8 @@ func public(_ int, a slipway.PrivateAddress) string {
 	return a.Public.String()
 }
 
-func fields(r store.Reader) slipway.Fields[*slipway.Interface] {
-	return slipway.Fields[*slipway.Interface]{
+func fields(r store.Reader) filters.Fields[*slipway.Interface] {
+	return filters.Fields[*slipway.Interface]{
 		"network-interface-id": func(n *slipway.Interface) []string { return shape.One(n.ID) },
 		"status":               func(n *slipway.Interface) []string { return []string{status(n)} },
 		"subnet-id":            func(n *slipway.Interface) []string { return shape.One(n.Subnet) },

@@ -6,12 +6,13 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
 
-var fields = slipway.Fields[*slipway.KeyPair]{
+var fields = filters.Fields[*slipway.KeyPair]{
 	"fingerprint": func(k *slipway.KeyPair) []string { return []string{k.Fingerprint} },
 	"key-name":    func(k *slipway.KeyPair) []string { return []string{k.Name} },
 	"key-pair-id": func(k *slipway.KeyPair) []string { return []string{string(k.ID)} },
@@ -19,7 +20,7 @@ var fields = slipway.Fields[*slipway.KeyPair]{
 
 // Describe lists key pairs by name. A name or id that is not there refuses the whole call.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeKeyPairsRequest) (*ec2wire.DescribeKeyPairsResult, error) {
-	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, func(k *slipway.KeyPair) slipway.Tags { return k.Tags })
+	match, err := filters.Matcher(describe.Filters(in.Filters), fields, func(k *slipway.KeyPair) slipway.Tags { return k.Tags })
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -17,7 +18,7 @@ import (
 
 func stamp(t time.Time) []string { return []string{t.UTC().Format(ec2query.TimeForm)} }
 
-var fields = slipway.Fields[*slipway.LaunchTemplate]{
+var fields = filters.Fields[*slipway.LaunchTemplate]{
 	"create-time":          func(t *slipway.LaunchTemplate) []string { return stamp(t.Created) },
 	"launch-template-name": func(t *slipway.LaunchTemplate) []string { return []string{t.Name} },
 }
@@ -31,7 +32,7 @@ func (s *Service) Describe(
 			return nil, err
 		}
 	}
-	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, func(t *slipway.LaunchTemplate) slipway.Tags {
+	match, err := filters.Matcher(describe.Filters(in.Filters), fields, func(t *slipway.LaunchTemplate) slipway.Tags {
 		return t.Tags
 	})
 	if err != nil {
@@ -72,7 +73,7 @@ func (s *Service) Describe(
 }
 
 // versionFields look at a version as it is shown.
-var versionFields = slipway.Fields[*ec2wire.LaunchTemplateVersion]{
+var versionFields = filters.Fields[*ec2wire.LaunchTemplateVersion]{
 	"create-time":        func(v *ec2wire.LaunchTemplateVersion) []string { return stamp(*v.CreateTime) },
 	"is-default-version": func(v *ec2wire.LaunchTemplateVersion) []string { return shape.Yes(*v.DefaultVersion) },
 	"ebs-optimized":      func(v *ec2wire.LaunchTemplateVersion) []string { return yes(v.LaunchTemplateData.EbsOptimized) },
@@ -112,7 +113,7 @@ func yes(p *bool) []string {
 func (s *Service) Versions(
 	ctx context.Context, in *ec2wire.DescribeLaunchTemplateVersionsRequest,
 ) (*ec2wire.DescribeLaunchTemplateVersionsResult, error) {
-	match, err := slipway.Matcher(describe.Filters(in.Filters), versionFields, nil)
+	match, err := filters.Matcher(describe.Filters(in.Filters), versionFields, nil)
 	if err != nil {
 		return nil, err
 	}

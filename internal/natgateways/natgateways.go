@@ -11,6 +11,7 @@ import (
 	"slipway/internal/addresses"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/interfaces"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -206,7 +207,7 @@ func wire(_ store.Reader, g *slipway.NATGateway) ec2wire.NatGateway {
 
 var kind = describe.Kind[slipway.NATGateway, ec2wire.NatGateway]{
 	Table: state.NATGateways, Tags: func(g *slipway.NATGateway) slipway.Tags { return g.Tags }, Wire: wire,
-	Fields: describe.Fixed(slipway.Fields[*slipway.NATGateway]{
+	Fields: describe.Fixed(filters.Fields[*slipway.NATGateway]{
 		"nat-gateway-id": func(g *slipway.NATGateway) []string { return shape.One(g.ID) },
 		"state":          func(g *slipway.NATGateway) []string { return shape.One(g.State) },
 		"subnet-id":      func(g *slipway.NATGateway) []string { return shape.One(g.Subnet) },

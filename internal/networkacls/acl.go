@@ -13,6 +13,7 @@ import (
 	"slipway/internal/action"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/firstrules"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -338,8 +339,8 @@ func wire(r store.Reader, a *slipway.NetworkACL) ec2wire.NetworkAcl {
 	return w
 }
 
-func fields(r store.Reader) slipway.Fields[*slipway.NetworkACL] {
-	f := slipway.Fields[*slipway.NetworkACL]{
+func fields(r store.Reader) filters.Fields[*slipway.NetworkACL] {
+	f := filters.Fields[*slipway.NetworkACL]{
 		"network-acl-id": func(a *slipway.NetworkACL) []string { return shape.One(a.ID) },
 		"vpc-id":         func(a *slipway.NetworkACL) []string { return shape.One(a.VPC) },
 		"owner-id":       func(a *slipway.NetworkACL) []string { return shape.One(a.Account) },

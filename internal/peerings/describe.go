@@ -8,6 +8,7 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -57,8 +58,8 @@ func wireSide(region string, side slipway.PeeringSide) *ec2wire.VpcPeeringConnec
 	return w
 }
 
-func (s *Service) fields(store.Reader) slipway.Fields[*slipway.Peering] {
-	f := slipway.Fields[*slipway.Peering]{
+func (s *Service) fields(store.Reader) filters.Fields[*slipway.Peering] {
+	f := filters.Fields[*slipway.Peering]{
 		"vpc-peering-connection-id": func(p *slipway.Peering) []string { return shape.One(p.ID) },
 		"status-code": func(p *slipway.Peering) []string {
 			code, _ := p.StatusAt(s.now())

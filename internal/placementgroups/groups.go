@@ -9,6 +9,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -134,7 +135,7 @@ func wire(g *slipway.PlacementGroup) ec2wire.PlacementGroup {
 	}
 }
 
-var fields = slipway.Fields[*slipway.PlacementGroup]{
+var fields = filters.Fields[*slipway.PlacementGroup]{
 	"group-arn":    func(g *slipway.PlacementGroup) []string { return []string{arn(g)} },
 	"group-id":     func(g *slipway.PlacementGroup) []string { return []string{string(g.ID)} },
 	"group-name":   func(g *slipway.PlacementGroup) []string { return []string{g.Name} },
@@ -158,7 +159,7 @@ func (s *Service) Describe(
 	for _, name := range in.GroupNames {
 		named[by{name: name}] = false
 	}
-	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, func(g *slipway.PlacementGroup) slipway.Tags {
+	match, err := filters.Matcher(describe.Filters(in.Filters), fields, func(g *slipway.PlacementGroup) slipway.Tags {
 		return g.Tags
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -28,7 +29,7 @@ func as(l *slipway.PrefixList, how string) *ec2wire.ManagedPrefixList {
 
 var kind = describe.Kind[slipway.PrefixList, ec2wire.ManagedPrefixList]{
 	Table: state.PrefixLists, Tags: func(l *slipway.PrefixList) slipway.Tags { return l.Tags }, Wire: wire,
-	Fields: describe.Fixed(slipway.Fields[*slipway.PrefixList]{
+	Fields: describe.Fixed(filters.Fields[*slipway.PrefixList]{
 		"prefix-list-id":   func(l *slipway.PrefixList) []string { return shape.One(l.ID) },
 		"prefix-list-name": func(l *slipway.PrefixList) []string { return shape.One(l.Name) },
 		"owner-id":         func(l *slipway.PrefixList) []string { return shape.One(l.Account) },

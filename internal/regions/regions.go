@@ -9,6 +9,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 )
@@ -19,14 +20,11 @@ type Service struct{ db state.DB }
 // New makes the room.
 func New(db state.DB) *Service { return &Service{db} }
 
+var regionFields = describe.Shown[ec2wire.Region]("endpoint", "opt-in-status", "region-name")
+
 // Regions answers DescribeRegions: every region that AWS has is made on its first use.
 func (s *Service) Regions(_ context.Context, in *ec2wire.DescribeRegionsRequest) (*ec2wire.DescribeRegionsResult, error) {
-	endpoint := func(name string) string { return "ec2." + name + ".amazonaws.com" }
-	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[string]{
-		"region-name":   func(n string) []string { return []string{n} },
-		"endpoint":      func(n string) []string { return []string{endpoint(n)} },
-		"opt-in-status": func(string) []string { return []string{"opt-in-not-required"} },
-	}, nil)
+	match, err := filters.Matcher(describe.Filters(in.Filters), regionFields, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -37,13 +35,15 @@ func (s *Service) Regions(_ context.Context, in *ec2wire.DescribeRegionsRequest)
 	}
 	out := &ec2wire.DescribeRegionsResult{Regions: []ec2wire.Region{}}
 	for _, n := range slipway.RegionNames() {
-		if len(in.RegionNames) > 0 && !slices.Contains(in.RegionNames, n) || !match(n) {
-			continue
+		region := ec2wire.Region{
+			RegionName: shape.Of(n), Endpoint: shape.Of("ec2." + n + ".amazonaws.com"), OptInStatus: shape.Of("opt-in-not-required"),
 		}
-		out.Regions = append(out.Regions,
-			ec2wire.Region{
-				RegionName: shape.Of(n), Endpoint: shape.Of(endpoint(n)), OptInStatus: shape.Of("opt-in-not-required"),
-			})
+		if slipway.OptIn(n) {
+			region.OptInStatus = shape.Of("opted-in")
+		}
+		if (len(in.RegionNames) == 0 || slices.Contains(in.RegionNames, n)) && match(&region) {
+			out.Regions = append(out.Regions, region)
+		}
 	}
 	return out, nil
 }
@@ -56,7 +56,7 @@ func (s *Service) Zones(
 		return func(z slipway.Zone) []string { return []string{f(z)} }
 	}
 	same := func(v string) func(slipway.Zone) []string { return func(slipway.Zone) []string { return []string{v} } }
-	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[slipway.Zone]{
+	match, err := filters.Matcher(describe.Filters(in.Filters), filters.Fields[slipway.Zone]{
 		"zone-name":            one(func(z slipway.Zone) string { return z.Name }),
 		"zone-id":              one(func(z slipway.Zone) string { return z.ID }),
 		"region-name":          one(func(z slipway.Zone) string { return z.Region }),

@@ -8,6 +8,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 )
@@ -21,7 +22,7 @@ func (s *Service) Describe(
 			return nil, err
 		}
 	}
-	match, err := slipway.Matcher(describe.Filters(in.Filters), fields, func(g *slipway.SecurityGroup) slipway.Tags {
+	match, err := filters.Matcher(describe.Filters(in.Filters), fields, func(g *slipway.SecurityGroup) slipway.Tags {
 		return g.Tags
 	})
 	if err != nil {
@@ -65,11 +66,11 @@ func (s *Service) ForVPC(
 	if _, err := slipway.ParseVPCID(*in.VpcId); err != nil {
 		return nil, err
 	}
-	may := slipway.Fields[*slipway.SecurityGroup]{"primary-vpc-id": fields["vpc-id"]}
+	may := filters.Fields[*slipway.SecurityGroup]{"primary-vpc-id": fields["vpc-id"]}
 	for _, name := range []string{"group-id", "group-name", "owner-id", "description"} {
 		may[name] = fields[name]
 	}
-	match, err := slipway.Matcher(describe.Filters(in.Filters), may, func(g *slipway.SecurityGroup) slipway.Tags { return g.Tags })
+	match, err := filters.Matcher(describe.Filters(in.Filters), may, func(g *slipway.SecurityGroup) slipway.Tags { return g.Tags })
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +94,8 @@ func (s *Service) ForVPC(
 	return &ec2wire.GetSecurityGroupsForVpcResult{SecurityGroupForVpcs: page, NextToken: next}, err
 }
 
-var fields = func() slipway.Fields[*slipway.SecurityGroup] {
-	f := slipway.Fields[*slipway.SecurityGroup]{
+var fields = func() filters.Fields[*slipway.SecurityGroup] {
+	f := filters.Fields[*slipway.SecurityGroup]{
 		"group-id":    func(g *slipway.SecurityGroup) []string { return shape.One(g.ID) },
 		"group-name":  func(g *slipway.SecurityGroup) []string { return shape.One(g.Name) },
 		"vpc-id":      func(g *slipway.SecurityGroup) []string { return shape.One(g.VPC) },
@@ -151,7 +152,7 @@ type ruleOf struct {
 	r slipway.Rule
 }
 
-var ruleFields = slipway.Fields[ruleOf]{
+var ruleFields = filters.Fields[ruleOf]{
 	"group-id":               func(x ruleOf) []string { return shape.One(x.g.ID) },
 	"security-group-rule-id": func(x ruleOf) []string { return shape.One(x.r.ID) },
 }
@@ -160,7 +161,7 @@ var ruleFields = slipway.Fields[ruleOf]{
 func (s *Service) DescribeRules(
 	ctx context.Context, in *ec2wire.DescribeSecurityGroupRulesRequest,
 ) (*ec2wire.DescribeSecurityGroupRulesResult, error) {
-	match, err := slipway.Matcher(describe.Filters(in.Filters), ruleFields, func(x ruleOf) slipway.Tags { return x.r.Tags })
+	match, err := filters.Matcher(describe.Filters(in.Filters), ruleFields, func(x ruleOf) slipway.Tags { return x.r.Tags })
 	if err != nil {
 		return nil, err
 	}

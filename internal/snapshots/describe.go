@@ -9,6 +9,7 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -33,7 +34,7 @@ func alias(n *slipway.Snapshot) string {
 
 func progress(n *slipway.Snapshot) string { return strconv.Itoa(int(n.Progress)) + "%" }
 
-var fields = slipway.Fields[*slipway.Snapshot]{
+var fields = filters.Fields[*slipway.Snapshot]{
 	"description":   func(n *slipway.Snapshot) []string { return []string{n.Description} },
 	"encrypted":     func(n *slipway.Snapshot) []string { return shape.Yes(n.Encrypted) },
 	"owner-alias":   func(n *slipway.Snapshot) []string { return shape.One(alias(n)) },

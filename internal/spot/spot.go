@@ -15,6 +15,7 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/launchspec"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -179,7 +180,7 @@ func specification(r store.Reader, q *slipway.SpotRequest) *ec2wire.LaunchSpecif
 
 var kind = describe.Kind[slipway.SpotRequest, ec2wire.SpotInstanceRequest]{
 	Table: state.SpotRequests, Tags: func(q *slipway.SpotRequest) slipway.Tags { return q.Tags }, Wire: wire,
-	Fields: describe.Fixed(slipway.Fields[*slipway.SpotRequest]{
+	Fields: describe.Fixed(filters.Fields[*slipway.SpotRequest]{
 		"spot-instance-request-id":    func(q *slipway.SpotRequest) []string { return shape.One(q.ID) },
 		"state":                       func(q *slipway.SpotRequest) []string { return shape.One(q.State) },
 		"status-code":                 func(q *slipway.SpotRequest) []string { return shape.One(q.Status) },
@@ -256,7 +257,7 @@ func (s *Service) Prices(
 	if in.StartTime != nil && in.StartTime.Before(at) {
 		at = *in.StartTime
 	}
-	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[ec2wire.SpotPrice]{
+	match, err := filters.Matcher(describe.Filters(in.Filters), filters.Fields[ec2wire.SpotPrice]{
 		"availability-zone":    func(p ec2wire.SpotPrice) []string { return []string{*p.AvailabilityZone} },
 		"availability-zone-id": func(p ec2wire.SpotPrice) []string { return []string{*p.AvailabilityZoneId} },
 		"instance-type":        func(p ec2wire.SpotPrice) []string { return []string{*p.InstanceType} },

@@ -9,6 +9,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -411,7 +412,7 @@ type tag struct{ id, kind, key, value string }
 
 // Describe answers DescribeTags.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeTagsRequest) (*ec2wire.DescribeTagsResult, error) {
-	match, err := slipway.Matcher(describe.Filters(in.Filters), slipway.Fields[tag]{
+	match, err := filters.Matcher(describe.Filters(in.Filters), filters.Fields[tag]{
 		"key": func(t tag) []string { return []string{t.key} }, "value": func(t tag) []string { return []string{t.value} },
 		"resource-id":   func(t tag) []string { return []string{t.id} },
 		"resource-type": func(t tag) []string { return []string{t.kind} },

@@ -8,6 +8,7 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -25,7 +26,7 @@ func attachment(get func(*slipway.VolumeAttachment) string) func(*slipway.Volume
 var volumeKind = describe.Kind[slipway.Volume, ec2wire.Volume]{
 	Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID),
 	Tags: func(v *slipway.Volume) slipway.Tags { return v.Tags }, Wire: Wire,
-	Fields: describe.Fixed(slipway.Fields[*slipway.Volume]{
+	Fields: describe.Fixed(filters.Fields[*slipway.Volume]{
 		"attachment.attach-time": attachment(func(a *slipway.VolumeAttachment) string {
 			return a.AttachTime.UTC().Format(ec2query.TimeForm)
 		}),

@@ -8,6 +8,7 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -104,7 +105,7 @@ func number(get func(*slipway.Modification) int32) func(*slipway.Volume) []strin
 var modificationKind = describe.Kind[slipway.Volume, ec2wire.VolumeModification]{
 	Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID), Wire: wireModification,
 	See: func(_ state.Scope, v *slipway.Volume, _ bool) bool { return v.Modification != nil },
-	Fields: describe.Fixed(slipway.Fields[*slipway.Volume]{
+	Fields: describe.Fixed(filters.Fields[*slipway.Volume]{
 		"volume-id":                     func(v *slipway.Volume) []string { return shape.One(v.ID) },
 		"modification-state":            modification(func(m *slipway.Modification) string { return string(m.State) }),
 		"original-iops":                 number(func(m *slipway.Modification) int32 { return m.OriginalIOPS }),

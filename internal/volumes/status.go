@@ -6,6 +6,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -27,7 +28,7 @@ func nothing(*slipway.Volume) []string { return nil }
 var statusKind = describe.Kind[slipway.Volume, ec2wire.VolumeStatusItem]{
 	Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID), Wire: wireStatus,
 	See: func(_ state.Scope, v *slipway.Volume, _ bool) bool { return v.State != slipway.VolumeStateDeleting },
-	Fields: describe.Fixed(slipway.Fields[*slipway.Volume]{
+	Fields: describe.Fixed(filters.Fields[*slipway.Volume]{
 		"action.code": nothing, "action.description": nothing, "action.event-id": nothing, "event.description": nothing,
 		"event.event-id":   nothing,
 		"event.event-type": nothing, "event.not-after": nothing, "event.not-before": nothing,

@@ -6,6 +6,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -15,7 +16,7 @@ import (
 
 var classicLinkKind = describe.Kind[slipway.VPC, ec2wire.VpcClassicLink]{
 	Table: state.VPCs, Parse: vpcKind.Parse, Tags: vpcKind.Tags,
-	Fields: describe.Fixed(slipway.Fields[*slipway.VPC]{
+	Fields: describe.Fixed(filters.Fields[*slipway.VPC]{
 		"is-classic-link-enabled": func(*slipway.VPC) []string { return shape.Yes(false) },
 	}),
 	Wire: func(_ store.Reader, v *slipway.VPC) ec2wire.VpcClassicLink {
@@ -24,7 +25,7 @@ var classicLinkKind = describe.Kind[slipway.VPC, ec2wire.VpcClassicLink]{
 }
 
 var classicLinkDNSKind = describe.Kind[slipway.VPC, ec2wire.ClassicLinkDnsSupport]{
-	Table: state.VPCs, Parse: vpcKind.Parse, Tags: vpcKind.Tags, Fields: describe.Fixed(slipway.Fields[*slipway.VPC]{}),
+	Table: state.VPCs, Parse: vpcKind.Parse, Tags: vpcKind.Tags, Fields: describe.Fixed(filters.Fields[*slipway.VPC]{}),
 	Wire: func(_ store.Reader, v *slipway.VPC) ec2wire.ClassicLinkDnsSupport {
 		return ec2wire.ClassicLinkDnsSupport{VpcId: shape.Text(v.ID), ClassicLinkDnsSupported: shape.Of(false)}
 	},

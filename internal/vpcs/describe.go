@@ -8,6 +8,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -25,8 +26,8 @@ func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} 
 var vpcKind = describe.Kind[slipway.VPC, ec2wire.Vpc]{
 	Table: state.VPCs, Parse: describe.Form(slipway.ParseVPCID),
 	Tags: func(v *slipway.VPC) slipway.Tags { return v.Tags }, Wire: wireVPC,
-	Fields: describe.Fixed(func() slipway.Fields[*slipway.VPC] {
-		f := slipway.Fields[*slipway.VPC]{
+	Fields: describe.Fixed(func() filters.Fields[*slipway.VPC] {
+		f := filters.Fields[*slipway.VPC]{
 			"vpc-id":          func(v *slipway.VPC) []string { return shape.One(v.ID) },
 			"state":           func(*slipway.VPC) []string { return []string{"available"} },
 			"owner-id":        func(v *slipway.VPC) []string { return shape.One(v.Account) },
@@ -123,7 +124,7 @@ func (s *Service) Subnets(
 	kind := describe.Kind[slipway.Subnet, ec2wire.Subnet]{
 		Table: state.Subnets, Parse: describe.Form(slipway.ParseSubnetID),
 		Tags:   func(v *slipway.Subnet) slipway.Tags { return v.Tags },
-		Fields: func(r store.Reader) slipway.Fields[*slipway.Subnet] { return subnetFields(r, free) },
+		Fields: func(r store.Reader) filters.Fields[*slipway.Subnet] { return subnetFields(r, free) },
 		Wire:   func(r store.Reader, v *slipway.Subnet) ec2wire.Subnet { return wireSubnet(v, free(r, v)) },
 	}
 	return func(ctx context.Context, in *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
@@ -133,9 +134,9 @@ func (s *Service) Subnets(
 	}
 }
 
-func subnetFields(r store.Reader, free func(store.Reader, *slipway.Subnet) int) slipway.Fields[*slipway.Subnet] {
+func subnetFields(r store.Reader, free func(store.Reader, *slipway.Subnet) int) filters.Fields[*slipway.Subnet] {
 	zoneID := func(v *slipway.Subnet) []string { z, _ := slipway.FindZone(v.Region, v.Zone); return shape.One(z.ID) }
-	f := slipway.Fields[*slipway.Subnet]{
+	f := filters.Fields[*slipway.Subnet]{
 		"subnet-id": func(v *slipway.Subnet) []string { return shape.One(v.ID) },
 		"vpc-id":    func(v *slipway.Subnet) []string { return shape.One(v.VPC) },
 		"state":     func(*slipway.Subnet) []string { return []string{"available"} },

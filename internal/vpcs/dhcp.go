@@ -8,6 +8,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -122,7 +123,7 @@ func (s *Service) DeleteDHCP(ctx context.Context, in *ec2wire.DeleteDhcpOptionsR
 
 var dhcpKind = describe.Kind[slipway.DHCPOptions, ec2wire.DhcpOptions]{
 	Table: state.DHCPOptions, Tags: func(d *slipway.DHCPOptions) slipway.Tags { return d.Tags }, Wire: wireDHCP,
-	Fields: describe.Fixed(slipway.Fields[*slipway.DHCPOptions]{
+	Fields: describe.Fixed(filters.Fields[*slipway.DHCPOptions]{
 		"dhcp-options-id": func(d *slipway.DHCPOptions) []string { return shape.One(d.ID) },
 		"owner-id":        func(d *slipway.DHCPOptions) []string { return shape.One(d.Account) },
 		"key": func(d *slipway.DHCPOptions) []string {

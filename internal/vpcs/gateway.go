@@ -6,6 +6,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -119,7 +120,7 @@ func wireGateway(_ store.Reader, g *slipway.InternetGateway) ec2wire.InternetGat
 
 var gatewayKind = describe.Kind[slipway.InternetGateway, ec2wire.InternetGateway]{
 	Table: state.InternetGateways, Tags: func(g *slipway.InternetGateway) slipway.Tags { return g.Tags }, Wire: wireGateway,
-	Fields: describe.Fixed(slipway.Fields[*slipway.InternetGateway]{
+	Fields: describe.Fixed(filters.Fields[*slipway.InternetGateway]{
 		"internet-gateway-id": func(g *slipway.InternetGateway) []string { return shape.One(g.ID) },
 		"owner-id":            func(g *slipway.InternetGateway) []string { return shape.One(g.Account) },
 		"attachment.vpc-id":   func(g *slipway.InternetGateway) []string { return shape.One(g.VPC) },
@@ -195,7 +196,7 @@ func wireEgressOnly(_ store.Reader, g *slipway.EgressOnlyGateway) ec2wire.Egress
 var egressOnlyKind = describe.Kind[slipway.EgressOnlyGateway, ec2wire.EgressOnlyInternetGateway]{
 	Table: state.EgressOnlyGateways, Tags: func(g *slipway.EgressOnlyGateway) slipway.Tags { return g.Tags },
 	Wire:   wireEgressOnly,
-	Fields: describe.Fixed(slipway.Fields[*slipway.EgressOnlyGateway]{}),
+	Fields: describe.Fixed(filters.Fields[*slipway.EgressOnlyGateway]{}),
 }
 
 // DescribeEgressOnly answers DescribeEgressOnlyInternetGateways.

@@ -7,6 +7,7 @@ import (
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -207,8 +208,8 @@ func wireTable(r store.Reader, t *slipway.RouteTable) ec2wire.RouteTable {
 	return w
 }
 
-func tableFields(r store.Reader) slipway.Fields[*slipway.RouteTable] {
-	f := slipway.Fields[*slipway.RouteTable]{
+func tableFields(r store.Reader) filters.Fields[*slipway.RouteTable] {
+	f := filters.Fields[*slipway.RouteTable]{
 		"route-table-id": func(t *slipway.RouteTable) []string { return shape.One(t.ID) },
 		"vpc-id":         func(t *slipway.RouteTable) []string { return shape.One(t.VPC) },
 		"owner-id":       func(t *slipway.RouteTable) []string { return shape.One(t.Account) },

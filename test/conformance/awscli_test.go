@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slipway/internal/filters"
 	"strings"
 	"testing"
-
-	"slipway"
 )
 
 // awsCLI is Debian's, wherever another may come first.
@@ -64,7 +63,7 @@ func TestAWSCommandLine(t *testing.T) {
 			pattern = want
 		}
 		got := flat(t, out)
-		if !slipway.Wildcard(pattern, got) {
+		if !filters.Wildcard(pattern, got) {
 			t.Fatalf("aws.script:%d: %s shows %q, want %q", i+1, parts[0], got, pattern)
 		}
 		if keep {

@@ -76,7 +76,7 @@ type member struct {
 
 // The schema does not tell one kind of number from another. What is not here is an integer of 32 bits.
 var (
-	floats = []string{"BaselineBandwidthInGbps", "BaselineThroughputInMBps", "FulfilledCapacity", "FulfilledOnDemandCapacity", "MaximumThroughputInMBps", "UploadSize",
+	floats = []string{"BaselineBandwidthInGbps", "GpuPartitionSize", "BaselineThroughputInMBps", "FulfilledCapacity", "FulfilledOnDemandCapacity", "MaximumThroughputInMBps", "UploadSize",
 		"PeakBandwidthInGbps", "Priority", "SustainedClockSpeedInGhz", "WeightedCapacity", "Amount"}
 	longs = []string{"SizeInMiB", "SizeInGB", "TotalSizeInGB", "VersionNumber", "DefaultVersionNumber", "LatestVersionNumber", "FullSnapshotSizeInBytes",
 		"DiskImageSize", "BytesConverted", "Size64", "Version", "CurrentVersion", "TargetVersion", "AmazonSideAsn", "Duration"}

@@ -1,6 +1,9 @@
-package slipway
+package filters
 
-import "testing"
+import (
+	"slipway"
+	"testing"
+)
 
 func TestWildcard(t *testing.T) {
 	for _, tt := range []struct {
@@ -32,10 +35,10 @@ func FuzzWildcard(f *testing.F) {
 
 func TestFiltersRefuseUnknownNamesAndTooMany(t *testing.T) {
 	fields := Fields[string]{"name": func(s string) []string { return []string{s} }}
-	if _, err := Matcher([]Filter{{"nmae", []string{"x"}}}, fields, nil); CodeOf(err) != InvalidParameterValue {
+	if _, err := Matcher([]Filter{{"nmae", []string{"x"}}}, fields, nil); slipway.CodeOf(err) != slipway.InvalidParameterValue {
 		t.Errorf("an unknown filter: %v", err)
 	}
-	if _, err := Matcher([]Filter{{"name", make([]string, 201)}}, fields, nil); CodeOf(err) != FilterLimitExceeded {
+	if _, err := Matcher([]Filter{{"name", make([]string, 201)}}, fields, nil); slipway.CodeOf(err) != slipway.FilterLimitExceeded {
 		t.Errorf("201 values: %v", err)
 	}
 	match, err := Matcher([]Filter{{"name", []string{"a*", "b"}}, {"name", []string{"*c"}}}, fields, nil)
@@ -46,15 +49,5 @@ func TestFiltersRefuseUnknownNamesAndTooMany(t *testing.T) {
 		if match(s) != want {
 			t.Errorf("match(%q) = %v, want %v", s, !want, want)
 		}
-	}
-}
-
-func TestCatalogueIsWhole(t *testing.T) {
-	if n := len(InstanceTypes()); n != 132 {
-		t.Errorf("%d instance types, want the table's 132", n)
-	}
-	m5 := FindInstanceType("m5d.large")
-	if m5 == nil || m5.VCPUs != 2 || m5.MemoryMiB != 8192 || len(m5.Disks) != 1 || m5.Disks[0].SizeGB != 75 {
-		t.Errorf("m5d.large = %+v", m5)
 	}
 }
