@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/durable"
 )
 
 // person is who is to use what slipway makes for people: the key, the credentials, the folder. With sudo that is the
@@ -88,18 +89,7 @@ func (p person) give(path string) error {
 
 // write makes a file that only the person reads, and replaces what is there.
 func (p person) write(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-") // of mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), p.give(f.Name()), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return durable.Replace(path, content, 0o600, p.give)
 }
 
 // cannotReach says why the person cannot use what lies at path, and what helps; "" when it can be reached.

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"slipway"
+	"slipway/internal/durable"
 )
 
 // Record is what the agent must not forget of an instance when it crashes: which start it has carried out. Without it, a
@@ -64,16 +65,7 @@ func (d Files) Put(id slipway.InstanceID, r Record) error {
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return err
 	}
-	next := d.path(id) + ".new"
-	f, err := os.OpenFile(next, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(next, d.path(id))
+	return durable.Replace(d.path(id), b, 0o600)
 }
 
 // Delete removes one.

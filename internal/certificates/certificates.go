@@ -19,6 +19,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"slipway/internal/durable"
 )
 
 // Lifetimes of what an own authority makes. A certificate is made anew when a third of its time is left.
@@ -160,12 +162,7 @@ func Own(dir string, names []string, now func() time.Time) (*Authority, error) {
 }
 
 func write(path, kind string, der []byte, mode os.FileMode) error {
-	next := path + ".new"
-	os.Remove(next) // of another mode, perhaps
-	if err := os.WriteFile(next, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode); err != nil {
-		return err
-	}
-	return os.Rename(next, path)
+	return durable.Replace(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
 }
 
 // sign makes a certificate; of the authority itself when parent is nil.

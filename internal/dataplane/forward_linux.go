@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/durable"
 )
 
 // The host forwards packets while an installation needs it, and is as it was once none does. Switching that on changes
@@ -68,10 +70,7 @@ func (l ledger) save(m *memory) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(l.file+".new", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(l.file+".new", l.file)
+	return durable.Replace(l.file, b, 0o600)
 }
 
 func (l ledger) read(setting string) (string, error) {

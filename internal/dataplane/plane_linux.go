@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"slipway"
+	"slipway/internal/durable"
 )
 
 // Plane is the data plane of one host.
@@ -87,10 +88,7 @@ func (p *Plane) saveLinks() error {
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(p.linksFile()+".new", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(p.linksFile()+".new", p.linksFile())
+	return durable.Replace(p.linksFile(), b, 0o600)
 }
 
 func (p *Plane) get(id slipway.VPCID) (*running, int, error) {

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/smallstep/pkcs7"
+
+	"slipway/internal/durable"
 )
 
 // Signer signs identity documents: file name below instance-identity to content.
@@ -83,15 +85,12 @@ func makeIdentity(keyFile, certFile string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
+	if err := durable.Replace(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
 		return err
 	}
 	// The key last: its being there says that both are.
-	if err := os.WriteFile(keyFile+".new",
-		pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(keyFile+".new", keyFile)
+	return durable.Replace(keyFile,
+		pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), 0o600)
 }
 
 // Certificate is what verifiers need.

@@ -224,24 +224,11 @@ func (r *Ring) replace(change func([]*key) []*key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	keys := change(r.keys)
-	left, _ := filepath.Glob(filepath.Join(filepath.Dir(r.file), ".secrets-*")) // its only error is the pattern's
-	// of a process that was killed: it may hold a key that was dropped
-	for _, file := range left {
-		os.Remove(file)
-	}
-	f, err := os.CreateTemp(filepath.Dir(r.file), ".secrets-") // of mode 0600
-	if err != nil {
-		return fmt.Errorf("key file: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content(keys))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), r.file)
+	err := durable.Sweep(r.file) // what a process left that was killed may hold a key that was dropped
+	if err == nil {
+		err = durable.Replace(r.file, content(keys), 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("key file: %w", err)
-	}
-	if err := durable.Sync(filepath.Dir(r.file)); err != nil {
 		return fmt.Errorf("key file: %w", err)
 	}
 	r.keys, r.stamp = keys, nil // read again when a key is missing

@@ -90,8 +90,8 @@ func TestAKeyFileOutlivesItsProcessAndIsReadAgainWhenItChanges(t *testing.T) {
 		t.Errorf("a process that began before the key was made: %q, %v", got, err)
 	}
 	old := sealed(t, r, id, "k", "v")
-	if err := os.WriteFile(filepath.Join(filepath.Dir(r.File()), ".secrets-1"), r.Content(),
-		0o600); err != nil { // of one that was killed
+	killed := filepath.Join(filepath.Dir(r.File()), "."+filepath.Base(r.File())+".new-1")
+	if err := os.WriteFile(killed, r.Content(), 0o600); err != nil { // of one that was killed
 		t.Fatal(err)
 	}
 	if err := r.Keep(next); err != nil {
@@ -104,8 +104,8 @@ func TestAKeyFileOutlivesItsProcessAndIsReadAgainWhenItChanges(t *testing.T) {
 	if _, err := r.Unseal("k", old); !errors.As(err, &unknown) || unknown.ID != id || !strings.Contains(err.Error(), r.File()) {
 		t.Errorf("under a key that was dropped: %v", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(r.File()), ".secrets-*")); len(left) > 0 {
-		t.Errorf("left over: %v", left)
+	if left, err := os.ReadDir(filepath.Dir(r.File())); err != nil || len(left) != 1 {
+		t.Errorf("left over: %v, %v", left, err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"slipway/internal/durable"
 	"slipway/internal/guard"
 	"slipway/internal/hostusers"
 	"slipway/internal/hypervisor"
@@ -124,7 +125,7 @@ func (d *Driver) Probe(ctx context.Context, boot hypervisor.Boot) (Accelerator, 
 	if err != nil {
 		return a, err
 	}
-	return a, replaceFile(d.accelFile(), b)
+	return a, durable.Replace(d.accelFile(), b, 0o600)
 }
 
 // tryKVM runs the guest as a machine would be run, as a user of its own.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/durable"
 	"slipway/internal/qemuargs"
 	"slipway/internal/qmp"
 )
@@ -47,7 +48,7 @@ func (c *consoleLog) add(b []byte) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(c.path, kept)
+	return durable.Replace(c.path, kept, 0o600)
 }
 
 func (c *consoleLog) tail() ([]byte, error) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"slipway/internal/durable"
 )
 
 // Firmware is a build of OVMF: its code, which machines share, and what a machine's store of variables begins as.
@@ -47,7 +49,7 @@ func (d *Driver) giveFirmware(m *machine, uid int) (code, variables string, err 
 	}
 	variables = filepath.Join(m.dir, "variables.fd")
 	if fi, err := os.Stat(variables); err != nil || fi.Size() != int64(len(fresh)) {
-		if err := replaceFile(variables, fresh); err != nil {
+		if err := durable.Replace(variables, fresh, 0o600); err != nil {
 			return "", "", err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway"
+	"slipway/internal/durable"
 )
 
 // phase is how far a machine's process has come.
@@ -66,24 +67,7 @@ func (r *record) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(filepath.Join(dir, "record.json"), b)
-}
-
-// replaceFile leaves either the old content or the new, whenever the host dies.
-func replaceFile(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return durable.Replace(filepath.Join(dir, "record.json"), b, 0o600)
 }
 
 func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) }
