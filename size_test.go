@@ -36,7 +36,6 @@ var larger = map[string]string{
 	"function instancetypes.requirements":      "a table of what EC2 asks of types",
 	"function storetest.each":                  "a contract's cases",
 	"function storetest.together":              "a contract's cases",
-	"function dedicatedhosts.Allocate":         "to be divided: what is asked, and what is allocated",
 	"function hosts.affected":                  "a table of what a key's change concerns",
 	"package internal/ec2wire":                 "generated",
 	"tests internal/apitest":                   "what tests stand on",

@@ -40,49 +40,7 @@ const most = 100
 // Allocate answers AllocateHosts.
 func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest) (*ec2wire.AllocateHostsResult, error) {
 	scope := state.Of(ctx)
-	family, kind := shape.Get(in.InstanceFamily), shape.Get(in.InstanceType)
-	name := cmp.Or(shape.Get(in.AvailabilityZone), shape.Get(in.AvailabilityZoneId))
-	zone, known := slipway.FindZone(scope.Region, name)
-	n := int32(1)
-	if in.Quantity != nil {
-		n = *in.Quantity
-	}
-	switch {
-	case name == "":
-		return nil, slipway.Missing("AvailabilityZone")
-	case !known:
-		return nil, slipway.Errorf(slipway.InvalidParameterValue, "Invalid availability zone: [%s]", name)
-	case (family == "") == (kind == ""):
-		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
-			"Exactly one of instanceFamily and instanceType must be given.")
-	case n < 1 || n > most:
-		return nil, slipway.Errorf(slipway.InvalidParameterValue,
-			"Value (%d) for parameter quantity is invalid. It must be 1 to %d.", n, most)
-	case shape.Get(in.OutpostArn) != "" || len(in.AssetIds) > 0:
-		return nil, slipway.Errorf(slipway.UnsupportedOperation,
-			"The parameters OutpostArn and AssetId are not supported: there are no Outposts here.")
-	case in.CpuOptions != nil:
-		return nil, slipway.Errorf(slipway.UnsupportedOperation,
-			"The parameter CpuOptions is not supported for dedicated hosts.")
-	}
-	if kind != "" {
-		t := slipway.FindInstanceType(kind)
-		if t == nil {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for InstanceType.", kind)
-		}
-		family = t.Family()
-	}
-	if !slices.ContainsFunc(slipway.InstanceTypes(), func(t *slipway.InstanceType) bool {
-		return t.Family() == family && t.DedicatedHosts
-	}) {
-		return nil, slipway.Errorf(slipway.InvalidParameterValue,
-			"The instance family '%s' does not support Dedicated Hosts.", family)
-	}
-	o, err := options(in.AutoPlacement, in.HostRecovery, in.HostMaintenance)
-	if err != nil {
-		return nil, err
-	}
-	tags, err := shape.TagsOf(in.TagSpecifications, "dedicated-host")
+	asked, n, err := allocation(scope, in)
 	if err != nil {
 		return nil, err
 	}
@@ -93,38 +51,95 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest
 			out.HostIds = strings.Fields(seen.Result)
 			return nil
 		}
-		out.HostIds = []string{}
-		letter := zone.Letter()
-		room := slices.DeleteFunc(s.admission.Room(tx), func(h placement.Host) bool {
-			return !slices.Contains(h.Zones, letter)
-		})
-		if len(room) == 0 {
-			return slipway.Errorf(slipway.InsufficientHostCapacity, "There is no machine in %s for a dedicated host.",
-				zone.Name)
-		}
-		// One machine after another, the roomiest first.
-		slices.SortFunc(room, func(a, b placement.Host) int {
-			return cmp.Or(cmp.Compare(b.MemoryMiB, a.MemoryMiB), cmp.Compare(a.ID, b.ID))
-		})
-		for i := range int(n) {
-			h := &slipway.DedicatedHost{
-				ID: slipway.NewDedicatedHostID(), Account: scope.Account, Region: scope.Region, Zone: zone.Name,
-				Host: room[i%len(room)].ID, Type: kind, Family: family,
-				AutoPlacement: cmp.Or(o.AutoPlacement, "on"), Recovery: cmp.Or(o.Recovery, "off"),
-				Maintenance: cmp.Or(o.Maintenance, "on"), Allocated: s.now(), Tags: tags,
-			}
-			out.HostIds = append(out.HostIds, string(h.ID))
-			if err := state.DedicatedHosts.Put(tx, h); err != nil {
-				return err
-			}
-		}
-		if token == "" {
-			return nil
+		out.HostIds, err = s.allocate(tx, asked, n)
+		if err != nil || token == "" {
+			return err
 		}
 		return state.Tokens.Put(tx,
 			&state.Token{Scope: scope, ID: "hosts/" + token, Result: strings.Join(out.HostIds, " "), Created: s.now()})
 	})
 	return out, err
+}
+
+// allocation reads what each of n hosts shall be. Which machine it is on, and its id, are not known yet.
+func allocation(scope state.Scope, in *ec2wire.AllocateHostsRequest) (h slipway.DedicatedHost, n int, err error) {
+	name := cmp.Or(shape.Get(in.AvailabilityZone), shape.Get(in.AvailabilityZoneId))
+	zone, known := slipway.FindZone(scope.Region, name)
+	n = 1
+	if in.Quantity != nil {
+		n = int(*in.Quantity)
+	}
+	family, kind := shape.Get(in.InstanceFamily), shape.Get(in.InstanceType)
+	switch {
+	case name == "":
+		return h, 0, slipway.Missing("AvailabilityZone")
+	case !known:
+		return h, 0, slipway.Errorf(slipway.InvalidParameterValue, "Invalid availability zone: [%s]", name)
+	case (family == "") == (kind == ""):
+		return h, 0, slipway.Errorf(slipway.InvalidParameterCombination,
+			"Exactly one of instanceFamily and instanceType must be given.")
+	case n < 1 || n > most:
+		return h, 0, slipway.Errorf(slipway.InvalidParameterValue,
+			"Value (%d) for parameter quantity is invalid. It must be 1 to %d.", n, most)
+	case shape.Get(in.OutpostArn) != "" || len(in.AssetIds) > 0:
+		return h, 0, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameters OutpostArn and AssetId are not supported: there are no Outposts here.")
+	case in.CpuOptions != nil:
+		return h, 0, slipway.Errorf(slipway.UnsupportedOperation,
+			"The parameter CpuOptions is not supported for dedicated hosts.")
+	}
+	if family, err = familyOf(family, kind); err != nil {
+		return h, 0, err
+	}
+	if h, err = options(in.AutoPlacement, in.HostRecovery, in.HostMaintenance); err != nil {
+		return h, 0, err
+	}
+	h.Account, h.Region, h.Zone, h.Type, h.Family = scope.Account, scope.Region, zone.Name, kind, family
+	h.AutoPlacement, h.Recovery = cmp.Or(h.AutoPlacement, "on"), cmp.Or(h.Recovery, "off")
+	h.Maintenance = cmp.Or(h.Maintenance, "on")
+	h.Tags, err = shape.TagsOf(in.TagSpecifications, "dedicated-host")
+	return h, n, err
+}
+
+// familyOf is the family of the instances that a host may have: of one type, if one is given.
+func familyOf(family, kind string) (string, error) {
+	if kind != "" {
+		t := slipway.FindInstanceType(kind)
+		if t == nil {
+			return "", slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for InstanceType.", kind)
+		}
+		family = t.Family()
+	}
+	if !slices.ContainsFunc(slipway.InstanceTypes(), func(t *slipway.InstanceType) bool {
+		return t.Family() == family && t.DedicatedHosts
+	}) {
+		return "", slipway.Errorf(slipway.InvalidParameterValue,
+			"The instance family '%s' does not support Dedicated Hosts.", family)
+	}
+	return family, nil
+}
+
+// allocate keeps n hosts, on one machine after another, the roomiest first.
+func (s *Service) allocate(tx store.Tx, asked slipway.DedicatedHost, n int) (ids []string, err error) {
+	zone, _ := slipway.FindZone(asked.Region, asked.Zone)
+	letter := zone.Letter()
+	room := slices.DeleteFunc(s.admission.Room(tx), func(h placement.Host) bool { return !slices.Contains(h.Zones, letter) })
+	if len(room) == 0 {
+		return nil, slipway.Errorf(slipway.InsufficientHostCapacity, "There is no machine in %s for a dedicated host.",
+			asked.Zone)
+	}
+	slices.SortFunc(room, func(a, b placement.Host) int {
+		return cmp.Or(cmp.Compare(b.MemoryMiB, a.MemoryMiB), cmp.Compare(a.ID, b.ID))
+	})
+	for i := range n {
+		h := asked
+		h.ID, h.Host, h.Allocated = slipway.NewDedicatedHostID(), room[i%len(room)].ID, s.now()
+		ids = append(ids, string(h.ID))
+		if err := state.DedicatedHosts.Put(tx, &h); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
 }
 
 // options reads what Allocate and Modify share; empty members are not given.
