@@ -74,6 +74,7 @@ schema:
 	rm -rf .npm && mkdir .npm && cd .npm && echo "{}" >package.json && npm install --no-audit --no-fund \
 		$(foreach s,ec2 iam sts ssm,@aws-sdk/client-$(s)@$(SDK))
 	node tools/wiregen/extract.mjs .npm/node_modules ec2 tools/wiregen/actions.txt | gzip -9 -n > tools/wiregen/schema.json.gz
+	node tools/wiregen/filters.mjs .npm/node_modules tools/wiregen/actions.txt > internal/filters/documented.tsv
 	for s in iam sts ssm; do \
 		node tools/wiregen/extract.mjs .npm/node_modules $$s tools/wiregen/$$s.txt | gzip -9 -n > tools/wiregen/$$s.json.gz; done
 	rm -rf .npm

@@ -13,6 +13,8 @@ import (
 	"slices"
 
 	"slipway/internal/ec2query"
+	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 )
 
 // Table is a room's actions by their names.
@@ -28,6 +30,8 @@ type Action interface {
 	lacks() error
 	// judged says whether it declares what it is on.
 	judged() bool
+	// document adds the filters that EC2 documents for the action of the name.
+	document(name string)
 }
 
 // Request is one call of an action, decoded.
@@ -46,7 +50,7 @@ type Rules struct {
 	Within  bool // the method itself judges what it has resolved
 	Bucket  Bucket
 	Token   Token
-	Filters []string // documented names, in order; "tag:<key>" stands for all of those
+	Filters []string // names, in order; "tag:<key>" stands for all of those
 }
 
 // Token says what a client token does.
@@ -136,10 +140,13 @@ func (a *Of[In]) Also(by func(*In) (Bucket, int)) *Of[In] { a.also = by; return 
 // Repeats says what a client token does.
 func (a *Of[In]) Repeats(t Token) *Of[In] { a.rules.Token = t; return a }
 
-// Filters says which filters the action documents.
-func (a *Of[In]) Filters(names ...string) *Of[In] {
-	a.rules.Filters, a.filters = slices.Sorted(slices.Values(names)), true
-	return a
+// Filters says that the action takes filters: those that EC2 documents for it (filters.Documented), and more besides.
+func (a *Of[In]) Filters(more ...string) *Of[In] { a.rules.Filters, a.filters = more, true; return a }
+
+func (a *Of[In]) document(name string) {
+	if a.filters {
+		a.rules.Filters = filters.Documented(name, a.rules.Filters...)
+	}
 }
 
 // Rules answers what holds for every request.
@@ -153,13 +160,41 @@ func (a *Of[In]) Read(form *ec2query.Reader) (Request, error) {
 	}
 	r := Request{
 		Resources: func(v View) []Resource { return a.resolver(v, in) },
-		Do:        func(ctx context.Context) (ec2query.Encoder, error) { return a.do(ctx, in) },
-		Also:      func() (Bucket, int) { return Bucket{}, 0 },
+		Do: func(ctx context.Context) (ec2query.Encoder, error) {
+			if err := a.checkFilters(in); err != nil {
+				return nil, err
+			}
+			return a.do(ctx, in)
+		},
+		Also: func() (Bucket, int) { return Bucket{}, 0 },
 	}
 	if a.also != nil {
 		r.Also = func() (Bucket, int) { return a.also(in) }
 	}
 	return r, nil
+}
+
+// checkFilters refuses a filter that the action does not have, also where it has nothing to describe.
+func (a *Of[In]) checkFilters(in *In) error {
+	if !a.filters {
+		return nil
+	}
+	request := reflect.ValueOf(in).Elem()
+	for _, member := range []string{"Filters", "Filter"} {
+		f := request.FieldByName(member)
+		if !f.IsValid() {
+			continue
+		}
+		var wanted []filters.Filter
+		for _, w := range f.Interface().([]ec2wire.Filter) {
+			wanted = append(wanted, filters.Filter{Values: w.Values})
+			if w.Name != nil {
+				wanted[len(wanted)-1].Name = *w.Name
+			}
+		}
+		return filters.Check(wanted, a.rules.Filters)
+	}
+	return nil
 }
 
 func (a *Of[In]) judged() bool { return a.resolver != nil }
@@ -200,6 +235,7 @@ func Join(tables ...Table) (Table, error) {
 			if err := a.lacks(); err != nil {
 				faults = append(faults, fmt.Errorf("action %s: %w", name, err))
 			}
+			a.document(name)
 			all[name] = a
 		}
 	}

@@ -16,16 +16,10 @@ func (s *Service) Actions() action.Table {
 		"AssociateAddress": action.Do(s.Associate).Bucket(action.Mutating).Repeats(action.NoToken).On(joined),
 		"DisassociateAddress": action.Void(s.Disassociate).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			parted),
-		"DescribeAddresses": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeAddresses": action.Read(s.Describe).Filters("domain").On(action.Nothing),
 		"DescribeAddressesAttribute": action.Read(s.Attribute).On(
 			action.Each("elastic-ip", func(in *ec2wire.DescribeAddressesAttributeRequest) []string {
 				return in.AllocationIds
 			})),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"allocation-id", "association-id", "domain", "instance-id", "network-border-group", "network-interface-id",
-	"network-interface-owner-id", "private-ip-address", "public-ip", "tag-key", "tag-value", "tag:<key>",
 }

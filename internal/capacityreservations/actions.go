@@ -12,7 +12,7 @@ func (s *Service) Actions() action.Table {
 			action.Makes(func(in *ec2wire.CreateCapacityReservationRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications
 			}, "capacity-reservation")),
-		"DescribeCapacityReservations": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeCapacityReservations": action.Read(s.Describe).Filters("availability-zone-id", "tag:<key>").On(action.Nothing),
 		"ModifyCapacityReservation": action.Do(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("capacity-reservation", func(in *ec2wire.ModifyCapacityReservationRequest) *string {
 				return in.CapacityReservationId
@@ -26,10 +26,4 @@ func (s *Service) Actions() action.Table {
 				return in.CapacityReservationId
 			})),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"availability-zone", "availability-zone-id", "end-date-type", "instance-match-criteria", "instance-platform",
-	"instance-type", "owner-id", "start-date", "state", "tag-key", "tag-value", "tag:<key>", "tenancy",
 }

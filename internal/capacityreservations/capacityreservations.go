@@ -13,7 +13,6 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
-	"slipway/internal/filters"
 	"slipway/internal/placement"
 	"slipway/internal/shape"
 	"slipway/internal/state"
@@ -222,25 +221,11 @@ var kind = describe.Kind[slipway.CapacityReservation, ec2wire.CapacityReservatio
 	Table: state.CapacityReservations, Parse: describe.Form(slipway.ParseCapacityReservationID),
 	Tags: func(c *slipway.CapacityReservation) slipway.Tags { return c.Tags },
 	Wire: func(r store.Reader, c *slipway.CapacityReservation) ec2wire.CapacityReservation { return *wire(r, c) },
-	Fields: func(r store.Reader) filters.Fields[*slipway.CapacityReservation] {
-		field := func(get func(*ec2wire.CapacityReservation) *string) func(*slipway.CapacityReservation) []string {
-			return func(c *slipway.CapacityReservation) []string { return shape.One(shape.Get(get(wire(r, c)))) }
-		}
-		return filters.Fields[*slipway.CapacityReservation]{
-			"instance-type":        func(c *slipway.CapacityReservation) []string { return shape.One(c.Type) },
-			"owner-id":             func(c *slipway.CapacityReservation) []string { return shape.One(c.Account) },
-			"instance-platform":    func(c *slipway.CapacityReservation) []string { return shape.One(c.Platform) },
-			"availability-zone":    func(c *slipway.CapacityReservation) []string { return shape.One(c.Zone) },
-			"availability-zone-id": field(func(w *ec2wire.CapacityReservation) *string { return w.AvailabilityZoneId }),
-			"tenancy":              func(c *slipway.CapacityReservation) []string { return shape.One(c.Tenancy) },
-			"state":                func(c *slipway.CapacityReservation) []string { return shape.One(c.State) },
-			"start-date": func(c *slipway.CapacityReservation) []string {
-				return shape.One(c.Created.UTC().Format(ec2query.TimeForm))
-			},
-			"end-date-type":           field(func(w *ec2wire.CapacityReservation) *string { return w.EndDateType }),
-			"instance-match-criteria": field(func(w *ec2wire.CapacityReservation) *string { return w.InstanceMatchCriteria }),
-		}
-	},
+	Shown: describe.Shown[ec2wire.CapacityReservation](
+		"availability-zone", "availability-zone-id", "end-date", "end-date-type", "instance-match-criteria",
+		"instance-platform", "instance-type", "outpost-arn", "owner-id", "placement-group-arn", "start-date", "state",
+		"tenancy",
+	),
 }
 
 // Describe answers DescribeCapacityReservations.

@@ -12,16 +12,10 @@ func (s *Service) Actions() action.Table {
 			action.Makes(func(in *ec2wire.AllocateHostsRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications
 			}, "dedicated-host")),
-		"DescribeHosts": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeHosts": action.Read(s.Describe).Filters("tag:<key>").On(action.Nothing),
 		"ModifyHosts": action.Do(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Each("dedicated-host", func(in *ec2wire.ModifyHostsRequest) []string { return in.HostIds })),
 		"ReleaseHosts": action.Do(s.Release).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Each("dedicated-host", func(in *ec2wire.ReleaseHostsRequest) []string { return in.HostIds })),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"auto-placement", "availability-zone", "client-token", "host-reservation-id", "instance-type", "state",
-	"tag-key", "tag-value", "tag:<key>",
 }

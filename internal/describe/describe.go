@@ -4,6 +4,7 @@ package describe
 
 import (
 	"context"
+	"maps"
 
 	"slipway"
 	"slipway/internal/ec2wire"
@@ -14,8 +15,10 @@ import (
 
 // Kind is one kind of record as callers see it.
 type Kind[T, W any] struct {
-	Table  *state.Table[T]
-	Parse  func(id string) error // the form of an id; nil: any
+	Table *state.Table[T]
+	Parse func(id string) error // the form of an id; nil: any
+	// Shown are the filters that read what is described; Fields those that look at the record (nil: none).
+	Shown  filters.Fields[*W]
 	Fields func(r store.Reader) filters.Fields[*T]
 	Tags   func(*T) slipway.Tags
 	Wire   func(r store.Reader, v *T) W
@@ -44,7 +47,7 @@ func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *strin
 	if err != nil {
 		return nil, nil, err
 	}
-	match, err := filters.Matcher(Filters(q.Filters), k.Fields(r), k.Tags)
+	match, err := k.matcher(r, Filters(q.Filters))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,6 +99,18 @@ func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *strin
 		out[i] = k.Wire(r, v)
 	}
 	return out, next, nil
+}
+
+// matcher is the condition of the filters over records.
+func (k Kind[T, W]) matcher(r store.Reader, wanted []filters.Filter) (func(*T) bool, error) {
+	if len(wanted) == 0 {
+		return func(*T) bool { return true }, nil
+	}
+	known := filters.Through(k.Shown, func(v *T) *W { return new(k.Wire(r, v)) })
+	if k.Fields != nil {
+		maps.Copy(known, k.Fields(r))
+	}
+	return filters.Matcher(wanted, known, k.Tags)
 }
 
 // Form makes a Parse of one of the domain's parsers.

@@ -12,20 +12,30 @@ import (
 )
 
 // Shown makes filters that read what is described, so that none can disagree with the answer. Each name leads to the
-// members itself ("vcpu-info.valid-cores" to VCpuInfo.ValidCores), or by the path that stands behind it after "=".
+// members itself ("vcpu-info.valid-cores" to VCpuInfo.ValidCores), or by the path that
+// stands behind it after "="; several, with "|" between them, are read all.
 // Lists on the way are read at each entry. A name that leads nowhere is a mistake of who wrote it, and panics.
 func Shown[T any](names ...string) filters.Fields[*T] {
 	out := filters.Fields[*T]{}
 	for _, n := range names {
-		name, path, given := strings.Cut(n, "=")
+		name, paths, given := strings.Cut(n, "=")
 		if !given {
-			path = name
+			paths = name
 		}
-		steps, err := resolve(reflect.TypeFor[T](), strings.Split(path, "."))
-		if err != nil {
-			panic(fmt.Sprintf("filter %s of %v: %v", name, reflect.TypeFor[T](), err))
+		var all [][]int
+		for path := range strings.SplitSeq(paths, "|") {
+			steps, err := resolve(reflect.TypeFor[T](), strings.Split(path, "."))
+			if err != nil {
+				panic(fmt.Sprintf("filter %s of %v: %v", name, reflect.TypeFor[T](), err))
+			}
+			all = append(all, steps)
 		}
-		out[name] = func(v *T) []string { return read(nil, reflect.ValueOf(v).Elem(), steps) }
+		out[name] = func(v *T) (found []string) {
+			for _, steps := range all {
+				found = read(found, reflect.ValueOf(v).Elem(), steps)
+			}
+			return found
+		}
 	}
 	return out
 }

@@ -27,6 +27,15 @@ func Through[A, B any](of Fields[B], get func(A) B) Fields[A] {
 	return out
 }
 
+// None makes filters that are taken and that nothing meets: what they are about does not exist here.
+func None[T any](names ...string) Fields[T] {
+	out := Fields[T]{}
+	for _, name := range names {
+		out[name] = func(T) []string { return nil }
+	}
+	return out
+}
+
 // Limits of rule filter-limits.
 const (
 	maxFilters      = 50
@@ -38,21 +47,17 @@ const (
 // filters, OR over the values; a filter without values is met by nothing. tags may be nil for what has none. Errors:
 // FilterLimitExceeded, and InvalidParameterValue for a name that does not exist.
 func Matcher[T any](filters []Filter, fields Fields[T], tags func(T) slipway.Tags) (func(T) bool, error) {
-	if len(filters) > maxFilters {
-		return nil, slipway.Errorf(slipway.FilterLimitExceeded,
-			"The maximum number of filters specified on a single call is %d", maxFilters)
+	if err := limits(filters); err != nil {
+		return nil, err
 	}
 	values := make([]func(T) []string, len(filters))
 	for i, f := range filters {
-		if err := f.check(); err != nil {
-			return nil, err
-		}
 		values[i] = fields[f.Name]
 		if values[i] == nil && tags != nil {
 			values[i] = tagged(f.Name, tags)
 		}
 		if values[i] == nil {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue, "The filter '%s' is invalid", f.Name)
+			return nil, unknown(f.Name)
 		}
 	}
 	return func(v T) bool {
@@ -63,6 +68,38 @@ func Matcher[T any](filters []Filter, fields Fields[T], tags func(T) slipway.Tag
 		}
 		return true
 	}, nil
+}
+
+// Check refuses what no action takes, and filters of other names than the known ones, of which "tag:<key>" stands for all
+// of those. Errors: FilterLimitExceeded, InvalidParameterValue.
+func Check(wanted []Filter, known []string) error {
+	if err := limits(wanted); err != nil {
+		return err
+	}
+	for _, f := range wanted {
+		tagged := strings.HasPrefix(f.Name, "tag:") && slices.Contains(known, "tag:<key>")
+		if !tagged && !slices.Contains(known, f.Name) {
+			return unknown(f.Name)
+		}
+	}
+	return nil
+}
+
+func unknown(name string) error {
+	return slipway.Errorf(slipway.InvalidParameterValue, "The filter '%s' is invalid", name)
+}
+
+func limits(wanted []Filter) error {
+	if len(wanted) > maxFilters {
+		return slipway.Errorf(slipway.FilterLimitExceeded,
+			"The maximum number of filters specified on a single call is %d", maxFilters)
+	}
+	for _, f := range wanted {
+		if err := f.check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f Filter) check() error {

@@ -30,7 +30,7 @@ func (s *Service) Actions() action.Table {
 			action.One("image", func(in *ec2wire.DeregisterImageRequest) *string { return in.ImageId }),
 			withSnapshots,
 		),
-		"DescribeImages": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeImages": action.Read(s.Describe).Filters("imds-support").On(action.Nothing),
 		"DescribeImageAttribute": action.Read(s.Attribute).On(
 			action.One("image", func(in *ec2wire.DescribeImageAttributeRequest) *string { return in.ImageId })),
 		"ModifyImageAttribute": action.Void(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -54,16 +54,4 @@ func (s *Service) Actions() action.Table {
 		"DisableImageBlockPublicAccess":  action.Do(s.UnblockPublic).Bucket(action.Mutating).Repeats(action.NoToken).On(action.Nothing),
 		"GetImageBlockPublicAccessState": action.Read(s.PublicBlock).On(action.Nothing),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"architecture", "block-device-mapping.delete-on-termination", "block-device-mapping.device-name",
-	"block-device-mapping.encrypted", "block-device-mapping.snapshot-id", "block-device-mapping.volume-size",
-	"block-device-mapping.volume-type", "boot-mode", "creation-date", "description", "ena-support",
-	"free-tier-eligible", "hypervisor", "image-allowed", "image-id", "image-type", "imds-support", "is-public",
-	"kernel-id", "manifest-location", "name", "owner-alias", "owner-id", "platform", "product-code",
-	"product-code.type", "ramdisk-id", "root-device-name", "root-device-type", "source-image-id",
-	"source-image-region", "source-instance-id", "sriov-net-support", "state", "state-reason-code",
-	"state-reason-message", "tag-key", "tag-value", "tag:<key>", "virtualization-type",
 }

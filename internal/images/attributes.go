@@ -49,7 +49,7 @@ func (s *Service) Attribute(ctx context.Context, in *ec2wire.DescribeImageAttrib
 				ec2wire.ProductCode{ProductCodeId: &c, ProductCodeType: shape.Of("marketplace")})
 		}
 	case "blockDeviceMapping":
-		out.BlockDeviceMappings = Devices(im.Devices)
+		out.BlockDeviceMappings = shape.Devices(im.Devices)
 	case "bootMode":
 		out.BootMode = value(im.BootMode)
 	case "imdsSupport":

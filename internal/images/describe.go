@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -32,7 +33,30 @@ func devices(get func(slipway.Mapping) string) func(*slipway.Image) []string {
 	}
 }
 
-var fields = filters.Fields[*slipway.Image]{
+func fields(r store.Reader) filters.Fields[*slipway.Image] {
+	f := filters.None[*slipway.Image](absent...)
+	maps.Copy(f, recorded)
+	f["public-ssm-parameter-name"] = func(im *slipway.Image) []string {
+		return slices.DeleteFunc(state.ImageAliases(), func(alias string) bool {
+			named := state.AliasedImage(r, im.Region, alias)
+			return named == nil || named.ID != im.ID
+		})
+	}
+	return f
+}
+
+// absent are the documented filters about what no image here has.
+var absent = []string{
+	"image-watermark.source-image-creation-time", "image-watermark.source-image-id",
+	"image-watermark.source-image-region", "image-watermark.watermark-creation-time", "image-watermark.watermark-key",
+	"instance-type-specification.supported-instance-type", "instance-type-specification.unsupported-instance-type",
+	"kernel-id", "platform", "ramdisk-id", "scan-result.critical-fix-available-since", "scan-result.finding-scan-date",
+	"scan-result.high-fix-available-since", "scan-result.highest-finding-severity-label",
+	"scan-result.informational-fix-available-since", "scan-result.low-fix-available-since",
+	"scan-result.medium-fix-available-since",
+}
+
+var recorded = filters.Fields[*slipway.Image]{
 	"architecture":        func(im *slipway.Image) []string { return shape.One(im.Architecture) },
 	"image-id":            func(im *slipway.Image) []string { return shape.One(im.ID) },
 	"name":                func(im *slipway.Image) []string { return shape.One(im.Name) },
@@ -50,13 +74,15 @@ var fields = filters.Fields[*slipway.Image]{
 	"creation-date": func(im *slipway.Image) []string {
 		return []string{im.Created.UTC().Format(ec2query.TimeForm)}
 	},
-	"boot-mode":                        func(im *slipway.Image) []string { return shape.One(im.BootMode) },
-	"imds-support":                     func(im *slipway.Image) []string { return shape.One(im.IMDSSupport) },
-	"product-code":                     func(im *slipway.Image) []string { return im.ProductCodes },
-	"platform":                         func(*slipway.Image) []string { return nil },
-	"product-code.type":                func(*slipway.Image) []string { return []string{"marketplace"} },
-	"kernel-id":                        func(*slipway.Image) []string { return nil },
-	"ramdisk-id":                       func(*slipway.Image) []string { return nil },
+	"boot-mode":    func(im *slipway.Image) []string { return shape.One(im.BootMode) },
+	"imds-support": func(im *slipway.Image) []string { return shape.One(im.IMDSSupport) },
+	"product-code": func(im *slipway.Image) []string { return im.ProductCodes },
+	"product-code.type": func(im *slipway.Image) []string {
+		if len(im.ProductCodes) == 0 {
+			return nil
+		}
+		return []string{"marketplace"}
+	},
 	"manifest-location":                func(im *slipway.Image) []string { return shape.One(im.Location) },
 	"sriov-net-support":                func(im *slipway.Image) []string { return shape.One(im.SRIOV) },
 	"state-reason-code":                func(im *slipway.Image) []string { return shape.One(im.Reason.Code) },
@@ -109,7 +135,7 @@ func Wire(im *slipway.Image, account string) ec2wire.Image {
 		SriovNetSupport: shape.Text(im.SRIOV), BootMode: shape.Text(im.BootMode), TpmSupport: shape.Text(im.TPMSupport),
 		ImdsSupport:     shape.Text(im.IMDSSupport),
 		PlatformDetails: shape.Of("Linux/UNIX"), UsageOperation: shape.Of("RunInstances"),
-		Tags: shape.Tags(im.TagsFor(account)), BlockDeviceMappings: Devices(im.Devices),
+		Tags: shape.Tags(im.TagsFor(account)), BlockDeviceMappings: shape.Devices(im.Devices),
 		SourceInstanceId: shape.Text(im.Source), SourceImageId: shape.Text(im.CopyOf),
 		SourceImageRegion: shape.Text(im.CopyFrom), DeregistrationProtection: shape.Of(protection(im)),
 	}
@@ -124,25 +150,6 @@ func Wire(im *slipway.Image, account string) ec2wire.Image {
 			ec2wire.ProductCode{ProductCodeId: shape.Of(c), ProductCodeType: shape.Of("marketplace")})
 	}
 	return w
-}
-
-// Devices writes a block device mapping.
-func Devices(in []slipway.Mapping) []ec2wire.BlockDeviceMapping {
-	out := []ec2wire.BlockDeviceMapping{}
-	for _, m := range in {
-		w := ec2wire.BlockDeviceMapping{DeviceName: shape.Of(m.Device), VirtualName: shape.Text(m.Virtual)}
-		if m.Virtual == "" {
-			w.Ebs = &ec2wire.EbsBlockDevice{
-				SnapshotId: shape.Text(m.Snapshot), VolumeSize: shape.Some(m.SizeGiB), VolumeType: shape.Text(m.Type),
-				Iops: shape.Some(m.IOPS), Throughput: shape.Some(m.Throughput),
-				Encrypted:           shape.Of(m.Encrypted != nil && *m.Encrypted),
-				DeleteOnTermination: shape.Of(m.DeleteOnTermination == nil || *m.DeleteOnTermination),
-				KmsKeyId:            shape.Text(m.Key),
-			}
-		}
-		out = append(out, w)
-	}
-	return out
 }
 
 // Describe answers DescribeImages: what the caller may launch, narrowed by owners and by who may execute.
@@ -160,7 +167,7 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeImagesReques
 		})
 	}
 	kind := describe.Kind[slipway.Image, ec2wire.Image]{
-		Table: state.Images, Parse: describe.Form(slipway.ParseImageID), Fields: describe.Fixed(fields),
+		Table: state.Images, Parse: describe.Form(slipway.ParseImageID), Fields: fields,
 		Tags:   func(im *slipway.Image) slipway.Tags { return im.TagsFor(me) },
 		Wire:   func(_ store.Reader, im *slipway.Image) ec2wire.Image { return Wire(im, me) },
 		Scopes: func(own state.Scope) []state.Scope { return []state.Scope{state.Global, state.Shared(own.Region)} },

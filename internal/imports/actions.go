@@ -18,14 +18,9 @@ func (s *Service) Actions() action.Table {
 			action.Makes(func(in *ec2wire.ImportSnapshotRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications
 			}, "import-snapshot-task", "snapshot")),
-		"DescribeImportImageTasks":    action.Read(s.Images).Filters(imagesFilters...).On(action.Nothing),
-		"DescribeImportSnapshotTasks": action.Read(s.Snapshots).Filters(imagesFilters...).On(action.Nothing),
+		"DescribeImportImageTasks":    action.Read(s.Images).Filters("tag:<key>", "task-state").On(action.Nothing),
+		"DescribeImportSnapshotTasks": action.Read(s.Snapshots).Filters("tag:<key>", "task-state").On(action.Nothing),
 		"CancelImportTask": action.Do(s.Cancel).Bucket(action.Mutating).Repeats(action.NoToken).
 			On(cancelled),
 	}
-}
-
-// The filters that the descriptions document.
-var imagesFilters = []string{
-	"tag-key", "tag-value", "tag:<key>", "task-state",
 }

@@ -7,15 +7,31 @@ import (
 	"slipway/internal/describe"
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
+	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
+)
+
+var imageMetadataFields = describe.Shown[ec2wire.InstanceImageMetadata](
+	"availability-zone", "image-allowed=ImageMetadata.ImageAllowed", "instance-id", "instance-state-name=State.Name",
+	"instance-type", "launch-time", "owner-alias=ImageMetadata.ImageOwnerAlias", "owner-id", "zone-id",
 )
 
 // ImageMetadata answers DescribeInstanceImageMetadata.
 func (s *Service) ImageMetadata(
 	ctx context.Context, in *ec2wire.DescribeInstanceImageMetadataRequest,
 ) (*ec2wire.DescribeInstanceImageMetadataResult, error) {
-	chosen, err := s.choose(ctx, in.InstanceIds, in.Filters, fields, tagsOf)
+	chosen, err := s.choose(ctx, in.InstanceIds, nil, fields, tagsOf)
+	if err != nil {
+		return nil, err
+	}
+	match, err := filters.Matcher(describe.Filters(in.Filters), imageMetadataFields, func(w *ec2wire.InstanceImageMetadata) slipway.Tags {
+		tags := slipway.Tags{}
+		for _, t := range w.Tags {
+			tags[shape.Get(t.Key)] = shape.Get(t.Value)
+		}
+		return tags
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +54,9 @@ func (s *Service) ImageMetadata(
 				w.ImageMetadata.ImageOwnerAlias = shape.Of("amazon")
 			}
 		}
-		rows = append(rows, w)
+		if match(&w) {
+			rows = append(rows, w)
+		}
 	}
 	page, next, err := describe.Page(rows, in.MaxResults, in.NextToken, chosen.named, 5)
 	return &ec2wire.DescribeInstanceImageMetadataResult{InstanceImageMetadata: page, NextToken: next}, err

@@ -97,7 +97,7 @@ func (s *Service) Offerings(
 }
 
 // fields read the description: the filters of DescribeInstanceTypes are its members' names.
-var fields = describe.Shown[ec2wire.InstanceTypeInfo](documentedFilters...)
+var fields = describe.Shown[ec2wire.InstanceTypeInfo](filters.Documented("DescribeInstanceTypes")...)
 
 // described is every type as EC2 publishes it, by name.
 var described = sync.OnceValue(func() []ec2wire.InstanceTypeInfo {

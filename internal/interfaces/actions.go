@@ -11,7 +11,7 @@ func (s *Service) Actions() action.Table {
 		"DescribeNetworkInterfaces": action.Read(s.Describe).
 			Also(func(in *ec2wire.DescribeNetworkInterfacesRequest) (action.Bucket, int) {
 				return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
-			}).Filters(documentedFilters...).On(action.Nothing),
+			}).Filters("group-name").On(action.Nothing),
 		"CreateNetworkInterface": action.Do(s.CreateOne).Bucket(action.Frequent).Repeats(action.ByToken).On(
 			action.Makes(func(in *ec2wire.CreateNetworkInterfaceRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications
@@ -66,15 +66,4 @@ func (s *Service) Actions() action.Table {
 			})),
 		"DescribeNetworkInterfacePermissions": action.Read(s.Permissions).Filters().On(action.Nothing),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"addresses.association.public-ip", "addresses.primary", "addresses.private-ip-address",
-	"association.allocation-id", "association.association-id", "association.public-ip", "attachment.attach-time",
-	"attachment.attachment-id", "attachment.delete-on-termination", "attachment.device-index",
-	"attachment.instance-id", "attachment.instance-owner-id", "attachment.status", "availability-zone",
-	"description", "group-id", "group-name", "interface-type", "ipv6-addresses.ipv6-address", "mac-address",
-	"network-interface-id", "owner-id", "private-dns-name", "private-ip-address", "requester-id",
-	"requester-managed", "source-dest-check", "status", "subnet-id", "tag-key", "tag-value", "tag:<key>", "vpc-id",
 }

@@ -2,14 +2,11 @@ package interfaces
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"slipway"
 	"slipway/internal/describe"
-	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
-	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -59,77 +56,18 @@ func public(_ int, a slipway.PrivateAddress) string {
 	return a.Public.String()
 }
 
-func fields(r store.Reader) filters.Fields[*slipway.Interface] {
-	return filters.Fields[*slipway.Interface]{
-		"network-interface-id": func(n *slipway.Interface) []string { return shape.One(n.ID) },
-		"status":               func(n *slipway.Interface) []string { return []string{status(n)} },
-		"subnet-id":            func(n *slipway.Interface) []string { return shape.One(n.Subnet) },
-		"vpc-id":               func(n *slipway.Interface) []string { return shape.One(n.VPC) },
-		"availability-zone":    func(n *slipway.Interface) []string { return shape.One(n.Zone) },
-		"description":          func(n *slipway.Interface) []string { return []string{n.Description} },
-		"owner-id":             func(n *slipway.Interface) []string { return shape.One(n.Account) },
-		"mac-address":          func(n *slipway.Interface) []string { return shape.One(n.MAC) },
-		"interface-type":       func(n *slipway.Interface) []string { return shape.One(n.Type) },
-		"source-dest-check":    func(n *slipway.Interface) []string { return shape.Yes(n.SourceDestCheck) },
-		"requester-managed":    func(n *slipway.Interface) []string { return shape.Yes(n.Requester != "") },
-		"requester-id":         func(n *slipway.Interface) []string { return shape.One(n.Requester) },
-		"private-ip-address": func(n *slipway.Interface) []string {
-			if !n.IP().IsValid() {
-				return nil
-			}
-			return []string{n.IP().String()}
-		},
-		"private-dns-name": func(n *slipway.Interface) []string {
-			return shape.One(slipway.PrivateName(n.Region, slipway.PrivateDNS{}, "", n.IP()))
-		},
-		"addresses.private-ip-address": addressed(func(_ int, a slipway.PrivateAddress) string { return a.IP.String() }),
-		"addresses.primary": addressed(func(i int, _ slipway.PrivateAddress) string {
-			return strconv.FormatBool(i == 0)
-		}),
-		"addresses.association.public-ip": addressed(public),
-		"association.public-ip":           addressed(public),
-		"association.allocation-id": addressed(func(_ int, a slipway.PrivateAddress) string {
-			return string(a.Allocation)
-		}),
-		"association.association-id": addressed(func(_ int, a slipway.PrivateAddress) string {
-			return string(a.Association)
-		}),
-		"attachment.attachment-id": attached(func(a *slipway.Attachment) string { return string(a.ID) }),
-		"attachment.instance-id":   attached(func(a *slipway.Attachment) string { return string(a.Instance) }),
-		"attachment.device-index": attached(func(a *slipway.Attachment) string {
-			return strconv.Itoa(int(a.DeviceIndex))
-		}),
-		"attachment.status": attached(func(a *slipway.Attachment) string { return a.State() }),
-		"attachment.delete-on-termination": attached(func(a *slipway.Attachment) string {
-			return strconv.FormatBool(a.DeleteOnTermination)
-		}),
-		"attachment.attach-time": attached(func(a *slipway.Attachment) string {
-			return a.AttachTime.UTC().Format(ec2query.TimeForm)
-		}),
-		"attachment.instance-owner-id": func(n *slipway.Interface) []string { return shape.One(n.Account) },
-		"ipv6-addresses.ipv6-address": func(n *slipway.Interface) []string {
-			var out []string
-			for _, ip := range n.IPv6 {
-				out = append(out, ip.String())
-			}
-			return out
-		},
-		"group-id": func(n *slipway.Interface) []string {
-			var out []string
-			for _, g := range n.Groups {
-				out = append(out, string(g))
-			}
-			return out
-		},
-		"group-name": func(n *slipway.Interface) []string {
-			var out []string
-			for _, g := range groups(r, n) {
-				out = append(out, shape.Get(g.GroupName))
-			}
-			return out
-		},
-	}
-}
+var fields = describe.Shown[ec2wire.NetworkInterface](
+	"addresses.association.owner-id=PrivateIpAddresses.Association.IpOwnerId",
+	"addresses.association.public-ip=PrivateIpAddresses.Association.PublicIp",
+	"addresses.primary=PrivateIpAddresses.Primary", "addresses.private-ip-address=PrivateIpAddresses.PrivateIpAddress",
+	"association.allocation-id", "association.association-id", "association.ip-owner-id", "association.public-dns-name",
+	"association.public-ip", "attachment.attach-time", "attachment.attachment-id", "attachment.delete-on-termination",
+	"attachment.device-index", "attachment.instance-id", "attachment.instance-owner-id", "attachment.status",
+	"availability-zone", "availability-zone-id", "description", "group-id=Groups.GroupId", "group-name=Groups.GroupName",
+	"interface-type", "ipv6-addresses.ipv6-address", "mac-address", "network-interface-id", "operator.managed",
+	"operator.principal", "owner-id", "private-dns-name", "private-ip-address", "requester-id", "requester-managed",
+	"source-dest-check", "status", "subnet-id", "vpc-id",
+)
 
 func groups(r store.Reader, n *slipway.Interface) []ec2wire.GroupIdentifier {
 	out := make([]ec2wire.GroupIdentifier, 0, len(n.Groups))
@@ -205,7 +143,7 @@ func Wire(r store.Reader, n *slipway.Interface) ec2wire.NetworkInterface {
 
 var interfaceKind = describe.Kind[slipway.Interface, ec2wire.NetworkInterface]{
 	Table: state.Interfaces, Parse: describe.Form(slipway.ParseInterfaceID),
-	Tags: func(n *slipway.Interface) slipway.Tags { return n.Tags }, Wire: Wire, Fields: fields,
+	Tags: func(n *slipway.Interface) slipway.Tags { return n.Tags }, Wire: Wire, Shown: fields,
 }
 
 // Describe answers DescribeNetworkInterfaces.

@@ -16,12 +16,7 @@ func (s *Service) Actions() action.Table {
 			action.Makes(func(in *ec2wire.ImportKeyPairRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications
 			}, "key-pair")),
-		"DescribeKeyPairs": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeKeyPairs": action.Read(s.Describe).Filters().On(action.Nothing),
 		"DeleteKeyPair":    action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(named),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"fingerprint", "key-name", "key-pair-id", "tag-key", "tag-value", "tag:<key>",
 }

@@ -16,8 +16,8 @@ func (s *Service) Actions() action.Table {
 			target(func(in *ec2wire.CreateLaunchTemplateVersionRequest) (id, name *string) {
 				return in.LaunchTemplateId, in.LaunchTemplateName
 			})),
-		"DescribeLaunchTemplates":        action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
-		"DescribeLaunchTemplateVersions": action.Read(s.Versions).Filters(versionsFilters...).On(action.Nothing),
+		"DescribeLaunchTemplates":        action.Read(s.Describe).Filters().On(action.Nothing),
+		"DescribeLaunchTemplateVersions": action.Read(s.Versions).Filters().On(action.Nothing),
 		"ModifyLaunchTemplate": action.Do(s.Modify).Bucket(action.Frequent).Repeats(action.ByToken).On(
 			target(func(in *ec2wire.ModifyLaunchTemplateRequest) (id, name *string) {
 				return in.LaunchTemplateId, in.LaunchTemplateName
@@ -33,14 +33,4 @@ func (s *Service) Actions() action.Table {
 		"GetLaunchTemplateData": action.Read(s.FromInstance).On(
 			action.One("instance", func(in *ec2wire.GetLaunchTemplateDataRequest) *string { return in.InstanceId })),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"create-time", "launch-template-name", "tag-key", "tag-value", "tag:<key>",
-}
-
-var versionsFilters = []string{
-	"create-time", "ebs-optimized", "http-endpoint", "http-tokens", "iam-instance-profile", "image-id",
-	"instance-type", "is-default-version", "kernel-id", "license-configuration-arn", "ram-disk-id",
 }

@@ -73,32 +73,19 @@ func (s *Service) Describe(
 }
 
 // versionFields look at a version as it is shown.
-var versionFields = filters.Fields[*ec2wire.LaunchTemplateVersion]{
-	"create-time":        func(v *ec2wire.LaunchTemplateVersion) []string { return stamp(*v.CreateTime) },
-	"is-default-version": func(v *ec2wire.LaunchTemplateVersion) []string { return shape.Yes(*v.DefaultVersion) },
-	"ebs-optimized":      func(v *ec2wire.LaunchTemplateVersion) []string { return yes(v.LaunchTemplateData.EbsOptimized) },
-	"image-id":           func(v *ec2wire.LaunchTemplateVersion) []string { return text(v.LaunchTemplateData.ImageId) },
-	"instance-type":      func(v *ec2wire.LaunchTemplateVersion) []string { return text(v.LaunchTemplateData.InstanceType) },
-	"kernel-id":          func(v *ec2wire.LaunchTemplateVersion) []string { return text(v.LaunchTemplateData.KernelId) },
-	"ram-disk-id":        func(v *ec2wire.LaunchTemplateVersion) []string { return text(v.LaunchTemplateData.RamDiskId) },
-	"iam-instance-profile": func(v *ec2wire.LaunchTemplateVersion) []string {
-		p := shape.Get(v.LaunchTemplateData.IamInstanceProfile)
-		return append(text(p.Arn), text(p.Name)...)
-	},
-	"http-endpoint": func(v *ec2wire.LaunchTemplateVersion) []string {
-		return text(shape.Get(v.LaunchTemplateData.MetadataOptions).HttpEndpoint)
-	},
-	"http-tokens": func(v *ec2wire.LaunchTemplateVersion) []string {
-		return text(shape.Get(v.LaunchTemplateData.MetadataOptions).HttpTokens)
-	},
-	"license-configuration-arn": func(v *ec2wire.LaunchTemplateVersion) []string {
-		var out []string
-		for _, l := range v.LaunchTemplateData.LicenseSpecifications {
-			out = append(out, text(l.LicenseConfigurationArn)...)
-		}
-		return out
-	},
-}
+var versionFields = describe.Shown[ec2wire.LaunchTemplateVersion](
+	"create-time", "ebs-optimized=LaunchTemplateData.EbsOptimized",
+	"host-resource-group-arn=LaunchTemplateData.Placement.HostResourceGroupArn",
+	"http-endpoint=LaunchTemplateData.MetadataOptions.HttpEndpoint",
+	"http-protocol-ipv4=LaunchTemplateData.MetadataOptions.HttpEndpoint",
+	"http-tokens=LaunchTemplateData.MetadataOptions.HttpTokens",
+	"iam-instance-profile=LaunchTemplateData.IamInstanceProfile.Arn|LaunchTemplateData.IamInstanceProfile.Name", "image-id=LaunchTemplateData.ImageId",
+	"instance-type=LaunchTemplateData.InstanceType", "is-default-version=DefaultVersion",
+	"kernel-id=LaunchTemplateData.KernelId",
+	"license-configuration-arn=LaunchTemplateData.LicenseSpecifications.LicenseConfigurationArn",
+	"network-card-index=LaunchTemplateData.NetworkInterfaces.NetworkCardIndex",
+	"ram-disk-id=LaunchTemplateData.RamDiskId",
+)
 
 func text(p *string) []string { return shape.One(shape.Get(p)) }
 

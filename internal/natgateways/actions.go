@@ -18,11 +18,6 @@ func (s *Service) Actions() action.Table {
 		),
 		"DeleteNatGateway": action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("natgateway", func(in *ec2wire.DeleteNatGatewayRequest) *string { return in.NatGatewayId })),
-		"DescribeNatGateways": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeNatGateways": action.Read(s.Describe).Filters().On(action.Nothing),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"nat-gateway-id", "state", "subnet-id", "tag-key", "tag-value", "tag:<key>", "vpc-id",
 }

@@ -411,7 +411,7 @@ func (s *Service) Actions() action.Table {
 		),
 		"DeleteNetworkAcl": action.Void(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("network-acl", func(in *ec2wire.DeleteNetworkAclRequest) *string { return in.NetworkAclId })),
-		"DescribeNetworkAcls": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeNetworkAcls": action.Read(s.Describe).Filters().On(action.Nothing),
 		"CreateNetworkAclEntry": action.Void(s.CreateEntry).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("network-acl", func(in *ec2wire.CreateNetworkAclEntryRequest) *string { return in.NetworkAclId })),
 		"ReplaceNetworkAclEntry": action.Void(s.ReplaceEntry).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -424,14 +424,6 @@ func (s *Service) Actions() action.Table {
 			ofOldACL,
 		),
 	}
-}
-
-// The filters that the description documents.
-var documentedFilters = []string{
-	"association.association-id", "association.network-acl-id", "association.subnet-id", "default", "entry.cidr",
-	"entry.egress", "entry.icmp.code", "entry.icmp.type", "entry.ipv6-cidr", "entry.port-range.from",
-	"entry.port-range.to", "entry.protocol", "entry.rule-action", "entry.rule-number", "network-acl-id", "owner-id",
-	"tag-key", "tag-value", "tag:<key>", "vpc-id",
 }
 
 // ofOldACL is the subnet that gets another ACL, and the ACL that it has.

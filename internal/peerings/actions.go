@@ -24,17 +24,10 @@ func (s *Service) Actions() action.Table {
 			action.One("vpc-peering-connection", func(in *ec2wire.DeleteVpcPeeringConnectionRequest) *string {
 				return in.VpcPeeringConnectionId
 			})),
-		"DescribeVpcPeeringConnections": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeVpcPeeringConnections": action.Read(s.Describe).Filters().On(action.Nothing),
 		"ModifyVpcPeeringConnectionOptions": action.Do(s.Options).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("vpc-peering-connection", func(in *ec2wire.ModifyVpcPeeringConnectionOptionsRequest) *string {
 				return in.VpcPeeringConnectionId
 			})),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"accepter-vpc-info.cidr-block", "accepter-vpc-info.owner-id", "accepter-vpc-info.vpc-id", "expiration-time",
-	"requester-vpc-info.cidr-block", "requester-vpc-info.owner-id", "requester-vpc-info.vpc-id", "status-code",
-	"status-message", "tag-key", "tag-value", "tag:<key>", "vpc-peering-connection-id",
 }

@@ -12,14 +12,8 @@ func (s *Service) Actions() action.Table {
 			action.Makes(func(in *ec2wire.CreatePlacementGroupRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications
 			}, "placement-group")),
-		"DescribePlacementGroups": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribePlacementGroups": action.Read(s.Describe).Filters("group-id").On(action.Nothing),
 		"DeletePlacementGroup": action.Void(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("placement-group", func(in *ec2wire.DeletePlacementGroupRequest) *string { return in.GroupName })),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"group-arn", "group-id", "group-name", "spread-level", "state", "strategy", "tag-key", "tag-value",
-	"tag:<key>",
 }

@@ -16,7 +16,7 @@ func (s *Service) Actions() action.Table {
 			action.One("prefix-list", func(in *ec2wire.ModifyManagedPrefixListRequest) *string { return in.PrefixListId })),
 		"DeleteManagedPrefixList": action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("prefix-list", func(in *ec2wire.DeleteManagedPrefixListRequest) *string { return in.PrefixListId })),
-		"DescribeManagedPrefixLists": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeManagedPrefixLists": action.Read(s.Describe).Filters("tag:<key>").On(action.Nothing),
 		"GetManagedPrefixListEntries": action.Read(s.Entries).On(
 			action.One("prefix-list", func(in *ec2wire.GetManagedPrefixListEntriesRequest) *string { return in.PrefixListId })),
 		"GetManagedPrefixListAssociations": action.Read(s.Associations).On(
@@ -24,9 +24,4 @@ func (s *Service) Actions() action.Table {
 				return in.PrefixListId
 			})),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"owner-id", "prefix-list-id", "prefix-list-name", "tag-key", "tag-value", "tag:<key>",
 }

@@ -48,24 +48,16 @@ func (s *Service) Regions(_ context.Context, in *ec2wire.DescribeRegionsRequest)
 	return out, nil
 }
 
+var zoneFields = describe.Shown[ec2wire.AvailabilityZone](
+	"group-long-name", "group-name", "message=Messages.Message", "network-border-group", "opt-in-status", "parent-zone-id",
+	"parent-zone-name", "region-name", "state", "zone-id", "zone-name", "zone-state=State", "zone-type",
+)
+
 // Zones answers DescribeAvailabilityZones.
 func (s *Service) Zones(
 	ctx context.Context, in *ec2wire.DescribeAvailabilityZonesRequest,
 ) (*ec2wire.DescribeAvailabilityZonesResult, error) {
-	one := func(f func(slipway.Zone) string) func(slipway.Zone) []string {
-		return func(z slipway.Zone) []string { return []string{f(z)} }
-	}
-	same := func(v string) func(slipway.Zone) []string { return func(slipway.Zone) []string { return []string{v} } }
-	match, err := filters.Matcher(describe.Filters(in.Filters), filters.Fields[slipway.Zone]{
-		"zone-name":            one(func(z slipway.Zone) string { return z.Name }),
-		"zone-id":              one(func(z slipway.Zone) string { return z.ID }),
-		"region-name":          one(func(z slipway.Zone) string { return z.Region }),
-		"group-name":           one(func(z slipway.Zone) string { return z.Region + "-zg-1" }),
-		"network-border-group": one(func(z slipway.Zone) string { return z.Region }), "state": same("available"),
-		"zone-state":    same("available"),
-		"opt-in-status": same("opt-in-not-required"), "zone-type": same("availability-zone"), "message": same(""),
-		"parent-zone-name": same(""), "parent-zone-id": same(""),
-	}, nil)
+	match, err := filters.Matcher(describe.Filters(in.Filters), zoneFields, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -79,15 +71,15 @@ func (s *Service) Zones(
 	for _, z := range slipway.Zones(region) {
 		named := len(in.ZoneNames)+len(in.ZoneIds) == 0 || slices.Contains(in.ZoneNames, z.Name) ||
 			slices.Contains(in.ZoneIds, z.ID)
-		if !named || !match(z) {
-			continue
-		}
-		out.AvailabilityZones = append(out.AvailabilityZones, ec2wire.AvailabilityZone{
+		w := ec2wire.AvailabilityZone{
 			ZoneName: shape.Of(z.Name), ZoneId: shape.Of(z.ID), RegionName: shape.Of(z.Region),
 			GroupName: shape.Of(z.Region + "-zg-1"), NetworkBorderGroup: shape.Of(z.Region),
 			State: shape.Of("available"), ZoneType: shape.Of("availability-zone"),
 			OptInStatus: shape.Of("opt-in-not-required"), Messages: []ec2wire.AvailabilityZoneMessage{},
-		})
+		}
+		if named && match(&w) {
+			out.AvailabilityZones = append(out.AvailabilityZones, w)
+		}
 	}
 	return out, nil
 }

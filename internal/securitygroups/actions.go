@@ -19,10 +19,10 @@ func (s *Service) Actions() action.Table {
 		"DescribeSecurityGroups": action.Read(s.Describe).
 			Also(func(in *ec2wire.DescribeSecurityGroupsRequest) (action.Bucket, int) {
 				return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
-			}).Filters(documentedFilters...).On(action.Nothing),
-		"GetSecurityGroupsForVpc": action.Read(s.ForVPC).Filters(forVPCFilters...).On(
+			}).Filters().On(action.Nothing),
+		"GetSecurityGroupsForVpc": action.Read(s.ForVPC).Filters("tag:<key>").On(
 			action.One("vpc", func(in *ec2wire.GetSecurityGroupsForVpcRequest) *string { return in.VpcId })),
-		"DescribeSecurityGroupRules": action.Read(s.DescribeRules).Filters(describeRulesFilters...).On(action.Nothing),
+		"DescribeSecurityGroupRules": action.Read(s.DescribeRules).Filters().On(action.Nothing),
 		"AuthorizeSecurityGroupIngress": action.Do(s.AuthorizeIngress).Bucket(action.Mutating).
 			Repeats(action.NoToken).On(
 			group(func(in *ec2wire.AuthorizeSecurityGroupIngressRequest) (id, name *string) {
@@ -77,22 +77,4 @@ func (s *Service) Actions() action.Table {
 		"DescribeSecurityGroupReferences": action.Read(s.References).Bucket(action.References).On(action.Nothing),
 		"DescribeStaleSecurityGroups":     action.Read(s.Stale).Bucket(action.References).On(action.Nothing),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"description", "egress.ip-permission.cidr", "egress.ip-permission.from-port",
-	"egress.ip-permission.group-id", "egress.ip-permission.ipv6-cidr", "egress.ip-permission.prefix-list-id",
-	"egress.ip-permission.protocol", "egress.ip-permission.to-port", "egress.ip-permission.user-id", "group-id",
-	"group-name", "ip-permission.cidr", "ip-permission.from-port", "ip-permission.group-id",
-	"ip-permission.ipv6-cidr", "ip-permission.prefix-list-id", "ip-permission.protocol", "ip-permission.to-port",
-	"ip-permission.user-id", "owner-id", "tag-key", "tag-value", "tag:<key>", "vpc-id",
-}
-
-var forVPCFilters = []string{
-	"description", "group-id", "group-name", "owner-id", "primary-vpc-id", "tag-key", "tag-value", "tag:<key>",
-}
-
-var describeRulesFilters = []string{
-	"group-id", "security-group-rule-id", "tag-key", "tag-value", "tag:<key>",
 }

@@ -11,6 +11,7 @@ import (
 	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
+	"slipway/internal/store"
 )
 
 // Describe answers DescribeSecurityGroups.
@@ -22,13 +23,11 @@ func (s *Service) Describe(
 			return nil, err
 		}
 	}
-	match, err := filters.Matcher(describe.Filters(in.Filters), fields, func(g *slipway.SecurityGroup) slipway.Tags {
-		return g.Tags
-	})
+	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.db.Snapshot(ctx)
+	match, err := filters.Matcher(describe.Filters(in.Filters), fields(r), tagsOf)
 	if err != nil {
 		return nil, err
 	}
@@ -66,35 +65,38 @@ func (s *Service) ForVPC(
 	if _, err := slipway.ParseVPCID(*in.VpcId); err != nil {
 		return nil, err
 	}
-	may := filters.Fields[*slipway.SecurityGroup]{"primary-vpc-id": fields["vpc-id"]}
-	for _, name := range []string{"group-id", "group-name", "owner-id", "description"} {
-		may[name] = fields[name]
-	}
-	match, err := filters.Matcher(describe.Filters(in.Filters), may, func(g *slipway.SecurityGroup) slipway.Tags { return g.Tags })
+	r, err := s.db.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.db.Snapshot(ctx)
+	all := fields(r)
+	may := filters.Fields[*slipway.SecurityGroup]{"primary-vpc-id": all["vpc-id"]}
+	for _, name := range []string{"group-id", "group-name", "owner-id", "description"} {
+		may[name] = all[name]
+	}
+	match, err := filters.Matcher(describe.Filters(in.Filters), may, tagsOf)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := state.VPCs.Require(r, state.Of(ctx), *in.VpcId); err != nil {
 		return nil, err
 	}
-	all := []ec2wire.SecurityGroupForVpc{}
+	out := []ec2wire.SecurityGroupForVpc{}
 	for g := range state.SecurityGroups.All(r, state.Of(ctx)) {
 		if string(g.VPC) == *in.VpcId && match(g) {
-			all = append(all, ec2wire.SecurityGroupForVpc{
+			out = append(out, ec2wire.SecurityGroupForVpc{
 				GroupId: shape.Text(g.ID), GroupName: shape.Of(g.Name), Description: shape.Of(g.Description),
 				OwnerId: shape.Of(g.Account), PrimaryVpcId: shape.Text(g.VPC), Tags: shape.Tags(g.Tags),
 			})
 		}
 	}
-	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, false, 5)
+	page, next, err := describe.Page(out, in.MaxResults, in.NextToken, false, 5)
 	return &ec2wire.GetSecurityGroupsForVpcResult{SecurityGroupForVpcs: page, NextToken: next}, err
 }
 
-var fields = func() filters.Fields[*slipway.SecurityGroup] {
+func tagsOf(g *slipway.SecurityGroup) slipway.Tags { return g.Tags }
+
+func fields(r store.Reader) filters.Fields[*slipway.SecurityGroup] {
 	f := filters.Fields[*slipway.SecurityGroup]{
 		"group-id":    func(g *slipway.SecurityGroup) []string { return shape.One(g.ID) },
 		"group-name":  func(g *slipway.SecurityGroup) []string { return shape.One(g.Name) },
@@ -110,13 +112,22 @@ var fields = func() filters.Fields[*slipway.SecurityGroup] {
 		each := func(name string, get func(slipway.Rule) string) {
 			f[prefix+name] = func(g *slipway.SecurityGroup) []string {
 				var out []string
-				for _, r := range g.Rules {
-					if v := get(r); r.Egress == egress && v != "" {
+				for _, rule := range g.Rules {
+					if v := get(rule); rule.Egress == egress && v != "" {
 						out = append(out, v)
 					}
 				}
 				return out
 			}
+		}
+		f[prefix+"group-name"] = func(g *slipway.SecurityGroup) []string {
+			var out []string
+			for _, rule := range g.Rules {
+				if rule.Egress == egress {
+					out = append(out, shape.One(peerName(r, g.Region, rule))...)
+				}
+			}
+			return out
 		}
 		port := func(pick func(slipway.Rule) int32) func(slipway.Rule) string {
 			return func(r slipway.Rule) string {
@@ -144,7 +155,18 @@ var fields = func() filters.Fields[*slipway.SecurityGroup] {
 		each("prefix-list-id", func(r slipway.Rule) string { return r.PrefixList })
 	}
 	return f
-}()
+}
+
+// peerName is the name of the group that a rule refers to, where that is still there.
+func peerName(r store.Reader, region string, rule slipway.Rule) string {
+	if rule.Group == "" {
+		return ""
+	}
+	if g := state.SecurityGroups.See(r, state.Scope{Account: rule.GroupOwner, Region: region}, string(rule.Group)); g != nil {
+		return g.Name
+	}
+	return ""
+}
 
 // ruleOf is a rule with its group, for filters.
 type ruleOf struct {

@@ -135,3 +135,22 @@ func Need(p *string, parameter string) (string, error) {
 	}
 	return *p, nil
 }
+
+// Devices writes a block device mapping.
+func Devices(in []slipway.Mapping) []ec2wire.BlockDeviceMapping {
+	out := []ec2wire.BlockDeviceMapping{}
+	for _, m := range in {
+		w := ec2wire.BlockDeviceMapping{DeviceName: Of(m.Device), VirtualName: Text(m.Virtual)}
+		if m.Virtual == "" {
+			w.Ebs = &ec2wire.EbsBlockDevice{
+				SnapshotId: Text(m.Snapshot), VolumeSize: Some(m.SizeGiB), VolumeType: Text(m.Type),
+				Iops: Some(m.IOPS), Throughput: Some(m.Throughput),
+				Encrypted:           Of(m.Encrypted != nil && *m.Encrypted),
+				DeleteOnTermination: Of(m.DeleteOnTermination == nil || *m.DeleteOnTermination),
+				KmsKeyId:            Text(m.Key),
+			}
+		}
+		out = append(out, w)
+	}
+	return out
+}

@@ -31,7 +31,7 @@ func (s *Service) Actions() action.Table {
 		"DescribeSnapshots": action.Read(s.Describe).
 			Also(func(in *ec2wire.DescribeSnapshotsRequest) (action.Bucket, int) {
 				return action.Pages(len(in.Filters) > 0, in.MaxResults != nil)
-			}).Filters(documentedFilters...).On(action.Nothing),
+			}).Filters().On(action.Nothing),
 		"DescribeSnapshotAttribute": action.Read(s.Attribute).On(
 			action.One("snapshot", func(in *ec2wire.DescribeSnapshotAttributeRequest) *string { return in.SnapshotId })),
 		"ModifySnapshotAttribute": action.Void(s.Modify).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -43,10 +43,4 @@ func (s *Service) Actions() action.Table {
 		"DisableSnapshotBlockPublicAccess": action.Do(s.UnblockPublic).Bucket(action.Mutating).
 			Repeats(action.NoToken).On(action.Nothing),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"description", "encrypted", "owner-alias", "owner-id", "progress", "snapshot-id", "start-time", "status",
-	"storage-tier", "tag-key", "tag-value", "tag:<key>", "transfer-type", "volume-id", "volume-size",
 }

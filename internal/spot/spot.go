@@ -159,8 +159,8 @@ func specification(r store.Reader, q *slipway.SpotRequest) *ec2wire.LaunchSpecif
 		ImageId: shape.Text(p.Image), InstanceType: &p.Type, KeyName: shape.Text(p.KeyName),
 		SubnetId: shape.Text(p.Network.Subnet), EbsOptimized: shape.Of(shape.Get(p.EBSOptimized)),
 		Monitoring:     &ec2wire.RunInstancesMonitoringEnabled{Enabled: &p.Monitoring},
-		SecurityGroups: []ec2wire.GroupIdentifier{}, BlockDeviceMappings: []ec2wire.BlockDeviceMapping{},
-		NetworkInterfaces: []ec2wire.InstanceNetworkInterfaceSpecification{},
+		SecurityGroups: []ec2wire.GroupIdentifier{}, BlockDeviceMappings: shape.Devices(p.Devices),
+		NetworkInterfaces: interfaceSpecs(p.Network.Interfaces),
 		Placement: &ec2wire.SpotPlacement{
 			AvailabilityZone: shape.Text(p.Zone), GroupName: shape.Text(p.Placement.GroupName),
 		},
@@ -178,31 +178,69 @@ func specification(r store.Reader, q *slipway.SpotRequest) *ec2wire.LaunchSpecif
 	return w
 }
 
+// interfaceSpecs writes the interfaces that a launch asks for.
+func interfaceSpecs(in []slipway.LaunchInterface) []ec2wire.InstanceNetworkInterfaceSpecification {
+	out := []ec2wire.InstanceNetworkInterfaceSpecification{}
+	for _, n := range in {
+		w := ec2wire.InstanceNetworkInterfaceSpecification{
+			DeviceIndex: shape.Of(n.DeviceIndex), NetworkInterfaceId: shape.Text(n.Existing), SubnetId: shape.Text(n.Subnet),
+			Description: shape.Text(n.Description), DeleteOnTermination: n.DeleteOnTermination,
+			AssociatePublicIpAddress: n.Public,
+		}
+		for _, g := range n.Groups {
+			w.Groups = append(w.Groups, string(g))
+		}
+		if ip := n.Primary; ip.IsValid() {
+			w.PrivateIpAddress = shape.Of(ip.String())
+			w.PrivateIpAddresses = append(w.PrivateIpAddresses,
+				ec2wire.PrivateIpAddressSpecification{PrivateIpAddress: shape.Of(ip.String()), Primary: shape.Of(true)})
+		}
+		for _, ip := range n.Secondary {
+			w.PrivateIpAddresses = append(w.PrivateIpAddresses,
+				ec2wire.PrivateIpAddressSpecification{PrivateIpAddress: shape.Of(ip.String()), Primary: shape.Of(false)})
+		}
+		for _, ip := range n.IPv6 {
+			w.Ipv6Addresses = append(w.Ipv6Addresses, ec2wire.InstanceIpv6Address{Ipv6Address: shape.Of(ip.String())})
+		}
+		w.SecondaryPrivateIpAddressCount, w.Ipv6AddressCount = shape.Some(int32(n.SecondaryCount)), shape.Some(int32(n.IPv6Count))
+		out = append(out, w)
+	}
+	return out
+}
+
 var kind = describe.Kind[slipway.SpotRequest, ec2wire.SpotInstanceRequest]{
 	Table: state.SpotRequests, Tags: func(q *slipway.SpotRequest) slipway.Tags { return q.Tags }, Wire: wire,
+	Shown: describe.Shown[ec2wire.SpotInstanceRequest](
+		"availability-zone-group", "create-time", "fault-code=Fault.Code", "fault-message=Fault.Message", "instance-id",
+		"instance-interruption-behavior", "launch-group",
+		"launch.block-device-mapping.delete-on-termination=LaunchSpecification.BlockDeviceMappings.Ebs.DeleteOnTermination",
+		"launch.block-device-mapping.device-name=LaunchSpecification.BlockDeviceMappings.DeviceName",
+		"launch.block-device-mapping.snapshot-id=LaunchSpecification.BlockDeviceMappings.Ebs.SnapshotId",
+		"launch.block-device-mapping.volume-size=LaunchSpecification.BlockDeviceMappings.Ebs.VolumeSize",
+		"launch.block-device-mapping.volume-type=LaunchSpecification.BlockDeviceMappings.Ebs.VolumeType",
+		"launch.group-id=LaunchSpecification.SecurityGroups.GroupId",
+		"launch.group-name=LaunchSpecification.SecurityGroups.GroupName", "launch.image-id=LaunchSpecification.ImageId",
+		"launch.instance-type=LaunchSpecification.InstanceType", "launch.kernel-id=LaunchSpecification.KernelId",
+		"launch.key-name=LaunchSpecification.KeyName", "launch.monitoring-enabled=LaunchSpecification.Monitoring.Enabled",
+		"launch.ramdisk-id=LaunchSpecification.RamdiskId", "launched-availability-zone", "launched-availability-zone-id",
+		"network-interface.addresses.primary=LaunchSpecification.NetworkInterfaces.PrivateIpAddresses.Primary",
+		"network-interface.delete-on-termination=LaunchSpecification.NetworkInterfaces.DeleteOnTermination",
+		"network-interface.description=LaunchSpecification.NetworkInterfaces.Description",
+		"network-interface.device-index=LaunchSpecification.NetworkInterfaces.DeviceIndex",
+		"network-interface.group-id=LaunchSpecification.NetworkInterfaces.Groups",
+		"network-interface.network-interface-id=LaunchSpecification.NetworkInterfaces.NetworkInterfaceId",
+		"network-interface.private-ip-address=LaunchSpecification.NetworkInterfaces.PrivateIpAddress",
+		"product-description", "spot-instance-request-id", "spot-price", "state", "status-code=Status.Code",
+		"status-message=Status.Message", "type", "valid-from", "valid-until",
+	),
 	Fields: describe.Fixed(filters.Fields[*slipway.SpotRequest]{
-		"spot-instance-request-id":    func(q *slipway.SpotRequest) []string { return shape.One(q.ID) },
-		"state":                       func(q *slipway.SpotRequest) []string { return shape.One(q.State) },
-		"status-code":                 func(q *slipway.SpotRequest) []string { return shape.One(q.Status) },
-		"instance-id":                 func(q *slipway.SpotRequest) []string { return shape.One(q.Instance) },
-		"launch.image-id":             func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.Image) },
-		"launch.instance-type":        func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.Type) },
-		"launch.key-name":             func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.KeyName) },
-		"launched-availability-zone":  func(q *slipway.SpotRequest) []string { return shape.One(q.Zone) },
-		"network-interface.subnet-id": func(q *slipway.SpotRequest) []string { return shape.One(q.Spec.Network.Subnet) },
-		"product-description":         func(*slipway.SpotRequest) []string { return []string{"Linux/UNIX"} },
-		"spot-price": func(q *slipway.SpotRequest) []string {
-			return []string{slipway.PriceText(q.Options.MaxPrice)}
-		},
-		"instance-interruption-behavior": func(q *slipway.SpotRequest) []string { return shape.One(q.Options.Interruption) },
-		"create-time": func(q *slipway.SpotRequest) []string {
-			return shape.One(q.Created.UTC().Format(ec2query.TimeForm))
-		},
-		"type": func(q *slipway.SpotRequest) []string {
-			if q.Options.Persistent {
-				return []string{"persistent"}
+		// the subnet of the request or of one of its interfaces
+		"network-interface.subnet-id": func(q *slipway.SpotRequest) []string {
+			out := shape.One(q.Spec.Network.Subnet)
+			for _, n := range q.Spec.Network.Interfaces {
+				out = append(out, shape.One(n.Subnet)...)
 			}
-			return []string{"one-time"}
+			return out
 		},
 	}),
 }

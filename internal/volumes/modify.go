@@ -2,13 +2,10 @@ package volumes
 
 import (
 	"context"
-	"strconv"
 
 	"slipway"
 	"slipway/internal/describe"
-	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
-	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -94,34 +91,15 @@ func modified(v *slipway.Volume, in *ec2wire.ModifyVolumeRequest, root bool) (Sp
 	return Complete(to)
 }
 
-func modification(get func(*slipway.Modification) string) func(*slipway.Volume) []string {
-	return func(v *slipway.Volume) []string { return shape.One(get(v.Modification)) }
-}
-
-func number(get func(*slipway.Modification) int32) func(*slipway.Volume) []string {
-	return modification(func(m *slipway.Modification) string { return strconv.Itoa(int(get(m))) })
-}
-
 var modificationKind = describe.Kind[slipway.Volume, ec2wire.VolumeModification]{
 	Table: state.Volumes, Parse: describe.Form(slipway.ParseVolumeID), Wire: wireModification,
 	See: func(_ state.Scope, v *slipway.Volume, _ bool) bool { return v.Modification != nil },
-	Fields: describe.Fixed(filters.Fields[*slipway.Volume]{
-		"volume-id":                     func(v *slipway.Volume) []string { return shape.One(v.ID) },
-		"modification-state":            modification(func(m *slipway.Modification) string { return string(m.State) }),
-		"original-iops":                 number(func(m *slipway.Modification) int32 { return m.OriginalIOPS }),
-		"original-multi-attach-enabled": func(*slipway.Volume) []string { return shape.Yes(false) },
-		"original-size":                 number(func(m *slipway.Modification) int32 { return m.OriginalSize }),
-		"original-throughput":           number(func(m *slipway.Modification) int32 { return m.OriginalThroughput }),
-		"original-volume-type":          modification(func(m *slipway.Modification) string { return m.OriginalType }),
-		"start-time": modification(func(m *slipway.Modification) string {
-			return m.Start.UTC().Format(ec2query.TimeForm)
-		}),
-		"target-iops":                 number(func(m *slipway.Modification) int32 { return m.TargetIOPS }),
-		"target-multi-attach-enabled": func(*slipway.Volume) []string { return shape.Yes(false) },
-		"target-size":                 number(func(m *slipway.Modification) int32 { return m.TargetSize }),
-		"target-throughput":           number(func(m *slipway.Modification) int32 { return m.TargetThroughput }),
-		"target-volume-type":          modification(func(m *slipway.Modification) string { return m.TargetType }),
-	}),
+	Shown: describe.Shown[ec2wire.VolumeModification](
+		"modification-state", "original-iops", "original-multi-attach-enabled", "original-size", "original-throughput",
+		"original-volume-type", "originalMultiAttachEnabled=OriginalMultiAttachEnabled", "start-time", "target-iops",
+		"target-multi-attach-enabled", "target-size", "target-throughput", "target-volume-type",
+		"targetMultiAttachEnabled=TargetMultiAttachEnabled", "volume-id",
+	),
 }
 
 func wireModification(_ store.Reader, v *slipway.Volume) ec2wire.VolumeModification {

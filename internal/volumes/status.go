@@ -30,7 +30,7 @@ var statusKind = describe.Kind[slipway.Volume, ec2wire.VolumeStatusItem]{
 	See: func(_ state.Scope, v *slipway.Volume, _ bool) bool { return v.State != slipway.VolumeStateDeleting },
 	Fields: describe.Fixed(filters.Fields[*slipway.Volume]{
 		"action.code": nothing, "action.description": nothing, "action.event-id": nothing, "event.description": nothing,
-		"event.event-id":   nothing,
+		"event.event-id": nothing, "attachment-status.instance-id": nothing, "attachment-status.io-performance": nothing,
 		"event.event-type": nothing, "event.not-after": nothing, "event.not-before": nothing,
 		"availability-zone": func(v *slipway.Volume) []string { return shape.One(v.Zone) },
 		"availability-zone-id": func(v *slipway.Volume) []string {

@@ -8,10 +8,11 @@ import (
 // Actions are what the room serves.
 func (s *Service) Actions(free FreeAddresses) action.Table {
 	return action.Table{
-		"DescribeVpcs": action.Read(s.Describe).Filters(documentedFilters...).On(action.Nothing),
+		"DescribeVpcs": action.Read(s.Describe).Filters("cidr-block", "cidrBlock", "isDefault").On(action.Nothing),
 		"DescribeVpcAttribute": action.Read(s.Attribute).On(
 			action.One("vpc", func(in *ec2wire.DescribeVpcAttributeRequest) *string { return in.VpcId })),
-		"DescribeSubnets": action.Read(s.Subnets(free)).Filters(subnetsFilters...).On(action.Nothing),
+		"DescribeSubnets": action.Read(s.Subnets(free)).Filters("availabilityZone", "availabilityZoneId", "cidr",
+			"cidrBlock", "defaultForAz").On(action.Nothing),
 		"CreateVpc": action.Do(s.CreateVPC).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Makes(func(in *ec2wire.CreateVpcRequest) []ec2wire.TagSpecification { return in.TagSpecifications }, "vpc")),
 		"DeleteVpc": action.Void(s.DeleteVPC).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -26,7 +27,7 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			action.One("vpc", func(in *ec2wire.AssociateVpcCidrBlockRequest) *string { return in.VpcId })),
 		"DisassociateVpcCidrBlock": action.Do(s.DisassociateRange).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			ofRange),
-		"DescribeVpcClassicLink": action.Read(s.ClassicLink).Filters(classicLinkFilters...).
+		"DescribeVpcClassicLink": action.Read(s.ClassicLink).Filters().
 			On(action.Nothing),
 		"DescribeVpcClassicLinkDnsSupport": action.Read(s.ClassicLinkDNS).On(action.Nothing),
 		"CreateSubnet": action.Do(s.CreateSubnet).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -47,7 +48,7 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 		"DisassociateSubnetCidrBlock": action.Do(s.DisassociateSubnetRange).Bucket(action.Mutating).
 			Repeats(action.NoToken).On(
 			ofSubnetRange),
-		"DescribeDhcpOptions": action.Read(s.DescribeDHCP).Filters(dhcpFilters...).On(action.Nothing),
+		"DescribeDhcpOptions": action.Read(s.DescribeDHCP).Filters().On(action.Nothing),
 		"CreateDhcpOptions": action.Do(s.CreateDHCP).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Makes(func(in *ec2wire.CreateDhcpOptionsRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications
@@ -78,7 +79,7 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			}),
 			action.One("vpc", func(in *ec2wire.DetachInternetGatewayRequest) *string { return in.VpcId }),
 		),
-		"DescribeInternetGateways": action.Read(s.DescribeGateways).Filters(describeGatewaysFilters...).On(action.Nothing),
+		"DescribeInternetGateways": action.Read(s.DescribeGateways).Filters().On(action.Nothing),
 		"CreateEgressOnlyInternetGateway": action.Do(s.CreateEgressOnly).Bucket(action.Mutating).
 			Repeats(action.ByToken).On(
 			action.Makes(func(in *ec2wire.CreateEgressOnlyInternetGatewayRequest) []ec2wire.TagSpecification {
@@ -91,8 +92,7 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			action.One("egress-only-internet-gateway", func(in *ec2wire.DeleteEgressOnlyInternetGatewayRequest) *string {
 				return in.EgressOnlyInternetGatewayId
 			})),
-		"DescribeEgressOnlyInternetGateways": action.Read(s.DescribeEgressOnly).
-			Filters(describeEgressOnlyFilters...).On(action.Nothing),
+		"DescribeEgressOnlyInternetGateways": action.Read(s.DescribeEgressOnly).Filters().On(action.Nothing),
 		"CreateRouteTable": action.Do(s.CreateTable).Bucket(action.Mutating).Repeats(action.ByToken).On(
 			action.Makes(func(in *ec2wire.CreateRouteTableRequest) []ec2wire.TagSpecification {
 				return in.TagSpecifications
@@ -101,7 +101,7 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 		),
 		"DeleteRouteTable": action.Void(s.DeleteTable).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("route-table", func(in *ec2wire.DeleteRouteTableRequest) *string { return in.RouteTableId })),
-		"DescribeRouteTables": action.Read(s.DescribeTables).Filters(describeTablesFilters...).On(action.Nothing),
+		"DescribeRouteTables": action.Read(s.DescribeTables).Filters("route.network-interface-id").On(action.Nothing),
 		"CreateRoute":         action.Do(s.CreateRoute).Bucket(action.Mutating).Repeats(action.NoToken).On(routed),
 		"ReplaceRoute":        action.Void(s.ReplaceRoute).Bucket(action.Mutating).Repeats(action.NoToken).On(rerouted),
 		"DeleteRoute": action.Void(s.DeleteRoute).Bucket(action.Mutating).Repeats(action.NoToken).On(
@@ -137,47 +137,4 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 			logged),
 		"DescribeFlowLogs": action.Read(s.FlowLogs).Filters().On(action.Nothing),
 	}
-}
-
-// The filters that the descriptions document.
-var documentedFilters = []string{
-	"cidr", "cidr-block", "cidr-block-association.association-id", "cidr-block-association.cidr-block",
-	"cidr-block-association.ipv6-cidr-block", "cidr-block-association.state", "cidrBlock", "dhcp-options-id",
-	"ipv6-cidr-block-association.association-id", "ipv6-cidr-block-association.cidr-block",
-	"ipv6-cidr-block-association.ipv6-cidr-block", "ipv6-cidr-block-association.state", "is-default", "isDefault",
-	"owner-id", "state", "tag-key", "tag-value", "tag:<key>", "vpc-id",
-}
-
-var subnetsFilters = []string{
-	"availability-zone", "availability-zone-id", "availabilityZone", "availabilityZoneId",
-	"available-ip-address-count", "cidr", "cidr-block", "cidrBlock", "default-for-az", "defaultForAz",
-	"ipv6-cidr-block-association.association-id", "ipv6-cidr-block-association.ipv6-cidr-block", "ipv6-native",
-	"map-public-ip-on-launch", "owner-id", "private-dns-name-options-on-launch.hostname-type", "state", "subnet-arn",
-	"subnet-id", "tag-key", "tag-value", "tag:<key>", "vpc-id",
-}
-
-var classicLinkFilters = []string{
-	"is-classic-link-enabled", "tag-key", "tag-value", "tag:<key>",
-}
-
-var dhcpFilters = []string{
-	"dhcp-options-id", "key", "owner-id", "tag-key", "tag-value", "tag:<key>", "value",
-}
-
-var describeGatewaysFilters = []string{
-	"attachment.state", "attachment.vpc-id", "internet-gateway-id", "owner-id", "tag-key", "tag-value",
-	"tag:<key>",
-}
-
-var describeEgressOnlyFilters = []string{
-	"tag-key", "tag-value", "tag:<key>",
-}
-
-var describeTablesFilters = []string{
-	"association.gateway-id", "association.main", "association.route-table-association-id",
-	"association.route-table-id", "association.subnet-id", "owner-id", "route-table-id",
-	"route.destination-cidr-block", "route.destination-ipv6-cidr-block", "route.destination-prefix-list-id",
-	"route.egress-only-internet-gateway-id", "route.gateway-id", "route.instance-id", "route.nat-gateway-id",
-	"route.network-interface-id", "route.origin", "route.state", "route.transit-gateway-id",
-	"route.vpc-peering-connection-id", "tag-key", "tag-value", "tag:<key>", "vpc-id",
 }

@@ -2,13 +2,11 @@ package vpcs
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"slipway"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
-	"slipway/internal/filters"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -26,35 +24,17 @@ func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} 
 var vpcKind = describe.Kind[slipway.VPC, ec2wire.Vpc]{
 	Table: state.VPCs, Parse: describe.Form(slipway.ParseVPCID),
 	Tags: func(v *slipway.VPC) slipway.Tags { return v.Tags }, Wire: wireVPC,
-	Fields: describe.Fixed(func() filters.Fields[*slipway.VPC] {
-		f := filters.Fields[*slipway.VPC]{
-			"vpc-id":          func(v *slipway.VPC) []string { return shape.One(v.ID) },
-			"state":           func(*slipway.VPC) []string { return []string{"available"} },
-			"owner-id":        func(v *slipway.VPC) []string { return shape.One(v.Account) },
-			"dhcp-options-id": func(v *slipway.VPC) []string { return shape.One(v.DHCPOptions) },
-			"cidr":            func(v *slipway.VPC) []string { return []string{v.CIDR().String()} },
-			"is-default":      func(v *slipway.VPC) []string { return shape.Yes(v.Default) },
-		}
-		f["isDefault"], f["cidrBlock"], f["cidr-block"] = f["is-default"], f["cidr"], f["cidr"] // as Ansible asks
-		blocks := func(prefix string, get func(*slipway.VPC) []slipway.CIDRBlock) {
-			each := func(name string, pick func(slipway.CIDRBlock) string) {
-				f[prefix+name] = func(v *slipway.VPC) []string {
-					var out []string
-					for _, c := range get(v) {
-						out = append(out, pick(c))
-					}
-					return out
-				}
-			}
-			each("association-id", func(c slipway.CIDRBlock) string { return c.Association })
-			each("state", func(slipway.CIDRBlock) string { return "associated" })
-			each("cidr-block", func(c slipway.CIDRBlock) string { return c.Prefix.String() })
-			each("ipv6-cidr-block", func(c slipway.CIDRBlock) string { return c.Prefix.String() })
-		}
-		blocks("cidr-block-association.", func(v *slipway.VPC) []slipway.CIDRBlock { return v.CIDRs })
-		blocks("ipv6-cidr-block-association.", func(v *slipway.VPC) []slipway.CIDRBlock { return v.IPv6 })
-		return f
-	}()),
+	Shown: describe.Shown[ec2wire.Vpc](
+		"cidr=CidrBlock", "cidr-block", "cidr-block-association.association-id=CidrBlockAssociationSet.AssociationId",
+		"cidr-block-association.cidr-block=CidrBlockAssociationSet.CidrBlock",
+		"cidr-block-association.state=CidrBlockAssociationSet.CidrBlockState.State", "cidrBlock=CidrBlock", "dhcp-options-id",
+		"ipv6-cidr-block-association.association-id=Ipv6CidrBlockAssociationSet.AssociationId",
+		"ipv6-cidr-block-association.ipv6-cidr-block=Ipv6CidrBlockAssociationSet.Ipv6CidrBlock",
+		"ipv6-cidr-block-association.ipv6-pool=Ipv6CidrBlockAssociationSet.Ipv6Pool",
+		"ipv6-cidr-block-association.state=Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State", "is-default",
+		"isDefault=IsDefault", // as Ansible asks
+		"owner-id", "state", "vpc-id",
+	),
 }
 
 func wireVPC(_ store.Reader, v *slipway.VPC) ec2wire.Vpc {
@@ -123,9 +103,9 @@ func (s *Service) Subnets(
 ) func(context.Context, *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
 	kind := describe.Kind[slipway.Subnet, ec2wire.Subnet]{
 		Table: state.Subnets, Parse: describe.Form(slipway.ParseSubnetID),
-		Tags:   func(v *slipway.Subnet) slipway.Tags { return v.Tags },
-		Fields: func(r store.Reader) filters.Fields[*slipway.Subnet] { return subnetFields(r, free) },
-		Wire:   func(r store.Reader, v *slipway.Subnet) ec2wire.Subnet { return wireSubnet(v, free(r, v)) },
+		Tags:  func(v *slipway.Subnet) slipway.Tags { return v.Tags },
+		Shown: subnetFields,
+		Wire:  func(r store.Reader, v *slipway.Subnet) ec2wire.Subnet { return wireSubnet(v, free(r, v)) },
 	}
 	return func(ctx context.Context, in *ec2wire.DescribeSubnetsRequest) (*ec2wire.DescribeSubnetsResult, error) {
 		page, next, err := kind.List(ctx, s.db,
@@ -134,39 +114,18 @@ func (s *Service) Subnets(
 	}
 }
 
-func subnetFields(r store.Reader, free func(store.Reader, *slipway.Subnet) int) filters.Fields[*slipway.Subnet] {
-	zoneID := func(v *slipway.Subnet) []string { z, _ := slipway.FindZone(v.Region, v.Zone); return shape.One(z.ID) }
-	f := filters.Fields[*slipway.Subnet]{
-		"subnet-id": func(v *slipway.Subnet) []string { return shape.One(v.ID) },
-		"vpc-id":    func(v *slipway.Subnet) []string { return shape.One(v.VPC) },
-		"state":     func(*slipway.Subnet) []string { return []string{"available"} },
-		"owner-id":  func(v *slipway.Subnet) []string { return shape.One(v.Account) },
-		"subnet-arn": func(v *slipway.Subnet) []string {
-			return []string{slipway.ARN(v.Region, v.Account, "subnet/"+string(v.ID))}
-		},
-		"availability-zone":          func(v *slipway.Subnet) []string { return shape.One(v.Zone) },
-		"availability-zone-id":       zoneID,
-		"cidr-block":                 func(v *slipway.Subnet) []string { return []string{v.CIDR.String()} },
-		"default-for-az":             func(v *slipway.Subnet) []string { return shape.Yes(v.DefaultForZone) },
-		"map-public-ip-on-launch":    func(v *slipway.Subnet) []string { return shape.Yes(v.PublicOnLaunch) },
-		"available-ip-address-count": func(v *slipway.Subnet) []string { return []string{strconv.Itoa(free(r, v))} },
-		"ipv6-native":                func(*slipway.Subnet) []string { return shape.Yes(false) },
-		"private-dns-name-options-on-launch.hostname-type": func(v *slipway.Subnet) []string {
-			return shape.One(v.DNS.HostnameType)
-		},
-		"ipv6-cidr-block-association.ipv6-cidr-block": func(v *slipway.Subnet) []string {
-			if !v.IPv6.Prefix.IsValid() {
-				return nil
-			}
-			return []string{v.IPv6.Prefix.String()}
-		},
-		"ipv6-cidr-block-association.association-id": func(v *slipway.Subnet) []string { return shape.One(v.IPv6.Association) },
-	}
-	f["availabilityZone"], f["availabilityZoneId"], f["defaultForAz"] = f["availability-zone"],
-		f["availability-zone-id"], f["default-for-az"]
-	f["cidr"], f["cidrBlock"] = f["cidr-block"], f["cidr-block"]
-	return f
-}
+var subnetFields = describe.Shown[ec2wire.Subnet](
+	"availability-zone", "availability-zone-id", "availabilityZone=AvailabilityZone",
+	"availabilityZoneId=AvailabilityZoneId", "available-ip-address-count", "cidr=CidrBlock", "cidr-block",
+	"cidrBlock=CidrBlock", "customer-owned-ipv4-pool", "default-for-az", "defaultForAz=DefaultForAz", "enable-dns64",
+	"enable-lni-at-device-index", "ipv6-cidr-block-association.association-id=Ipv6CidrBlockAssociationSet.AssociationId",
+	"ipv6-cidr-block-association.ipv6-cidr-block=Ipv6CidrBlockAssociationSet.Ipv6CidrBlock",
+	"ipv6-cidr-block-association.state=Ipv6CidrBlockAssociationSet.Ipv6CidrBlockState.State", "ipv6-native",
+	"map-customer-owned-ip-on-launch", "map-public-ip-on-launch", "outpost-arn", "owner-id",
+	"private-dns-name-options-on-launch.enable-resource-name-dns-a-record",
+	"private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record",
+	"private-dns-name-options-on-launch.hostname-type", "state", "subnet-arn", "subnet-id", "vpc-id",
+)
 
 func wireSubnet(v *slipway.Subnet, free int) ec2wire.Subnet {
 	z, _ := slipway.FindZone(v.Region, v.Zone)
