@@ -36,22 +36,29 @@ type Config struct {
 	// file of the keys that secrets in the store are sealed by; "": secrets.key in the state directory
 	SecretsKey string `yaml:"secrets_key"`
 
-	Audit string `yaml:"audit"` // on | off: a line of every call, below the state directory
+	Front `yaml:",inline"`
 
+	PublicRange string  `yaml:"public_range"` // of public addresses; "": a slot of loopback
+	Reach       string  `yaml:"reach"`        // public | private: whether guests with a way out reach the LAN around the host
+	Images      string  `yaml:"images"`       // directory of built images
+	Overcommit  float64 `yaml:"overcommit"`   // vCPUs of instances on one of the host's
+	MemoryMiB   int     `yaml:"memory_mib"`   // for instances; 0: the host's, less a gibibyte
+	Keep        bool    `yaml:"keep"`         // guests run on when slipway stops
+	Log         string  `yaml:"log"`          // debug | info | warn | error
+	Imports     Imports `yaml:"imports"`      // where ImportImage and ImportSnapshot may read
+}
+
+// Front is how the API listens to its callers.
+type Front struct {
 	TLS      bool   `yaml:"tls"`      // HTTPS, under an authority of the installation's own
 	TLSCert  string `yaml:"tls_cert"` // HTTPS, with the certificate of these PEM files
 	TLSKey   string `yaml:"tls_key"`
 	Insecure bool   `yaml:"insecure"` // may listen without TLS where others can hear
 
-	PublicRange string   `yaml:"public_range"` // of public addresses; "": a slot of loopback
-	Reach       string   `yaml:"reach"`        // public | private: whether guests with a way out reach the LAN around the host
-	Images      string   `yaml:"images"`       // directory of built images
-	Overcommit  float64  `yaml:"overcommit"`   // vCPUs of instances on one of the host's
-	MemoryMiB   int      `yaml:"memory_mib"`   // for instances; 0: the host's, less a gibibyte
-	Keep        bool     `yaml:"keep"`         // guests run on when slipway stops
-	Log         string   `yaml:"log"`          // debug | info | warn | error
-	Throttle    Throttle `yaml:"throttle"`     // EC2's request throttling
-	Imports     Imports  `yaml:"imports"`      // where ImportImage and ImportSnapshot may read
+	// SignatureV2 is on or off: signatures of version 2 are taken, in the regions where EC2 takes them.
+	SignatureV2 string   `yaml:"signature_v2"`
+	Throttle    Throttle `yaml:"throttle"` // EC2's request throttling
+	Audit       string   `yaml:"audit"`    // on | off: a line of every call, below the state directory
 }
 
 // Throttle is EC2's request throttling: a bucket for each account, region and action.
@@ -81,7 +88,7 @@ type S3 struct {
 func defaults() Config {
 	return Config{
 		State: ".slipway", Listen: "127.0.0.1:4566", Hypervisor: "qemu", Accel: "auto", Reach: "public", Overcommit: 32,
-		Log: "warn", Audit: "on", Throttle: Throttle{Mode: "off"},
+		Log: "warn", Front: Front{Audit: "on", SignatureV2: "on", Throttle: Throttle{Mode: "off"}},
 		Imports: Imports{MaxGiB: 4096, S3: S3{Region: "us-east-1", PathStyle: true}},
 	}
 }
@@ -112,6 +119,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 	imageDir := fs.String("images", "", "directory of built images")
 	importDir := fs.String("imports", "", "directory of disk images that the API may import")
 	throttle := fs.String("throttle", "", "off, or on: calls are throttled as EC2 throttles them")
+	version2 := fs.String("signature-v2", "", "on, or off: requests signed by version 2 are refused in every region")
 	auditing := fs.String("audit", "", "on, or off: no line of every call is kept")
 	level := fs.String("log", "", "debug, info, warn or error")
 	keep := fs.Bool("keep", false, "guests run on when slipway stops")
@@ -147,7 +155,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 		{&c.Accel, *accel, "SLIPWAY_ACCEL"}, {&c.PublicRange, *public, "SLIPWAY_PUBLIC_RANGE"},
 		{&c.Reach, *reach, "SLIPWAY_REACH"}, {&c.Images, *imageDir, "SLIPWAY_IMAGES"},
 		{&c.Throttle.Mode, *throttle, "SLIPWAY_THROTTLE"}, {&c.Log, *level, "SLIPWAY_LOG"},
-		{&c.Audit, *auditing, "SLIPWAY_AUDIT"},
+		{&c.Audit, *auditing, "SLIPWAY_AUDIT"}, {&c.SignatureV2, *version2, "SLIPWAY_SIGNATURE_V2"},
 		{&c.EtcdCA, *etcdCA, "SLIPWAY_ETCD_CA"}, {&c.EtcdCert, *etcdCert, "SLIPWAY_ETCD_CERT"},
 		{&c.EtcdKey, *etcdKey, "SLIPWAY_ETCD_KEY"},
 		{&c.EtcdUser, *etcdUser, "SLIPWAY_ETCD_USER"}, {&c.EtcdPasswordFile, *etcdPassword, "SLIPWAY_ETCD_PASSWORD_FILE"},
@@ -184,7 +192,7 @@ func readConfig(name string, args []string, getenv func(string) string, extra fu
 var keys = []string{
 	"state", "listen", "hypervisor", "accel", "etcd_endpoints", "etcd_ca", "etcd_cert", "etcd_key", "etcd_user",
 	"etcd_password_file",
-	"secrets_key", "audit", "tls", "tls_cert", "tls_key", "insecure", "public_range", "reach", "images", "overcommit",
+	"secrets_key", "audit", "signature_v2", "tls", "tls_cert", "tls_key", "insecure", "public_range", "reach", "images", "overcommit",
 	"memory_mib", "keep", "log", "throttle", "throttle.mode", "throttle.actions", "throttle.accounts",
 	"imports", "imports.directory", "imports.max_gib", "imports.s3", "imports.s3.endpoint", "imports.s3.region",
 	"imports.s3.access_key", "imports.s3.secret_key", "imports.s3.secret_key_file", "imports.s3.path_style",
@@ -287,6 +295,7 @@ func (c *Config) Validate() error {
 	oneOf("accel", c.Accel, "auto", "kvm", "tcg")
 	oneOf("reach", c.Reach, "public", "private")
 	oneOf("audit", c.Audit, "on", "off")
+	oneOf("signature_v2", c.SignatureV2, "on", "off")
 	oneOf("log", c.Log, "debug", "info", "warn", "error")
 	if c.PublicRange != "" {
 		if p, err := netip.ParsePrefix(c.PublicRange); err != nil || !p.Addr().Is4() || p.Bits() > 28 {

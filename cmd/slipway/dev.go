@@ -283,7 +283,8 @@ func (d *devRun) open(audit func(audit.Record)) error {
 	}
 	d.api = controlplane.New(d.db, controlplane.Config{
 		Pool: pool, Machines: d.host, Sources: sources, Overcommit: d.cfg.Overcommit, Throttle: throttle, Audit: audit,
-		Log: d.log, Now: time.Now,
+		Version4Only: d.cfg.SignatureV2 == "off",
+		Log:          d.log, Now: time.Now,
 	})
 	return nil
 }

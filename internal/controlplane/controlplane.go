@@ -57,9 +57,11 @@ type Config struct {
 	Sources    imports.Sources    // of what ImportImage and ImportSnapshot may read
 	Overcommit float64            // vCPUs of instances on one of a host's
 	Throttle   server.Throttle
-	Audit      func(audit.Record) // nil: nobody hears of calls
-	Log        *slog.Logger
-	Now        func() time.Time
+	// Version4Only refuses signatures of version 2.
+	Version4Only bool
+	Audit        func(audit.Record) // nil: nobody hears of calls
+	Log          *slog.Logger
+	Now          func() time.Time
 }
 
 // spreadPerHost is how many members of a spread group one host takes: on a single machine the host stands for EC2's
@@ -201,6 +203,6 @@ func (p *ControlPlane) Front() (server.Config, error) {
 				Admit: admit("ssm"), Log: p.cfg.Log,
 			},
 		},
-		Throttle: p.cfg.Throttle, Audit: p.cfg.Audit, Log: p.cfg.Log, Now: p.cfg.Now,
+		Throttle: p.cfg.Throttle, Version4Only: p.cfg.Version4Only, Audit: p.cfg.Audit, Log: p.cfg.Log, Now: p.cfg.Now,
 	}, errors.Join(err, lacking, faults)
 }

@@ -63,8 +63,10 @@ type Config struct {
 	Audit func(audit.Record)
 	// Throttle is EC2's request throttling.
 	Throttle Throttle
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Version4Only refuses signatures of version 2.
+	Version4Only bool
+	Log          *slog.Logger
+	Now          func() time.Time
 }
 
 // Server answers HTTP.
@@ -78,8 +80,10 @@ type Server struct {
 
 // New makes a server. No field but Audit may be nil.
 func New(c Config) *Server {
+	verifier := sigv4.New(c.Keys, c.Now)
+	verifier.Version4Only = c.Version4Only
 	return &Server{
-		Config: c, verifier: sigv4.New(c.Keys, c.Now), load: newLoad(), buckets: newBuckets(c.Throttle, c.Now),
+		Config: c, verifier: verifier, load: newLoad(), buckets: newBuckets(c.Throttle, c.Now),
 		away: newAway(c.Audit, c.Now),
 	}
 }
@@ -243,16 +247,20 @@ func (s *Server) accept(
 		return payload{}, nobody, slipway.Errorf(slipway.InvalidRequest,
 			"The method %s is not allowed: send GET or POST", r.Method)
 	}
-	if err := s.verifier.Foresee(r); err != nil {
+	most, err := s.verifier.Foresee(r)
+	if err != nil {
 		return payload{}, nobody, err
 	}
-	tooLarge := slipway.Errorf(slipway.RequestEntityTooLarge, "The request's body exceeds %d bytes", maxBody)
-	if r.ContentLength > maxBody {
+	if most == 0 {
+		most = maxBody
+	}
+	tooLarge := slipway.Errorf(slipway.RequestEntityTooLarge, "The request's body exceeds %d bytes", most)
+	if r.ContentLength > int64(most) {
 		return payload{}, nobody, tooLarge
 	}
 	connection := http.NewResponseController(w)
 	connection.SetReadDeadline(s.Now().Add(within(max(r.ContentLength, 0)))) // as with writing
-	signed, over, err := held.read(ctx, r.Body, maxBody)
+	signed, over, err := held.read(ctx, r.Body, most)
 	connection.SetReadDeadline(time.Time{}) // of the body alone: when it passes later, net/http takes it for the client's going away
 	switch told, _ := errors.AsType[*slipway.Error](err); {
 	case told != nil:

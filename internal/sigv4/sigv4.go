@@ -1,5 +1,5 @@
-// Package sigv4 verifies who is calling: AWS Signature Version 4, in the header or presigned in the query. It knows keys only
-// through an interface and reads no state of its own.
+// Package sigv4 verifies who is calling: AWS Signature Version 4, in the header or presigned in the query, and version 2 in
+// the regions that are old enough. It knows keys only through an interface and reads no state of its own.
 package sigv4
 
 import (
@@ -54,6 +54,8 @@ type Verified struct {
 type Verifier struct {
 	keys Keys
 	now  func() time.Time
+	// Version4Only refuses signatures of version 2.
+	Version4Only bool
 
 	mu      sync.Mutex
 	derived map[string][]byte // signing keys by secret and scope; a few hundred at most
@@ -79,10 +81,21 @@ type claim struct {
 func incomplete(why string) error { return slipway.Errorf(slipway.IncompleteSignature, "%s", why) }
 
 // Foresee refuses what Verify would refuse without having read the body: a claim that is none, a clock that is off, a
-// key that nobody has. Strangers' bodies are then not read.
-func (v *Verifier) Foresee(r *http.Request) error {
-	_, _, err := v.claimed(r)
-	return err
+// key that nobody has. Strangers' bodies are then not read. most is how many bytes may be read to know who is calling:
+// 0, as many as one likes; Version2, since a claim of that version stands in the form.
+func (v *Verifier) Foresee(r *http.Request) (most int, err error) {
+	switch query := r.URL.Query(); {
+	case asks2(r):
+		return Version2, nil
+	case r.Header.Get("Authorization") == "" && is2(query):
+		c, err := read2(r, query)
+		if err == nil {
+			_, err = v.find(r.Context(), c.key, c.service)
+		}
+		return 0, err
+	}
+	_, _, err = v.claimed(r)
+	return 0, err
 }
 
 // claimed is what a request says of its signature, and the key that it names.
@@ -94,21 +107,47 @@ func (v *Verifier) claimed(r *http.Request) (claim, Key, error) {
 	if err := c.timely(v.now()); err != nil {
 		return c, Key{}, err
 	}
-	key, found, err := v.keys.Key(r.Context(), c.key)
+	key, err := v.find(r.Context(), c.key, c.service)
+	return c, key, err
+}
+
+// find is the key of an id, or the refusal that a service has for a key that there is not.
+func (v *Verifier) find(ctx context.Context, id, service string) (Key, error) {
+	key, found, err := v.keys.Key(ctx, id)
 	switch {
 	case err != nil:
-		return c, Key{}, err
-	case !found && c.service == "ec2":
-		return c, Key{}, slipway.Errorf(slipway.AuthFailure, "AWS was not able to validate the provided access credentials")
+		return Key{}, err
+	case !found && service == "ec2":
+		return Key{}, slipway.Errorf(slipway.AuthFailure, "AWS was not able to validate the provided access credentials")
 	case !found:
-		return c, Key{}, slipway.Errorf(slipway.InvalidClientTokenID, "The security token included in the request is invalid.")
+		return Key{}, slipway.Errorf(slipway.InvalidClientTokenID, "The security token included in the request is invalid.")
 	}
-	return c, key, nil
+	return key, nil
+}
+
+// prove is what a good signature by a key proves, if the request has the key's token and the key has not ended.
+func (v *Verifier) prove(key Key, token, region, service string) (Verified, error) {
+	if subtle.ConstantTimeCompare([]byte(key.Token), []byte(token)) != 1 {
+		return Verified{}, slipway.Errorf(slipway.AuthFailure, "AWS was not able to validate the provided access credentials")
+	}
+	if !key.Expires.IsZero() && !v.now().Before(key.Expires) {
+		return Verified{}, slipway.Errorf(slipway.RequestExpired, "Request has expired.")
+	}
+	return Verified{Caller: key.Caller, Region: region, Service: service}, nil
 }
 
 // Verify answers for a request whose body has been read. The errors are EC2's: AuthFailure (InvalidClientTokenId for other
 // services), SignatureDoesNotMatch, IncompleteSignature, MissingAuthenticationToken, RequestExpired.
 func (v *Verifier) Verify(r *http.Request, body []byte) (Verified, error) {
+	if query := r.URL.Query(); r.Header.Get("Authorization") == "" && is2(query) {
+		return v.verify2(r.Context(), r, query)
+	}
+	if asks2(r) {
+		form, err := url.ParseQuery(string(body[:min(len(body), Version2)]))
+		if err == nil && is2(form) {
+			return v.verify2(r.Context(), r, form)
+		}
+	}
 	c, key, err := v.claimed(r)
 	if err != nil {
 		return Verified{}, err
@@ -117,17 +156,14 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Verified, error) {
 	if given := r.Header.Get("X-Amz-Content-Sha256"); given != "" && given != hash {
 		return Verified{}, mismatch()
 	}
-	if want := v.sign(c, key.Secret,
-		canonical(r, c, hash)); subtle.ConstantTimeCompare([]byte(want), []byte(c.signature)) != 1 {
+	good := slices.ContainsFunc(hosts(r.Host), func(host string) bool {
+		want := v.sign(c, key.Secret, canonical(r, c, host, hash))
+		return subtle.ConstantTimeCompare([]byte(want), []byte(c.signature)) == 1
+	})
+	if !good {
 		return Verified{}, mismatch()
 	}
-	if subtle.ConstantTimeCompare([]byte(key.Token), []byte(c.token)) != 1 {
-		return Verified{}, slipway.Errorf(slipway.AuthFailure, "AWS was not able to validate the provided access credentials")
-	}
-	if !key.Expires.IsZero() && !v.now().Before(key.Expires) {
-		return Verified{}, slipway.Errorf(slipway.RequestExpired, "Request has expired.")
-	}
-	return Verified{Caller: key.Caller, Region: c.region, Service: c.service}, nil
+	return v.prove(key, c.token, c.region, c.service)
 }
 
 func mismatch() error {
@@ -145,8 +181,6 @@ func read(r *http.Request) (claim, error) {
 		return readHeader(r, auth)
 	case query.Get("X-Amz-Algorithm") != "" || query.Get("X-Amz-Signature") != "":
 		return readQuery(query)
-	case query.Get("Signature") != "" || query.Get("SignatureVersion") != "":
-		return claim{}, incomplete("Signature version 2 is not accepted. Sign with version 4.")
 	}
 	return claim{}, slipway.Errorf(slipway.MissingAuthenticationToken, "Request is missing Authentication Token")
 }
@@ -259,11 +293,11 @@ func (c *claim) timely(now time.Time) error {
 }
 
 // canonical is the request as both sides write it down before signing.
-func canonical(r *http.Request, c claim, hash string) string {
+func canonical(r *http.Request, c claim, host, hash string) string {
 	var b strings.Builder
 	b.WriteString(r.Method + "\n" + path(r.URL) + "\n" + query(r.URL, c.presigned) + "\n")
 	for _, name := range c.signed {
-		b.WriteString(name + ":" + header(r, name) + "\n")
+		b.WriteString(name + ":" + header(r, name, host) + "\n")
 	}
 	b.WriteString("\n" + strings.Join(c.signed, ";") + "\n" + hash)
 	return b.String()
@@ -309,10 +343,10 @@ func query(u *url.URL, presigned bool) string {
 	return strings.Join(parts, "&")
 }
 
-func header(r *http.Request, name string) string {
+func header(r *http.Request, name, host string) string {
 	switch name {
 	case "host":
-		return r.Host
+		return host
 	case "content-length":
 		return strconv.FormatInt(r.ContentLength, 10)
 	}
