@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -269,7 +270,7 @@ func (d *devRun) open(audit func(audit.Record)) error {
 		public = netip.MustParsePrefix(d.cfg.PublicRange).Masked()
 	}
 	site.Public = public
-	pool := addresses.Pool{Range: public}
+	pool := addresses.Pool{Range: public, Draw: rand.Uint32N}
 	meeting := hosts.New(d.db, pool, d.log, time.Now)
 	c := computehost.Config{
 		ID: devHost, MemoryMiB: d.cfg.MemoryMiB, Accel: d.cfg.Accel, ImportGiB: d.cfg.Imports.MaxGiB, Dir: d.dir.path,

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"slipway/internal/imagesource"
 )
@@ -40,7 +41,7 @@ func (s S3) validate() (faults []error) {
 // open is what API users may import from. The directory is made if it is slipway's own: who may put files there lets
 // them be read by every account.
 func (c Imports) open(dir stateDir) (*imagesource.Sources, error) {
-	from := imagesource.Config{Directory: c.Directory}
+	from := imagesource.Config{Directory: c.Directory, Now: time.Now, Pause: time.Second / 2}
 	if c.Directory == "" {
 		from.Directory = dir.join("imports")
 		if err := os.MkdirAll(from.Directory, 0o700); err != nil {

@@ -4,7 +4,6 @@ package addresses
 
 import (
 	"encoding/binary"
-	"math/rand/v2"
 	"net/netip"
 
 	"slipway"
@@ -13,7 +12,10 @@ import (
 )
 
 // Pool is the range of public addresses that this installation may give out.
-type Pool struct{ Range netip.Prefix }
+type Pool struct {
+	Range netip.Prefix
+	Draw  func(n uint32) uint32 // a number from 0 to n-1: where the search for a free address begins
+}
 
 // usePublic is the part of an address's key that says that the address is public, and so unique over all accounts.
 const usePublic = "public"
@@ -22,7 +24,7 @@ const usePublic = "public"
 func (p Pool) Take(tx store.Tx, by string) (netip.Addr, error) {
 	size := uint32(1) << (32 - p.Range.Bits())
 	base := binary.BigEndian.Uint32(p.Range.Masked().Addr().AsSlice())
-	start := rand.Uint32N(size)
+	start := p.Draw(size)
 	for i := range size {
 		offset := (start + i) % size
 		if last := byte(base + offset); last == 0 || last == 255 {

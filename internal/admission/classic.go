@@ -2,7 +2,6 @@ package admission
 
 import (
 	"encoding/binary"
-	"math/rand/v2"
 	"net/netip"
 
 	"slipway"
@@ -71,7 +70,7 @@ func takeClassic(tx store.Tx, pool addresses.Pool, in *slipway.Instance) error {
 	size := uint32(1) << (32 - slipway.ClassicRange().Bits())
 	for range 1000 {
 		var b [4]byte
-		binary.BigEndian.PutUint32(b[:], base+256+rand.Uint32N(size-512)) // the router and its like live at the ends
+		binary.BigEndian.PutUint32(b[:], base+256+pool.Draw(size-512)) // the router and its like live at the ends
 		ip := netip.AddrFrom4(b)
 		id := state.AddressKey(string(slipway.ClassicNetwork(in.Region)), ip)
 		if tx.Get(state.InUse.Key(state.Global, id)) != nil {

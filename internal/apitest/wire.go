@@ -87,18 +87,30 @@ func Seed(t testing.TB) uint64 {
 	return seed
 }
 
+// drawn is a pool's dice, which transactions throw at the same time.
+func drawn(seed uint64) func(n uint32) uint32 {
+	var mu sync.Mutex
+	dice := rand.New(rand.NewPCG(seed, 1))
+	return func(n uint32) uint32 {
+		mu.Lock()
+		defer mu.Unlock()
+		return dice.Uint32N(n)
+	}
+}
+
 // New serves until the test ends.
 func New(t testing.TB) *Wire { t.Helper(); return NewWith(t, Options{}) }
 
 // NewWith is newWire with another configuration.
 func NewWith(t testing.TB, o Options) *Wire {
 	t.Helper()
-	w := &Wire{T: t, DB: state.DB{Store: adversary.New(state.Schema(), Seed(t))}, Region: "us-east-1"}
-	w.Sources = imagesource.New(imagesource.Config{Directory: t.TempDir(), S3: o.S3})
+	seed := Seed(t)
+	w := &Wire{T: t, DB: state.DB{Store: adversary.New(state.Schema(), seed)}, Region: "us-east-1"}
+	w.Sources = imagesource.New(imagesource.Config{Directory: t.TempDir(), S3: o.S3, Now: time.Now})
 	if !o.Public.IsValid() {
 		o.Public = computehost.SimulatedPool
 	}
-	pool, log := addresses.Pool{Range: o.Public}, slog.New(slog.DiscardHandler)
+	pool, log := addresses.Pool{Range: o.Public, Draw: drawn(seed)}, slog.New(slog.DiscardHandler)
 	w.Hosts = hosts.New(w.DB, pool, log, time.Now)
 	w.Host = computehost.Simulated(computehost.Config{ID: HostID, Log: log, Now: time.Now}, w.Hosts, w.Sources)
 	w.API = controlplane.New(w.DB, controlplane.Config{

@@ -3,6 +3,7 @@ package controlplane_test
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func newSharedState(t *testing.T, db store.Store) *sharedState {
 	p := &sharedState{T: t, db: db, account: a.ID}
 	over, log := state.DB{Store: db}, slog.New(slog.DiscardHandler)
 	host := slipway.Host{ID: apitest.HostID, Zones: slipway.ZoneLetters, VCPUs: 1 << 16, MemoryMiB: 1 << 24, Simulated: true}
-	if err := hosts.New(over, addresses.Pool{Range: computehost.SimulatedPool}, log, time.Now).Join(t.Context(),
+	if err := hosts.New(over, addresses.Pool{Range: computehost.SimulatedPool, Draw: rand.Uint32N}, log, time.Now).Join(t.Context(),
 		host); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func newSharedState(t *testing.T, db store.Store) *sharedState {
 // server is one more.
 func (p *sharedState) server(db store.Store, key string) *front {
 	served, err := controlplane.New(state.DB{Store: db}, controlplane.Config{
-		Pool: addresses.Pool{Range: computehost.SimulatedPool}, Overcommit: 32, Log: slog.New(slog.DiscardHandler),
+		Pool: addresses.Pool{Range: computehost.SimulatedPool, Draw: rand.Uint32N}, Overcommit: 32, Log: slog.New(slog.DiscardHandler),
 		Now: time.Now,
 	}).Actions()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"golang.org/x/sys/unix"
@@ -26,6 +27,8 @@ import (
 type Config struct {
 	Directory string // "": no files
 	S3        *S3    // nil: no endpoint
+	Now       func() time.Time
+	Pause     time.Duration // after a connection that broke; one more of it after each further one
 }
 
 // S3 is an endpoint and who reads there.

@@ -249,7 +249,8 @@ func TestObjects(t *testing.T) {
 			server := httptest.NewServer(b)
 			defer server.Close()
 			s := New(Config{
-				S3: &S3{Endpoint: endpoint(t, server.URL), Region: "eu-west-1", AccessKey: "AKIAREADER", SecretKey: tt.secret},
+				Now: time.Now,
+				S3:  &S3{Endpoint: endpoint(t, server.URL), Region: "eu-west-1", AccessKey: "AKIAREADER", SecretKey: tt.secret},
 			})
 			got, err := fetched(t, s, slipway.DiskSource{Bucket: "bucket", Key: tt.key})
 			if tt.says != "" {

@@ -60,7 +60,7 @@ func (s *Sources) fetchObject(ctx context.Context, p place, to *os.File, heard f
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(time.Duration(failures) * 500 * time.Millisecond):
+		case <-time.After(time.Duration(failures) * d.Pause):
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (d *download) run(parent context.Context) error {
 	hash := hex.EncodeToString(nothing[:])
 	r.Header.Set("X-Amz-Content-Sha256", hash)
 	who := aws.Credentials{AccessKeyID: d.S3.AccessKey, SecretAccessKey: d.S3.SecretKey}
-	if err := d.signer.SignHTTP(ctx, who, r, hash, "s3", d.S3.Region, time.Now()); err != nil {
+	if err := d.signer.SignHTTP(ctx, who, r, hash, "s3", d.S3.Region, d.Now()); err != nil {
 		return err
 	}
 	r.Header.Set("Accept-Encoding", "identity") // the bytes as they are stored; not signed, because proxies change it

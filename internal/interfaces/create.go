@@ -6,7 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	mathrand "math/rand/v2"
+	"hash/fnv"
 	"net/netip"
 	"time"
 
@@ -140,11 +140,14 @@ func usesOf(subnet *slipway.Subnet) string {
 	return state.InUse.Prefix(state.Scope{Account: subnet.Account, Region: subnet.Region}) + string(subnet.ID) + "/"
 }
 
-// free finds an unused address, starting anywhere so that launches at the same moment seldom want the same one.
+// free finds an unused address, starting where the interface's random id says, so that launches at the same moment seldom
+// want the same one.
 func free(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet) (netip.Addr, error) {
 	base, size := span(subnet.CIDR)
 	usable := size - 5
-	start := mathrand.Uint32N(usable)
+	h := fnv.New32a()
+	h.Write([]byte(n.ID))
+	start := h.Sum32() % usable
 	for i := range usable {
 		ip := address(base + 4 + (start+i)%usable)
 		if use(tx, n, ip) {
