@@ -72,7 +72,7 @@ func (s *Service) redescribe(
 			if i < 0 {
 				return noRule(shape.Get(w.SecurityGroupRuleId))
 			}
-			if err := checkDescription(shape.Get(w.Description)); err != nil {
+			if err := ruleDescription.check(shape.Get(w.Description), false); err != nil {
 				return err
 			}
 			g.Rules[i].Description = shape.Get(w.Description)
@@ -96,6 +96,7 @@ func (s *Service) ModifyRules(
 		if err != nil {
 			return err
 		}
+		var changed []slipway.Rule
 		for _, w := range in.SecurityGroupRules {
 			id := shape.Get(w.SecurityGroupRuleId)
 			i := slices.IndexFunc(g.Rules, func(r slipway.Rule) bool { return string(r.ID) == id })
@@ -104,6 +105,10 @@ func (s *Service) ModifyRules(
 			}
 			next, err := replacement(tx, g, g.Rules[i], w.SecurityGroupRule)
 			if err != nil {
+				return err
+			}
+			changed = append(changed, next)
+			if err := distinct(changed); err != nil {
 				return err
 			}
 			for j, other := range g.Rules {

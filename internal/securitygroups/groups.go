@@ -1,6 +1,7 @@
 package securitygroups
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -20,16 +21,14 @@ const maxRules = 60
 func (s *Service) Create(
 	ctx context.Context, in *ec2wire.CreateSecurityGroupRequest,
 ) (*ec2wire.CreateSecurityGroupResult, error) {
-	name, description := shape.Get(in.GroupName), shape.Get(in.Description)
+	name, description := strings.TrimRight(shape.Get(in.GroupName), " "), shape.Get(in.Description)
 	switch {
 	case name == "":
 		return nil, slipway.Missing("GroupName")
 	case description == "":
 		return nil, slipway.Missing("GroupDescription")
-	case len(name) > 255 || strings.HasPrefix(name, "sg-"):
-		return nil, slipway.Invalid(name, "groupName", "It may have 255 characters at most and not begin with sg-.")
-	case len(description) > 255:
-		return nil, slipway.Invalid(description, "groupDescription", "It may have 255 characters at most.")
+	case strings.HasPrefix(name, "sg-"):
+		return nil, slipway.Invalid(name, "groupName", "It may not begin with sg-.")
 	}
 	tags, err := shape.TagsOf(in.TagSpecifications, "security-group")
 	if err != nil {
@@ -48,9 +47,15 @@ func (s *Service) Create(
 				return err
 			}
 			if g.VPC == "" {
+				if err := cmp.Or(groupName.check(name, true), groupDescription.check(description, true)); err != nil {
+					return err
+				}
 				return createClassic(tx, g)
 			}
 		} else if _, err := slipway.ParseVPCID(string(g.VPC)); err != nil {
+			return err
+		}
+		if err := cmp.Or(groupName.check(name, false), groupDescription.check(description, false)); err != nil {
 			return err
 		}
 		v, err := state.VPCs.Require(tx, scope, string(g.VPC))
@@ -259,6 +264,9 @@ func (s *Service) authorize(
 		if err != nil {
 			return err
 		}
+		if err := distinct(rules); err != nil {
+			return err
+		}
 		for _, r := range rules {
 			if slices.ContainsFunc(g.Rules, r.Same) {
 				return duplicate(r)
@@ -293,6 +301,17 @@ func weight(r store.Reader, g *slipway.SecurityGroup, rule slipway.Rule) int {
 	return 1
 }
 
+// distinct refuses a call that asks for a rule twice (rule rule-twice).
+func distinct(rules []slipway.Rule) error {
+	for i, r := range rules {
+		if slices.ContainsFunc(rules[:i], r.Same) {
+			return slipway.Errorf(slipway.InvalidParameterValue, "The same permission must not appear multiple times")
+		}
+	}
+	return nil
+}
+
+// duplicate is for a rule that the group has already.
 func duplicate(r slipway.Rule) error {
 	return slipway.Errorf(slipway.InvalidPermissionDuplicate,
 		"the specified rule \"peer: %s, %s, from port: %d, to port: %d, ALLOW\" already exists", peer(r),

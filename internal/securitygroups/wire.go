@@ -151,21 +151,18 @@ func readPermissions(in []ec2wire.IpPermission, egress bool) ([]source, error) {
 		}
 	}
 	for _, r := range out {
-		if err := checkDescription(r.Description); err != nil {
+		if err := ruleDescription.check(r.Description, false); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func checkDescription(s string) error {
-	if len(s) > 255 {
-		return slipway.Errorf(slipway.InvalidParameterValue,
-			"Invalid rule description. Valid descriptions are strings less than 256 characters.")
-	}
-	return nil
-}
+// errBothPorts is for rules that would mean all ports by saying nothing (rule rule-ports).
+var errBothPorts = slipway.Errorf(slipway.InvalidParameterValue,
+	"Invalid value 'Must specify both from and to ports with TCP/UDP/ICMP.' for portRange.")
 
+// readProtocol reads what a rule says of protocol and ports, or of an ICMP type and code.
 func readProtocol(protocol string, from, to *int32) (slipway.Rule, error) {
 	protocol = strings.ToLower(protocol)
 	if name, ok := protocolNames[protocol]; ok {
@@ -174,12 +171,13 @@ func readProtocol(protocol string, from, to *int32) (slipway.Rule, error) {
 	r := slipway.Rule{Protocol: protocol, From: -1, To: -1}
 	switch protocol {
 	case "":
-		return r, slipway.Missing("IpPermissions.IpProtocol")
+		return r, slipway.Errorf(slipway.InvalidParameterValue,
+			"Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.")
 	case "-1":
 		return r, nil
 	case "tcp", "udp":
 		if from == nil || to == nil {
-			return r, slipway.Missing("FromPort")
+			return r, errBothPorts
 		}
 		if *from == -1 && *to == -1 {
 			r.From, r.To = 0, 65535
@@ -192,6 +190,9 @@ func readProtocol(protocol string, from, to *int32) (slipway.Rule, error) {
 		r.From, r.To = *from, *to
 		return r, nil
 	case "icmp", "icmpv6":
+		if protocol == "icmp" && (from == nil || to == nil) {
+			return r, errBothPorts
+		}
 		if from != nil {
 			r.From = *from
 		}
@@ -200,6 +201,10 @@ func readProtocol(protocol string, from, to *int32) (slipway.Rule, error) {
 		}
 		if r.From < -1 || r.From > 255 || r.To < -1 || r.To > 255 {
 			return r, slipway.Errorf(slipway.InvalidParameterValue, "Invalid ICMP type or code '%d/%d'.", r.From, r.To)
+		}
+		if r.From == -1 && r.To != -1 {
+			return r, slipway.Errorf(slipway.InvalidParameterValue,
+				"Invalid value '%d' for ICMP code. The ICMP type -1 (all types) has the code -1 (all codes).", r.To)
 		}
 		return r, nil
 	}
