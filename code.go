@@ -162,6 +162,7 @@ const (
 	InvalidTenancy                                  Code = "InvalidTenancy"
 	InvalidTransitGatewayIDNotFound                 Code = "InvalidTransitGatewayID.NotFound"
 	InvalidUserDataMalformed                        Code = "InvalidUserData.Malformed"
+	InvalidUserIDMalformed                          Code = "InvalidUserID.Malformed"
 	InvalidVolumeIDMalformed                        Code = "InvalidVolumeID.Malformed"
 	InvalidVolumeModificationNotFound               Code = "InvalidVolumeModification.NotFound"
 	InvalidVolumeNotFound                           Code = "InvalidVolume.NotFound"

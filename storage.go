@@ -113,12 +113,13 @@ type Mapping struct {
 	DeleteOnTermination *bool      `json:",omitempty"`
 }
 
-var deviceName = regexp.MustCompile(`^(/dev/)?(sd[a-z][1-9]?[0-9]?|xvd[a-z][a-z]?[1-9]?|hd[a-z]|nvme[0-9]+n1)$`)
+var deviceName = regexp.MustCompile(`^(/dev/)?(sda1|sd[a-z]|xvd[a-z][a-z]?|hd[a-z])$`)
 
 // MachineSlots is how many volumes and interfaces together a machine has room for.
 const MachineSlots = 33
 
-// ValidDevice says whether a volume may be attached under the name.
+// ValidDevice says whether a volume of an HVM instance may be attached under the name: one of a whole disk, but for a root
+// that is called sda1, and none of those that the guest gives to NVMe disks (rule device-names).
 func ValidDevice(name string) bool { return deviceName.MatchString(name) }
 
 // Volume is an EBS volume.

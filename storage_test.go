@@ -19,3 +19,15 @@ func TestVolumesThatBurst(t *testing.T) {
 		})
 	}
 }
+
+// TestValidDevice: whole disks of an HVM instance, and the root that is called sda1.
+func TestValidDevice(t *testing.T) {
+	for name, want := range map[string]bool{
+		"/dev/sda1": true, "/dev/sdf": true, "sdf": true, "/dev/xvda": true, "xvdf": true, "/dev/xvdba": true,
+		"/dev/sdi1": false, "/dev/sdf15": false, "/dev/xvda1": false, "/dev/nvme1n1": false, "/dev/tty": false, "": false,
+	} {
+		if got := ValidDevice(name); got != want {
+			t.Errorf("ValidDevice(%q) = %v, want %v", name, got, want)
+		}
+	}
+}

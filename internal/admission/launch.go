@@ -20,6 +20,9 @@ func (s *Service) Prepare(ctx context.Context, in *ec2wire.RunInstancesRequest) 
 		return slipway.LaunchSpec{}, err
 	}
 	spec, err := launchspec.Read(in)
+	if err == nil {
+		err = launchspec.CheckTagged(&spec)
+	}
 	if err != nil {
 		return slipway.LaunchSpec{}, err
 	}

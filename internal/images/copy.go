@@ -31,9 +31,9 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopyImageRequest) (*ec2w
 		return nil, slipway.Refused("DestinationAvailabilityZone", "there are no Local Zones here.")
 	case in.SnapshotCopyCompletionDurationMinutes != nil:
 		return nil, slipway.Refused("SnapshotCopyCompletionDurationMinutes", "a copy here takes as long as it takes.")
-	case shape.Get(in.KmsKeyId) != "" && in.Encrypted != nil && !*in.Encrypted:
-		return nil, slipway.Errorf(slipway.InvalidParameterDependency,
-			"The parameter KmsKeyId requires the parameter Encrypted to be set.")
+	}
+	if err := shape.CheckKey(in.KmsKeyId, in.Encrypted); err != nil {
+		return nil, err
 	}
 	id, err := slipway.ParseImageID(*in.SourceImageId)
 	if err != nil {
@@ -106,10 +106,6 @@ func (s *Service) copied(
 	if im.Tags, err = withUser(own, seen); err != nil {
 		return nil, err
 	}
-	encrypted := in.Encrypted
-	if shape.Get(in.KmsKeyId) != "" {
-		encrypted = shape.Of(true)
-	}
 	for _, m := range src.Devices {
 		if m.Snapshot != "" {
 			n := state.FindSnapshot(tx, from, string(m.Snapshot))
@@ -121,7 +117,7 @@ func (s *Service) copied(
 					"The snapshot '%s' of the image is encrypted with a key that is its account's alone.", n.ID)
 			}
 			c, err := snapshots.Copy{
-				Source: n, Account: scope.Account, Region: scope.Region, Encrypted: encrypted,
+				Source: n, Account: scope.Account, Region: scope.Region, Encrypted: in.Encrypted,
 				Key: shape.Get(in.KmsKeyId), Tags: maps.Clone(tags["snapshot"]),
 				Description: fmt.Sprintf("Copied for DestinationAmi %s from SourceAmi %s for SourceSnapshot %s", im.ID,
 					src.ID, n.ID),

@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -154,6 +155,11 @@ func Wire(im *slipway.Image, account string) ec2wire.Image {
 
 // Describe answers DescribeImages: what the caller may launch, narrowed by owners and by who may execute.
 func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeImagesRequest) (*ec2wire.DescribeImagesResult, error) {
+	err := cmp.Or(shape.CheckUsers(in.Owners, "self", "amazon", "aws-marketplace", "aws-backup-vault", "microsoft"),
+		shape.CheckUsers(in.ExecutableUsers, "self", "all"))
+	if err != nil {
+		return nil, err
+	}
 	me := state.Of(ctx).Account
 	owns := func(own state.Scope, im *slipway.Image) bool {
 		return slices.ContainsFunc(in.Owners, func(o string) bool {

@@ -57,9 +57,5 @@ func (s *Service) Sweep(ctx context.Context) error {
 
 // encryption is whether a task's snapshots are to be encrypted.
 func encryption(encrypted *bool, key *string) (bool, error) {
-	if shape.Get(key) != "" && !shape.Get(encrypted) {
-		return false, slipway.Errorf(slipway.InvalidParameterDependency,
-			"The parameter KmsKeyId requires the parameter Encrypted to be set.")
-	}
-	return shape.Get(encrypted), nil
+	return shape.Get(encrypted), shape.CheckKey(key, encrypted)
 }

@@ -386,9 +386,9 @@ func Mappings(in []ec2wire.BlockDeviceMapping) ([]slipway.Mapping, error) {
 				return nil, slipway.Errorf(slipway.UnsupportedOperation,
 					"The parameter BlockDeviceMapping.Ebs.VolumeInitializationRate is not supported: volumes here "+
 						"need no initialization, they read from their snapshot at once.")
-			case shape.Get(e.KmsKeyId) != "" && e.Encrypted != nil && !*e.Encrypted:
-				return nil, slipway.Errorf(slipway.InvalidParameterDependency,
-					"The parameter [KmsKeyId] requires the parameter Encrypted to be set.")
+			}
+			if err := shape.CheckKey(e.KmsKeyId, e.Encrypted); err != nil {
+				return nil, err
 			}
 			if id := shape.Get(e.SnapshotId); id != "" {
 				if _, err := slipway.ParseSnapshotID(id); err != nil {

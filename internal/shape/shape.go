@@ -5,6 +5,7 @@ package shape
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"slipway"
@@ -101,6 +102,26 @@ func TagsAtLaunch(in []ec2wire.TagSpecification, types ...string) (map[string]sl
 		out[kind] = tags
 	}
 	return out, nil
+}
+
+// CheckKey refuses a KMS key for what the request does not say is to be encrypted (rule key-encrypted).
+func CheckKey(key *string, encrypted *bool) error {
+	if Get(key) != "" && !Get(encrypted) {
+		return slipway.Errorf(slipway.InvalidParameterDependency,
+			"The parameter KmsKeyId requires the parameter Encrypted to be set.")
+	}
+	return nil
+}
+
+// CheckUsers refuses, as InvalidUserID.Malformed, what is neither an account's number nor one of the aliases (rule
+// user-form).
+func CheckUsers(users []string, aliases ...string) error {
+	for _, u := range users {
+		if !slices.Contains(aliases, u) && (len(u) != 12 || strings.Trim(u, "0123456789") != "") {
+			return slipway.Errorf(slipway.InvalidUserIDMalformed, "Invalid user id: %q", u)
+		}
+	}
+	return nil
 }
 
 // TagsOf is TagsAtLaunch for an action that creates one kind of thing.

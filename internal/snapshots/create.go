@@ -257,9 +257,9 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopySnapshotRequest) (*e
 		return nil, slipway.Refused("DestinationAvailabilityZone", "there are no Local Zones here.")
 	case in.CompletionDurationMinutes != nil:
 		return nil, slipway.Refused("CompletionDurationMinutes", "a copy here takes as long as it takes.")
-	case shape.Get(in.KmsKeyId) != "" && in.Encrypted != nil && !*in.Encrypted:
-		return nil, slipway.Errorf(slipway.InvalidParameterDependency,
-			"The parameter KmsKeyId requires the parameter Encrypted to be set.")
+	}
+	if err := shape.CheckKey(in.KmsKeyId, in.Encrypted); err != nil {
+		return nil, err
 	}
 	tags, err := shape.TagsOf(in.TagSpecifications, "snapshot")
 	if err != nil {
@@ -271,13 +271,9 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopySnapshotRequest) (*e
 		if err != nil {
 			return err
 		}
-		encrypted := in.Encrypted
-		if shape.Get(in.KmsKeyId) != "" {
-			encrypted = shape.Of(true)
-		}
 		n, err := Copy{
 			Source: src, Account: scope.Account, Region: scope.Region, Description: shape.Get(in.Description),
-			Encrypted: encrypted, Key: shape.Get(in.KmsKeyId), Tags: tags,
+			Encrypted: in.Encrypted, Key: shape.Get(in.KmsKeyId), Tags: tags,
 		}.Begin(tx, s.now())
 		if err == nil {
 			out.SnapshotId = shape.Text(n.ID)

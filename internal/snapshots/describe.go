@@ -1,6 +1,7 @@
 package snapshots
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -73,6 +74,10 @@ func info(n *slipway.Snapshot) ec2wire.SnapshotInfo {
 func (s *Service) Describe(
 	ctx context.Context, in *ec2wire.DescribeSnapshotsRequest,
 ) (*ec2wire.DescribeSnapshotsResult, error) {
+	err := cmp.Or(shape.CheckUsers(in.OwnerIds, "self", "amazon"), shape.CheckUsers(in.RestorableByUserIds, "self", "all"))
+	if err != nil {
+		return nil, err
+	}
 	me := state.Of(ctx).Account
 	owned := func(n *slipway.Snapshot) bool {
 		return len(in.OwnerIds) == 0 || slices.ContainsFunc(in.OwnerIds, func(o string) bool {

@@ -123,7 +123,7 @@ func TestSnapshotCopies(t *testing.T) {
 	}{
 		"plain":     {nil, "false"},
 		"encrypted": {[]string{"Encrypted", "true"}, "true"},
-		"by a key":  {[]string{"KmsKeyId", "alias/mine"}, "true"},
+		"by a key":  {[]string{"KmsKeyId", "alias/mine", "Encrypted", "true"}, "true"},
 	} {
 		id := w.Must("snapshotId", "CopySnapshot",
 			append([]string{

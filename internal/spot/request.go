@@ -16,11 +16,16 @@ func (s *Service) request(
 ) ([]slipway.SpotRequestID, error) {
 	scope := state.Of(ctx)
 	spec.Min, spec.Max, spec.ClientToken = 1, 1, ""
+	once := state.Once{Scope: scope, Action: "RequestSpotInstances", Token: token, Hash: state.HashOf(spec, count)}
 	var made []slipway.SpotRequestID
 	seen := false
 	err := s.db.Update(ctx, func(tx store.Tx) error {
 		made, seen = nil, false
-		if t := state.Tokens.See(tx, scope, "spot/"+token); token != "" && t != nil {
+		t, err := once.Seen(tx)
+		if err != nil {
+			return err
+		}
+		if t != nil {
 			seen = true
 			for id := range strings.FieldsSeq(t.Result) {
 				made = append(made, slipway.SpotRequestID(id))
@@ -43,11 +48,7 @@ func (s *Service) request(
 			}
 			made, names = append(made, r.ID), append(names, string(r.ID))
 		}
-		if token == "" {
-			return nil
-		}
-		return state.Tokens.Put(tx,
-			&state.Token{Scope: scope, ID: "spot/" + token, Result: strings.Join(names, " "), Created: s.now()})
+		return once.Keep(tx, strings.Join(names, " "), s.now())
 	})
 	if err != nil || seen {
 		return made, err

@@ -74,9 +74,8 @@ func createRefused(in *ec2wire.CreateVolumeRequest) error {
 			"The parameter volumeInitializationRate requires the parameter snapshotId.")
 	case in.VolumeInitializationRate != nil && (*in.VolumeInitializationRate < 100 || *in.VolumeInitializationRate > 300):
 		return slipway.Errorf(slipway.InvalidParameterValue, "The volume initialization rate must be 100 to 300 MiB/s.")
-	case shape.Get(in.KmsKeyId) != "" && !shape.Get(in.Encrypted):
-		return slipway.Errorf(slipway.InvalidParameterDependency,
-			"The parameter KmsKeyId requires the parameter Encrypted to be set.")
+	case shape.CheckKey(in.KmsKeyId, in.Encrypted) != nil:
+		return shape.CheckKey(in.KmsKeyId, in.Encrypted)
 	case shape.Get(in.SnapshotId) == "" && shape.Get(in.Size) == 0:
 		return slipway.Errorf(slipway.MissingParameter, "The request must contain the parameter size or snapshotId")
 	case shape.Get(in.Size) < 0:
