@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"slipway/internal/apitest"
+	"slipway/internal/await"
 )
 
 // item is one thing that is described: the texts below it, by the names of the elements that lead to each, without what
@@ -131,6 +133,15 @@ func TestFiltersAgreeWithTheAnswer(t *testing.T) {
 	w.Call("RequestSpotInstances", "LaunchSpecification.ImageId", w.Image(), "LaunchSpecification.InstanceType", "t3.micro",
 		"LaunchSpecification.KeyName", "k", "LaunchSpecification.BlockDeviceMapping.1.DeviceName", "/dev/sdf",
 		"LaunchSpecification.BlockDeviceMapping.1.Ebs.VolumeSize", "2", "SpotPrice", "0.000001")
+	await.Success(t, 20*time.Second, func() error { // a filter is asked later than the list that it is compared with
+		body := w.Call("DescribeVolumes").Body
+		for _, passing := range []string{"attaching", "creating"} {
+			if strings.Contains(body, "<status>"+passing+"<") {
+				return fmt.Errorf("a volume is still %s", passing)
+			}
+		}
+		return nil
+	})
 	needs := map[string][]string{
 		"GetSecurityGroupsForVpc": {"VpcId", o.VPC}, "DescribeLaunchTemplateVersions": {"LaunchTemplateId", o.Template},
 		"DescribeInstanceStatus": {"IncludeAllInstances", "true"}, "DescribeSpotPriceHistory": {"InstanceType.1", "t3.micro"},
