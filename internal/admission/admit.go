@@ -11,16 +11,9 @@ import (
 
 // seen answers a request that came before with the same token (rule token-scope).
 func (l *launch) seen() ([]*slipway.Instance, error) {
-	if l.spec.ClientToken == "" {
-		return nil, nil
-	}
-	t := state.Tokens.See(l.tx, l.scope, l.tokenID())
-	if t == nil {
-		return nil, nil
-	}
-	if t.Hash != l.spec.Hash {
-		return nil, slipway.Errorf(slipway.IdempotentParameterMismatch,
-			"Arguments on this idempotent request are inconsistent with arguments used in previous request(s).")
+	t, err := l.once().Seen(l.tx)
+	if t == nil || err != nil {
+		return nil, err
 	}
 	var out []*slipway.Instance
 	for _, id := range t.Instances {
@@ -34,11 +27,13 @@ func (l *launch) seen() ([]*slipway.Instance, error) {
 	return out, nil
 }
 
-func (l *launch) tokenID() string {
+// once is the launch's token, which counts in its zone or in the region.
+func (l *launch) once() state.Once {
+	where := l.scope.Region
 	if l.fixed && !l.spec.ZoneOfTemplate {
-		return l.zone.Name + "/" + l.spec.ClientToken
+		where = l.zone.Name
 	}
-	return l.scope.Region + "/" + l.spec.ClientToken
+	return state.Once{Scope: l.scope, Action: where, Token: l.spec.ClientToken, Hash: l.spec.Hash}
 }
 
 // admit takes capacity and writes the records.
@@ -64,14 +59,12 @@ func (l *launch) admit() error {
 	if err := l.ChargeSize(); err != nil {
 		return err
 	}
-	if l.spec.ClientToken != "" {
-		t := &state.Token{Scope: l.scope, ID: l.tokenID(), Hash: l.spec.Hash, Result: string(reservation), Created: l.now}
-		for _, in := range l.made {
-			t.Instances = append(t.Instances, in.ID)
-		}
-		if err := state.Tokens.Put(l.tx, t); err != nil {
-			return err
-		}
+	made := make([]slipway.InstanceID, 0, len(l.made))
+	for _, in := range l.made {
+		made = append(made, in.ID)
+	}
+	if err := l.once().KeepFor(l.tx, string(reservation), made, l.now); err != nil {
+		return err
 	}
 	return l.explain(reservation)
 }

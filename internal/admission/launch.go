@@ -14,7 +14,7 @@ import (
 
 // Prepare completes a request by its launch template and checks all that needs no other state; it uses the request up.
 func (s *Service) Prepare(ctx context.Context, in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
-	sent, zonal := launchspec.Hash(in), launchspec.FixesZone(in)
+	sent, zonal := state.HashOfRequest(in), launchspec.FixesZone(in)
 	template, origin, err := s.applyTemplate(ctx, in)
 	if err != nil {
 		return slipway.LaunchSpec{}, err

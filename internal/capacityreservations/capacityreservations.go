@@ -45,24 +45,23 @@ func (s *Service) Create(
 		return nil, err
 	}
 	count := shape.Get(in.InstanceCount)
-	token := shape.Get(in.ClientToken)
+	once := state.OnceOf(state.Of(ctx), "CreateCapacityReservation", in)
 	var out *ec2wire.CapacityReservation
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		c.Hosts = map[slipway.HostID]int{}
-		if token != "" {
-			if seen := state.Tokens.See(tx, state.Of(ctx), "capacity/"+token); seen != nil {
-				before, err := state.CapacityReservations.Require(tx, state.Of(ctx), seen.Result)
-				if err == nil {
-					out = wire(tx, before)
-				}
-				return err
+		before, err := once.Seen(tx)
+		if err != nil {
+			return err
+		}
+		if before != nil {
+			made, err := state.CapacityReservations.Require(tx, state.Of(ctx), before.Result)
+			if err == nil {
+				out = wire(tx, made)
 			}
-			if err := state.Tokens.Put(tx,
-				&state.Token{
-					Scope: state.Of(ctx), ID: "capacity/" + token, Result: string(c.ID), Created: s.now(),
-				}); err != nil {
-				return err
-			}
+			return err
+		}
+		if err := once.Keep(tx, string(c.ID), s.now()); err != nil {
+			return err
 		}
 		if err := s.take(tx, c, t, int(count)); err != nil {
 			return err

@@ -45,18 +45,20 @@ func (s *Service) Allocate(ctx context.Context, in *ec2wire.AllocateHostsRequest
 		return nil, err
 	}
 	out := &ec2wire.AllocateHostsResult{}
-	token := shape.Get(in.ClientToken)
+	once := state.OnceOf(scope, "AllocateHosts", in)
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		if seen := state.Tokens.See(tx, scope, "hosts/"+token); token != "" && seen != nil {
-			out.HostIds = strings.Fields(seen.Result)
-			return nil
-		}
-		out.HostIds, err = s.allocate(tx, asked, n)
-		if err != nil || token == "" {
+		before, err := once.Seen(tx)
+		if err != nil {
 			return err
 		}
-		return state.Tokens.Put(tx,
-			&state.Token{Scope: scope, ID: "hosts/" + token, Result: strings.Join(out.HostIds, " "), Created: s.now()})
+		if before != nil {
+			out.HostIds = strings.Fields(before.Result)
+			return nil
+		}
+		if out.HostIds, err = s.allocate(tx, asked, n); err != nil {
+			return err
+		}
+		return once.Keep(tx, strings.Join(out.HostIds, " "), s.now())
 	})
 	return out, err
 }

@@ -23,9 +23,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateFleetRequest) (*
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	same := *in
-	same.ClientToken, same.DryRun = nil, nil
-	token := state.Once{Scope: scope, Action: "CreateFleet", Token: f.ClientToken, Hash: state.HashOf(same)}
+	token := state.OnceOf(scope, "CreateFleet", in)
 	asked := f
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := token.Seen(tx)

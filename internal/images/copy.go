@@ -47,9 +47,7 @@ func (s *Service) Copy(ctx context.Context, in *ec2wire.CopyImageRequest) (*ec2w
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	same := *in
-	same.ClientToken, same.DryRun = nil, nil
-	token := state.Once{Scope: scope, Action: "CopyImage", Token: shape.Get(in.ClientToken), Hash: state.HashOf(same)}
+	token := state.OnceOf(scope, "CopyImage", in)
 	out := &ec2wire.CopyImageResult{}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := token.Seen(tx)

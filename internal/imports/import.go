@@ -86,11 +86,9 @@ func (s *Service) Image(ctx context.Context, in *ec2wire.ImportImageRequest) (*e
 	if err != nil {
 		return nil, err
 	}
-	same := *in
-	same.ClientToken, same.DryRun = nil, nil
 	mode := cmp.Or(shape.Get(in.BootMode), "legacy-bios")
 	t, err := s.begin(ctx,
-		request{action: "ImportImage", token: in.ClientToken, hash: state.HashOf(same), role: shape.Get(in.RoleName)},
+		request{state.OnceOf(state.Of(ctx), "ImportImage", in), shape.Get(in.RoleName)},
 		&slipway.ImportTask{
 			ID: slipway.ImportTaskID(slipway.NewID(slipway.ImageImport)), Description: shape.Get(in.Description),
 			Progress: firstImage, Disks: disks, Image: slipway.NewImageID(), BootMode: mode,
@@ -129,12 +127,8 @@ func (s *Service) Snapshot(ctx context.Context, in *ec2wire.ImportSnapshotReques
 	if err != nil {
 		return nil, err
 	}
-	same := *in
-	same.ClientToken, same.DryRun = nil, nil
 	t, err := s.begin(ctx,
-		request{
-			action: "ImportSnapshot", token: in.ClientToken, hash: state.HashOf(same), role: shape.Get(in.RoleName),
-		}, &slipway.ImportTask{
+		request{state.OnceOf(state.Of(ctx), "ImportSnapshot", in), shape.Get(in.RoleName)}, &slipway.ImportTask{
 			ID: slipway.ImportTaskID(slipway.NewID(slipway.SnapshotImport)), Description: shape.Get(in.Description),
 			Progress: firstSnapshot, Disks: []slipway.ImportDisk{d},
 			Encrypted: encrypted, Key: shape.Get(in.KmsKeyId), Tags: tags,
@@ -246,20 +240,17 @@ func (s *Service) disks(in []ec2wire.ImageDiskContainer) ([]slipway.ImportDisk, 
 
 // request is what begin needs to know of a call besides the task.
 type request struct {
-	action string
-	token  *string
-	hash   string
-	role   string
+	once state.Once
+	role string
 }
 
 // begin admits a task; a repeated request answers with the first one's.
 func (s *Service) begin(ctx context.Context, q request, t *slipway.ImportTask) (*slipway.ImportTask, error) {
 	scope := state.Of(ctx)
 	t.Account, t.Region, t.State, t.Message, t.Created = scope.Account, scope.Region, slipway.ImportStateActive, pending, s.now()
-	once := state.Once{Scope: scope, Action: q.action, Token: shape.Get(q.token), Hash: q.hash}
 	out := t
 	err := s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := once.Seen(tx)
+		before, err := q.once.Seen(tx)
 		if err != nil {
 			return err
 		}
@@ -277,7 +268,7 @@ func (s *Service) begin(ctx context.Context, q request, t *slipway.ImportTask) (
 		if err := state.ImportTasks.Put(tx, t); err != nil {
 			return err
 		}
-		return once.Keep(tx, string(t.ID), s.now())
+		return q.once.Keep(tx, string(t.ID), s.now())
 	})
 	return out, err
 }

@@ -30,7 +30,7 @@ func (s *Service) Actions() action.Table {
 			action.One("instance", func(in *ec2wire.ModifyInstanceMetadataOptionsRequest) *string { return in.InstanceId })),
 		"DescribeInstanceCreditSpecifications": action.Read(s.Credits).Filters().On(action.Nothing),
 		"ModifyInstanceCreditSpecification": action.Do(s.ModifyCredits).Bucket(action.Mutating).
-			Repeats(action.TokenUnread).On(
+			Repeats(action.ByToken).On(
 			credited),
 		"StartInstances": action.Do(s.Start).Also(func(in *ec2wire.StartInstancesRequest) (action.Bucket, int) {
 			return action.Launched, len(in.InstanceIds)

@@ -6,6 +6,7 @@ import (
 	"slipway"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
+	"slipway/internal/state"
 	"slipway/internal/store"
 )
 
@@ -19,6 +20,10 @@ func (s *Service) ModifyCredits(
 	out := &ec2wire.ModifyInstanceCreditSpecificationResult{
 		SuccessfulInstanceCreditSpecifications:   []ec2wire.SuccessfulInstanceCreditSpecificationItem{},
 		UnsuccessfulInstanceCreditSpecifications: []ec2wire.UnsuccessfulInstanceCreditSpecificationItem{},
+	}
+	once := state.OnceOf(state.Of(ctx), "ModifyInstanceCreditSpecification", in)
+	if err := s.db.Update(ctx, func(tx store.Tx) error { _, err := once.Seen(tx); return err }); err != nil {
+		return nil, err // a retry does the same again
 	}
 	for _, c := range in.InstanceCreditSpecifications {
 		id, err := slipway.ParseInstanceID(shape.Get(c.InstanceId))
@@ -54,5 +59,5 @@ func (s *Service) ModifyCredits(
 				})
 		}
 	}
-	return out, nil
+	return out, s.db.Update(ctx, func(tx store.Tx) error { return once.Keep(tx, "", s.now()) })
 }

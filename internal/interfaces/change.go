@@ -58,10 +58,7 @@ func (s *Service) CreateOne(
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	once := state.Once{
-		Scope: scope, Action: "CreateNetworkInterface", Token: shape.Get(in.ClientToken),
-		Hash: state.HashOf(subnet, in.Groups, w),
-	}
+	once := state.OnceOf(scope, "CreateNetworkInterface", in)
 	out := &ec2wire.CreateNetworkInterfaceResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := once.Seen(tx)

@@ -4,9 +4,6 @@
 package launchspec
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -48,18 +45,6 @@ func Read(in *ec2wire.RunInstancesRequest) (slipway.LaunchSpec, error) {
 		}
 	}
 	return s, nil
-}
-
-// Hash is of everything that must be equal in a retry with the same token.
-func Hash(in *ec2wire.RunInstancesRequest) string {
-	same := *in
-	same.ClientToken, same.DryRun = nil, nil
-	b, err := json.Marshal(same)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 // refused are the members that slipway does not have, by name and with the reason.

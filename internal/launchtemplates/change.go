@@ -20,8 +20,7 @@ func (s *Service) Modify(
 	case version == "":
 		return nil, slipway.Missing("SetDefaultVersion")
 	}
-	token := state.Once{Scope: state.Of(ctx), Action: "ModifyLaunchTemplate", Token: shape.Get(in.ClientToken),
-		Hash: state.HashOf(shape.Get(in.LaunchTemplateId), shape.Get(in.LaunchTemplateName), version)}
+	token := state.OnceOf(state.Of(ctx), "ModifyLaunchTemplate", in)
 	var now *slipway.LaunchTemplate
 	err := s.db.Update(ctx, func(tx store.Tx) error {
 		found, err := Find(tx, token.Scope, in.LaunchTemplateId, in.LaunchTemplateName)

@@ -39,10 +39,7 @@ func (s *Service) Create(
 	if err != nil {
 		return nil, err
 	}
-	token := state.Once{
-		Scope: state.Of(ctx), Action: "CreateLaunchTemplate", Token: shape.Get(in.ClientToken),
-		Hash: state.HashOf(name, data, shape.Get(in.VersionDescription), tags),
-	}
+	token := state.OnceOf(state.Of(ctx), "CreateLaunchTemplate", in)
 	var made *slipway.LaunchTemplate
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := token.Seen(tx)
@@ -90,9 +87,7 @@ func (s *Service) CreateVersion(
 		return nil, err
 	}
 	source := shape.Get(in.SourceVersion)
-	token := state.Once{Scope: state.Of(ctx), Action: "CreateLaunchTemplateVersion", Token: shape.Get(in.ClientToken),
-		Hash: state.HashOf(shape.Get(in.LaunchTemplateId), shape.Get(in.LaunchTemplateName), source, given,
-			shape.Get(in.VersionDescription))}
+	token := state.OnceOf(state.Of(ctx), "CreateLaunchTemplateVersion", in)
 	var of *slipway.LaunchTemplate
 	var made *slipway.LaunchTemplateVersion
 	err = s.db.Update(ctx, func(tx store.Tx) error {

@@ -75,10 +75,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNatGatewayReques
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	once := state.Once{
-		Scope: scope, Action: "CreateNatGateway", Token: shape.Get(in.ClientToken),
-		Hash: state.HashOf(asked.Subnet, asked.Allocation, asked.Private, asked.Tags),
-	}
+	once := state.OnceOf(scope, "CreateNatGateway", in)
 	var g *slipway.NATGateway
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := once.Seen(tx)

@@ -32,16 +32,17 @@ func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} 
 
 // Create answers CreateNetworkAcl: a new one lets nothing pass.
 func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNetworkAclRequest) (*ec2wire.CreateNetworkAclResult, error) {
-	p, err := vpcs.ReadPart(ctx, "CreateNetworkAcl", "network-acl", in.VpcId, in.TagSpecifications, in.ClientToken)
+	p, err := vpcs.ReadPart(ctx, "network-acl", in.VpcId, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
+	once := state.OnceOf(p.Scope, "CreateNetworkAcl", in)
 	a := &slipway.NetworkACL{
 		ID: slipway.NewNetworkACLID(), Account: p.Scope.Account, Region: p.Scope.Region, VPC: p.Vpc, Tags: p.Tags,
 	}
 	out := &ec2wire.CreateNetworkAclResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := p.Once.Seen(tx)
+		before, err := once.Seen(tx)
 		if err != nil {
 			return err
 		}
@@ -61,7 +62,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNetworkAclReques
 		if err := state.NetworkACLs.Put(tx, a); err != nil {
 			return err
 		}
-		return p.Once.Keep(tx, string(a.ID), s.now())
+		return once.Keep(tx, string(a.ID), s.now())
 	})
 	if err != nil {
 		return nil, err

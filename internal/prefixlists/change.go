@@ -103,10 +103,7 @@ func (s *Service) Create(
 			return nil, err
 		}
 	}
-	once := state.Once{
-		Scope: scope, Action: "CreateManagedPrefixList", Token: shape.Get(in.ClientToken),
-		Hash: state.HashOf(name, l.MaxEntries, family, l.Entries, l.Tags),
-	}
+	once := state.OnceOf(scope, "CreateManagedPrefixList", in)
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := once.Seen(tx)
 		if err != nil {

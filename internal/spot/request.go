@@ -12,11 +12,10 @@ import (
 // request makes count spot requests of one instance each, and fulfils what can be fulfilled now. A launch that could
 // never be is refused, and nothing is kept of it.
 func (s *Service) request(
-	ctx context.Context, spec slipway.LaunchSpec, count int32, token string,
+	ctx context.Context, spec slipway.LaunchSpec, count int32, once state.Once,
 ) ([]slipway.SpotRequestID, error) {
 	scope := state.Of(ctx)
 	spec.Min, spec.Max, spec.ClientToken = 1, 1, ""
-	once := state.Once{Scope: scope, Action: "RequestSpotInstances", Token: token, Hash: state.HashOf(spec, count)}
 	var made []slipway.SpotRequestID
 	seen := false
 	err := s.db.Update(ctx, func(tx store.Tx) error {

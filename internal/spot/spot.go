@@ -66,7 +66,7 @@ func (s *Service) Request(
 	if err != nil {
 		return nil, err
 	}
-	made, err := s.request(ctx, spec, count, shape.Get(in.ClientToken))
+	made, err := s.request(ctx, spec, count, state.OnceOf(state.Of(ctx), "RequestSpotInstances", in))
 	if err != nil {
 		return nil, err
 	}

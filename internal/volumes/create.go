@@ -24,9 +24,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateVolumeRequest) (
 	if err != nil {
 		return nil, err
 	}
-	same := *in
-	same.ClientToken, same.DryRun = nil, nil
-	token := state.Once{Scope: scope, Action: "CreateVolume", Token: shape.Get(in.ClientToken), Hash: state.HashOf(same)}
+	token := state.OnceOf(scope, "CreateVolume", in)
 	var made *slipway.Volume
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := token.Seen(tx)

@@ -146,16 +146,16 @@ func (s *Service) DescribeGateways(
 func (s *Service) CreateEgressOnly(
 	ctx context.Context, in *ec2wire.CreateEgressOnlyInternetGatewayRequest,
 ) (*ec2wire.CreateEgressOnlyInternetGatewayResult, error) {
-	p, err := ReadPart(ctx, "CreateEgressOnlyInternetGateway", "egress-only-internet-gateway", in.VpcId,
-		in.TagSpecifications, in.ClientToken)
+	p, err := ReadPart(ctx, "egress-only-internet-gateway", in.VpcId, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
+	once := state.OnceOf(p.Scope, "CreateEgressOnlyInternetGateway", in)
 	g := &slipway.EgressOnlyGateway{
 		ID: slipway.NewID("eigw"), Account: p.Scope.Account, Region: p.Scope.Region, VPC: p.Vpc, Tags: p.Tags,
 	}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := p.Once.Seen(tx)
+		before, err := once.Seen(tx)
 		if err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func (s *Service) CreateEgressOnly(
 		if err := state.EgressOnlyGateways.Put(tx, g); err != nil {
 			return err
 		}
-		return p.Once.Keep(tx, g.ID, s.now())
+		return once.Keep(tx, g.ID, s.now())
 	})
 	if err != nil {
 		return nil, err

@@ -10,16 +10,15 @@ import (
 	"slipway/internal/store"
 )
 
-// part is what a request for one more part of a VPC begins with: which VPC, the tags, and whether it came before.
+// part is what a request for one more part of a VPC begins with: which VPC, and the tags.
 type part struct {
 	Scope state.Scope
 	Vpc   slipway.VPCID
 	Tags  slipway.Tags
-	Once  state.Once
 }
 
 func ReadPart(
-	ctx context.Context, action, resource string, vpc *string, tags []ec2wire.TagSpecification, token *string,
+	ctx context.Context, resource string, vpc *string, tags []ec2wire.TagSpecification,
 ) (part, error) {
 	p := part{Scope: state.Of(ctx)}
 	var err error
@@ -29,7 +28,6 @@ func ReadPart(
 	if p.Tags, err = shape.TagsOf(tags, resource); err != nil {
 		return p, err
 	}
-	p.Once = state.Once{Scope: p.Scope, Action: action, Token: shape.Get(token), Hash: state.HashOf(p.Vpc, p.Tags)}
 	return p, nil
 }
 

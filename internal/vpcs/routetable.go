@@ -17,16 +17,17 @@ import (
 func (s *Service) CreateTable(
 	ctx context.Context, in *ec2wire.CreateRouteTableRequest,
 ) (*ec2wire.CreateRouteTableResult, error) {
-	p, err := ReadPart(ctx, "CreateRouteTable", "route-table", in.VpcId, in.TagSpecifications, in.ClientToken)
+	p, err := ReadPart(ctx, "route-table", in.VpcId, in.TagSpecifications)
 	if err != nil {
 		return nil, err
 	}
+	once := state.OnceOf(p.Scope, "CreateRouteTable", in)
 	t := &slipway.RouteTable{
 		ID: slipway.NewRouteTableID(), Account: p.Scope.Account, Region: p.Scope.Region, VPC: p.Vpc, Tags: p.Tags,
 	}
 	out := &ec2wire.CreateRouteTableResult{ClientToken: in.ClientToken}
 	err = s.db.Update(ctx, func(tx store.Tx) error {
-		before, err := p.Once.Seen(tx)
+		before, err := once.Seen(tx)
 		if err != nil {
 			return err
 		}
@@ -38,7 +39,7 @@ func (s *Service) CreateTable(
 			return err
 		} else if err := state.RouteTables.Put(tx, t); err != nil {
 			return err
-		} else if err := p.Once.Keep(tx, string(t.ID), s.now()); err != nil {
+		} else if err := once.Keep(tx, string(t.ID), s.now()); err != nil {
 			return err
 		}
 		out.RouteTable = shape.Of(wireTable(tx, t))
