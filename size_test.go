@@ -54,6 +54,7 @@ var larger = map[string]string{
 	"function torture.look":                                    "to be divided: one story, told without chapters",
 	"function torture.realRack":                                "to be divided: one story, told without chapters",
 
+	"package .":                                "a table of codes and one of ids besides what is read",
 	"package internal/ec2wire":                 "generated",
 	"tests internal/apitest":                   "what tests stand on",
 	"tests internal/await":                     "what tests stand on",

@@ -54,7 +54,7 @@ func JSON[In, Out any](fn func(context.Context, *In) (*Out, error), on Resolver[
 func (a jsonOf[In]) Read(body []byte) (JSONRequest, error) {
 	in := new(In)
 	if json.Unmarshal(body, in) != nil {
-		return JSONRequest{}, slipway.Errorf(slipway.ValidationError, "The request is not JSON that the action reads")
+		return JSONRequest{}, slipway.Errorf(slipway.SerializationException, "The request is not the JSON that the action reads")
 	}
 	return JSONRequest{
 		Resources: func(v View) []Resource { return a.resolver(v, in) },

@@ -42,12 +42,14 @@ type plan struct {
 
 // machine is what runs: an image on a type, and who may log in to it or act as it.
 type machine struct {
-	image   *slipway.Image
-	kind    *slipway.InstanceType
-	boot    slipway.Boot
-	options slipway.MetadataOptions
-	key     *slipway.KeyPair
-	profile *slipway.InstanceProfile
+	image *slipway.Image
+	// parameter is the name of the account's own parameter that named the image; "": none did.
+	parameter string
+	kind      *slipway.InstanceType
+	boot      slipway.Boot
+	options   slipway.MetadataOptions
+	key       *slipway.KeyPair
+	profile   *slipway.InstanceProfile
 }
 
 // network is where it lands.

@@ -11,12 +11,14 @@ import (
 func (l *launch) findImage() error {
 	id := string(l.spec.Image)
 	if name, ok := strings.CutPrefix(id, "resolve:ssm:"); ok {
-		found := state.AliasedImage(l.tx, l.scope.Region, name)
-		if found == nil {
-			return slipway.Errorf(slipway.InvalidParameterValue,
-				"The parameter %s was not found or does not name an image.", name)
+		if public := state.AliasedImage(l.tx, l.scope.Region, name); public == nil {
+			l.parameter, _ = state.ParameterName(name)
 		}
-		id, l.spec.Image = string(found.ID), found.ID
+		found, err := state.ImageOf(l.tx, l.scope, name)
+		if err != nil {
+			return err
+		}
+		id, l.spec.Image = string(found), found
 	}
 	im := state.FindImage(l.tx, l.scope.Region, id)
 	switch {

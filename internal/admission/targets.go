@@ -117,6 +117,11 @@ func (l *launch) targets(right string) []action.Resource {
 	} else {
 		put("image", "", nil, "ImageId")
 	}
+	if l.parameter != "" {
+		out = append(out, action.Resource{
+			Right: "ssm:GetParameters", ARN: slipway.ParameterARN(l.scope.Region, l.scope.Account, l.parameter),
+		})
+	}
 	put("instance", "", l.instanceKeys(), "InstanceType")
 	if l.spec.KeyName != "" {
 		put("key-pair", l.spec.KeyName, nil, "KeyName")

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -59,7 +60,7 @@ func (w *Wire) Signed(who aws.Credentials, service, body string, header http.Hea
 		r.Header[k] = v
 	}
 	sum := sha256.Sum256([]byte(body))
-	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), service, "us-east-1",
+	if err := v4.NewSigner().SignHTTP(context.Background(), who, r, hex.EncodeToString(sum[:]), service, cmp.Or(w.Region, "us-east-1"),
 		time.Now()); err != nil {
 		w.T.Fatal(err)
 	}

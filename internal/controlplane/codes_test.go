@@ -13,6 +13,7 @@ import (
 var notProvoked = map[string]string{
 	"InternalFailure":                      "as InternalError, in the documents of the other services",
 	"InsufficientReservedInstanceCapacity": "only its status is named: there are no reserved instances",
+	"ParameterLimitExceeded":               "after ten thousand parameters of one account",
 	"ServerInternal":                       "only its status is named",
 }
 

@@ -117,7 +117,7 @@ func New(db state.DB, c Config) *ControlPlane {
 		Instances:        instances.New(db, launches, c.Pool, c.Machines, c.Log, c.Now),
 		KeyPairs:         keypairs.New(db, c.Now), NetworkACLs: networkacls.New(db, c.Now), Launches: launches,
 		LaunchTemplates: launchtemplates.New(db,
-			launchtemplates.Launches{Check: launchspec.Check, Image: state.AliasedImage}, c.Now),
+			launchtemplates.Launches{Check: launchspec.Check, Image: state.ImageOf}, c.Now),
 		Peerings: peerings.New(db, c.Now), PlacementGroups: placementgroups.New(db),
 		PrefixLists: prefixlists.New(db, c.Now), Regions: regions.New(db),
 		SecurityGroups: securitygroups.New(db, c.Now), Snapshots: snapshots.New(db, c.Now), Tags: tags.New(db),
@@ -127,7 +127,7 @@ func New(db state.DB, c Config) *ControlPlane {
 	p.CapacityReservations, p.DedicatedHosts = capacityreservations.New(db, launches, c.Now),
 		dedicatedhosts.New(db, launches, c.Now)
 	p.Fleets, p.Spot = fleets.New(db, launches, p.Instances, c.Now), spot.New(db, launches, p.Instances, c.Log, c.Now)
-	p.NATGateways, p.Parameters = natgateways.New(db, p.Addresses, c.Now), parameters.New(db)
+	p.NATGateways, p.Parameters = natgateways.New(db, p.Addresses, c.Now), parameters.New(db, c.Now)
 	return p
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,6 +45,15 @@ func identityWorld(w *apitest.Wire, p string) (user, session aws.Credentials) {
 				`","Effect":"Allow","Action":"ec2:*","Resource":"*"}`))...)
 		do("CreateInstanceProfile", append(tags, "InstanceProfileName", p+"-profile"+spare, "Path", path)...)
 	}
+	for _, spare := range []string{"-kept", "-spare"} {
+		body := `{"Name":"/` + p + spare + `","Value":"` + p + `-word","Type":"SecureString","Description":"` + p +
+			`-description"}`
+		a := w.Signed(root, "ssm", body, http.Header{"X-Amz-Target": {"AmazonSSM.PutParameter"},
+			"Content-Type": {"application/x-amz-json-1.1"}})
+		if a.Status != http.StatusOK {
+			w.T.Fatalf("a parameter: %s", a.Body)
+		}
+	}
 	do("CreatePolicyVersion", "PolicyArn", policy, "SetAsDefault", "true", "PolicyDocument",
 		apitest.Document(apitest.MaySeeVPCs))
 	for _, kind := range []string{"User", "Role"} {
@@ -70,25 +80,30 @@ func identityCalls(account, p, key string) map[string][]string {
 	document, path := apitest.Document(apitest.MaySeeVPCs), "/"+p+"-path/"
 	user, role, profile := p+"-user", p+"-role", p+"-profile"
 	calls := map[string][]string{
-		"iam CreateUser":    {"UserName", p + "-made", "Path", path},
-		"iam UpdateUser":    {"UserName", user, "NewUserName", p + "-renamed", "NewPath", path},
-		"iam DeleteUser":    {"UserName", user + "-spare"},
-		"iam CreateRole":    {"RoleName", p + "-made", "Path", path, "AssumeRolePolicyDocument", apitest.Ec2Trust},
-		"iam DeleteRole":    {"RoleName", role + "-spare"},
-		"iam UpdateRole":    {"RoleName", role, "Description", p, "MaxSessionDuration", "7200"},
-		"iam ListUsers":     {"PathPrefix", path},
-		"iam ListRoles":     {"PathPrefix", path},
-		"iam DeletePolicy":  {"PolicyArn", policy + "-spare"},
-		"iam CreatePolicy":  {"PolicyName", p + "-made", "Path", path, "PolicyDocument", document},
-		"iam ListPolicies":  {"PathPrefix", path, "Scope", "Local", "OnlyAttached", "true"},
-		"iam GetPolicy":     {"PolicyArn", policy},
-		"iam TagPolicy":     {"PolicyArn", policy, "Tags.member.1.Key", p, "Tags.member.1.Value", p},
-		"iam UntagPolicy":   {"PolicyArn", policy, "TagKeys.member.1", p + "-tag"},
-		"iam GetUser":       {"UserName", user},
-		"iam GetRole":       {"RoleName", role},
-		"sts AssumeRole":    {"RoleArn", "arn:aws:iam::" + account + ":role" + path + role, "RoleSessionName", p},
-		"ssm GetParameter":  {"Name", publicParameter},
-		"ssm GetParameters": {"Names.1", publicParameter, "Names.2", "/" + p},
+		"iam CreateUser":          {"UserName", p + "-made", "Path", path},
+		"iam UpdateUser":          {"UserName", user, "NewUserName", p + "-renamed", "NewPath", path},
+		"iam DeleteUser":          {"UserName", user + "-spare"},
+		"iam CreateRole":          {"RoleName", p + "-made", "Path", path, "AssumeRolePolicyDocument", apitest.Ec2Trust},
+		"iam DeleteRole":          {"RoleName", role + "-spare"},
+		"iam UpdateRole":          {"RoleName", role, "Description", p, "MaxSessionDuration", "7200"},
+		"iam ListUsers":           {"PathPrefix", path},
+		"iam ListRoles":           {"PathPrefix", path},
+		"iam DeletePolicy":        {"PolicyArn", policy + "-spare"},
+		"iam CreatePolicy":        {"PolicyName", p + "-made", "Path", path, "PolicyDocument", document},
+		"iam ListPolicies":        {"PathPrefix", path, "Scope", "Local", "OnlyAttached", "true"},
+		"iam GetPolicy":           {"PolicyArn", policy},
+		"iam TagPolicy":           {"PolicyArn", policy, "Tags.member.1.Key", p, "Tags.member.1.Value", p},
+		"iam UntagPolicy":         {"PolicyArn", policy, "TagKeys.member.1", p + "-tag"},
+		"iam GetUser":             {"UserName", user},
+		"iam GetRole":             {"RoleName", role},
+		"sts AssumeRole":          {"RoleArn", "arn:aws:iam::" + account + ":role" + path + role, "RoleSessionName", p},
+		"ssm PutParameter":        {"Name", "/" + p + "-made", "Value", "word-" + p, "Type", "SecureString"},
+		"ssm GetParameter":        {"Name", "/" + p + "-kept", "WithDecryption", "true"},
+		"ssm GetParameterHistory": {"Name", "/" + p + "-kept", "WithDecryption", "true"},
+		"ssm DescribeParameters":  {"MaxResults", "50"},
+		"ssm ListTagsForResource": {"ResourceType", "Parameter", "ResourceId", "/" + p + "-kept"},
+		"ssm DeleteParameter":     {"Name", "/" + p + "-spare"},
+		"ssm GetParameters":       {"Names.1", publicParameter, "Names.2", "/" + p},
 
 		"iam UpdateRoleDescription":         {"RoleName", role, "Description", p},
 		"iam UpdateAssumeRolePolicy":        {"RoleName", role, "PolicyDocument", apitest.Ec2Trust},
@@ -202,7 +217,8 @@ var identityCrossings = map[string]string{
 const trustCrosses = "a trust policy names principals of other accounts, and one that is not there is refused, as by IAM"
 
 var madeByIAM = regexp.MustCompile(`\b(AIDA|AROA|AIPA|ANPA|AKIA|ASIA)[A-Z2-7]{16}\b|` +
-	`<(SecretAccessKey|SessionToken)>[^<]*<|\b20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z?`)
+	`<(SecretAccessKey|SessionToken)>[^<]*<|"LastModifiedDate":[0-9.e+]+|"Value":"[A-Za-z0-9+/]{43}="|` +
+	`\b20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z?`)
 
 // identityIsolation is isolation in the services of who one is.
 type identityIsolation struct {
@@ -223,7 +239,9 @@ func (m *identityIsolation) send(who aws.Credentials, call string, params []stri
 		case list:
 			so, _ := in[member].([]string)
 			in[member] = append(so, params[i+1])
-		case member == "Recursive":
+		case member == "MaxResults":
+			in[member], _ = strconv.Atoi(params[i+1])
+		case slices.Contains([]string{"Recursive", "Overwrite", "WithDecryption"}, member):
 			in[member] = params[i+1] == "true"
 		default:
 			in[member] = params[i+1]
@@ -271,7 +289,8 @@ func (m *identityIsolation) seconds(r store.Reader) map[string][]byte {
 	out := map[string][]byte{}
 	for it := range r.Range("s/") {
 		switch s, _, kind, _ := state.Split(it.Key); kind {
-		case state.Users.Kind(), state.Roles.Kind(), state.ManagedPolicies.Kind(), state.InstanceProfiles.Kind():
+		case state.Users.Kind(), state.Roles.Kind(), state.ManagedPolicies.Kind(), state.InstanceProfiles.Kind(),
+			state.SSMParameters.Kind():
 			if s.Account == m.second.Keys.Account {
 				out[it.Key] = it.Value
 			}

@@ -21,8 +21,8 @@ const (
 type Launches struct {
 	// Check says what would refuse a launch from the parameters: the caller is warned.
 	Check func(slipway.Parameters) error
-	// Image is the image that a public parameter names now; nil: none.
-	Image func(r store.Reader, region, parameter string) *slipway.Image
+	// Image is the image that a parameter names now, the account's own or a public one.
+	Image func(r store.Reader, s state.Scope, parameter string) (slipway.ImageID, error)
 }
 
 // Service answers the launch template actions.

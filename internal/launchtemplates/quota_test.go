@@ -28,7 +28,7 @@ func service(t *testing.T, quotas map[string]int) (*Service, context.Context) {
 	s := New(db,
 		Launches{
 			Check: func(slipway.Parameters) error { return nil },
-			Image: func(store.Reader, string, string) *slipway.Image { return nil },
+			Image: func(store.Reader, state.Scope, string) (slipway.ImageID, error) { return "", nil },
 		},
 		func() time.Time { return time.Unix(1e9, 0) })
 	return s, slipway.WithCall(t.Context(), slipway.Call{Region: "us-east-1", Caller: slipway.Caller{Account: "123456789012"}})

@@ -11,6 +11,7 @@ import (
 	"slipway/internal/ec2query"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
+	"slipway/internal/state"
 )
 
 func template(t *slipway.LaunchTemplate) *ec2wire.LaunchTemplate {
@@ -34,12 +35,11 @@ func (s *Service) version(
 		if err != nil {
 			return nil, err
 		}
-		im := s.launches.Image(r, v.Region, name)
-		if im == nil {
-			return nil, slipway.Errorf(slipway.InvalidParameterValue,
-				"The parameter %s was not found or does not name an image.", name)
+		id, err := s.launches.Image(r, state.Scope{Account: t.Account, Region: t.Region}, name)
+		if err != nil {
+			return nil, err
 		}
-		data.ImageId = shape.Text(im.ID)
+		data.ImageId = shape.Text(id)
 	}
 	return &ec2wire.LaunchTemplateVersion{
 		LaunchTemplateId: shape.Text(t.ID), LaunchTemplateName: &t.Name, VersionNumber: &v.Number,

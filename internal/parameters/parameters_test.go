@@ -39,7 +39,7 @@ func TestParametersNameImages(t *testing.T) {
 		!strings.Contains(a.Body, im) {
 		t.Errorf("one of two: %s", a.Body)
 	}
-	if a := ask("PutParameter", `{"Name":"/mine"}`); a.Status != 400 || !strings.Contains(a.Body, "PutParameter") {
+	if a := ask("SendCommand", `{"Name":"/mine"}`); a.Status != 400 || !strings.Contains(a.Body, "SendCommand") {
 		t.Errorf("an action that is not here: %s", a.Body)
 	}
 }

@@ -2,6 +2,56 @@
 
 package ssmwire
 
+type AddTagsToResourceRequest struct {
+	ResourceType *string `json:"ResourceType,omitempty"`
+	ResourceId   *string `json:"ResourceId,omitempty"`
+	Tags         []Tag   `json:"Tags"`
+}
+
+type AddTagsToResourceResult struct {
+}
+
+type DeleteParameterRequest struct {
+	Name *string `json:"Name,omitempty"`
+}
+
+type DeleteParameterResult struct {
+}
+
+type DeleteParametersRequest struct {
+	Names []string `json:"Names"`
+}
+
+type DeleteParametersResult struct {
+	DeletedParameters []string `json:"DeletedParameters"`
+	InvalidParameters []string `json:"InvalidParameters"`
+}
+
+type DescribeParametersRequest struct {
+	Filters          []ParametersFilter      `json:"Filters"`
+	ParameterFilters []ParameterStringFilter `json:"ParameterFilters"`
+	MaxResults       *int32                  `json:"MaxResults,omitempty"`
+	NextToken        *string                 `json:"NextToken,omitempty"`
+	Shared           *bool                   `json:"Shared,omitempty"`
+}
+
+type DescribeParametersResult struct {
+	Parameters []ParameterMetadata `json:"Parameters"`
+	NextToken  *string             `json:"NextToken,omitempty"`
+}
+
+type GetParameterHistoryRequest struct {
+	Name           *string `json:"Name,omitempty"`
+	WithDecryption *bool   `json:"WithDecryption,omitempty"`
+	MaxResults     *int32  `json:"MaxResults,omitempty"`
+	NextToken      *string `json:"NextToken,omitempty"`
+}
+
+type GetParameterHistoryResult struct {
+	Parameters []ParameterHistory `json:"Parameters"`
+	NextToken  *string            `json:"NextToken,omitempty"`
+}
+
 type GetParameterRequest struct {
 	Name           *string `json:"Name,omitempty"`
 	WithDecryption *bool   `json:"WithDecryption,omitempty"`
@@ -35,6 +85,15 @@ type GetParametersResult struct {
 	Parameters        []Parameter `json:"Parameters"`
 }
 
+type ListTagsForResourceRequest struct {
+	ResourceType *string `json:"ResourceType,omitempty"`
+	ResourceId   *string `json:"ResourceId,omitempty"`
+}
+
+type ListTagsForResourceResult struct {
+	TagList []Tag `json:"TagList"`
+}
+
 type Parameter struct {
 	Name             *string  `json:"Name,omitempty"`
 	Type             *string  `json:"Type,omitempty"`
@@ -47,8 +106,83 @@ type Parameter struct {
 	DataType         *string  `json:"DataType,omitempty"`
 }
 
+type ParameterHistory struct {
+	Name             *string                 `json:"Name,omitempty"`
+	Type             *string                 `json:"Type,omitempty"`
+	KeyId            *string                 `json:"KeyId,omitempty"`
+	LastModifiedDate *float64                `json:"LastModifiedDate,omitempty"`
+	LastModifiedUser *string                 `json:"LastModifiedUser,omitempty"`
+	Description      *string                 `json:"Description,omitempty"`
+	Value            *string                 `json:"Value,omitempty"`
+	AllowedPattern   *string                 `json:"AllowedPattern,omitempty"`
+	Version          *int64                  `json:"Version,omitempty"`
+	Labels           []string                `json:"Labels"`
+	Tier             *string                 `json:"Tier,omitempty"`
+	Policies         []ParameterInlinePolicy `json:"Policies"`
+	DataType         *string                 `json:"DataType,omitempty"`
+}
+
+type ParameterInlinePolicy struct {
+	PolicyText   *string `json:"PolicyText,omitempty"`
+	PolicyType   *string `json:"PolicyType,omitempty"`
+	PolicyStatus *string `json:"PolicyStatus,omitempty"`
+}
+
+type ParameterMetadata struct {
+	Name             *string                 `json:"Name,omitempty"`
+	ARN              *string                 `json:"ARN,omitempty"`
+	Type             *string                 `json:"Type,omitempty"`
+	KeyId            *string                 `json:"KeyId,omitempty"`
+	LastModifiedDate *float64                `json:"LastModifiedDate,omitempty"`
+	LastModifiedUser *string                 `json:"LastModifiedUser,omitempty"`
+	Description      *string                 `json:"Description,omitempty"`
+	AllowedPattern   *string                 `json:"AllowedPattern,omitempty"`
+	Version          *int64                  `json:"Version,omitempty"`
+	Tier             *string                 `json:"Tier,omitempty"`
+	Policies         []ParameterInlinePolicy `json:"Policies"`
+	DataType         *string                 `json:"DataType,omitempty"`
+}
+
 type ParameterStringFilter struct {
 	Key    *string  `json:"Key,omitempty"`
 	Option *string  `json:"Option,omitempty"`
 	Values []string `json:"Values"`
+}
+
+type ParametersFilter struct {
+	Key    *string  `json:"Key,omitempty"`
+	Values []string `json:"Values"`
+}
+
+type PutParameterRequest struct {
+	Name           *string `json:"Name,omitempty"`
+	Value          *string `json:"Value,omitempty"`
+	Description    *string `json:"Description,omitempty"`
+	Type           *string `json:"Type,omitempty"`
+	KeyId          *string `json:"KeyId,omitempty"`
+	Overwrite      *bool   `json:"Overwrite,omitempty"`
+	AllowedPattern *string `json:"AllowedPattern,omitempty"`
+	Tags           []Tag   `json:"Tags"`
+	Tier           *string `json:"Tier,omitempty"`
+	Policies       *string `json:"Policies,omitempty"`
+	DataType       *string `json:"DataType,omitempty"`
+}
+
+type PutParameterResult struct {
+	Version *int64  `json:"Version,omitempty"`
+	Tier    *string `json:"Tier,omitempty"`
+}
+
+type RemoveTagsFromResourceRequest struct {
+	ResourceType *string  `json:"ResourceType,omitempty"`
+	ResourceId   *string  `json:"ResourceId,omitempty"`
+	TagKeys      []string `json:"TagKeys"`
+}
+
+type RemoveTagsFromResourceResult struct {
+}
+
+type Tag struct {
+	Key   *string `json:"Key,omitempty"`
+	Value *string `json:"Value,omitempty"`
 }

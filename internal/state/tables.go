@@ -283,6 +283,11 @@ var (
 		key:    func(h *slipway.DedicatedHost) (Scope, string) { return Scope{h.Account, h.Region}, string(h.ID) },
 		terms:  func(h *slipway.DedicatedHost) []string { return tagTerms(h.Tags) },
 		absent: notFound(slipway.InvalidHostIDNotFound, "The host ID '%s' does not exist")}
+	SSMParameters = &Table[slipway.SSMParameter]{kind: "parameter", secret: true,
+		key:    func(p *slipway.SSMParameter) (Scope, string) { return Scope{p.Account, p.Region}, p.Name },
+		terms:  func(p *slipway.SSMParameter) []string { return tagTerms(p.Tags) },
+		absent: notFound(slipway.ParameterNotFound, "The parameter %s was not found."),
+	}
 	SpotRequests = &Table[slipway.SpotRequest]{kind: "spot", secret: true,
 		key: func(r *slipway.SpotRequest) (Scope, string) { return Scope{r.Account, r.Region}, string(r.ID) },
 		terms: func(r *slipway.SpotRequest) []string {
@@ -346,7 +351,7 @@ var all = []described{
 	Snapshots, ImportTasks, KeyPairs, VPCs, Subnets, Interfaces,
 	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, EgressOnlyGateways, NATGateways, Peerings, PrefixLists,
 	DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, Fleets,
-	LaunchTemplates, LaunchTemplateVersions, Timelines, Tokens, InUse,
+	LaunchTemplates, LaunchTemplateVersions, SSMParameters, Timelines, Tokens, InUse,
 }
 
 // VersionKey is the id of a launch template's version: keys are in order of numbers.
