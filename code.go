@@ -241,6 +241,7 @@ const (
 	UnauthorizedOperation                           Code = "UnauthorizedOperation"
 	Unavailable                                     Code = "Unavailable"
 	UnfulfillableCapacity                           Code = "UnfulfillableCapacity"
+	UnknownOperationException                       Code = "UnknownOperationException"
 	UnknownParameter                                Code = "UnknownParameter"
 	UnknownVolumeType                               Code = "UnknownVolumeType"
 	Unsupported                                     Code = "Unsupported"

@@ -277,6 +277,7 @@ func TestParametersAreRefused(t *testing.T) {
 		"tags of nothing": {"ListTagsForResource",
 			fields{"ResourceType": "Parameter", "ResourceId": "x"}, "InvalidResourceId"},
 		"51 tags":                          {"PutParameter", put(fields{"Tags": tags(51)}), "TooManyTagsError"},
+		"what SSM has not":                 {"Nothing", fields{}, "UnknownOperationException"},
 		"what SSM has and is not here":     {"SendCommand", fields{}, "UnsupportedOperation"},
 		"a number where there are letters": {"GetParameter", fields{"Name": 7}, "SerializationException"},
 	} {

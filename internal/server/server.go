@@ -128,6 +128,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		call.Origin.IP = from.Addr()
 	}
+	if name := scopeService(r); s.foreign(name) {
+		status, body := s.notServed(w, r, name, id)
+		s.record(call, name, r, nil, status, body, began)
+		s.Log.Info("request", "service", name, "status", status, "request", id)
+		return
+	}
 	ctx, cancel := context.WithTimeout(slipway.WithCall(r.Context(), call), maxTime)
 	defer cancel()
 
@@ -151,8 +157,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil && who.Service != "ec2" {
-		err = slipway.Errorf(slipway.SignatureDoesNotMatch,
-			"Credential should be scoped to a service that is served here: ec2, sts, iam or ssm, not '%s'.", who.Service)
+		err = slipway.Errorf(slipway.SignatureDoesNotMatch, "Credential should be scoped to a service, not '%s'.", who.Service)
 	}
 	var answer *ec2query.Writer
 	if err == nil {

@@ -44,7 +44,7 @@ func (t *Targets) call(ctx context.Context, name string, body []byte) (any, erro
 	case !ok && t.Known[name]:
 		return nil, unserved(name)
 	case !ok:
-		return nil, slipway.Errorf(slipway.InvalidAction, "The action %s of %s is not implemented by slipway.", name, t.Name)
+		return nil, slipway.Errorf(slipway.UnknownOperationException, "The operation %s is not one of %s's.", name, t.Name)
 	}
 	request, err := declared.Read(body)
 	if err != nil {

@@ -127,7 +127,7 @@ func (s *service) count() {
 			s.calls++
 			action := r.Request.Context().Value(actionKey{}).(string)
 			if bytes.Contains(body, []byte("<Message>The action "+action+" is not supported: ")) ||
-				bytes.Contains(body, []byte("scoped to a service that is served here")) {
+				bytes.Contains(body, []byte("is not served by slipway")) {
 				s.refused[action] = true
 			} else {
 				s.called[action] = true
