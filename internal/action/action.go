@@ -5,6 +5,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ type Action interface {
 	judged() bool
 	// document adds the filters that EC2 documents for the action of the name.
 	document(name string)
+	// lacksText is what the table of texts leaves open for the action of the name.
+	lacksText(name string) error
 }
 
 // Request is one call of an action, decoded.
@@ -83,6 +86,7 @@ type Of[In any] struct {
 	also     func(*In) (Bucket, int)
 	rules    Rules
 	filters  bool // were declared
+	texts    map[string]Text
 }
 
 func of[In any, I decoder[In]](do func(context.Context, *In) (ec2query.Encoder, error)) *Of[In] {
@@ -143,7 +147,15 @@ func (a *Of[In]) Repeats(t Token) *Of[In] { a.rules.Token = t; return a }
 // Filters says that the action takes filters: those that EC2 documents for it (filters.Documented), and more besides.
 func (a *Of[In]) Filters(more ...string) *Of[In] { a.rules.Filters, a.filters = more, true; return a }
 
+func (a *Of[In]) lacksText(name string) error {
+	if a.rules.Reads {
+		return nil
+	}
+	return lacksText(name, reflect.TypeFor[In]())
+}
+
 func (a *Of[In]) document(name string) {
+	a.texts = Texts[name]
 	if a.filters {
 		a.rules.Filters = filters.Documented(name, a.rules.Filters...)
 	}
@@ -161,7 +173,7 @@ func (a *Of[In]) Read(form *ec2query.Reader) (Request, error) {
 	r := Request{
 		Resources: func(v View) []Resource { return a.resolver(v, in) },
 		Do: func(ctx context.Context) (ec2query.Encoder, error) {
-			if err := a.checkFilters(in); err != nil {
+			if err := cmp.Or(a.checkFilters(in), checkTexts(reflect.ValueOf(in), a.texts)); err != nil {
 				return nil, err
 			}
 			return a.do(ctx, in)
@@ -232,7 +244,7 @@ func Join(tables ...Table) (Table, error) {
 			if all[name] != nil {
 				faults = append(faults, fmt.Errorf("action %s: two rooms declare it", name))
 			}
-			if err := a.lacks(); err != nil {
+			if err := errors.Join(a.lacks(), a.lacksText(name)); err != nil {
 				faults = append(faults, fmt.Errorf("action %s: %w", name, err))
 			}
 			a.document(name)

@@ -48,8 +48,6 @@ func readWanted(in *ec2wire.CreateNetworkInterfaceRequest) (Wanted, error) {
 			"the host's kernel has one set of time-outs for all interfaces.")
 	case in.Operator != nil && shape.Get(in.Operator.Principal) != "":
 		return w, slipway.Refused("Operator", "no services manage interfaces here.")
-	case len(w.Description) > 255:
-		return w, slipway.Invalid(w.Description, "description", "It may have 255 characters at most.")
 	}
 	var err error
 	w.InterfaceAddresses, err = interfacespec.Addresses{

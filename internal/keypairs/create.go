@@ -116,8 +116,6 @@ func checkName(p *string) (string, error) {
 	switch {
 	case name == "":
 		return "", slipway.Missing("KeyName")
-	case len(name) > 255:
-		return "", slipway.Invalid(name, "keyName", "It may have at most 255 characters.")
 	case strings.TrimSpace(name) != name:
 		return "", slipway.Invalid(name, "keyName", "It may not begin or end with a space.")
 	}

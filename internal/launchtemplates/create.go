@@ -12,8 +12,7 @@ import (
 
 // Bounds of what a template holds.
 const (
-	maxDescription = 255
-	maxData        = 256 << 10 // a version is one record
+	maxData = 256 << 10 // a version is one record
 )
 
 // Create makes a template and its version 1.
@@ -31,7 +30,7 @@ func (s *Service) Create(
 	if err := slipway.CheckTemplateName(name); err != nil {
 		return nil, err
 	}
-	data, err := parameters(in.LaunchTemplateData, in.VersionDescription)
+	data, err := parameters(in.LaunchTemplateData)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +81,7 @@ func (s *Service) Create(
 func (s *Service) CreateVersion(
 	ctx context.Context, in *ec2wire.CreateLaunchTemplateVersionRequest,
 ) (*ec2wire.CreateLaunchTemplateVersionResult, error) {
-	given, err := parameters(in.LaunchTemplateData, in.VersionDescription)
+	given, err := parameters(in.LaunchTemplateData)
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +149,9 @@ func next(t *slipway.LaunchTemplate, description string, data slipway.Parameters
 
 // parameters are the template's contents. The decoder has refused unknown names and malformed values; of the rest only the
 // user data is looked at, as clients expect.
-func parameters(in *ec2wire.RequestLaunchTemplateData, description *string) (slipway.Parameters, error) {
-	switch {
-	case in == nil:
+func parameters(in *ec2wire.RequestLaunchTemplateData) (slipway.Parameters, error) {
+	if in == nil {
 		return nil, slipway.Missing("LaunchTemplateData")
-	case len(shape.Get(description)) > maxDescription:
-		return nil, slipway.Errorf(slipway.InvalidParameterValue,
-			"The version description is longer than %d characters.", maxDescription)
 	}
 	if _, err := slipway.ParseUserData(shape.Get(in.UserData)); err != nil {
 		return nil, slipway.Errorf(slipway.InvalidUserDataMalformed, "%s", message(err))

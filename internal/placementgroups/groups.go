@@ -17,7 +17,6 @@ import (
 
 // Bounds of a group and of an account.
 const (
-	maxName           = 255
 	maxPartitions     = 7
 	defaultPartitions = 2
 	quotaGroups       = "placement-groups" // an account's own quota under this name goes before maxGroups
@@ -75,8 +74,6 @@ func read(in *ec2wire.CreatePlacementGroupRequest) (*slipway.PlacementGroup, err
 	switch {
 	case g.Name == "":
 		return nil, slipway.Missing("GroupName")
-	case len(g.Name) > maxName:
-		return nil, slipway.Invalid(g.Name, "groupName", "It may have at most 255 characters.")
 	case g.Strategy == "":
 		return nil, slipway.Missing("Strategy")
 	case shape.Get(in.LinkedGroupId) != "":

@@ -39,9 +39,6 @@ func add(l *slipway.PrefixList, in []ec2wire.AddPrefixListEntry) error {
 		if slices.ContainsFunc(l.Entries, func(e slipway.PrefixEntry) bool { return e.CIDR == p }) {
 			return slipway.Errorf(slipway.InvalidPrefixListModification, "The prefix list already contains the entry %s.", p)
 		}
-		if len(shape.Get(w.Description)) > 255 {
-			return slipway.Invalid(*w.Description, "description", "It may have 255 characters at most.")
-		}
 		l.Entries = append(l.Entries, slipway.PrefixEntry{CIDR: p, Description: shape.Get(w.Description)})
 	}
 	return nil
@@ -56,8 +53,8 @@ func fits(l *slipway.PrefixList) error {
 }
 
 func checkName(name string) error {
-	if len(name) > 255 || strings.HasPrefix(name, "com.amazonaws") {
-		return slipway.Invalid(name, "prefixListName", "It may have 255 characters at most and not begin with com.amazonaws.")
+	if strings.HasPrefix(name, "com.amazonaws") {
+		return slipway.Invalid(name, "prefixListName", "It may not begin with com.amazonaws.")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/describe"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
@@ -72,7 +73,7 @@ func (s *Service) redescribe(
 			if i < 0 {
 				return noRule(shape.Get(w.SecurityGroupRuleId))
 			}
-			if err := ruleDescription.check(shape.Get(w.Description), false); err != nil {
+			if err := action.RuleDescription.Check(shape.Get(w.Description)); err != nil {
 				return err
 			}
 			g.Rules[i].Description = shape.Get(w.Description)

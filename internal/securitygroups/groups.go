@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/ec2wire"
 	"slipway/internal/firstrules"
 	"slipway/internal/shape"
@@ -47,7 +48,7 @@ func (s *Service) Create(
 				return err
 			}
 			if g.VPC == "" {
-				if err := cmp.Or(groupName.check(name, true), groupDescription.check(description, true)); err != nil {
+				if err := checkTexts(name, description, action.AnyASCII); err != nil {
 					return err
 				}
 				return createClassic(tx, g)
@@ -55,7 +56,7 @@ func (s *Service) Create(
 		} else if _, err := slipway.ParseVPCID(string(g.VPC)); err != nil {
 			return err
 		}
-		if err := cmp.Or(groupName.check(name, false), groupDescription.check(description, false)); err != nil {
+		if err := checkTexts(name, description, action.GroupName.Set); err != nil {
 			return err
 		}
 		v, err := state.VPCs.Require(tx, scope, string(g.VPC))
@@ -76,6 +77,10 @@ func (s *Service) Create(
 	}
 	w := wireGroup(g)
 	return &ec2wire.CreateSecurityGroupResult{GroupId: w.GroupId, SecurityGroupArn: w.SecurityGroupArn, Tags: w.Tags}, nil
+}
+
+func checkTexts(name, description, set string) error {
+	return cmp.Or(action.GroupName.In(set).Check(name), action.GroupDescription.In(set).Check(description))
 }
 
 // createClassic makes a group of EC2-Classic, which has no egress rules: everything goes out.

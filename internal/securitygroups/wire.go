@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/action"
 	"slipway/internal/ec2wire"
 	"slipway/internal/shape"
 )
@@ -151,7 +152,7 @@ func readPermissions(in []ec2wire.IpPermission, egress bool) ([]source, error) {
 		}
 	}
 	for _, r := range out {
-		if err := ruleDescription.check(r.Description, false); err != nil {
+		if err := action.RuleDescription.Check(r.Description); err != nil {
 			return nil, err
 		}
 	}
