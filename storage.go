@@ -1,6 +1,7 @@
 package slipway
 
 import (
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -52,6 +53,22 @@ type ImageSharing struct {
 	TagsOf       map[string]Tags `json:",omitempty"` // of other accounts: tags on what is not one's own are one's own
 }
 
+// userTag is where records of before 0.2 keep ImageMachine.User.
+const userTag = "aws:slipway:user"
+
+// UnmarshalJSON reads a record, also one of before 0.2.
+func (im *Image) UnmarshalJSON(b []byte) error {
+	type plain Image
+	if err := json.Unmarshal(b, (*plain)(im)); err != nil {
+		return err
+	}
+	if user, old := im.Tags[userTag]; old {
+		im.User = user
+		delete(im.Tags, userTag)
+	}
+	return nil
+}
+
 // ImageMachine is how its instances come up.
 type ImageMachine struct {
 	Architecture   string
@@ -64,6 +81,8 @@ type ImageMachine struct {
 	ENA            bool
 	SRIOV          string `json:",omitempty"`
 	Virtualization string
+	// User is who may log in to its machines with their key; "": nobody says. No action of EC2 shows it.
+	User string `json:",omitempty"`
 }
 
 // ImageOrigin is what it was made from.

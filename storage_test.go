@@ -1,6 +1,10 @@
 package slipway
 
-import "testing"
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
 
 func TestVolumesThatBurst(t *testing.T) {
 	for _, tt := range []struct {
@@ -29,5 +33,21 @@ func TestValidDevice(t *testing.T) {
 		if got := ValidDevice(name); got != want {
 			t.Errorf("ValidDevice(%q) = %v, want %v", name, got, want)
 		}
+	}
+}
+
+// TestImagesOfBeforeKeepTheirUser: a tag of ours said who logs in; it is no tag any more, and nobody is lost.
+func TestImagesOfBeforeKeepTheirUser(t *testing.T) {
+	var im Image
+	old := `{"ID":"ami-1","Tags":{"aws:slipway:user":"debian","Name":"n"},"Architecture":"x86_64","Public":true}`
+	if err := json.Unmarshal([]byte(old), &im); err != nil {
+		t.Fatal(err)
+	}
+	if im.User != "debian" || len(im.Tags) != 1 || im.Architecture != "x86_64" || !im.Public {
+		t.Errorf("read as %+v", im)
+	}
+	b, err := json.Marshal(&im)
+	if err != nil || strings.Contains(string(b), "aws:slipway") || !strings.Contains(string(b), `"User":"debian"`) {
+		t.Errorf("written as %s %v", b, err)
 	}
 }

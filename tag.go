@@ -13,10 +13,6 @@ type Tags map[string]string
 // MaxTags is how many a resource may have, those beginning "aws:" not counted.
 const MaxTags = 50
 
-// UserTag names who logs in to an image's guests. It is one of the system's: what an image inherits nobody asked for,
-// and clients that compare an image's tags with those that they gave it leave the system's out.
-const UserTag = "aws:slipway:user"
-
 // Keys are the tags' keys in order.
 func (t Tags) Keys() []string { return slices.Sorted(maps.Keys(t)) }
 

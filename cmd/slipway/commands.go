@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 
-	"slipway"
 	"slipway/internal/guestimage"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -108,7 +107,7 @@ func imageCommand(ctx context.Context, args []string) error {
 	defer done()
 	list := []listedImage{}
 	for im := range state.Images.All(r, state.Global) {
-		list = append(list, listedImage{string(im.ID), im.Name, string(im.State), im.Tags[slipway.UserTag]})
+		list = append(list, listedImage{string(im.ID), im.Name, string(im.State), im.User})
 	}
 	if asJSON {
 		return json.NewEncoder(os.Stdout).Encode(list)

@@ -91,17 +91,13 @@ func (s *Service) copied(
 	if in.Description != nil {
 		im.Description = *in.Description
 	}
-	seen := src.TagsFor(scope.Account)
 	own := slipway.Tags{}
 	if shape.Get(in.CopyImageTags) {
-		maps.Copy(own, seen)
+		maps.Copy(own, src.TagsFor(scope.Account))
 		maps.DeleteFunc(own, func(k, _ string) bool { return strings.HasPrefix(k, "aws:") })
 	}
 	var err error
-	if own, err = own.With(tags["image"]); err != nil {
-		return nil, err
-	}
-	if im.Tags, err = withUser(own, seen); err != nil {
+	if im.Tags, err = own.With(tags["image"]); err != nil {
 		return nil, err
 	}
 	for _, m := range src.Devices {

@@ -69,10 +69,7 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateImageRequest) (*
 			ImageOrigin: slipway.ImageOrigin{Source: i.ID},
 		}
 		if from := state.FindImage(tx, scope.Region, string(i.Image)); from != nil {
-			im.IMDSSupport, im.ENA, im.SRIOV = from.IMDSSupport, from.ENA, from.SRIOV
-			if im.Tags, err = withUser(im.Tags, from.TagsFor(scope.Account)); err != nil {
-				return err
-			}
+			im.IMDSSupport, im.ENA, im.SRIOV, im.User = from.IMDSSupport, from.ENA, from.SRIOV, from.User
 		}
 		maker := maker{tx: tx, image: im, instance: i, tags: tags["snapshot"], s: s}
 		if i.State == slipway.Running && !shape.Get(in.NoReboot) {

@@ -31,9 +31,9 @@ func (s *Service) Provide(ctx context.Context, disks blockstore.Store, host slip
 	if b.UEFI {
 		mode = "uefi"
 	}
-	var tags slipway.Tags
+	description := b.Description
 	if b.User != "" {
-		tags = slipway.Tags{slipway.UserTag: b.User}
+		description += ", log in as " + b.User
 	}
 	name := b.Name + "-" + b.Architecture + "-" + b.Created.UTC().Format("20060102")
 	return s.db.Update(ctx, func(tx store.Tx) error {
@@ -45,12 +45,12 @@ func (s *Service) Provide(ctx context.Context, disks blockstore.Store, host slip
 			return err
 		}
 		return state.Images.Put(tx, &slipway.Image{
-			ID: ami, Owner: slipway.SystemAccount, Name: name, Description: b.Description, Location: "amazon/" + name,
-			State: slipway.ImageStateAvailable, Created: b.Created, Tags: tags,
+			ID: ami, Owner: slipway.SystemAccount, Name: name, Description: description, Location: "amazon/" + name,
+			State: slipway.ImageStateAvailable, Created: b.Created,
 			ImageSharing: slipway.ImageSharing{Public: true},
 			ImageMachine: slipway.ImageMachine{
 				Architecture: b.Architecture, RootDevice: b.RootDevice, Boot: boot, BootMode: mode, ENA: true,
-				Virtualization: "hvm", Devices: []slipway.Mapping{
+				Virtualization: "hvm", User: b.User, Devices: []slipway.Mapping{
 					{Device: b.RootDevice, Snapshot: snap, SizeGiB: int32(b.SizeGiB), Type: "gp2", DeleteOnTermination: &keep},
 				},
 			},

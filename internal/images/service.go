@@ -82,12 +82,3 @@ func put(tx store.Tx, im *slipway.Image) error {
 	}
 	return state.Images.Put(tx, im)
 }
-
-// withUser hands on who logs in: an image's copies and descendants keep it.
-func withUser(tags, of slipway.Tags) (slipway.Tags, error) {
-	user, ok := of[slipway.UserTag]
-	if !ok {
-		return tags, nil
-	}
-	return slipway.Tags{slipway.UserTag: user}.With(tags)
-}

@@ -74,7 +74,7 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 		}))
 	found, err := c.DescribeImages(ctx,
 		&ec2.DescribeImagesInput{
-			Filters: []types.Filter{{Name: aws.String("tag:aws:slipway:user"), Values: []string{"nobody"}}},
+			Filters: []types.Filter{{Name: aws.String("description"), Values: []string{"*log in as nobody"}}},
 		})
 	if err != nil {
 		t.Fatal(err)
