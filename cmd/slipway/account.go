@@ -42,6 +42,11 @@ func accountCommand(ctx context.Context, args []string) error {
 	default:
 		return errors.New(accountUsage)
 	}
+	if words[0] != "create" { // who makes an account may begin with it
+		if err := c.haveState(); err != nil {
+			return err
+		}
+	}
 	db, done, err := open(ctx, c)
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 	if len(words) != 1 {
 		return errors.New("backup: say `slipway backup --state DIR FILE`")
 	}
-	if err := haveState(c.State); err != nil {
+	if err := c.haveState(); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	r, done, err := openSnapshot(ctx, c)

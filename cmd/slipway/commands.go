@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"slipway/internal/guestimage"
 	"slipway/internal/state"
@@ -34,8 +35,11 @@ func openEtcd(ctx context.Context, c Config) (*etcd.Store, func(), error) {
 	return s, func() { s.Close() }, nil
 }
 
-// openSnapshot is open for a command that reads one state; done closes it.
+// openSnapshot is open for a command that reads one state, and makes none; done closes it.
 func openSnapshot(ctx context.Context, c Config) (r store.Snapshot, done func(), err error) {
+	if err := c.haveState(); err != nil {
+		return nil, nil, err
+	}
 	db, done, err := open(ctx, c)
 	if err != nil {
 		return nil, nil, err
@@ -45,6 +49,14 @@ func openSnapshot(ctx context.Context, c Config) (r store.Snapshot, done func(),
 		return nil, nil, err
 	}
 	return r, done, nil
+}
+
+// haveState refuses a directory that no slipway has served: a command makes nothing but what it is for.
+func (c Config) haveState() error {
+	if _, err := os.Stat(filepath.Join(c.State, "version")); err != nil {
+		return fmt.Errorf("there is no state in %s: name its directory with --state", c.State)
+	}
+	return nil
 }
 
 // credentials are an account's, as scripts read them.
@@ -80,13 +92,9 @@ func imageCommand(ctx context.Context, args []string) error {
 		return errors.New("image: --name, --user and --uefi are for `slipway image import`")
 	case importing && len(words) == 2:
 		as.MaxGiB = c.Imports.MaxGiB
-		b, err := guestimage.ImportFile(ctx, imageDir(c), words[1], as, progress)
-		if err != nil {
-			return fmt.Errorf("image: %w", err)
-		}
-		fmt.Printf("%s is in %s\n", b.Name, b.Dir)
-		fmt.Println("A slipway that starts from now on has it.")
-		return nil
+		return importImage(ctx, c, words[1], as)
+	case len(words) == 2 && words[0] == "remove":
+		return removeImage(ctx, c, words[1])
 	case len(words) == 2 && words[0] == "build":
 		b, err := buildImage(ctx, c, words[1])
 		if err != nil {
@@ -98,7 +106,7 @@ func imageCommand(ctx context.Context, args []string) error {
 	case len(words) == 1 && words[0] == "list":
 	default:
 		return errors.New("image: say `slipway image list`, `slipway image build tiny`, `slipway image build " +
-			"debian-12` or `slipway image import FILE --name NAME`")
+			"debian-12`, `slipway image import FILE --name NAME` or `slipway image remove ami-…`")
 	}
 	r, done, err := openSnapshot(ctx, c)
 	if err != nil {

@@ -147,6 +147,7 @@ func (d *devRun) attend(ctx context.Context, listener net.Listener, secure secur
 	var wg sync.WaitGroup
 	guard.Group(&wg, d.log, "the agent", func() { d.host.Agent.Run(running) })
 	guard.Group(&wg, d.log, "the control plane", func() { d.api.Run(running) })
+	guard.Group(&wg, d.log, "imported images", func() { d.watchImported(running) })
 	if images != nil {
 		guard.Group(&wg, d.log, "images", func() { d.bringLater(running) })
 	}

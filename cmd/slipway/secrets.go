@@ -35,7 +35,7 @@ func secretsCommand(ctx context.Context, args []string, out io.Writer) error {
 	if len(words) != 1 || !slices.Contains([]string{"status", "prepare", "rotate"}, words[0]) {
 		return errors.New(secretsUsage)
 	}
-	if err := haveState(c.State); err != nil {
+	if err := c.haveState(); err != nil {
 		return fmt.Errorf("secrets: %w", err)
 	}
 	s, done, err := openEtcd(ctx, c)

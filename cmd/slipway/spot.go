@@ -30,6 +30,9 @@ func spotCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("spot: %q is no instance id", words[1])
 	}
+	if err := c.haveState(); err != nil {
+		return err
+	}
 	db, done, err := open(ctx, c)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ func stateCommand(ctx context.Context, args []string, out io.Writer) error {
 	if len(words) != 1 || words[0] != "check" {
 		return errors.New("state: say `slipway state check --state DIR`")
 	}
-	if err := haveState(c.State); err != nil {
+	if err := c.haveState(); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	r, done, err := openSnapshot(ctx, c)
@@ -40,12 +40,4 @@ func stateCommand(ctx context.Context, args []string, out io.Writer) error {
 	default:
 		return fmt.Errorf("state: the %d lines above contradict other records of %s", n, c.State)
 	}
-}
-
-// haveState refuses a directory that no slipway has served: a command that only reads makes none.
-func haveState(dir string) error {
-	if _, err := os.Stat(dir + "/version"); err != nil {
-		return fmt.Errorf("there is no state in %s: name the server's directory with --state", dir)
-	}
-	return nil
 }

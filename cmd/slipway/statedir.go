@@ -97,7 +97,7 @@ func (d stateDir) mayBegin() error {
 
 func onlyOurs(entries []os.DirEntry) bool {
 	for _, e := range entries {
-		if e.Name() != "run" && e.Name() != "imports" && e.Name() != "lock" && e.Name() != "lost+found" {
+		if e.Name() != "run" && e.Name() != "imports" && e.Name() != "images" && e.Name() != "lock" && e.Name() != "lost+found" {
 			return false
 		}
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 
 	"slipway"
 	"slipway/internal/blockstore"
 	"slipway/internal/guestimage"
+	"slipway/internal/snapshots"
 	"slipway/internal/state"
 	"slipway/internal/store"
 )
@@ -16,9 +18,10 @@ import (
 // Provide makes a built image one of the system's AMIs, with its snapshot on the host whose disks are given. Its ids
 // follow from its content, so they are the same on every machine, and to provide it again changes nothing.
 func (s *Service) Provide(ctx context.Context, disks blockstore.Store, host slipway.HostID, b guestimage.Built) error {
-	sum := sha256.Sum256([]byte(b.Name + b.Digest))
-	suffix := "0" + hex.EncodeToString(sum[:8])
-	snap, ami := slipway.SnapshotID("snap-"+suffix), slipway.ImageID("ami-"+suffix)
+	ami, snap := IDs(b)
+	if n := state.FindSnapshot(s.db.Local(), "", string(snap)); n != nil && n.State == slipway.SnapshotStateDeleting {
+		return fmt.Errorf("what was removed under this name is still being taken away")
+	}
 	boot, err := provideDisk(ctx, disks, snap, ami, b)
 	if err != nil {
 		return err
@@ -55,6 +58,33 @@ func (s *Service) Provide(ctx context.Context, disks blockstore.Store, host slip
 				},
 			},
 		})
+	})
+}
+
+// IDs are the ids under which an image is registered: they are its name's and its content's.
+func IDs(b guestimage.Built) (slipway.ImageID, slipway.SnapshotID) {
+	sum := sha256.Sum256([]byte(b.Name + b.Digest))
+	suffix := "0" + hex.EncodeToString(sum[:8])
+	return slipway.ImageID("ami-" + suffix), slipway.SnapshotID("snap-" + suffix)
+}
+
+// Withdraw takes one of the system's images away, and its snapshot if no other image needs it. Instances run on.
+func Withdraw(ctx context.Context, db state.DB, id slipway.ImageID) error {
+	return db.Update(ctx, func(tx store.Tx) error {
+		im, err := state.Images.Require(tx, state.Global, string(id))
+		if err != nil {
+			return err
+		}
+		state.Images.Delete(tx, state.Global, string(id))
+		for _, m := range im.Devices {
+			err := state.Snapshots.Edit(tx, state.Global, string(m.Snapshot), func(n *slipway.Snapshot) error {
+				return snapshots.Remove(tx, n, id)
+			})
+			if err != nil && slipway.CodeOf(err) != slipway.InvalidSnapshotInUse {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

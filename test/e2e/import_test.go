@@ -48,18 +48,16 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	images := t.TempDir()
-	os.Chmod(filepath.Dir(images), 0o755) // machines run as users of their own
-	os.Chmod(images, 0o755)
 	disk := filepath.Join(t.TempDir(), "greeter.raw")
 	if err := os.WriteFile(disk, greeter("the disk's own loader speaks\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(bin, "image", "import", disk, "--name", "greeter", "--user", "nobody", "--images",
-		images).CombinedOutput(); err != nil {
-		t.Fatalf("image import: %v: %s", err, out)
+	r := start(t, "--accel", "tcg")
+	said, err := exec.Command(bin, "image", "import", disk, "--name", "greeter", "--user", "nobody", "--state",
+		r.state).CombinedOutput() // beside the server, which has it at once
+	if err != nil {
+		t.Fatalf("image import: %v: %s", err, said)
 	}
-	r := start(t, "--accel", "tcg", "--images", images)
 	c := r.client()
 	ctx := t.Context()
 	// The same disk once more, as another's VMDK through the API.
@@ -104,6 +102,38 @@ func TestImportedImageBootsByItsOwnLoader(t *testing.T) {
 			}
 			return nil
 		})
+	}
+
+	// The image is the state's: it goes from there, while its instance runs on.
+	image := *found.Images[0].ImageId
+	if said, err := exec.Command(bin, "image", "remove", image, "--state", r.state).CombinedOutput(); err != nil {
+		t.Fatalf("image remove: %v: %s", err, said)
+	}
+	left, _ := filepath.Glob(filepath.Join(r.state, "images", "*"))
+	if _, err := c.DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{image}}); err == nil || len(left) > 0 {
+		t.Errorf("removed, it is described as %v, and %v is left", err, left)
+	}
+	if in := r.waitState(c, ids[0], types.InstanceStateNameRunning); *in.ImageId != image {
+		t.Errorf("its instance is of %s", *in.ImageId)
+	}
+}
+
+// TestReadingMakesNothing: a command that reads a state where there is none says so, and leaves the folder as it was.
+func TestReadingMakesNothing(t *testing.T) {
+	bin, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range [][]string{
+		{"image", "list"}, {"image", "remove", "ami-0123456789abcdef0"}, {"explain", "i-0123456789abcdef0"}, {"state", "check"},
+		{"account", "list"}, {"secrets", "status"}, {"backup", "file"}, {"spot", "interrupt", "i-0123456789abcdef0"},
+	} {
+		cmd := exec.Command(bin, words...)
+		cmd.Dir = t.TempDir()
+		said, err := cmd.CombinedOutput()
+		if made, _ := os.ReadDir(cmd.Dir); err == nil || !strings.Contains(string(said), "there is no state in") || len(made) > 0 {
+			t.Errorf("%v: %v %s, and made %v", words, err, said, made)
+		}
 	}
 }
 
