@@ -148,6 +148,9 @@ var ownOnly = map[string][]string{"DescribeImages": {"Owner.1", "self"}, "Descri
 // collect finds one id of each kind in what the first account is shown of its own, and marks what can be marked.
 func (m *isolation) collect() {
 	w, others := m.first, m.words(false)
+	for _, l := range state.AWSPrefixLists("us-east-1") {
+		others[string(l.ID)] = true
+	}
 	for name, a := range w.Actions() {
 		if !a.Rules().Reads || !strings.HasPrefix(name, "Describe") {
 			continue

@@ -88,6 +88,9 @@ func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *strin
 			for v := range k.Table.All(r, s) {
 				take(v, false)
 			}
+			for _, v := range k.Table.Given(s) {
+				take(v, false)
+			}
 		}
 	}
 	page, next, err := Page(found, q.Max, q.Token, len(q.IDs) > 0, 5)

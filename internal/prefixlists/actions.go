@@ -17,6 +17,7 @@ func (s *Service) Actions() action.Table {
 		"DeleteManagedPrefixList": action.Do(s.Delete).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("prefix-list", func(in *ec2wire.DeleteManagedPrefixListRequest) *string { return in.PrefixListId })),
 		"DescribeManagedPrefixLists": action.Read(s.Describe).Filters("tag:<key>").On(action.Nothing),
+		"DescribePrefixLists":        action.Read(s.DescribeAWS).Filters().On(action.Nothing),
 		"GetManagedPrefixListEntries": action.Read(s.Entries).On(
 			action.One("prefix-list", func(in *ec2wire.GetManagedPrefixListEntriesRequest) *string { return in.PrefixListId })),
 		"GetManagedPrefixListAssociations": action.Read(s.Associations).On(

@@ -142,6 +142,11 @@ func (s *Service) Modify(
 	var l *slipway.PrefixList
 	scope := state.Of(ctx)
 	err = s.db.Update(ctx, func(tx store.Tx) error {
+		if there := state.PrefixLists.See(tx, scope, id); there != nil {
+			if err := own(there); err != nil {
+				return err
+			}
+		}
 		return state.PrefixLists.Edit(tx, scope, id, func(now *slipway.PrefixList) error {
 			l = now
 			if in.CurrentVersion != nil && *in.CurrentVersion != l.Version {
@@ -219,6 +224,9 @@ func (s *Service) Delete(
 	var l *slipway.PrefixList
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		if l, err = state.PrefixLists.Require(tx, scope, id); err != nil {
+			return err
+		}
+		if err := own(l); err != nil {
 			return err
 		}
 		if by := users(tx, scope, id); len(by) > 0 {

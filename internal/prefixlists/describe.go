@@ -2,6 +2,7 @@ package prefixlists
 
 import (
 	"context"
+	"strings"
 
 	"slipway"
 	"slipway/internal/describe"
@@ -13,11 +14,16 @@ import (
 )
 
 func wire(_ store.Reader, l *slipway.PrefixList) ec2wire.ManagedPrefixList {
-	return ec2wire.ManagedPrefixList{
+	w := ec2wire.ManagedPrefixList{
 		PrefixListId: shape.Text(l.ID), PrefixListName: &l.Name, AddressFamily: &l.Family, State: shape.Text(l.State),
 		MaxEntries: &l.MaxEntries, Version: &l.Version, OwnerId: &l.Account,
-		PrefixListArn: shape.Of(slipway.ARN(l.Region, l.Account, "prefix-list/"+string(l.ID))), Tags: shape.Tags(l.Tags),
+		PrefixListArn: shape.Of(slipway.ARN(l.Region, strings.ToLower(l.Account), "prefix-list/"+string(l.ID))),
+		Tags:          shape.Tags(l.Tags),
 	}
+	if l.Account == state.AWSOwner {
+		w.MaxEntries, w.Version = nil, nil
+	}
+	return w
 }
 
 // as shows a list in the state in which the call that changed it leaves it.
@@ -43,6 +49,37 @@ func (s *Service) Describe(
 	page, next, err := kind.List(ctx, s.db,
 		describe.Query{IDs: in.PrefixListIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	return &ec2wire.DescribeManagedPrefixListsResult{PrefixLists: page, NextToken: next}, err
+}
+
+// awsKind are AWS's own alone, as DescribePrefixLists shows them.
+var awsKind = describe.Kind[slipway.PrefixList, ec2wire.PrefixList]{
+	Table: state.PrefixLists, Shown: describe.Shown[ec2wire.PrefixList]("prefix-list-id", "prefix-list-name"),
+	See: func(_ state.Scope, l *slipway.PrefixList, _ bool) bool { return l.Account == state.AWSOwner },
+	Wire: func(_ store.Reader, l *slipway.PrefixList) ec2wire.PrefixList {
+		w := ec2wire.PrefixList{PrefixListId: shape.Text(l.ID), PrefixListName: &l.Name, Cidrs: []string{}}
+		for _, e := range l.Entries {
+			w.Cidrs = append(w.Cidrs, e.CIDR.String())
+		}
+		return w
+	},
+}
+
+// DescribeAWS answers DescribePrefixLists.
+func (s *Service) DescribeAWS(
+	ctx context.Context, in *ec2wire.DescribePrefixListsRequest,
+) (*ec2wire.DescribePrefixListsResult, error) {
+	page, next, err := awsKind.List(ctx, s.db,
+		describe.Query{IDs: in.PrefixListIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
+	return &ec2wire.DescribePrefixListsResult{PrefixLists: page, NextToken: next}, err
+}
+
+// own refuses what nobody may do to AWS's own lists.
+func own(l *slipway.PrefixList) error {
+	if l.Account == state.AWSOwner {
+		return slipway.Errorf(slipway.OperationNotPermitted,
+			"You do not have permission to change the prefix list '%s': it is owned by AWS.", l.ID)
+	}
+	return nil
 }
 
 // find looks the list of a request up.

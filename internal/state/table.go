@@ -45,6 +45,8 @@ type Table[T any] struct {
 	// secret says that its records hold, or may hold, what whoever has the store's files must not read: keys,
 	// passphrases, user data.
 	secret bool
+	// given are records of a region that every account sees and nobody wrote: no transaction changes them.
+	given func(region string) []*T
 }
 
 // Kind names the table in keys.
@@ -80,11 +82,10 @@ func (t *Table[T]) Absent(id string) error {
 
 // See returns the shared record, which must not be changed, or nil.
 func (t *Table[T]) See(r store.Reader, s Scope, id string) *T {
-	it := r.Get(t.Key(s, id))
-	if it == nil {
-		return nil
+	if it := r.Get(t.Key(s, id)); it != nil {
+		return t.shared(it)
 	}
-	return t.shared(it)
+	return t.givenOne(s, id)
 }
 
 // Require is See with the table's refusal.
@@ -98,6 +99,24 @@ func (t *Table[T]) Require(r store.Reader, s Scope, id string) (*T, error) {
 // All yields the scope's shared records by key.
 func (t *Table[T]) All(r store.Reader, s Scope) iter.Seq[*T] {
 	return t.each(r, r.Range(t.Prefix(s)))
+}
+
+// givenOne is the record with the id that nobody wrote, or nil.
+func (t *Table[T]) givenOne(s Scope, id string) *T {
+	for _, v := range t.Given(s) {
+		if _, own := t.key(v); own == id {
+			return v
+		}
+	}
+	return nil
+}
+
+// Given are the scope's records that nobody wrote: See finds them, All leaves them out.
+func (t *Table[T]) Given(s Scope) []*T {
+	if t.given == nil {
+		return nil
+	}
+	return t.given(s.Region)
 }
 
 // By yields the scope's shared records under an index term.

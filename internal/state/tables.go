@@ -214,6 +214,7 @@ var (
 	PrefixLists = &Table[slipway.PrefixList]{kind: "pl",
 		key:    func(l *slipway.PrefixList) (Scope, string) { return Scope{l.Account, l.Region}, string(l.ID) },
 		terms:  func(l *slipway.PrefixList) []string { return tagTerms(l.Tags) },
+		given:  AWSPrefixLists,
 		absent: notFound(slipway.InvalidPrefixListIDNotFound, "The prefix list ID '%s' does not exist")}
 	DHCPOptions = &Table[slipway.DHCPOptions]{kind: "dopt",
 		key:    func(d *slipway.DHCPOptions) (Scope, string) { return Scope{d.Account, d.Region}, string(d.ID) },

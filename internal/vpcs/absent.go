@@ -58,14 +58,6 @@ func (s *Service) DeleteEndpoints(
 	return out, nil
 }
 
-// AWSPrefixLists answers DescribePrefixLists: those of AWS's services.
-func (s *Service) AWSPrefixLists(
-	_ context.Context, in *ec2wire.DescribePrefixListsRequest,
-) (*ec2wire.DescribePrefixListsResult, error) {
-	return &ec2wire.DescribePrefixListsResult{PrefixLists: []ec2wire.PrefixList{}},
-		none(in.PrefixListIds, slipway.InvalidPrefixListIDNotFound, "The prefix list ID '%s' does not exist")
-}
-
 // VPNGateways answers DescribeVpnGateways.
 func (s *Service) VPNGateways(
 	_ context.Context, in *ec2wire.DescribeVpnGatewaysRequest,

@@ -130,7 +130,6 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 		),
 		"DeleteVpcEndpoints": action.Do(s.DeleteEndpoints).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.Each("vpc-endpoint", func(in *ec2wire.DeleteVpcEndpointsRequest) []string { return in.VpcEndpointIds })),
-		"DescribePrefixLists":     action.Read(s.AWSPrefixLists).Filters().On(action.Nothing),
 		"DescribeVpnGateways":     action.Read(s.VPNGateways).Filters().On(action.Nothing),
 		"DescribeTransitGateways": action.Read(s.TransitGateways).Filters().On(action.Nothing),
 		"CreateFlowLogs": action.Do(s.CreateFlowLogs).Bucket(action.Mutating).Repeats(action.TokenUnread).On(

@@ -111,7 +111,7 @@ func TestRoutes(t *testing.T) {
 func TestWhatIsNotHere(t *testing.T) {
 	w := apitest.New(t)
 	for _, action := range []string{
-		"DescribeVpcEndpoints", "DescribeVpcEndpointServices", "DescribePrefixLists", "DescribeVpnGateways",
+		"DescribeVpcEndpoints", "DescribeVpcEndpointServices", "DescribeVpnGateways",
 		"DescribeTransitGateways", "DescribeFlowLogs",
 	} {
 		if a := w.Call(action); a.Status != 200 || strings.Contains(a.Body, "<item>") {
