@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // Code is an error code of EC2's catalogue, as clients match on it.
@@ -36,6 +37,16 @@ func CodeOf(err error) Code {
 // Missing answers MissingParameter for a parameter by its request name.
 func Missing(parameter string) *Error {
 	return Errorf(MissingParameter, "The request must contain the parameter %s", parameter)
+}
+
+// NotFound answers that ids are not there, in the form of one id ("The volume '%s' does not exist."); of several, it names all:
+// "The volumes 'vol-1, vol-2' do not exist."
+func NotFound(code Code, form string, ids ...string) *Error {
+	if len(ids) > 1 {
+		form = strings.NewReplacer(" '%s' does not", "s '%s' do not", " '[%s]' does not", "s '[%s]' do not",
+			"Address '%s' not", "Addresses '%s' not", "Group '%s' is", "Groups '%s' are").Replace(form)
+	}
+	return Errorf(code, form, strings.Join(ids, ", "))
 }
 
 // Invalid answers InvalidParameterValue in EC2's general form; parameter is the lower-camel name.

@@ -69,19 +69,17 @@ func (s *Service) Describe(
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	for _, id := range in.AllocationIds {
-		if _, err := state.Addresses.Require(r, scope, id); err != nil {
-			return nil, err
+	if _, err := state.Addresses.RequireAll(r, scope, in.AllocationIds); err != nil {
+		return nil, err
+	}
+	found := map[string]bool{}
+	for _, ip := range in.PublicIps {
+		for range state.Addresses.By(r, scope, "ip/"+ip) {
+			found[ip] = true
 		}
 	}
-	for _, ip := range in.PublicIps {
-		found := false
-		for range state.Addresses.By(r, scope, "ip/"+ip) {
-			found = true
-		}
-		if !found {
-			return nil, slipway.Errorf(slipway.InvalidAddressNotFound, "Address '%s' not found.", ip)
-		}
+	if missing := shape.Unseen(in.PublicIps, found); len(missing) > 0 {
+		return nil, slipway.NotFound(slipway.InvalidAddressNotFound, "Address '%s' not found.", missing...)
 	}
 	named := len(in.AllocationIds)+len(in.PublicIps) > 0
 	out := &ec2wire.DescribeAddressesResult{Addresses: []ec2wire.Address{}}
@@ -107,10 +105,8 @@ func (s *Service) Attribute(
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range in.AllocationIds {
-		if _, err := state.Addresses.Require(r, state.Of(ctx), id); err != nil {
-			return nil, err
-		}
+	if _, err := state.Addresses.RequireAll(r, state.Of(ctx), in.AllocationIds); err != nil {
+		return nil, err
 	}
 	return &ec2wire.DescribeAddressesAttributeResult{Addresses: []ec2wire.AddressAttribute{}}, nil
 }

@@ -5,6 +5,7 @@ package describe
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"slipway"
 	"slipway/internal/ec2wire"
@@ -16,7 +17,7 @@ import (
 // Kind is one kind of record as callers see it.
 type Kind[T, W any] struct {
 	Table *state.Table[T]
-	Parse func(id string) error // the form of an id; nil: any
+	Parse func(id string) error // the form of an id; nil: the table's
 	// Shown are the filters that read what is described; Fields those that look at the record (nil: none).
 	Shown  filters.Fields[*W]
 	Fields func(r store.Reader) filters.Fields[*T]
@@ -37,10 +38,12 @@ type Query struct {
 // List answers a query.
 func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *string, error) {
 	for _, id := range q.IDs {
+		err := k.Table.Form(id)
 		if k.Parse != nil {
-			if err := k.Parse(id); err != nil {
-				return nil, nil, err
-			}
+			err = k.Parse(id)
+		}
+		if err != nil {
+			return nil, nil, err
 		}
 	}
 	r, err := db.Snapshot(ctx)
@@ -67,12 +70,11 @@ func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *strin
 		return true
 	}
 	if len(q.IDs) > 0 {
-		seen := map[string]bool{}
-		for _, id := range q.IDs {
-			if seen[id] {
+		var missing []string
+		for i, id := range q.IDs {
+			if slices.Contains(q.IDs[:i], id) {
 				continue
 			}
-			seen[id] = true
 			there := false
 			for _, s := range scopes {
 				if v := k.Table.See(r, s, id); v != nil && take(v, true) {
@@ -80,8 +82,11 @@ func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *strin
 				}
 			}
 			if !there {
-				return nil, nil, k.Table.Absent(id)
+				missing = append(missing, id)
 			}
+		}
+		if len(missing) > 0 {
+			return nil, nil, k.Table.Absent(missing...)
 		}
 	} else {
 		for _, s := range scopes {

@@ -135,10 +135,8 @@ func (s *Service) Associations(
 		}
 		rows = append(rows, *association(i, "associated"))
 	}
-	for _, id := range in.AssociationIds {
-		if !seen[id] {
-			return nil, slipway.Errorf(slipway.InvalidAssociationIDNotFound, "The association ID '%s' does not exist", id)
-		}
+	if missing := shape.Unseen(in.AssociationIds, seen); len(missing) > 0 {
+		return nil, slipway.NotFound(slipway.InvalidAssociationIDNotFound, "The association ID '%s' does not exist", missing...)
 	}
 	page, next, err := describe.Page(rows, in.MaxResults, in.NextToken, len(in.AssociationIds) > 0, 5)
 	return &ec2wire.DescribeIamInstanceProfileAssociationsResult{IamInstanceProfileAssociations: page, NextToken: next}, err

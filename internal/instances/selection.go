@@ -71,28 +71,11 @@ func parseIDs(in []string) ([]slipway.InstanceID, error) {
 
 // find looks instances up; those that are not there are named all together.
 func find(r store.Reader, scope state.Scope, ids []slipway.InstanceID) ([]*slipway.Instance, error) {
-	var found []*slipway.Instance
-	var absent []string
-	seen := map[slipway.InstanceID]bool{}
-	for _, id := range ids {
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
-		if in := state.Instances.See(r, scope, string(id)); in != nil {
-			found = append(found, in)
-		} else {
-			absent = append(absent, string(id))
-		}
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
 	}
-	switch len(absent) {
-	case 0:
-		return found, nil
-	case 1:
-		return nil, state.Instances.Absent(absent[0])
-	}
-	return nil, slipway.Errorf(slipway.InvalidInstanceIDNotFound, "The instance IDs '%s' do not exist",
-		strings.Join(absent, ", "))
+	return state.Instances.RequireAll(r, scope, texts)
 }
 
 // indexed are the filters that an index answers, so that they cost what they find.

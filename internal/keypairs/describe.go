@@ -60,15 +60,11 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeKeyPairsRequ
 		}
 		out.KeyPairs = append(out.KeyPairs, info)
 	}
-	for _, n := range in.KeyNames {
-		if !names[n] {
-			return nil, state.KeyPairs.Absent(n)
-		}
+	if missing := shape.Unseen(in.KeyNames, names); len(missing) > 0 {
+		return nil, state.KeyPairs.Absent(missing...)
 	}
-	for _, id := range in.KeyPairIds {
-		if !ids[id] {
-			return nil, slipway.Errorf(slipway.InvalidKeyPairNotFound, "The key pair ID '%s' does not exist", id)
-		}
+	if missing := shape.Unseen(in.KeyPairIds, ids); len(missing) > 0 {
+		return nil, slipway.NotFound(slipway.InvalidKeyPairNotFound, "The key pair ID '%s' does not exist", missing...)
 	}
 	return out, nil
 }

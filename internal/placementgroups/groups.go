@@ -4,6 +4,7 @@ package placementgroups
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"slipway"
@@ -145,16 +146,10 @@ var fields = filters.Fields[*slipway.PlacementGroup]{
 func (s *Service) Describe(
 	ctx context.Context, in *ec2wire.DescribePlacementGroupsRequest,
 ) (*ec2wire.DescribePlacementGroupsResult, error) {
-	type by struct{ name, id string }
-	named := map[by]bool{} // to whether it is there
 	for _, id := range in.GroupIds {
 		if _, err := slipway.ParsePlacementGroupID(id); err != nil {
 			return nil, err
 		}
-		named[by{id: id}] = false
-	}
-	for _, name := range in.GroupNames {
-		named[by{name: name}] = false
 	}
 	match, err := filters.Matcher(describe.Filters(in.Filters), fields, func(g *slipway.PlacementGroup) slipway.Tags {
 		return g.Tags
@@ -167,21 +162,18 @@ func (s *Service) Describe(
 		return nil, err
 	}
 	out := &ec2wire.DescribePlacementGroupsResult{PlacementGroups: []ec2wire.PlacementGroup{}}
+	names, ids := map[string]bool{}, map[string]bool{} // those that are there
 	for g := range state.PlacementGroups.All(r, state.Of(ctx)) {
-		meant := len(named) == 0
-		for _, k := range []by{{name: g.Name}, {id: string(g.ID)}} {
-			if _, ok := named[k]; ok {
-				meant, named[k] = true, true
-			}
-		}
+		names[g.Name], ids[string(g.ID)] = true, true
+		meant := len(in.GroupNames)+len(in.GroupIds) == 0 ||
+			slices.Contains(in.GroupNames, g.Name) || slices.Contains(in.GroupIds, string(g.ID))
 		if meant && match(g) {
 			out.PlacementGroups = append(out.PlacementGroups, wire(g))
 		}
 	}
-	for k, there := range named {
-		if !there {
-			return nil, state.PlacementGroups.Absent(k.name + k.id)
-		}
+	missing := append(shape.Unseen(in.GroupNames, names), shape.Unseen(in.GroupIds, ids)...)
+	if len(missing) > 0 {
+		return nil, state.PlacementGroups.Absent(missing...)
 	}
 	return out, nil
 }

@@ -29,8 +29,8 @@ func (s *Service) RedescribeEgress(
 	return &ec2wire.UpdateSecurityGroupRuleDescriptionsEgressResult{Return: shape.Of(true)}, err
 }
 
-func noRule(id string) error {
-	return slipway.Errorf(slipway.InvalidSecurityGroupRuleIDNotFound, "The security group rule ID '%s' does not exist", id)
+func noRule(ids ...string) error {
+	return slipway.NotFound(slipway.InvalidSecurityGroupRuleIDNotFound, "The security group rule ID '%s' does not exist", ids...)
 }
 
 // redescribe gives rules new descriptions, or none: all of the call, or none of it.
@@ -183,13 +183,13 @@ func (s *Service) References(
 	}
 	scope := state.Of(ctx)
 	out := &ec2wire.DescribeSecurityGroupReferencesResult{SecurityGroupReferenceSet: []ec2wire.SecurityGroupReference{}}
-	for _, id := range in.GroupId {
-		g, err := state.SecurityGroups.Require(r, scope, id)
-		if err != nil {
-			return nil, err
-		}
+	groups, err := state.SecurityGroups.RequireAll(r, scope, in.GroupId)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
 		seen := map[slipway.VPCID]bool{g.VPC: true}
-		for other := range state.SecurityGroups.By(r, scope, "refers/"+id) {
+		for other := range state.SecurityGroups.By(r, scope, "refers/"+string(g.ID)) {
 			if seen[other.VPC] {
 				continue
 			}

@@ -32,16 +32,16 @@ func (s *Service) Describe(
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	for _, id := range in.GroupIds {
-		if _, err := state.SecurityGroups.Require(r, scope, id); err != nil {
-			return nil, err
-		}
+	if _, err := state.SecurityGroups.RequireAll(r, scope, in.GroupIds); err != nil {
+		return nil, err
 	}
 	own, err := home(r, scope)
+	names := map[string]bool{}
 	for _, name := range in.GroupNames {
-		if err != nil || ByName(r, scope, own, name) == nil {
-			return nil, slipway.Errorf(slipway.InvalidGroupNotFound, "The security group '%s' does not exist", name)
-		}
+		names[name] = err == nil && ByName(r, scope, own, name) != nil
+	}
+	if missing := shape.Unseen(in.GroupNames, names); len(missing) > 0 {
+		return nil, state.SecurityGroups.Absent(missing...)
 	}
 	all := []ec2wire.SecurityGroup{}
 	for g := range state.SecurityGroups.All(r, scope) {
@@ -203,10 +203,8 @@ func (s *Service) DescribeRules(
 			all = append(all, wireRule(g, rule))
 		}
 	}
-	for _, id := range in.SecurityGroupRuleIds {
-		if !seen[id] {
-			return nil, noRule(id)
-		}
+	if missing := shape.Unseen(in.SecurityGroupRuleIds, seen); len(missing) > 0 {
+		return nil, noRule(missing...)
 	}
 	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, len(in.SecurityGroupRuleIds) > 0, 5)
 	return &ec2wire.DescribeSecurityGroupRulesResult{SecurityGroupRules: page, NextToken: next}, err

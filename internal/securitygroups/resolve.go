@@ -14,10 +14,12 @@ func Resolve(
 	r store.Reader, s state.Scope, vpc slipway.VPCID, ids []slipway.SecurityGroupID, names []string,
 ) ([]slipway.SecurityGroupID, error) {
 	out := slices.Clone(ids)
-	for _, id := range ids {
-		if state.SecurityGroups.See(r, s, string(id)) == nil {
-			return nil, state.SecurityGroups.Absent(string(id))
-		}
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	if _, err := state.SecurityGroups.RequireAll(r, s, texts); err != nil {
+		return nil, err
 	}
 	for _, name := range names {
 		g := ByName(r, s, vpc, name)

@@ -50,6 +50,17 @@ func Get[T any](p *T) T {
 	return *p
 }
 
+// Unseen are those of the asked that were not seen, each once, in the order in which they were asked for.
+func Unseen(asked []string, seen map[string]bool) []string {
+	var out []string
+	for i, a := range asked {
+		if !seen[a] && !slices.Contains(asked[:i], a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // Tags writes a tag set in order of keys; never nil, because clients see a difference between an empty set and none.
 func Tags(t slipway.Tags) []ec2wire.Tag {
 	out := make([]ec2wire.Tag, 0, len(t))

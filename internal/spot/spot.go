@@ -263,6 +263,9 @@ func (s *Service) Cancel(
 	}
 	out := &ec2wire.CancelSpotInstanceRequestsResult{}
 	err := s.db.Update(ctx, func(tx store.Tx) error {
+		if _, err := state.SpotRequests.RequireAll(tx, state.Of(ctx), in.SpotInstanceRequestIds); err != nil {
+			return err
+		}
 		out.CancelledSpotInstanceRequests = []ec2wire.CancelledSpotInstanceRequest{}
 		for _, id := range in.SpotInstanceRequestIds {
 			err := state.SpotRequests.Edit(tx, state.Of(ctx), id, func(q *slipway.SpotRequest) error {

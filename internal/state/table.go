@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"slipway"
@@ -41,7 +42,9 @@ type Table[T any] struct {
 	kind   string
 	key    func(*T) (Scope, string)
 	terms  func(*T) []string // index terms within the scope; those that begin with "/" are global
-	absent func(id string) error
+	absent func(ids ...string) error
+	prefix string       // of the ids whose form EC2 checks by the table's own code; "" where the domain's parsers do, or none
+	formed slipway.Code // the refusal of an id that has not that form
 	// secret says that its records hold, or may hold, what whoever has the store's files must not read: keys,
 	// passphrases, user data.
 	secret bool
@@ -72,12 +75,46 @@ func (t *Table[T]) Get(r store.Reader, s Scope, id string) (*T, error) {
 	return v, nil
 }
 
-// Absent is the table's refusal for an id that is not there.
-func (t *Table[T]) Absent(id string) error {
-	if t.absent == nil {
-		return fmt.Errorf("no %s %q", t.kind, id)
+// Absent is the table's refusal for ids that are not there, which it names all; for one that could never be there, the
+// refusal of its form.
+func (t *Table[T]) Absent(ids ...string) error {
+	for _, id := range ids {
+		if err := t.Form(id); err != nil {
+			return err
+		}
 	}
-	return t.absent(id)
+	if t.absent == nil {
+		return fmt.Errorf("no %s %q", t.kind, ids)
+	}
+	return t.absent(ids...)
+}
+
+// Form refuses an id that has not the form of the table's, where EC2 has a code for that.
+func (t *Table[T]) Form(id string) error {
+	if t.prefix == "" || slipway.WellFormed(t.prefix, id) {
+		return nil
+	}
+	return slipway.Errorf(t.formed, "Invalid id: %q (expecting \"%s-...\")", id, t.prefix)
+}
+
+// RequireAll is Require for several ids, each once: those that are not there are named all together.
+func (t *Table[T]) RequireAll(r store.Reader, s Scope, ids []string) ([]*T, error) {
+	var found []*T
+	var missing []string
+	for i, id := range ids {
+		if slices.Contains(ids[:i], id) {
+			continue
+		}
+		if v := t.See(r, s, id); v != nil {
+			found = append(found, v)
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, t.Absent(missing...)
+	}
+	return found, nil
 }
 
 // See returns the shared record, which must not be changed, or nil.

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"strings"
+
 	"cmp"
 	"fmt"
 	"net/netip"
@@ -10,8 +12,8 @@ import (
 	"slipway/internal/store"
 )
 
-func notFound(code slipway.Code, form string) func(string) error {
-	return func(id string) error { return slipway.Errorf(code, form, id) }
+func notFound(code slipway.Code, form string) func(...string) error {
+	return func(ids ...string) error { return slipway.NotFound(code, form, ids...) }
 }
 
 func each[T any](list []T, term func(T) string) []string {
@@ -168,15 +170,15 @@ var (
 			return terms
 		},
 		absent: notFound(slipway.InvalidGroupNotFound, "The security group '%s' does not exist")}
-	RouteTables = &Table[slipway.RouteTable]{kind: "rtb",
+	RouteTables = &Table[slipway.RouteTable]{kind: "rtb", prefix: "rtb", formed: slipway.InvalidRouteTableIDMalformed,
 		key:    func(r *slipway.RouteTable) (Scope, string) { return Scope{r.Account, r.Region}, string(r.ID) },
 		terms:  func(r *slipway.RouteTable) []string { return append(tagTerms(r.Tags), "vpc/"+string(r.VPC)) },
 		absent: notFound(slipway.InvalidRouteTableIDNotFound, "The routeTable ID '%s' does not exist")}
-	InternetGateways = &Table[slipway.InternetGateway]{kind: "igw",
+	InternetGateways = &Table[slipway.InternetGateway]{kind: "igw", prefix: "igw", formed: slipway.InvalidInternetGatewayIDMalformed,
 		key:    func(g *slipway.InternetGateway) (Scope, string) { return Scope{g.Account, g.Region}, string(g.ID) },
 		terms:  func(g *slipway.InternetGateway) []string { return append(tagTerms(g.Tags), "vpc/"+string(g.VPC)) },
 		absent: notFound(slipway.InvalidInternetGatewayIDNotFound, "The internetGateway ID '%s' does not exist")}
-	NetworkACLs = &Table[slipway.NetworkACL]{kind: "acl",
+	NetworkACLs = &Table[slipway.NetworkACL]{kind: "acl", prefix: "acl", formed: slipway.InvalidNetworkAclIDMalformed,
 		key:    func(a *slipway.NetworkACL) (Scope, string) { return Scope{a.Account, a.Region}, string(a.ID) },
 		terms:  func(a *slipway.NetworkACL) []string { return append(tagTerms(a.Tags), "vpc/"+string(a.VPC)) },
 		absent: notFound(slipway.InvalidNetworkAclIDNotFound, "The networkAcl ID '%s' does not exist")}
@@ -184,7 +186,7 @@ var (
 		key:    func(g *slipway.EgressOnlyGateway) (Scope, string) { return Scope{g.Account, g.Region}, g.ID },
 		terms:  func(g *slipway.EgressOnlyGateway) []string { return append(tagTerms(g.Tags), "vpc/"+string(g.VPC)) },
 		absent: notFound(slipway.InvalidGatewayIDNotFound, "The gateway ID '%s' does not exist")}
-	NATGateways = &Table[slipway.NATGateway]{kind: "nat",
+	NATGateways = &Table[slipway.NATGateway]{kind: "nat", prefix: "nat", formed: slipway.NatGatewayMalformed,
 		key: func(g *slipway.NATGateway) (Scope, string) { return Scope{g.Account, g.Region}, string(g.ID) },
 		terms: func(g *slipway.NATGateway) []string {
 			terms := tagTerms(g.Tags)
@@ -198,7 +200,7 @@ var (
 		absent: notFound(slipway.NatGatewayNotFound, "NatGateway %s was not found")}
 
 	// Peerings belong to two accounts and lie in neither's scope.
-	Peerings = &Table[slipway.Peering]{kind: "pcx",
+	Peerings = &Table[slipway.Peering]{kind: "pcx", prefix: "pcx", formed: slipway.InvalidVpcPeeringConnectionIDMalformed,
 		key: func(p *slipway.Peering) (Scope, string) { return Shared(p.Region), string(p.ID) },
 		terms: func(p *slipway.Peering) []string {
 			terms := append(tagTerms(p.Tags), "vpc/"+string(p.Requester.VPC), "vpc/"+string(p.Accepter.VPC))
@@ -211,12 +213,12 @@ var (
 			return terms
 		},
 		absent: notFound(slipway.InvalidVpcPeeringConnectionIDNotFound, "The vpcPeeringConnection ID '%s' does not exist")}
-	PrefixLists = &Table[slipway.PrefixList]{kind: "pl",
+	PrefixLists = &Table[slipway.PrefixList]{kind: "pl", prefix: "pl", formed: slipway.InvalidPrefixListIDMalformed,
 		key:    func(l *slipway.PrefixList) (Scope, string) { return Scope{l.Account, l.Region}, string(l.ID) },
 		terms:  func(l *slipway.PrefixList) []string { return tagTerms(l.Tags) },
 		given:  AWSPrefixLists,
 		absent: notFound(slipway.InvalidPrefixListIDNotFound, "The prefix list ID '%s' does not exist")}
-	DHCPOptions = &Table[slipway.DHCPOptions]{kind: "dopt",
+	DHCPOptions = &Table[slipway.DHCPOptions]{kind: "dopt", prefix: "dopt", formed: slipway.InvalidDhcpOptionsIDMalformed,
 		key:    func(d *slipway.DHCPOptions) (Scope, string) { return Scope{d.Account, d.Region}, string(d.ID) },
 		absent: notFound(slipway.InvalidDhcpOptionIDNotFound, "The dhcpOption ID '%s' does not exist")}
 	Addresses = &Table[slipway.Address]{kind: "eip",
@@ -224,7 +226,10 @@ var (
 		terms: func(a *slipway.Address) []string {
 			return append(tagTerms(a.Tags), "ip/"+a.IP.String(), "association/"+string(a.Association))
 		},
-		absent: notFound(slipway.InvalidAllocationIDNotFound, "The allocation ID '%s' does not exist")}
+		absent: func(ids ...string) error { // the one list whose ids stand in quotes each
+			return slipway.NotFound(slipway.InvalidAllocationIDNotFound, "The allocation ID '%s' does not exist",
+				strings.Split(strings.Join(ids, "'\n'"), "\n")...)
+		}}
 	Volumes = &Table[slipway.Volume]{kind: "volume", secret: true,
 		key: func(v *slipway.Volume) (Scope, string) { return Scope{v.Account, v.Region}, string(v.ID) },
 		terms: func(v *slipway.Volume) []string {
@@ -290,6 +295,7 @@ var (
 		absent: notFound(slipway.ParameterNotFound, "The parameter %s was not found."),
 	}
 	SpotRequests = &Table[slipway.SpotRequest]{kind: "spot", secret: true,
+		prefix: "sir", formed: slipway.InvalidSpotInstanceRequestIDMalformed,
 		key: func(r *slipway.SpotRequest) (Scope, string) { return Scope{r.Account, r.Region}, string(r.ID) },
 		terms: func(r *slipway.SpotRequest) []string {
 			terms := append(tagTerms(r.Tags), "state/"+string(r.State))

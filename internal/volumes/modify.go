@@ -126,11 +126,15 @@ func (s *Service) Modifications(
 	page, next, err := modificationKind.List(ctx, s.db,
 		describe.Query{IDs: in.VolumeIds, Filters: in.Filters, Max: in.MaxResults, Token: in.NextToken})
 	if slipway.CodeOf(err) == slipway.InvalidVolumeNotFound {
+		var never []string
 		for _, id := range in.VolumeIds {
 			if v := state.Volumes.See(s.db.Local(), state.Of(ctx), id); v != nil && v.Modification == nil {
-				err = slipway.Errorf(slipway.InvalidVolumeModificationNotFound,
-					"Modification for volume '%s' does not exist.", id)
+				never = append(never, id)
 			}
+		}
+		if len(never) > 0 {
+			err = slipway.NotFound(slipway.InvalidVolumeModificationNotFound,
+				"Modification for volume '%s' does not exist.", never...)
 		}
 	}
 	return &ec2wire.DescribeVolumesModificationsResult{VolumesModifications: page, NextToken: next}, err

@@ -11,10 +11,10 @@ import (
 // What is not here and clients ask for all the same: none of it exists, so a list is empty and an id is not found.
 
 func none(ids []string, code slipway.Code, form string) error {
-	for _, id := range ids {
-		return slipway.Errorf(code, form, id)
+	if len(ids) == 0 {
+		return nil
 	}
-	return nil
+	return slipway.NotFound(code, form, shape.Unseen(ids, nil)...)
 }
 
 // Endpoints answers DescribeVpcEndpoints.
