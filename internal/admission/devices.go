@@ -111,8 +111,7 @@ func (l *launch) device(m slipway.Mapping) (device, error) {
 			l.fault = &slipway.ReasonClientLaunchError // the key is its owner's
 		}
 	} else if d.spec.SizeGiB == 0 {
-		return d, slipway.Errorf(slipway.MissingParameter,
-			"The request must contain the parameter size or snapshotId for the device %s", m.Device)
+		return d, slipway.Missing("size or snapshotId")
 	}
 	var err error
 	d.spec, err = volumes.Complete(d.spec)

@@ -202,8 +202,7 @@ func fresh(tx store.Tx, scope state.Scope, m slipway.Mapping, root bool) (slipwa
 		}
 		m.Encrypted = &n.Encrypted
 	} else if m.SizeGiB == 0 {
-		return m, slipway.Errorf(slipway.MissingParameter,
-			"The request must contain the parameter size or snapshotId for the device %s", m.Device)
+		return m, slipway.Missing("size or snapshotId")
 	}
 	if m.Type == "" {
 		m.Type = "gp2"

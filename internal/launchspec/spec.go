@@ -348,6 +348,8 @@ func Mappings(in []ec2wire.BlockDeviceMapping) ([]slipway.Mapping, error) {
 			return nil, slipway.Missing("BlockDeviceMapping.DeviceName")
 		case seen[m.Device]:
 			return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping, "Invalid device name %s: it is used twice", m.Device)
+		case b.Ebs == nil && m.Virtual == "" && !m.NoDevice:
+			return nil, slipway.Missing("ebs")
 		case m.Virtual != "" && b.Ebs != nil:
 			return nil, slipway.Errorf(slipway.InvalidBlockDeviceMapping,
 				"The device %s has both a virtual name and an EBS volume", m.Device)

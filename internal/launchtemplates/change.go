@@ -19,6 +19,9 @@ func (s *Service) Modify(
 	switch {
 	case version == "":
 		return nil, slipway.Missing("SetDefaultVersion")
+	case shape.Get(in.LaunchTemplateId) != "" && shape.Get(in.LaunchTemplateName) != "":
+		return nil, slipway.Errorf(slipway.InvalidParameterCombination,
+			"Either provide launch template ID or launch template name to modify the template.")
 	}
 	token := state.OnceOf(state.Of(ctx), "ModifyLaunchTemplate", in)
 	var now *slipway.LaunchTemplate
@@ -34,6 +37,10 @@ func (s *Service) Modify(
 			return err // a retry does not undo what came after the first
 		}
 		v, err := Pick(tx, now, version)
+		if slipway.CodeOf(err) == slipway.InvalidLaunchTemplateIDVersionNotFound {
+			return slipway.Errorf(slipway.InvalidLaunchTemplateIDVersionNotFound,
+				"The launch template version %s is not found for the specified launch template.", version)
+		}
 		if err != nil {
 			return err
 		}

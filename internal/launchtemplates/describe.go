@@ -51,8 +51,9 @@ func (s *Service) Describe(
 		named[t.Name] = t
 	}
 	for _, name := range in.LaunchTemplateNames {
-		if named[name], err = state.LaunchTemplates.Require(r, state.Of(ctx), name); err != nil {
-			return nil, err
+		if named[name] = state.LaunchTemplates.See(r, state.Of(ctx), name); named[name] == nil {
+			return nil, slipway.Errorf(slipway.InvalidLaunchTemplateNameNotFoundException,
+				"At least one of the launch templates specified in the request does not exist.")
 		}
 	}
 	var found []*slipway.LaunchTemplate
@@ -159,6 +160,17 @@ func described(
 	all := len(in.Versions) > 0 && !slices.ContainsFunc(in.Versions, func(v string) bool { return !strings.HasPrefix(v, "$") })
 	if all && shape.Get(in.LaunchTemplateId)+shape.Get(in.LaunchTemplateName) == "" {
 		return slices.Collect(state.LaunchTemplates.All(r, scope)), nil
+	}
+	if shape.Get(in.LaunchTemplateId)+shape.Get(in.LaunchTemplateName) == "" {
+		code := slipway.InvalidParameterValue
+		if len(in.Versions) == 0 {
+			code = slipway.MissingParameter
+		}
+		return nil, slipway.Errorf(code, "To describe the launch template data for all your launch templates, for ‘--versions’ "+
+			"specify ‘$Latest’, ‘$Default’, or both, and omit ‘--launch-template-id’, ‘--launch-template-name’, and version "+
+			"numbers. To describe the launch template data for a specific launch template, specify ‘--launch-template-id’ or "+
+			"‘--launch-template-name’, and for ‘--versions’ specify one or more of the following values: ‘$Latest’, "+
+			"‘$Default’, or one or more version numbers.")
 	}
 	t, err := Find(r, scope, in.LaunchTemplateId, in.LaunchTemplateName)
 	return []*slipway.LaunchTemplate{t}, err

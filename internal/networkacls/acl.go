@@ -190,7 +190,7 @@ func (s *Service) CreateEntry(ctx context.Context, in *ec2wire.CreateNetworkAclE
 				}
 			}
 			if n >= maxEntries {
-				return slipway.Errorf(slipway.LimitExceeded,
+				return slipway.Errorf(slipway.NetworkAclEntryLimitExceeded,
 					"The maximum number of entries of a network ACL, %d in each direction, has been reached.", maxEntries)
 			}
 			a.Entries = append(a.Entries, e)

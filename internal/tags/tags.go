@@ -327,7 +327,7 @@ func rules() kind {
 // edit changes the tags of all resources named, or of none.
 func (s *Service) edit(ctx context.Context, ids []string, change func(id string, t slipway.Tags) (slipway.Tags, error)) error {
 	if len(ids) == 0 {
-		return slipway.Missing("ResourceId")
+		return slipway.Missing("resourceIdSet")
 	}
 	if len(ids) > 1000 {
 		return slipway.Errorf(slipway.InvalidParameterValue,

@@ -75,7 +75,7 @@ func createRefused(in *ec2wire.CreateVolumeRequest) error {
 	case shape.CheckKey(in.KmsKeyId, in.Encrypted) != nil:
 		return shape.CheckKey(in.KmsKeyId, in.Encrypted)
 	case shape.Get(in.SnapshotId) == "" && shape.Get(in.Size) == 0:
-		return slipway.Errorf(slipway.MissingParameter, "The request must contain the parameter size or snapshotId")
+		return slipway.Missing("size/snapshot")
 	case shape.Get(in.Size) < 0:
 		return slipway.Invalid("negative", "size", "It must be positive.")
 	}

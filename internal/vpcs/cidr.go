@@ -99,8 +99,8 @@ func addRange(v *slipway.VPC, text string) (slipway.CIDRBlock, error) {
 		}
 	}
 	if len(v.CIDRs) >= maxRanges {
-		return slipway.CIDRBlock{}, slipway.Errorf(slipway.LimitExceeded,
-			"The maximum number of IPv4 CIDR blocks of a VPC, %d, has been reached.", maxRanges)
+		return slipway.CIDRBlock{}, slipway.Errorf(slipway.CidrLimitExceeded,
+			"This network '%s' has met its maximum number of allowed CIDRs: %d", v.ID, maxRanges)
 	}
 	c := NewCIDR(p)
 	v.CIDRs = append(v.CIDRs, c)
