@@ -76,7 +76,7 @@ func TestVolumeRefusals(t *testing.T) {
 		{"no zone", "CreateVolume", "MissingParameter", "AvailabilityZone", []string{"Size", "1"}},
 		{"an unknown zone", "CreateVolume", "InvalidZone.NotFound", "us-east-1q",
 			[]string{"AvailabilityZone", "us-east-1q", "Size", "1"}},
-		{"neither size nor snapshot", "CreateVolume", "MissingParameter", "snapshotId", create()},
+		{"neither size nor snapshot", "CreateVolume", "MissingParameter", "size/snapshot", create()},
 		{"an unknown type", "CreateVolume", "UnknownVolumeType", "gp9", create("Size", "1", "VolumeType", "gp9")},
 		{"too small", "CreateVolume", "InvalidParameterValue", "125GiB", create("Size", "1", "VolumeType", "sc1")},
 		{"too large", "CreateVolume", "InvalidParameterValue", "16384GiB", create("Size", "16385")},
