@@ -441,25 +441,30 @@ func TestIdentitiesAreIsolated(t *testing.T) {
 	}
 	compared := m.compared
 
-	// Now with the same names in both accounts.
-	twins, _ := identityWorld(m.second, firstNames)
-	m.rest = m.seconds(w.DB.Local())
-	m.hide(alone)
-	own := identityCalls(second, firstNames, twins.AccessKeyID)
-	others := identityCalls(first, firstNames, user.AccessKeyID)
-	for _, call := range slices.Sorted(maps.Keys(own)) {
-		a := m.ask(m.second.Root(), call, own[call], strings.Join(own[call], " "))
-		if noProfile := strings.HasSuffix(call, "LoginProfile"); a.Status != http.StatusOK && !noProfile {
-			t.Errorf("%s %v: %d %s", call, own[call], a.Status, a.Body)
-		}
-		m.ask(m.second.Root(), call, others[call], strings.Join(others[call], " "))
-		m.unharmed(before, call+" with the same names")
-	}
+	m.twins(user.AccessKeyID, alone, before)
 	t.Logf("%d calls: %d comparisons of %d parameters of %d actions, with %d kinds of what is another's; %d texts of the "+
 		"first account were looked for", m.calls, compared, places, len(calls), len(tried), secrets)
 	if compared < 250 || places < 200 || len(tried) < 15 || secrets < 30 {
 		t.Errorf("%d comparisons, %d parameters, %d kinds, %d texts: fewer than there have to be", compared, places,
 			len(tried), secrets)
+	}
+}
+
+// twins tries the calls once more with the same names in both accounts; key is the first one's user's.
+func (m *identityIsolation) twins(key string, alone, before map[string]string) {
+	m.t.Helper()
+	twins, _ := identityWorld(m.second, firstNames)
+	m.rest = m.seconds(m.first.DB.Local())
+	m.hide(alone)
+	own := identityCalls(m.second.Keys.Account, firstNames, twins.AccessKeyID)
+	others := identityCalls(m.first.Keys.Account, firstNames, key)
+	for _, call := range slices.Sorted(maps.Keys(own)) {
+		a := m.ask(m.second.Root(), call, own[call], strings.Join(own[call], " "))
+		if noProfile := strings.HasSuffix(call, "LoginProfile"); a.Status != http.StatusOK && !noProfile {
+			m.t.Errorf("%s %v: %d %s", call, own[call], a.Status, a.Body)
+		}
+		m.ask(m.second.Root(), call, others[call], strings.Join(others[call], " "))
+		m.unharmed(before, call+" with the same names")
 	}
 }
 

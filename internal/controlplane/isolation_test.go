@@ -324,6 +324,23 @@ func with(base []string, name, value string) []string {
 	return append(out, name, value)
 }
 
+// unharmedBy fails for each of the first account's records that is not as it was, and answers how they are.
+func (m *isolation) unharmedBy(name string, before map[string]string) (after map[string]string) {
+	m.t.Helper()
+	after = m.records()
+	for _, key := range slices.Sorted(maps.Keys(before)) {
+		if after[key] != before[key] {
+			m.t.Errorf("%s changed another account's %s:\n\t%s\n\t%s", name, key, before[key], after[key])
+		}
+	}
+	for key := range after {
+		if _, had := before[key]; !had {
+			m.t.Errorf("%s made %s in another account: %s", name, key, after[key])
+		}
+	}
+	return after
+}
+
 // TestAccountsAreIsolated calls every action that takes an id, by one account, with another account's ids: whatever
 // the parameter, the answer is the one for an id that nobody has, nothing of the other account stands in it, and the
 // other account's records stay as they are. SLIPWAY_ISOLATION=all tries every parameter and filter with every kind of id.
@@ -339,20 +356,7 @@ func TestAccountsAreIsolated(t *testing.T) {
 	before, saw := m.records(), m.shown()
 	kinds, shapes, served := slices.Sorted(maps.Keys(m.ids)), readShapes(t), w.Actions()
 
-	unharmed := func(name string) {
-		after := m.records()
-		for _, key := range slices.Sorted(maps.Keys(before)) {
-			if after[key] != before[key] {
-				t.Errorf("%s changed another account's %s:\n\t%s\n\t%s", name, key, before[key], after[key])
-			}
-		}
-		for key := range after {
-			if _, had := before[key]; !had {
-				t.Errorf("%s made %s in another account: %s", name, key, after[key])
-			}
-		}
-		before = after
-	}
+	unharmed := func(name string) { before = m.unharmedBy(name, before) }
 	each := func(do func(name string, a action.Action, parameter, kind string)) {
 		for _, name := range slices.Sorted(maps.Keys(served)) {
 			parameters := shapes.below(requestOf(served[name]), "", 0)

@@ -31,24 +31,32 @@ func ids(body string) []string {
 
 // TestKarpentersFleet is the client's way: it dry-runs, launches over types and zones, and reads the place of each
 // node from the overrides.
-func TestKarpentersFleet(t *testing.T) {
-	w := apitest.New(t)
-	image := w.Image()
-	template := w.Must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "karpenter.k8s.aws/1",
+// karpenters is what Karpenter asks with: a template of its own, and a type in each of three zones.
+func karpenters(w *apitest.Wire) (
+	image, template string, overrides [][]string, subnet func(zone string) string,
+) {
+	image = w.Image()
+	template = w.Must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "karpenter.k8s.aws/1",
 		"LaunchTemplateData.ImageId", "ami-00000000",
 		"LaunchTemplateData.TagSpecification.1.ResourceType", "instance",
 		"LaunchTemplateData.TagSpecification.1.Tag.1.Key", "of", "LaunchTemplateData.TagSpecification.1.Tag.1.Value",
 		"template")
 	w.Must("versionNumber", "CreateLaunchTemplateVersion", "LaunchTemplateId", template, "SourceVersion", "1",
 		"LaunchTemplateData.KeyName", "")
-	subnet := func(zone string) string {
+	subnet = func(zone string) string {
 		return w.Must("subnetId", "DescribeSubnets", "Filter.1.Name", "availability-zone", "Filter.1.Value.1", zone)
 	}
-	overrides := [][]string{
+	overrides = [][]string{
 		{"InstanceType", "m5.large", "SubnetId", subnet("us-east-1a"), "ImageId", image, "AvailabilityZone", "us-east-1a"},
 		{"InstanceType", "t3.small", "SubnetId", subnet("us-east-1b"), "ImageId", image, "AvailabilityZone", "us-east-1b"},
 		{"InstanceType", "c5.large", "SubnetId", subnet("us-east-1c"), "ImageId", image, "AvailabilityZone", "us-east-1c"},
 	}
+	return image, template, overrides, subnet
+}
+
+func TestKarpentersFleet(t *testing.T) {
+	w := apitest.New(t)
+	image, template, overrides, subnet := karpenters(w)
 	tags := []string{"ClientToken", "once"}
 	for i, kind := range []string{"fleet", "instance", "volume"} {
 		at := fmt.Sprintf("TagSpecification.%d.", i+1)
@@ -100,6 +108,12 @@ func TestKarpentersFleet(t *testing.T) {
 		append(apitest.FleetOf(template, 3, overrides...), tags...)...); other.Code != "IdempotentParameterMismatch" {
 		t.Errorf("another request with the token: %s", other.Body)
 	}
+	endsAsAFleet(t, w, fleet, nodes)
+}
+
+// endsAsAFleet looks at a fleet of two through its life's end.
+func endsAsAFleet(t *testing.T, w *apitest.Wire, fleet string, nodes []string) {
+	t.Helper()
 	shown := w.Call("DescribeFleets", "FleetId.1", fleet).Body
 	for element, want := range map[string]string{
 		"fleetState": "active", "activityStatus": "fulfilled", "fulfilledCapacity": "2", "type": "instant",

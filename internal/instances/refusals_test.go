@@ -21,11 +21,9 @@ import (
 )
 
 // TestTheCatalogueOfRefusals provokes, over the wire, what the other tests do not.
-func TestTheCatalogueOfRefusals(t *testing.T) {
-	w := apitest.New(t)
-	o := apitest.NewWorld(w)
-	names := w.Names(o)
-	launch := func(more ...string) []string {
+// launching makes a launch's parameters of the world's image and what is said more.
+func launching(o apitest.World, names *strings.Replacer) func(more ...string) []string {
+	return func(more ...string) []string {
 		params := map[string]string{"ImageId": o.Image, "InstanceType": "t3.micro", "MinCount": "1", "MaxCount": "1"}
 		for i := 0; i+1 < len(more); i += 2 {
 			params[more[i]] = names.Replace(more[i+1])
@@ -36,6 +34,13 @@ func TestTheCatalogueOfRefusals(t *testing.T) {
 		}
 		return out
 	}
+}
+
+func TestTheCatalogueOfRefusals(t *testing.T) {
+	w := apitest.New(t)
+	o := apitest.NewWorld(w)
+	names := w.Names(o)
+	launch := launching(o, names)
 	disk := func(more ...string) []string {
 		return launch(append([]string{"BlockDeviceMapping.1.DeviceName", "/dev/sdf"}, more...)...)
 	}
@@ -191,6 +196,13 @@ func TestTheCatalogueOfRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLimitsAreRefused: what is refused for its number, or for what has become of something.
+func TestLimitsAreRefused(t *testing.T) {
+	w := apitest.New(t)
+	o := apitest.NewWorld(w)
+	launch := launching(o, w.Names(o))
 	t.Run("fifty-one tags", func(t *testing.T) {
 		params := []string{"ResourceId.1", o.Running}
 		for i := range 51 {

@@ -7,7 +7,15 @@ import (
 	"testing"
 )
 
-func TestNetworkInterfaces(t *testing.T) {
+// cards are interfaces in a subnet: two that are nobody's, and an instance's.
+type cards struct {
+	t              *testing.T
+	w              *apitest.Wire
+	n              apitest.Network
+	eni, third, in string
+}
+
+func newCards(t *testing.T) *cards {
 	w := apitest.New(t)
 	n := apitest.NewNetwork(w, "55")
 	a := w.Call("CreateNetworkInterface", "SubnetId", n.Subnet, "Description", "second",
@@ -24,29 +32,40 @@ func TestNetworkInterfaces(t *testing.T) {
 	apitest.Shows(t, seen, "status", "available")
 	apitest.Shows(t, seen, "sourceDestCheck", "true")
 	in := w.LaunchIn(n.Subnet)
-	primary := w.Must("networkInterfaceId", "DescribeInstances", "InstanceId.1", in)
-	elsewhere := w.Must("networkInterfaceId", "CreateNetworkInterface", "SubnetId",
-		w.Must("subnetId", "CreateSubnet", "VpcId", n.VPC, "CidrBlock", "10.55.2.0/24", "AvailabilityZone", "us-east-1c"))
-	foreign := w.Must("groupId", "CreateSecurityGroup", "GroupName", "other", "GroupDescription", "in the default VPC")
-	w.Refuses(t, []apitest.Refusal{
-		apitest.Case("an address in use", "InvalidIPAddress.InUse", "10.55.1.50", "CreateNetworkInterface",
-			[]string{"SubnetId", n.Subnet, "PrivateIpAddress", "10.55.1.50"}),
+	third := w.Must("networkInterfaceId", "CreateNetworkInterface", "SubnetId", n.Subnet)
+	return &cards{t, w, n, eni, third, in}
+}
+
+// at is the state of the first card's attachment.
+func (c *cards) at() string {
+	return apitest.First(c.w.Must("attachment", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", c.eni), "status")
+}
+
+func TestInterfacesAreRefused(t *testing.T) {
+	c := newCards(t)
+	primary := c.w.Must("networkInterfaceId", "DescribeInstances", "InstanceId.1", c.in)
+	elsewhere := c.w.Must("networkInterfaceId", "CreateNetworkInterface", "SubnetId",
+		c.w.Must("subnetId", "CreateSubnet", "VpcId", c.n.VPC, "CidrBlock", "10.55.2.0/24", "AvailabilityZone", "us-east-1c"))
+	foreign := c.w.Must("groupId", "CreateSecurityGroup", "GroupName", "other", "GroupDescription", "in the default VPC")
+	c.w.Refuses(c.t, []apitest.Refusal{
+		apitest.Case("an address c.in use", "InvalidIPAddress.InUse", "10.55.1.50", "CreateNetworkInterface",
+			[]string{"SubnetId", c.n.Subnet, "PrivateIpAddress", "10.55.1.50"}),
 		apitest.Case("an address outside", "InvalidParameterValue", "10.99.0.9", "CreateNetworkInterface",
-			[]string{"SubnetId", n.Subnet, "PrivateIpAddress", "10.99.0.9"}),
+			[]string{"SubnetId", c.n.Subnet, "PrivateIpAddress", "10.99.0.9"}),
 		apitest.Case("a subnet that is not there", "InvalidSubnetID.NotFound", "", "CreateNetworkInterface",
 			[]string{"SubnetId", "subnet-00000000"}),
 		apitest.Case("another VPC's group", "InvalidParameter", foreign, "CreateNetworkInterface",
-			[]string{"SubnetId", n.Subnet, "SecurityGroupId.1", foreign}),
+			[]string{"SubnetId", c.n.Subnet, "SecurityGroupId.1", foreign}),
 		apitest.Case("an adapter of another kind", "UnsupportedOperation", "efa", "CreateNetworkInterface",
-			[]string{"SubnetId", n.Subnet, "InterfaceType", "efa"}),
+			[]string{"SubnetId", c.n.Subnet, "InterfaceType", "efa"}),
 		apitest.Case("the token for something else", "IdempotentParameterMismatch", "", "CreateNetworkInterface",
-			[]string{"SubnetId", n.Subnet, "ClientToken", "once"}),
-		apitest.Case("an index in use", "InvalidParameterValue", "device index '0'", "AttachNetworkInterface",
-			[]string{"NetworkInterfaceId", eni, "InstanceId", in, "DeviceIndex", "0"}),
+			[]string{"SubnetId", c.n.Subnet, "ClientToken", "once"}),
+		apitest.Case("an index c.in use", "InvalidParameterValue", "device index '0'", "AttachNetworkInterface",
+			[]string{"NetworkInterfaceId", c.eni, "InstanceId", c.in, "DeviceIndex", "0"}),
 		apitest.Case("another zone", "InvalidParameterCombination", "availability zone", "AttachNetworkInterface",
-			[]string{"NetworkInterfaceId", elsewhere, "InstanceId", in, "DeviceIndex", "1"}),
+			[]string{"NetworkInterfaceId", elsewhere, "InstanceId", c.in, "DeviceIndex", "1"}),
 		apitest.Case("a used interface", "InvalidNetworkInterface.InUse", primary, "AttachNetworkInterface",
-			[]string{"NetworkInterfaceId", primary, "InstanceId", in, "DeviceIndex", "1"}),
+			[]string{"NetworkInterfaceId", primary, "InstanceId", c.in, "DeviceIndex", "1"}),
 		apitest.Case("deleting a used one", "InvalidNetworkInterface.InUse", primary, "DeleteNetworkInterface",
 			[]string{"NetworkInterfaceId", primary}),
 		apitest.Case("deleting what is not there", "InvalidNetworkInterfaceID.NotFound", "", "DeleteNetworkInterface",
@@ -54,95 +73,102 @@ func TestNetworkInterfaces(t *testing.T) {
 		apitest.Case("detaching the primary", "OperationNotPermitted", "index 0", "DetachNetworkInterface",
 			[]string{
 				"AttachmentId",
-				apitest.First(w.Call("DescribeNetworkInterfaces", "NetworkInterfaceId.1", primary).Body, "attachmentId"),
+				apitest.First(c.w.Call("DescribeNetworkInterfaces", "NetworkInterfaceId.1", primary).Body, "attachmentId"),
 			}),
 		apitest.Case("detaching what is not there", "InvalidAttachmentID.NotFound", "", "DetachNetworkInterface",
 			[]string{"AttachmentId", "eni-attach-00000000"}),
 		apitest.Case("two attributes", "InvalidParameterCombination", "multiple", "ModifyNetworkInterfaceAttribute",
-			[]string{"NetworkInterfaceId", eni, "Description.Value", "x", "SourceDestCheck.Value", "false"}),
+			[]string{"NetworkInterfaceId", c.eni, "Description.Value", "x", "SourceDestCheck.Value", "false"}),
 	})
-	attachment := w.Must("attachmentId", "AttachNetworkInterface", "NetworkInterfaceId", eni, "InstanceId", in,
+}
+
+func TestInterfacesAreAttached(t *testing.T) {
+	c := newCards(t)
+	attachment := c.w.Must("attachmentId", "AttachNetworkInterface", "NetworkInterfaceId", c.eni, "InstanceId", c.in,
 		"DeviceIndex", "1")
-	at := func() string {
-		return apitest.First(w.Must("attachment", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", eni), "status")
-	}
-	await.Success(t, apitest.Patience, func() error {
-		if s := at(); s != "attached" {
+	await.Success(c.t, apitest.Patience, func() error {
+		if s := c.at(); s != "attached" {
 			return fmt.Errorf("the attachment is %q", s)
 		}
 		return nil
 	})
-	third := w.Must("networkInterfaceId", "CreateNetworkInterface", "SubnetId", n.Subnet)
-	w.Refuses(t, []apitest.Refusal{
+	c.w.Refuses(c.t, []apitest.Refusal{
 		apitest.Case("more than the type carries", "AttachmentLimitExceeded", "t3.micro", "AttachNetworkInterface",
-			[]string{"NetworkInterfaceId", third, "InstanceId", in, "DeviceIndex", "2"}),
+			[]string{"NetworkInterfaceId", c.third, "InstanceId", c.in, "DeviceIndex", "2"}),
 		apitest.Case("more addresses than the type carries", "PrivateIpAddressLimitExceeded", "",
-			"AssignPrivateIpAddresses", []string{"NetworkInterfaceId", eni, "SecondaryPrivateIpAddressCount", "1"}),
+			"AssignPrivateIpAddresses", []string{"NetworkInterfaceId", c.eni, "SecondaryPrivateIpAddressCount", "1"}),
 		apitest.Case("an address of several interfaces", "InvalidInstanceID", "multiple interfaces", "AssociateAddress",
-			[]string{"AllocationId", w.Must("allocationId", "AllocateAddress"), "InstanceId", in}),
+			[]string{"AllocationId", c.w.Must("allocationId", "AllocateAddress"), "InstanceId", c.in}),
 	})
-	w.Must("return", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", eni, "Attachment.AttachmentId",
+	c.w.Must("return", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", c.eni, "Attachment.AttachmentId",
 		attachment, "Attachment.DeleteOnTermination", "true")
-	apitest.Shows(t,
-		w.Call("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", eni, "Attribute", "attachment").Body,
+	apitest.Shows(c.t,
+		c.w.Call("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", c.eni, "Attribute", "attachment").Body,
 		"deleteOnTermination", "true")
-	w.Must("return", "DetachNetworkInterface", "AttachmentId", attachment, "Force", "false")
-	await.Success(t, apitest.Patience, func() error {
-		if s := at(); s != "" {
+	c.w.Must("return", "DetachNetworkInterface", "AttachmentId", attachment, "Force", "false")
+	await.Success(c.t, apitest.Patience, func() error {
+		if s := c.at(); s != "" {
 			return fmt.Errorf("the attachment is still %q", s)
 		}
 		return nil
 	})
-	w.Refuses(t,
+	c.w.Refuses(c.t,
 		[]apitest.Refusal{
 			apitest.Case("detached already", "InvalidAttachmentID.NotFound", attachment, "DetachNetworkInterface",
 				[]string{"AttachmentId", attachment, "Force", "true"}),
 		})
 
-	// Secondary addresses come, move and go; the primary stays.
-	given := w.Must("privateIpAddress", "AssignPrivateIpAddresses", "NetworkInterfaceId", third,
-		"SecondaryPrivateIpAddressCount", "1")
-	w.Must("networkInterfaceId", "AssignPrivateIpAddresses", "NetworkInterfaceId", third, "PrivateIpAddress.1",
-		"10.55.1.51", "AllowReassignment", "true")
-	apitest.Lacks(t, w.Call("DescribeNetworkInterfaces", "NetworkInterfaceId.1", eni).Body, "10.55.1.51")
-	w.Refuses(t, []apitest.Refusal{
-		apitest.Case("an address of another's", "Resource.AlreadyAssigned", given, "AssignPrivateIpAddresses",
-			[]string{"NetworkInterfaceId", eni, "PrivateIpAddress.1", given}),
-		apitest.Case("another's primary", "InvalidParameterValue", "primary", "AssignPrivateIpAddresses",
-			[]string{"NetworkInterfaceId", third, "PrivateIpAddress.1", "10.55.1.50", "AllowReassignment", "true"}),
-		apitest.Case("its own primary", "InvalidParameterValue", "primary", "UnassignPrivateIpAddresses",
-			[]string{"NetworkInterfaceId", eni, "PrivateIpAddress.1", "10.55.1.50"}),
-		apitest.Case("IPv6 without a range", "InvalidParameterValue", "IPv6", "AssignIpv6Addresses",
-			[]string{"NetworkInterfaceId", eni, "Ipv6AddressCount", "1"}),
-	})
-	w.Must("return", "UnassignPrivateIpAddresses", "NetworkInterfaceId", third, "PrivateIpAddress.1", given,
-		"PrivateIpAddress.2", "10.55.1.51")
-	w.Must("networkInterfaceId", "AssignPrivateIpAddresses", "NetworkInterfaceId", eni, "PrivateIpAddress.1", given)
-
-	w.Must("return", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", eni, "SourceDestCheck.Value", "false")
-	apitest.Shows(t,
-		w.Call("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", eni, "Attribute", "sourceDestCheck").Body,
-		"value", "false")
-	w.Must("return", "ResetNetworkInterfaceAttribute", "NetworkInterfaceId", eni, "SourceDestCheck", "true")
-	apitest.Shows(t,
-		w.Call("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", eni, "Attribute", "sourceDestCheck").Body,
-		"value", "true")
-	apitest.Shows(t,
-		w.Call("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", eni, "Attribute", "groupSet").Body, "groupId",
-		n.Group)
 	// A stopped instance lets go at once.
-	w.Must("instanceId", "StopInstances", "InstanceId.1", in)
-	w.Await(in, "stopped")
-	attachment = w.Must("attachmentId", "AttachNetworkInterface", "NetworkInterfaceId", eni, "InstanceId", in,
+	c.w.Must("instanceId", "StopInstances", "InstanceId.1", c.in)
+	c.w.Await(c.in, "stopped")
+	attachment = c.w.Must("attachmentId", "AttachNetworkInterface", "NetworkInterfaceId", c.eni, "InstanceId", c.in,
 		"DeviceIndex", "1")
-	if s := at(); s != "attached" {
-		t.Errorf("in a stopped instance the attachment is %q", s)
+	if s := c.at(); s != "attached" {
+		c.t.Errorf("in a stopped instance the attachment is %q", s)
 	}
-	w.Must("return", "DetachNetworkInterface", "AttachmentId", attachment)
-	w.Must("return", "DeleteNetworkInterface", "NetworkInterfaceId", eni)
-	w.Refuses(t,
+	c.w.Must("return", "DetachNetworkInterface", "AttachmentId", attachment)
+	c.w.Must("return", "DeleteNetworkInterface", "NetworkInterfaceId", c.eni)
+	c.w.Refuses(c.t,
 		[]apitest.Refusal{
-			apitest.Case("the interface is gone", "InvalidNetworkInterfaceID.NotFound", eni,
-				"DescribeNetworkInterfaces", []string{"NetworkInterfaceId.1", eni}),
+			apitest.Case("the interface is gone", "InvalidNetworkInterfaceID.NotFound", c.eni,
+				"DescribeNetworkInterfaces", []string{"NetworkInterfaceId.1", c.eni}),
 		})
+}
+
+// TestSecondaryAddresses come, move and go; the primary stays.
+func TestSecondaryAddresses(t *testing.T) {
+	c := newCards(t)
+	given := c.w.Must("privateIpAddress", "AssignPrivateIpAddresses", "NetworkInterfaceId", c.third,
+		"SecondaryPrivateIpAddressCount", "1")
+	c.w.Must("networkInterfaceId", "AssignPrivateIpAddresses", "NetworkInterfaceId", c.third, "PrivateIpAddress.1",
+		"10.55.1.51", "AllowReassignment", "true")
+	apitest.Lacks(c.t, c.w.Call("DescribeNetworkInterfaces", "NetworkInterfaceId.1", c.eni).Body, "10.55.1.51")
+	c.w.Refuses(c.t, []apitest.Refusal{
+		apitest.Case("an address of another's", "Resource.AlreadyAssigned", given, "AssignPrivateIpAddresses",
+			[]string{"NetworkInterfaceId", c.eni, "PrivateIpAddress.1", given}),
+		apitest.Case("another's primary", "InvalidParameterValue", "primary", "AssignPrivateIpAddresses",
+			[]string{"NetworkInterfaceId", c.third, "PrivateIpAddress.1", "10.55.1.50", "AllowReassignment", "true"}),
+		apitest.Case("its own primary", "InvalidParameterValue", "primary", "UnassignPrivateIpAddresses",
+			[]string{"NetworkInterfaceId", c.eni, "PrivateIpAddress.1", "10.55.1.50"}),
+		apitest.Case("IPv6 without a range", "InvalidParameterValue", "IPv6", "AssignIpv6Addresses",
+			[]string{"NetworkInterfaceId", c.eni, "Ipv6AddressCount", "1"}),
+	})
+	c.w.Must("return", "UnassignPrivateIpAddresses", "NetworkInterfaceId", c.third, "PrivateIpAddress.1", given,
+		"PrivateIpAddress.2", "10.55.1.51")
+	c.w.Must("networkInterfaceId", "AssignPrivateIpAddresses", "NetworkInterfaceId", c.eni, "PrivateIpAddress.1", given)
+}
+
+func TestInterfaceAttributes(t *testing.T) {
+	c := newCards(t)
+	c.w.Must("return", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", c.eni, "SourceDestCheck.Value", "false")
+	apitest.Shows(c.t,
+		c.w.Call("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", c.eni, "Attribute", "sourceDestCheck").Body,
+		"value", "false")
+	c.w.Must("return", "ResetNetworkInterfaceAttribute", "NetworkInterfaceId", c.eni, "SourceDestCheck", "true")
+	apitest.Shows(c.t,
+		c.w.Call("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", c.eni, "Attribute", "sourceDestCheck").Body,
+		"value", "true")
+	apitest.Shows(c.t,
+		c.w.Call("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", c.eni, "Attribute", "groupSet").Body, "groupId",
+		c.n.Group)
 }

@@ -57,7 +57,9 @@ func TestPrefixLists(t *testing.T) {
 func TestAWSsOwnLists(t *testing.T) {
 	w := apitest.New(t)
 	const s3, name = "pl-63a5400a", "com.amazonaws.us-east-1.s3"
-	by := func(filter, value string) []string { return []string{"Filter.1.Name", filter, "Filter.1.Value.1", value} }
+	by := func(filter, value string) []string {
+		return []string{"Filter.1.Name", filter, "Filter.1.Value.1", value}
+	}
 	for _, kind := range []string{"DescribeManagedPrefixLists", "DescribePrefixLists"} {
 		if got := w.Must("prefixListId", kind, by("prefix-list-name", name)...); got != s3 {
 			t.Errorf("%s has %s for %s, want %s", kind, got, name, s3)

@@ -76,26 +76,35 @@ func TestSpot(t *testing.T) {
 		}
 		w.Terminate(next)
 	})
-	t.Run("RequestSpotInstances", func(t *testing.T) {
-		spec := []string{
-			"LaunchSpecification.ImageId", w.Image(), "LaunchSpecification.InstanceType", "t3.micro", "InstanceCount",
-			"2", "ClientToken", "once",
-		}
-		a := w.Call("RequestSpotInstances", spec...)
-		if strings.Count(a.Body, "<spotInstanceRequestId>") != 2 || strings.Count(a.Body, "<state>active</state>") != 2 {
-			t.Errorf("two were asked for: %s", a.Body)
-		}
-		if again := w.Call("RequestSpotInstances",
-			spec...); apitest.First(again.Body, "spotInstanceRequestId") != apitest.First(a.Body, "spotInstanceRequestId") {
-			t.Error("the same token made other requests")
-		}
-		low := w.Must("spotInstanceRequestId", "RequestSpotInstances", "SpotPrice", "0.002",
-			"LaunchSpecification.ImageId", w.Image(), "LaunchSpecification.InstanceType", "m5.4xlarge")
-		if got := apitest.First(apitest.First(w.Call("DescribeSpotInstanceRequests", "SpotInstanceRequestId.1",
-			low).Body, "status"), "code"); got != "price-too-low" {
-			t.Errorf("a low bid waits with status %q", got)
-		}
-	})
+}
+
+// TestRequestsForSpotInstances are kept, each once for its token, and wait while they offer too little.
+func TestRequestsForSpotInstances(t *testing.T) {
+	w := apitest.New(t)
+	spec := []string{
+		"LaunchSpecification.ImageId", w.Image(), "LaunchSpecification.InstanceType", "t3.micro", "InstanceCount",
+		"2", "ClientToken", "once",
+	}
+	a := w.Call("RequestSpotInstances", spec...)
+	if strings.Count(a.Body, "<spotInstanceRequestId>") != 2 || strings.Count(a.Body, "<state>active</state>") != 2 {
+		t.Errorf("two were asked for: %s", a.Body)
+	}
+	if again := w.Call("RequestSpotInstances",
+		spec...); apitest.First(again.Body, "spotInstanceRequestId") != apitest.First(a.Body, "spotInstanceRequestId") {
+		t.Error("the same token made other requests")
+	}
+	low := w.Must("spotInstanceRequestId", "RequestSpotInstances", "SpotPrice", "0.002",
+		"LaunchSpecification.ImageId", w.Image(), "LaunchSpecification.InstanceType", "m5.4xlarge")
+	if got := apitest.First(apitest.First(w.Call("DescribeSpotInstanceRequests", "SpotInstanceRequestId.1",
+		low).Body, "status"), "code"); got != "price-too-low" {
+		t.Errorf("a low bid waits with status %q", got)
+	}
+}
+
+// TestSpotIsRefused where the market, the price or the account say so.
+func TestSpotIsRefused(t *testing.T) {
+	w := apitest.New(t)
+	market := []string{"InstanceMarketOptions.MarketType", "spot"}
 	for name, tt := range map[string]struct {
 		code string
 		more []string

@@ -71,86 +71,93 @@ func realRack(t *testing.T, seed uint64) *rig {
 		r.site.server.stop()
 	})
 	r.host = h.compare
-	r.harm = func() (string, int) {
-		if r.rand.IntN(2) == 0 {
-			return "", 0
-		}
-		if s.clock != nil && r.rand.IntN(4) == 0 {
-			return r.setClock()
-		}
-		r.gate.Lock()
-		defer r.gate.Unlock()
-		machines := h.machines()
-		if len(machines) == 0 {
-			return "", 0
-		}
-		ids := make([]string, 0, len(machines))
-		for id := range machines {
-			ids = append(ids, id)
-		}
-		slices.Sort(ids)
-		id := ids[r.rand.IntN(len(ids))]
-		if r.rand.IntN(3) == 0 { // the way to it is held: who speaks to it, or begins to, waits
-			if unix.Kill(machines[id], unix.SIGSTOP) != nil {
-				return "", 0
-			}
-			thaw := func() { unix.Kill(machines[id], unix.SIGCONT) }
-			defer thaw()
-			r.await(time.Duration(r.rand.IntN(1500)) * time.Millisecond)
-			if r.rand.IntN(2) == 0 {
-				r.site.server.kill()
-				r.kills["slipway"]++
-				thawing := time.AfterFunc(time.Duration(r.rand.IntN(3000))*time.Millisecond, thaw)
-				defer thawing.Stop()
-				if err := r.site.begin(); err != nil {
-					r.t.Errorf("while a machine is frozen: %v", err)
-				}
-			}
-			return frozen, 1
-		}
-		if unix.Kill(machines[id], unix.SIGKILL) != nil {
-			return "", 0
-		}
-		r.model.perhaps(fact{"instance", id, "state"}, "running", "stopped")
-		return "QEMU", 1
-	}
-	r.end = func() {
-		e, _, _ := clients(s)
-		sight, err := look(t.Context(), s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range r.callers {
-			c.instances = nil
-		}
-		owner := r.callers[0]
-		if len(sight.alive) > 0 {
-			owner.volumes = volumesOf(r.callers)
-			owner.addresses = addressesOf(r.callers)
-			owner.end(t.Context(), sight.alive)
-		}
-		r.check()
-		for _, id := range owner.volumes {
-			if _, err := e.DeleteVolume(t.Context(), &ec2.DeleteVolumeInput{VolumeId: &id}); err != nil &&
-				codeOf(err) != "InvalidVolume.NotFound" {
-				t.Error(err)
-			}
-		}
-		for _, id := range sight.snapshots {
-			if _, err := e.DeleteSnapshot(t.Context(), &ec2.DeleteSnapshotInput{SnapshotId: &id}); err != nil {
-				t.Error(err)
-			}
-		}
-		r.site.server.stop()
-		left, err := traces.Of(s.state, traces.Slot(s.state))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(left) > 0 {
-			t.Errorf("when all has ended, there is on the host still\n%s", strings.Join(left, "\n"))
-		}
-	}
+	r.harm = func() (string, int) { return r.harmGuest(h) }
+	r.end = func() { r.endGuests(t) }
 	return r
+}
+
+// harmGuest kills one of the machines, or freezes it while others go on; or it sets the server's clock.
+func (r *rig) harmGuest(h *host) (string, int) {
+	if r.rand.IntN(2) == 0 {
+		return "", 0
+	}
+	if r.site.clock != nil && r.rand.IntN(4) == 0 {
+		return r.setClock()
+	}
+	r.gate.Lock()
+	defer r.gate.Unlock()
+	machines := h.machines()
+	if len(machines) == 0 {
+		return "", 0
+	}
+	ids := make([]string, 0, len(machines))
+	for id := range machines {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	id := ids[r.rand.IntN(len(ids))]
+	if r.rand.IntN(3) == 0 { // the way to it is held: who speaks to it, or begins to, waits
+		if unix.Kill(machines[id], unix.SIGSTOP) != nil {
+			return "", 0
+		}
+		thaw := func() { unix.Kill(machines[id], unix.SIGCONT) }
+		defer thaw()
+		r.await(time.Duration(r.rand.IntN(1500)) * time.Millisecond)
+		if r.rand.IntN(2) == 0 {
+			r.site.server.kill()
+			r.kills["slipway"]++
+			thawing := time.AfterFunc(time.Duration(r.rand.IntN(3000))*time.Millisecond, thaw)
+			defer thawing.Stop()
+			if err := r.site.begin(); err != nil {
+				r.t.Errorf("while a machine is frozen: %v", err)
+			}
+		}
+		return frozen, 1
+	}
+	if unix.Kill(machines[id], unix.SIGKILL) != nil {
+		return "", 0
+	}
+	r.model.perhaps(fact{"instance", id, "state"}, "running", "stopped")
+	return "QEMU", 1
+}
+
+// endGuests ends all that the callers made; nothing may be left on the host.
+func (r *rig) endGuests(t *testing.T) {
+	s := r.site
+	e, _, _ := clients(s)
+	sight, err := look(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range r.callers {
+		c.instances = nil
+	}
+	owner := r.callers[0]
+	if len(sight.alive) > 0 {
+		owner.volumes = volumesOf(r.callers)
+		owner.addresses = addressesOf(r.callers)
+		owner.end(t.Context(), sight.alive)
+	}
+	r.check()
+	for _, id := range owner.volumes {
+		if _, err := e.DeleteVolume(t.Context(), &ec2.DeleteVolumeInput{VolumeId: &id}); err != nil &&
+			codeOf(err) != "InvalidVolume.NotFound" {
+			t.Error(err)
+		}
+	}
+	for _, id := range sight.snapshots {
+		if _, err := e.DeleteSnapshot(t.Context(), &ec2.DeleteSnapshotInput{SnapshotId: &id}); err != nil {
+			t.Error(err)
+		}
+	}
+	r.site.server.stop()
+	left, err := traces.Of(s.state, traces.Slot(s.state))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) > 0 {
+		t.Errorf("when all has ended, there is on the host still\n%s", strings.Join(left, "\n"))
+	}
 }
 
 func volumesOf(callers []*caller) (out []string) {

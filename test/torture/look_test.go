@@ -2,10 +2,12 @@ package torture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -43,12 +45,21 @@ func look(ctx context.Context, at *site) (*sight, error) {
 	s := &sight{facts: map[fact]string{}}
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
+	roots, err := s.instances(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return s, errors.Join(s.disks(ctx, e, roots), s.copies(ctx, e), s.promises(ctx, e, now), s.users(ctx, i))
+}
+
+// instances looks at the instances and what their launches' tokens made, and answers their root volumes.
+func (s *sight) instances(ctx context.Context, e *ec2.Client) (roots map[string]bool, err error) {
 	out, err := e.DescribeInstances(ctx, &ec2.DescribeInstancesInput{})
 	if err != nil {
 		return nil, err
 	}
 	launches, reservations := map[string][]string{}, map[string][]string{}
-	roots := map[string]bool{}
+	roots = map[string]bool{}
 	for _, r := range out.Reservations {
 		for _, in := range r.Instances {
 			id, token := *in.InstanceId, aws.ToString(in.ClientToken)
@@ -83,9 +94,14 @@ func look(ctx context.Context, at *site) (*sight, error) {
 			s.wrong = append(s.wrong, fmt.Sprintf("token %s made the reservations %v", token, reservations[token]))
 		}
 	}
+	return roots, nil
+}
+
+// disks looks at the volumes, of which each is a root or has a name.
+func (s *sight) disks(ctx context.Context, e *ec2.Client, roots map[string]bool) error {
 	volumes, err := e.DescribeVolumes(ctx, &ec2.DescribeVolumesInput{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, v := range volumes.Volumes {
 		id, at := *v.VolumeId, ""
@@ -115,9 +131,14 @@ func look(ctx context.Context, at *site) (*sight, error) {
 	for id := range roots {
 		s.wrong = append(s.wrong, fmt.Sprintf("root volume %s is gone", id))
 	}
+	return nil
+}
+
+// copies looks at the snapshots and at the images that need them.
+func (s *sight) copies(ctx context.Context, e *ec2.Client) error {
 	snapshots, err := e.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, sn := range snapshots.Snapshots {
 		s.snapshots = append(s.snapshots, *sn.SnapshotId)
@@ -133,7 +154,7 @@ func look(ctx context.Context, at *site) (*sight, error) {
 	}
 	images, err := e.DescribeImages(ctx, &ec2.DescribeImagesInput{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, im := range images.Images {
 		for _, b := range im.BlockDeviceMappings {
@@ -142,9 +163,14 @@ func look(ctx context.Context, at *site) (*sight, error) {
 			}
 		}
 	}
+	return nil
+}
+
+// promises looks at the addresses and at the capacity reservations, which should have ended by now or not.
+func (s *sight) promises(ctx context.Context, e *ec2.Client, now time.Time) error {
 	addresses, err := e.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, a := range addresses.Addresses {
 		s.facts[fact{"address", *a.AllocationId, "exists"}] = "yes"
@@ -152,7 +178,7 @@ func look(ctx context.Context, at *site) (*sight, error) {
 	}
 	promised, err := e.DescribeCapacityReservations(ctx, &ec2.DescribeCapacityReservationsInput{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, r := range promised.CapacityReservations {
 		s.facts[fact{"reservation", *r.CapacityReservationId, "state"}] = string(r.State)
@@ -161,10 +187,15 @@ func look(ctx context.Context, at *site) (*sight, error) {
 				fmt.Sprintf("%s should have ended at %v, and it is %v", *r.CapacityReservationId, *r.EndDate, now))
 		}
 	}
+	return nil
+}
+
+// users looks at the users and their policies.
+func (s *sight) users(ctx context.Context, i *iam.Client) error {
 	for users := iam.NewListUsersPaginator(i, &iam.ListUsersInput{}); users.HasMorePages(); {
 		page, err := users.NextPage(ctx)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, u := range page.Users {
 			if strings.HasPrefix(*u.UserName, "shared-") {
@@ -172,7 +203,7 @@ func look(ctx context.Context, at *site) (*sight, error) {
 			}
 			own, err := i.ListUserPolicies(ctx, &iam.ListUserPoliciesInput{UserName: u.UserName})
 			if err != nil {
-				return nil, err
+				return err
 			}
 			s.facts[fact{"user", *u.UserName, "exists"}] = "yes"
 			if len(own.PolicyNames) > 0 {
@@ -180,7 +211,7 @@ func look(ctx context.Context, at *site) (*sight, error) {
 			}
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // differences are what one of two lists has, and the other lacks.
