@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -131,6 +132,9 @@ func (r *resolver) serve(w dns.ResponseWriter, q *dns.Msg) {
 			reply = answer
 		}
 	}
+	if q.IsEdns0() == nil {
+		reply.Extra = nil // who did not say that it reads more gets no more
+	}
 	if err := w.WriteMsg(reply); err != nil {
 		r.log.Debug("dns answer not sent", "error", err)
 	}
@@ -181,11 +185,47 @@ func (z *zone) own(q dns.Question, reply *dns.Msg) bool {
 			reply.Answer = append(reply.Answer, &dns.AAAA{Hdr: head, AAAA: ip.AsSlice()})
 		}
 	}
+	if public, is := publicName(name); is && !ok {
+		answerPublic(public, q, head, reply)
+		return true
+	}
 	if !ok && (strings.HasSuffix(name, ".compute.internal.") || strings.HasSuffix(name, ".ec2.internal.")) {
 		reply.Rcode = dns.RcodeNameError
 		return true
 	}
 	return ok
+}
+
+var publicForm = regexp.MustCompile(
+	`^ec2-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})\.(?:compute-1|[a-z0-9-]+\.compute)\.amazonaws\.com\.$`)
+
+// publicName is the public address that EC2's name for it holds.
+func publicName(name string) (netip.Addr, bool) {
+	m := publicForm.FindStringSubmatch(name)
+	if m == nil {
+		return netip.Addr{}, false
+	}
+	ip, err := netip.ParseAddr(strings.Join(m[1:], "."))
+	return ip, err == nil
+}
+
+// answerPublic answers for an instance of another network: it is the public address. One of the host's loopback range would
+// be the guest itself: that is refused, and says why to who asks (RFC 8914).
+func answerPublic(ip netip.Addr, q dns.Question, head dns.RR_Header, reply *dns.Msg) {
+	if ip.IsLoopback() {
+		reply.Rcode = dns.RcodeRefused
+		reply.SetEdns0(1232, false)
+		opt := reply.IsEdns0()
+		opt.Option = append(opt.Option, &dns.EDNS0_EDE{
+			InfoCode: dns.ExtendedErrorCodeProhibited,
+			ExtraText: "public addresses of this installation are of the host's loopback, where a guest finds itself: " +
+				"dial the private address, or give slipway a --public-range",
+		})
+		return
+	}
+	if q.Qtype == dns.TypeA {
+		reply.Answer = append(reply.Answer, &dns.A{Hdr: head, A: ip.AsSlice()})
+	}
 }
 
 // forward asks the host's resolvers, from the host's own network.
