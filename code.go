@@ -169,6 +169,7 @@ const (
 	InvalidSubnet                                   Code = "InvalidSubnet"
 	InvalidSubnetCidrBlockAssociationIDNotFound     Code = "InvalidSubnetCidrBlockAssociationID.NotFound"
 	InvalidSubnetConflict                           Code = "InvalidSubnet.Conflict"
+	InvalidSubnetCidrReservationIDNotFound          Code = "InvalidSubnetCidrReservationID.NotFound"
 	InvalidSubnetIDMalformed                        Code = "InvalidSubnetID.Malformed"
 	InvalidSubnetIDNotFound                         Code = "InvalidSubnetID.NotFound"
 	InvalidSubnetRange                              Code = "InvalidSubnet.Range"

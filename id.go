@@ -78,7 +78,8 @@ func Prefix(id string) string {
 // of their ids.
 var ResourceTypes = map[string]string{
 	"i": "instance", "ami": "image", "vol": "volume", "snap": "snapshot", "subnet": "subnet", "vpc": "vpc",
-	"sg": "security-group", "sgr": "security-group-rule",
+	"scr": "subnet-cidr-reservation",
+	"sg":  "security-group", "sgr": "security-group-rule",
 	"eni": "network-interface", "rtb": "route-table", "igw": "internet-gateway", "acl": "network-acl",
 	"dopt": "dhcp-options", "eipalloc": "elastic-ip", "lt": "launch-template",
 	"pg": "placement-group", "key": "key-pair", "nat": "natgateway", "pcx": "vpc-peering-connection",

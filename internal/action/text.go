@@ -28,19 +28,20 @@ const (
 
 // The texts there are.
 var (
-	GroupName            = Text{"GroupName", groupSet, "security group name"}
-	GroupDescription     = Text{"GroupDescription", groupSet, "security group description"}
-	RuleDescription      = Text{"Description", groupSet, "rule description"}
-	KeyName              = Text{"KeyName", AnyASCII, ""}
-	PlacementGroupName   = Text{"groupName", AnyASCII, ""}
-	ImageDescription     = Text{"description", AnyASCII, ""}
-	SnapshotDescription  = Text{"description", AnyASCII, ""}
-	InterfaceDescription = Text{"description", AnyText, ""}
-	VersionDescription   = Text{"versionDescription", AnyText, ""}
-	ImportDescription    = Text{"description", AnyASCII, ""}
-	ReportDescription    = Text{"description", AnyText, ""}
-	PrefixListName       = Text{"prefixListName", AnyText, ""}
-	EntryDescription     = Text{"description", AnyText, ""}
+	GroupName              = Text{"GroupName", groupSet, "security group name"}
+	GroupDescription       = Text{"GroupDescription", groupSet, "security group description"}
+	RuleDescription        = Text{"Description", groupSet, "rule description"}
+	KeyName                = Text{"KeyName", AnyASCII, ""}
+	PlacementGroupName     = Text{"groupName", AnyASCII, ""}
+	ImageDescription       = Text{"description", AnyASCII, ""}
+	SnapshotDescription    = Text{"description", AnyASCII, ""}
+	InterfaceDescription   = Text{"description", AnyText, ""}
+	VersionDescription     = Text{"versionDescription", AnyText, ""}
+	ImportDescription      = Text{"description", AnyASCII, ""}
+	ReportDescription      = Text{"description", AnyText, ""}
+	ReservationDescription = Text{"description", AnyText, ""}
+	PrefixListName         = Text{"prefixListName", AnyText, ""}
+	EntryDescription       = Text{"description", AnyText, ""}
 )
 
 // In is the same text with another set.

@@ -12,11 +12,12 @@ import (
 // walked through. They are checked before the method is asked. An empty entry: the room checks by itself, because what
 // may be depends on the state.
 var Texts = map[string]map[string]Text{
-	"CreateSecurityGroup":  {},
-	"ReportInstanceStatus": {"Description": ReportDescription},
-	"CreateImage":          {"Description": ImageDescription},
-	"RegisterImage":        {"Description": ImageDescription},
-	"CopyImage":            {"Description": ImageDescription},
+	"CreateSecurityGroup":         {},
+	"CreateSubnetCidrReservation": {"Description": ReservationDescription},
+	"ReportInstanceStatus":        {"Description": ReportDescription},
+	"CreateImage":                 {"Description": ImageDescription},
+	"RegisterImage":               {"Description": ImageDescription},
+	"CopyImage":                   {"Description": ImageDescription},
 	"ModifyImageAttribute": {
 		"Description.Value": ImageDescription, "Value": ImageDescription,
 	},

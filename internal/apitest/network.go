@@ -80,6 +80,8 @@ func (o World) networkDryRuns(w *Wire) map[string][]string {
 	zoneC := w.Must("subnetId", "DescribeSubnets", "Filter.1.Name", "availability-zone", "Filter.1.Value.1",
 		"us-east-1c", "Filter.2.Name", "default-for-az", "Filter.2.Value.1", "true")
 	w.Must("return", "DeleteSubnet", "SubnetId", zoneC)
+	reserved := w.Must("subnetCidrReservationId", "CreateSubnetCidrReservation", "SubnetId", n.Subnet, "Cidr",
+		"10.66.1.192/28", "ReservationType", "prefix")
 	out := map[string][]string{
 		"CreateDefaultVpc":            nil,
 		"CreateVpc":                   {"CidrBlock", "10.1.0.0/16"},
@@ -89,6 +91,9 @@ func (o World) networkDryRuns(w *Wire) map[string][]string {
 		"DisassociateVpcCidrBlock":    {"AssociationId", second},
 		"CreateSubnet":                {"VpcId", n.VPC, "CidrBlock", "10.66.9.0/24"},
 		"DeleteSubnet":                {"SubnetId", n.Subnet},
+		"CreateSubnetCidrReservation": {"SubnetId", n.Subnet, "Cidr", "10.66.1.128/27", "ReservationType", "explicit"},
+		"GetSubnetCidrReservations":   {"SubnetId", n.Subnet},
+		"DeleteSubnetCidrReservation": {"SubnetCidrReservationId", reserved},
 		"CreateDefaultSubnet":         {"AvailabilityZone", "us-east-1c"},
 		"ModifySubnetAttribute":       {"SubnetId", n.Subnet, "MapPublicIpOnLaunch.Value", "true"},
 		"AssociateSubnetCidrBlock":    {"SubnetId", n.Subnet, "Ipv6CidrBlock", other},

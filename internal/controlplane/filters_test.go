@@ -142,8 +142,12 @@ func TestFiltersAgreeWithTheAnswer(t *testing.T) {
 		}
 		return nil
 	})
+	w.Must("subnetCidrReservationId", "CreateSubnetCidrReservation", "SubnetId", o.Subnet, "Cidr",
+		strings.Replace(w.Must("cidrBlock", "DescribeSubnets", "SubnetId.1", o.Subnet), "/20", "/28", 1),
+		"ReservationType", "explicit")
 	needs := map[string][]string{
-		"GetSecurityGroupsForVpc": {"VpcId", o.VPC}, "DescribeLaunchTemplateVersions": {"LaunchTemplateId", o.Template},
+		"GetSubnetCidrReservations": {"SubnetId", o.Subnet},
+		"GetSecurityGroupsForVpc":   {"VpcId", o.VPC}, "DescribeLaunchTemplateVersions": {"LaunchTemplateId", o.Template},
 		"DescribeInstanceStatus": {"IncludeAllInstances", "true"}, "DescribeSpotPriceHistory": {"InstanceType.1", "t3.micro"},
 	}
 	for i, kind := range []string{"t3.micro", "t1.micro", "m5.large", "m5d.large", "c6g.xlarge", "p5.48xlarge", "inf1.xlarge", "m5.metal"} {

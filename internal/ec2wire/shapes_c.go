@@ -1758,6 +1758,43 @@ func (x *CreateSnapshotsResult) EncodeXML(w *ec2query.Writer) {
 	}
 }
 
+type CreateSubnetCidrReservationRequest struct {
+	SubnetId          *string
+	Cidr              *string
+	ReservationType   *string
+	Description       *string
+	DryRun            *bool
+	TagSpecifications []TagSpecification
+}
+
+// DecodeQuery reads the members from a form.
+func (x *CreateSubnetCidrReservationRequest) DecodeQuery(r *ec2query.Reader) {
+	x.SubnetId = r.String("SubnetId")
+	x.Cidr = r.String("Cidr")
+	x.ReservationType = r.String("ReservationType")
+	x.Description = r.String("Description")
+	x.DryRun = r.Bool("DryRun")
+	if in := r.List("TagSpecification"); in != nil {
+		x.TagSpecifications = make([]TagSpecification, len(in))
+		for i := range in {
+			x.TagSpecifications[i].DecodeQuery(in[i])
+		}
+	}
+}
+
+type CreateSubnetCidrReservationResult struct {
+	SubnetCidrReservation *SubnetCidrReservation
+}
+
+// EncodeXML writes the members that are set.
+func (x *CreateSubnetCidrReservationResult) EncodeXML(w *ec2query.Writer) {
+	if x.SubnetCidrReservation != nil {
+		w.Open("subnetCidrReservation")
+		x.SubnetCidrReservation.EncodeXML(w)
+		w.Close("subnetCidrReservation")
+	}
+}
+
 type CreateSubnetRequest struct {
 	VpcId              *string
 	TagSpecifications  []TagSpecification

@@ -460,6 +460,30 @@ func (x *DeleteSnapshotReturnCode) EncodeXML(w *ec2query.Writer) {
 	w.String("returnCode", x.ReturnCode)
 }
 
+type DeleteSubnetCidrReservationRequest struct {
+	SubnetCidrReservationId *string
+	DryRun                  *bool
+}
+
+// DecodeQuery reads the members from a form.
+func (x *DeleteSubnetCidrReservationRequest) DecodeQuery(r *ec2query.Reader) {
+	x.SubnetCidrReservationId = r.String("SubnetCidrReservationId")
+	x.DryRun = r.Bool("DryRun")
+}
+
+type DeleteSubnetCidrReservationResult struct {
+	DeletedSubnetCidrReservation *SubnetCidrReservation
+}
+
+// EncodeXML writes the members that are set.
+func (x *DeleteSubnetCidrReservationResult) EncodeXML(w *ec2query.Writer) {
+	if x.DeletedSubnetCidrReservation != nil {
+		w.Open("deletedSubnetCidrReservation")
+		x.DeletedSubnetCidrReservation.EncodeXML(w)
+		w.Close("deletedSubnetCidrReservation")
+	}
+}
+
 type DeleteSubnetRequest struct {
 	SubnetId *string
 	DryRun   *bool

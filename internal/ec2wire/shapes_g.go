@@ -484,6 +484,57 @@ func (x *GetSnapshotBlockPublicAccessStateResult) EncodeXML(w *ec2query.Writer) 
 	w.String("managedBy", x.ManagedBy)
 }
 
+type GetSubnetCidrReservationsRequest struct {
+	SubnetId   *string
+	Filters    []Filter
+	DryRun     *bool
+	NextToken  *string
+	MaxResults *int32
+}
+
+// DecodeQuery reads the members from a form.
+func (x *GetSubnetCidrReservationsRequest) DecodeQuery(r *ec2query.Reader) {
+	x.SubnetId = r.String("SubnetId")
+	if in := r.List("Filter"); in != nil {
+		x.Filters = make([]Filter, len(in))
+		for i := range in {
+			x.Filters[i].DecodeQuery(in[i])
+		}
+	}
+	x.DryRun = r.Bool("DryRun")
+	x.NextToken = r.String("NextToken")
+	x.MaxResults = r.Int32("MaxResults")
+}
+
+type GetSubnetCidrReservationsResult struct {
+	SubnetIpv4CidrReservations []SubnetCidrReservation
+	SubnetIpv6CidrReservations []SubnetCidrReservation
+	NextToken                  *string
+}
+
+// EncodeXML writes the members that are set.
+func (x *GetSubnetCidrReservationsResult) EncodeXML(w *ec2query.Writer) {
+	if x.SubnetIpv4CidrReservations != nil {
+		w.Open("subnetIpv4CidrReservationSet")
+		for i := range x.SubnetIpv4CidrReservations {
+			w.Open("item")
+			x.SubnetIpv4CidrReservations[i].EncodeXML(w)
+			w.Close("item")
+		}
+		w.Close("subnetIpv4CidrReservationSet")
+	}
+	if x.SubnetIpv6CidrReservations != nil {
+		w.Open("subnetIpv6CidrReservationSet")
+		for i := range x.SubnetIpv6CidrReservations {
+			w.Open("item")
+			x.SubnetIpv6CidrReservations[i].EncodeXML(w)
+			w.Close("item")
+		}
+		w.Close("subnetIpv6CidrReservationSet")
+	}
+	w.String("nextToken", x.NextToken)
+}
+
 type GpuDeviceInfo struct {
 	Name             *string
 	Manufacturer     *string

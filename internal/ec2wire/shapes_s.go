@@ -1283,6 +1283,35 @@ func (x *SubnetCidrBlockState) EncodeXML(w *ec2query.Writer) {
 	w.String("statusMessage", x.StatusMessage)
 }
 
+type SubnetCidrReservation struct {
+	SubnetCidrReservationId *string
+	SubnetId                *string
+	Cidr                    *string
+	ReservationType         *string
+	OwnerId                 *string
+	Description             *string
+	Tags                    []Tag
+}
+
+// EncodeXML writes the members that are set.
+func (x *SubnetCidrReservation) EncodeXML(w *ec2query.Writer) {
+	w.String("subnetCidrReservationId", x.SubnetCidrReservationId)
+	w.String("subnetId", x.SubnetId)
+	w.String("cidr", x.Cidr)
+	w.String("reservationType", x.ReservationType)
+	w.String("ownerId", x.OwnerId)
+	w.String("description", x.Description)
+	if x.Tags != nil {
+		w.Open("tagSet")
+		for i := range x.Tags {
+			w.Open("item")
+			x.Tags[i].EncodeXML(w)
+			w.Close("item")
+		}
+		w.Close("tagSet")
+	}
+}
+
 type SubnetConfiguration struct {
 	SubnetId *string
 	Ipv4     *string

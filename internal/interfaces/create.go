@@ -124,7 +124,7 @@ func FreeCount(r store.Reader, subnet *slipway.Subnet) int {
 			used++
 		}
 	}
-	return int(size) - 5 - used
+	return int(size) - 5 - used - kept(state.ReservationsIn(r, subnet)).withheld(r, subnet)
 }
 
 func isIPv6Key(key string) bool {
@@ -148,9 +148,10 @@ func free(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet) (netip.Addr
 	h := fnv.New32a()
 	h.Write([]byte(n.ID))
 	start := h.Sum32() % usable
+	reserved := kept(state.ReservationsIn(tx, subnet))
 	for i := range usable {
 		ip := address(base + 4 + (start+i)%usable)
-		if use(tx, n, ip) {
+		if !reserved.holds(ip) && use(tx, n, ip) {
 			return ip, nil
 		}
 	}
@@ -190,13 +191,13 @@ func AddIPv6(tx store.Tx, n *slipway.Interface, subnet *slipway.Subnet, named []
 		}
 		n.IPv6 = append(n.IPv6, ip)
 	}
-	for added := 0; added < count; {
-		b := subnet.IPv6.Prefix.Masked().Addr().As16()
-		rand.Read(b[8:])
-		if ip := netip.AddrFrom16(b); use(tx, n, ip) {
-			n.IPv6 = append(n.IPv6, ip)
-			added++
+	reserved := kept(state.ReservationsIn(tx, subnet))
+	for range count {
+		ip, err := freeIPv6(tx, n, subnet, reserved)
+		if err != nil {
+			return err
 		}
+		n.IPv6 = append(n.IPv6, ip)
 	}
 	return nil
 }
@@ -210,13 +211,8 @@ func addPrefixes(tx store.Tx, n *slipway.Interface, w Wanted) error {
 			return slipway.Errorf(slipway.InvalidIPAddressInUse, "Prefix %s is in use.", p)
 		}
 	}
-	base, size := span(w.Subnet.CIDR)
 	for range w.PrefixCount {
-		found := false
-		for at := uint32(16); at+16 <= size && !found; at += 16 {
-			found = claimPrefix(tx, n, netip.PrefixFrom(address(base+at), 28))
-		}
-		if !found {
+		if !freePrefix(tx, n, w.Subnet) {
 			return slipway.Errorf(slipway.InsufficientFreeAddressesInSubnet, "The subnet '%s' has no free /28 prefix.",
 				w.Subnet.ID)
 		}
@@ -232,9 +228,11 @@ func addPrefixes(tx store.Tx, n *slipway.Interface, w Wanted) error {
 			return slipway.Errorf(slipway.InvalidParameterValue, "The subnet '%s' does not have an IPv6 CIDR block.",
 				w.Subnet.ID)
 		}
-		b := w.Subnet.IPv6.Prefix.Masked().Addr().As16()
-		rand.Read(b[8:10])
-		n.Prefixes6 = append(n.Prefixes6, netip.PrefixFrom(netip.AddrFrom16(b), 80))
+		p, err := freePrefix6(tx, w.Subnet, state.ReservationsIn(tx, w.Subnet))
+		if err != nil {
+			return err
+		}
+		n.Prefixes6 = append(n.Prefixes6, p)
 	}
 	return nil
 }

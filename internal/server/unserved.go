@@ -64,7 +64,7 @@ var absences = []absence{
 	absent("EbsDefaultKmsKey", "encryption here has one key for each account, and there is no KMS"),
 	absent("AllowedImages|ReplaceImageCriteria|ReplaceImageInstanceType",
 		"slipway does not have it yet: what is shared is said at each image and snapshot"),
-	absent("CopyVolumes|ReplaceRootVolume|SecurityGroupVpc|SubnetCidrReservation|RestoreManagedPrefixListVersion|NetworkInterfacePermission|SecurityGroupQuotas",
+	absent("CopyVolumes|ReplaceRootVolume|SecurityGroupVpc|RestoreManagedPrefixListVersion|NetworkInterfacePermission|SecurityGroupQuotas",
 		"slipway does not have it yet"),
 }
 

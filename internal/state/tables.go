@@ -355,7 +355,7 @@ func commitments(in *slipway.Instance) []string {
 // all is every table, for Schema.
 var all = []described{
 	Users, Roles, ManagedPolicies, InstanceProfiles, Accounts, AccessKeys, Regions, Hosts, Ledgers, Instances, Images,
-	Snapshots, ImportTasks, KeyPairs, VPCs, Subnets, Interfaces,
+	Snapshots, ImportTasks, KeyPairs, VPCs, Subnets, SubnetReservations, Interfaces,
 	SecurityGroups, RouteTables, InternetGateways, NetworkACLs, EgressOnlyGateways, NATGateways, Peerings, PrefixLists,
 	DHCPOptions, Addresses, Volumes, PlacementGroups, CapacityReservations, DedicatedHosts, SpotRequests, Fleets,
 	LaunchTemplates, LaunchTemplateVersions, SSMParameters, Timelines, Tokens, InUse,

@@ -79,6 +79,8 @@ var kinds = map[string]kind{
 		func(v *slipway.Subnet) *slipway.Tags { return &v.Tags }),
 	"sg": of(state.SecurityGroups, func(v *slipway.SecurityGroup) string { return string(v.ID) },
 		func(v *slipway.SecurityGroup) *slipway.Tags { return &v.Tags }),
+	"scr": of(state.SubnetReservations, func(v *state.SubnetReservation) string { return v.ID },
+		func(v *state.SubnetReservation) *slipway.Tags { return &v.Tags }),
 	"rtb": of(state.RouteTables, func(v *slipway.RouteTable) string { return string(v.ID) },
 		func(v *slipway.RouteTable) *slipway.Tags { return &v.Tags }),
 	"igw": of(state.InternetGateways, func(v *slipway.InternetGateway) string { return string(v.ID) },

@@ -16,7 +16,7 @@ import (
 type taggable struct {
 	create, element string   // the action, and the element with the new id
 	params          []string // of the action, besides the tags
-	describe, ids   string   // the action, and its parameter for ids
+	describe, ids   string   // the action, and its parameter for ids; "": it is asked by the first of params
 	named           bool     // it is described by its id alone
 }
 
@@ -67,6 +67,9 @@ func taggables(w *apitest.Wire, o apitest.World) map[string]taggable {
 				"IpPermissions.1.ToPort", "81",
 				"IpPermissions.1.IpRanges.1.CidrIp", "10.0.0.0/8",
 			}, "DescribeSecurityGroupRules", "SecurityGroupRuleId", false},
+		"subnet-cidr-reservation": {"CreateSubnetCidrReservation", "subnetCidrReservationId",
+			[]string{"SubnetId", subnet, "Cidr", "10.0.0.64/28", "ReservationType", "explicit"},
+			"GetSubnetCidrReservations", "", false},
 		"prefix-list": {"CreateManagedPrefixList", "prefixListId",
 			[]string{"PrefixListName", "tagged", "MaxEntries", "1", "AddressFamily", "IPv4"},
 			"DescribeManagedPrefixLists", "PrefixListId", false},
@@ -126,6 +129,27 @@ func TestTagsOfEveryKind(t *testing.T) {
 	}
 }
 
+// by are the parameters by which one is described.
+func (k taggable) by(id string) []string {
+	if k.ids == "" {
+		return k.params[:2]
+	}
+	return []string{k.ids + ".1", id}
+}
+
+// filtered are the parameters of a description by a filter.
+func (k taggable) filtered(kind, id string, filter []string) []string {
+	if strings.HasPrefix(kind, "import-") { // the imports' list of filters has another name
+		for i, part := range filter {
+			filter[i] = strings.Replace(part, "Filter.", "Filters.", 1)
+		}
+	}
+	if k.named || k.ids == "" {
+		filter = append(filter, k.by(id)...)
+	}
+	return filter
+}
+
 func (k taggable) try(w *apitest.Wire, kind string, fenced aws.Credentials) {
 	t := w.T
 	with := func(of string) []string {
@@ -151,7 +175,7 @@ func (k taggable) try(w *apitest.Wire, kind string, fenced aws.Credentials) {
 	// tags compares all that is shown with what is wanted.
 	tags := func(when string, want map[string]string) {
 		t.Helper()
-		shown := w.Call(k.describe, k.ids+".1", id).Body
+		shown := w.Call(k.describe, k.by(id)...).Body
 		rows := map[string]string{}
 		for _, row := range strings.Split(w.Call("DescribeTags", "Filter.1.Name", "resource-id", "Filter.1.Value.1",
 			id).Body, "<item>")[1:] {
@@ -175,14 +199,7 @@ func (k taggable) try(w *apitest.Wire, kind string, fenced aws.Credentials) {
 				"tag:" + key: {"Filter.1.Name", "tag:" + key, "Filter.1.Value.1", value, "Filter.2.Name", "tag:Made",
 					"Filter.2.Value.1", "here " + kind},
 			} {
-				if strings.HasPrefix(kind, "import-") { // the imports' list of filters has another name
-					for i, part := range filter {
-						filter[i] = strings.Replace(part, "Filter.", "Filters.", 1)
-					}
-				}
-				if k.named {
-					filter = append(filter, k.ids+".1", id)
-				}
+				filter = k.filtered(kind, id, filter)
 				if found := strings.Contains(w.Call(k.describe, filter...).Body, ">"+id+"<"); found != there {
 					t.Errorf("%s %s by %s finds it: %v, want %v", when, k.describe, name, found, there)
 				}

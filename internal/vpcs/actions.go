@@ -38,6 +38,17 @@ func (s *Service) Actions(free FreeAddresses) action.Table {
 		),
 		"DeleteSubnet": action.Void(s.DeleteSubnet).Bucket(action.Mutating).Repeats(action.NoToken).On(
 			action.One("subnet", func(in *ec2wire.DeleteSubnetRequest) *string { return in.SubnetId })),
+		"CreateSubnetCidrReservation": action.Do(s.CreateReservation).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.Makes(func(in *ec2wire.CreateSubnetCidrReservationRequest) []ec2wire.TagSpecification {
+				return in.TagSpecifications
+			}, "subnet-cidr-reservation"),
+			action.One("subnet", func(in *ec2wire.CreateSubnetCidrReservationRequest) *string { return in.SubnetId })),
+		"GetSubnetCidrReservations": action.Read(s.Reservations).Filters().On(
+			action.One("subnet", func(in *ec2wire.GetSubnetCidrReservationsRequest) *string { return in.SubnetId })),
+		"DeleteSubnetCidrReservation": action.Do(s.DeleteReservation).Bucket(action.Mutating).Repeats(action.NoToken).On(
+			action.One("subnet-cidr-reservation", func(in *ec2wire.DeleteSubnetCidrReservationRequest) *string {
+				return in.SubnetCidrReservationId
+			})),
 		"CreateDefaultSubnet": action.Do(s.CreateDefaultSubnet).Bucket(action.Defaults).Repeats(action.NoToken).On(
 			action.MakesBare[ec2wire.CreateDefaultSubnetRequest]("subnet")),
 		"ModifySubnetAttribute": action.Void(s.ModifySubnet).Bucket(action.Mutating).Repeats(action.NoToken).On(

@@ -218,6 +218,9 @@ func (s *Service) DeleteSubnet(ctx context.Context, in *ec2wire.DeleteSubnetRequ
 				return err
 			}
 		}
+		for _, v := range state.ReservationsIn(tx, sub) {
+			state.SubnetReservations.Delete(tx, scope, v.ID)
+		}
 		state.Subnets.Delete(tx, scope, string(id))
 		return nil
 	})
