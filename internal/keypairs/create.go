@@ -203,9 +203,9 @@ func parse(material []byte) (slipway.KeyPair, error) {
 		if !ok {
 			return slipway.KeyPair{}, bad
 		}
-		if bits := key.N.BitLen(); bits != 1024 && bits != 2048 && bits != 4096 {
+		if bits := key.N.BitLen(); bits < 1024 || bits > 8192 {
 			return slipway.KeyPair{}, slipway.Errorf(slipway.InvalidKeyFormat,
-				"The key has %d bits; RSA keys must have 1024, 2048 or 4096", bits)
+				"The key has %d bits; RSA keys must have 1024 to 8192", bits)
 		}
 		der, err := x509.MarshalPKIXPublicKey(key)
 		if err != nil {

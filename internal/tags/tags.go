@@ -378,7 +378,7 @@ func (s *Service) metadata(tx store.Tx, scope state.Scope, ids []string) error {
 // Create answers CreateTags.
 func (s *Service) Create(ctx context.Context, in *ec2wire.CreateTagsRequest) error {
 	if len(in.Tags) == 0 {
-		return slipway.Missing("Tag")
+		return slipway.Errorf(slipway.InvalidParameterValue, "You must specify one or more tags to create")
 	}
 	more, err := shape.ReadTags(in.Tags)
 	if err != nil {
