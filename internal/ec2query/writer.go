@@ -1,6 +1,7 @@
 package ec2query
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strconv"
 	"sync"
@@ -11,7 +12,10 @@ import (
 )
 
 // Writer makes an XML answer. A nil value writes nothing: absent members are left out, as clients expect.
-type Writer struct{ buf []byte }
+type Writer struct {
+	buf     []byte
+	without string // a list that is left out where it is empty; "": none
+}
 
 // written are the buffers of answers that went out. A page of a thousand instances is 4 MB: growing and zeroing one for each
 // answer took longer than writing it.
@@ -22,7 +26,7 @@ const tooBig = 16 << 20
 
 func fresh() *Writer {
 	w := written.Get().(*Writer)
-	w.buf = w.buf[:0]
+	w.buf, w.without = w.buf[:0], ""
 	return w
 }
 
@@ -51,6 +55,10 @@ func (w *Writer) Open(name string) {
 
 // Close ends an element.
 func (w *Writer) Close(name string) {
+	if name == w.without && bytes.HasSuffix(w.buf, []byte("<"+name+">")) {
+		w.buf = w.buf[:len(w.buf)-len(name)-2]
+		return
+	}
 	b := append(w.buf, '<', '/')
 	b = append(b, name...)
 	w.buf = append(b, '>')
@@ -189,9 +197,20 @@ func (w *Writer) escape(s string) {
 
 const header = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
+// leftOut are the lists that EC2 leaves out of an action's answer where they are empty, by its documented examples. Elsewhere
+// an empty list is shown, as in the answers of CreateVolume, CreateSnapshot and CreateVpc, whose examples have one.
+var leftOut = map[string]string{
+	"RunInstances": "tagSet", "DescribeInstances": "tagSet", "DescribeVolumes": "tagSet", "DescribeImages": "tagSet",
+	"DescribeInstanceImageMetadata": "tagSet", "DescribeSnapshots": "tagSet", "DescribeVpcs": "tagSet", "DescribeSubnets": "tagSet", "CreateSubnet": "tagSet",
+	"CreateDefaultSubnet": "tagSet", "DescribeSecurityGroups": "tagSet", "CreateSecurityGroup": "tagSet",
+	"DescribeAddresses": "tagSet", "CreateLaunchTemplate": "tagSet", "DescribeLaunchTemplates": "tagSet",
+	"ModifyLaunchTemplate": "tagSet", "DeleteLaunchTemplate": "tagSet",
+}
+
 // Answer is an action's answer: the members stand directly under the root. out is nil for an action that only succeeds.
 func Answer(action, version, requestID string, out Encoder) *Writer {
 	w := fresh()
+	w.without = leftOut[action]
 	w.Raw(header + "<" + action + `Response xmlns="http://ec2.amazonaws.com/doc/` + version + `/">`)
 	w.Text("requestId", requestID)
 	if out != nil {

@@ -240,9 +240,15 @@ func portFields(f filters.Fields[*shown]) {
 	})
 	address("private-ip-address", true, func(_ *shown, a slipway.PrivateAddress) []string { return []string{a.IP.String()} })
 	address("addresses.private-dns-name", false, func(s *shown, a slipway.PrivateAddress) []string {
+		if s.vpc != nil && !s.vpc.DNSHostnames {
+			return nil
+		}
 		return []string{slipway.PrivateName(s.Region, slipway.PrivateDNS{}, "", a.IP)}
 	})
 	address("private-dns-name", true, func(s *shown, a slipway.PrivateAddress) []string {
+		if s.vpc != nil && !s.vpc.DNSHostnames {
+			return nil
+		}
 		return []string{slipway.PrivateName(s.Region, slipway.PrivateDNS{}, "", a.IP)}
 	})
 	address("public-dns-name", true, name)

@@ -307,7 +307,9 @@ func (v view) port(n *slipway.Interface) ec2wire.InstanceNetworkInterface {
 		a := &n.Addresses[i]
 		p := ec2wire.InstancePrivateIpAddress{
 			PrivateIpAddress: shape.Of(a.IP.String()), Primary: shape.Of(i == 0),
-			PrivateDnsName: shape.Text(slipway.PrivateName(v.Region, slipway.PrivateDNS{}, "", a.IP)),
+		}
+		if v.vpc == nil || v.vpc.DNSHostnames {
+			p.PrivateDnsName = shape.Text(slipway.PrivateName(v.Region, slipway.PrivateDNS{}, "", a.IP))
 		}
 		if a.Public.IsValid() {
 			owner := "amazon"

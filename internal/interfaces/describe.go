@@ -100,7 +100,9 @@ func Wire(r store.Reader, n *slipway.Interface) ec2wire.NetworkInterface {
 		a := &n.Addresses[i]
 		p := ec2wire.NetworkInterfacePrivateIpAddress{
 			PrivateIpAddress: shape.Of(a.IP.String()), Primary: shape.Of(i == 0),
-			PrivateDnsName: shape.Text(slipway.PrivateName(n.Region, slipway.PrivateDNS{}, "", a.IP)),
+		}
+		if vpc != nil && vpc.DNSHostnames {
+			p.PrivateDnsName = shape.Text(slipway.PrivateName(n.Region, slipway.PrivateDNS{}, "", a.IP))
 		}
 		if a.Public.IsValid() {
 			owner := "amazon"
