@@ -201,7 +201,8 @@ const header = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 // an empty list is shown, as in the answers of CreateVolume, CreateSnapshot and CreateVpc, whose examples have one.
 var leftOut = map[string]string{
 	"RunInstances": "tagSet", "DescribeInstances": "tagSet", "DescribeVolumes": "tagSet", "DescribeImages": "tagSet",
-	"DescribeInstanceImageMetadata": "tagSet", "DescribeSnapshots": "tagSet", "DescribeVpcs": "tagSet", "DescribeSubnets": "tagSet", "CreateSubnet": "tagSet",
+	"DescribeInstanceImageMetadata": "tagSet",
+	"DescribeSnapshots":             "tagSet", "DescribeVpcs": "tagSet", "DescribeSubnets": "tagSet", "CreateSubnet": "tagSet",
 	"CreateDefaultSubnet": "tagSet", "DescribeSecurityGroups": "tagSet", "CreateSecurityGroup": "tagSet",
 	"DescribeAddresses": "tagSet", "CreateLaunchTemplate": "tagSet", "DescribeLaunchTemplates": "tagSet",
 	"ModifyLaunchTemplate": "tagSet", "DeleteLaunchTemplate": "tagSet",
