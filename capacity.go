@@ -45,7 +45,8 @@ type DedicatedHost struct {
 	Recovery        string // on | off
 	Maintenance     string // on | off
 	Allocated       time.Time
-	Tags            Tags `json:",omitempty"`
+	Released        time.Time `json:",omitzero"` // it carries nothing any more and is shown for a while
+	Tags            Tags      `json:",omitempty"`
 }
 
 // VCPUs is what a host of the family carries.

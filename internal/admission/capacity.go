@@ -108,6 +108,8 @@ func (l *launch) findDedicatedHost() error {
 			return err
 		}
 		switch {
+		case !h.Released.IsZero():
+			return state.DedicatedHosts.Absent(string(h.ID))
 		case h.Zone != l.zone.Name:
 			return slipway.Errorf(slipway.ZonesMismatched, "The dedicated host '%s' is in %s and the launch in %s.",
 				h.ID, h.Zone, l.zone.Name)
@@ -119,7 +121,7 @@ func (l *launch) findDedicatedHost() error {
 		return nil
 	}
 	for h := range state.DedicatedHosts.All(l.tx, l.scope) {
-		if h.AutoPlacement == "on" && h.Zone == l.zone.Name && h.Runs(l.kind) && l.roomOn(h) >= int(l.spec.Min) &&
+		if h.AutoPlacement == "on" && h.Released.IsZero() && h.Zone == l.zone.Name && h.Runs(l.kind) && l.roomOn(h) >= int(l.spec.Min) &&
 			l.dedicated == nil {
 			l.dedicated = h
 		}

@@ -54,20 +54,26 @@ func (l *launch) place() error {
 					"There is no Spot capacity available that matches your request."), Hosts: l.notes,
 			}
 		}
-		return &capacity.Shortage{Err: slipway.Errorf(slipway.InsufficientInstanceCapacity,
-			"We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). Our "+
-				"system will be working on provisioning additional capacity. You can currently get %s capacity by "+
-				"not specifying an Availability Zone in your request or choosing %s.",
-			l.kind.Name, l.zone.Name, l.kind.Name, strings.Join(otherZones(l.zone), ", ")), Hosts: l.notes}
+		words := fmt.Sprintf("We currently do not have sufficient %s capacity in the Availability Zone you requested (%s). "+
+			"Our system will be working on provisioning additional capacity.", l.kind.Name, l.zone.Name)
+		if zones := l.zonesWithRoom(hosts, r); len(zones) > 0 {
+			words += fmt.Sprintf(" You can currently get %s capacity by not specifying an Availability Zone in your request or "+
+				"choosing %s.", l.kind.Name, strings.Join(zones, ", "))
+		}
+		return &capacity.Shortage{
+			Err: &slipway.Error{Code: slipway.InsufficientInstanceCapacity, Message: words}, Hosts: l.notes,
+		}
 	}
 	l.hosts, l.partitions = append(l.hosts, choice.Hosts...), choice.Partitions
 	return nil
 }
 
-func otherZones(z slipway.Zone) []string {
+// zonesWithRoom are the other zones in which the launch would find its hosts now.
+func (l *launch) zonesWithRoom(hosts []placement.Host, r placement.Request) []string {
 	var out []string
-	for _, o := range slipway.Zones(z.Region) {
-		if o.Name != z.Name {
+	for _, o := range slipway.Zones(l.zone.Region) {
+		r.ZoneLetter = o.Letter()
+		if o.Name != l.zone.Name && len(placement.Choose(hosts, r).Hosts) >= int(l.spec.Min) {
 			out = append(out, o.Name)
 		}
 	}

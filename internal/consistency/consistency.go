@@ -108,9 +108,6 @@ func (f *finder) networks(s state.Scope) {
 			if rule.Group != "" && rule.GroupOwner == s.Account && state.SecurityGroups.See(f.r, s, string(rule.Group)) == nil {
 				f.say("rule %s of %s refers to %s, which is gone", rule.ID, g.ID, rule.Group)
 			}
-			if rule.PrefixList != "" && state.PrefixLists.See(f.r, s, rule.PrefixList) == nil {
-				f.say("rule %s of %s refers to %s, which is gone", rule.ID, g.ID, rule.PrefixList)
-			}
 		}
 	}
 	main := map[slipway.VPCID]int{}

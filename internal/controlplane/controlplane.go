@@ -155,7 +155,7 @@ func (p *ControlPlane) Tick(ctx context.Context) {
 func (p *ControlPlane) Sweep(ctx context.Context) error {
 	var errs []error
 	for _, sweep := range []func(context.Context) error{
-		p.Instances.Sweep, p.Launches.Sweep, p.NATGateways.Sweep, p.Peerings.Sweep, p.Fleets.Sweep, p.Imports.Sweep,
+		p.Instances.Sweep, p.Launches.Sweep, p.NATGateways.Sweep, p.Peerings.Sweep, p.DedicatedHosts.Sweep, p.Fleets.Sweep, p.Imports.Sweep,
 		p.IAM.Sweep,
 		p.Timelines.Sweep,
 	} {

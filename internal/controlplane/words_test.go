@@ -2,9 +2,13 @@ package controlplane_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
+	"slipway"
 	"slipway/internal/apitest"
+	"slipway/internal/state"
+	"slipway/internal/store"
 )
 
 // TestWordsThatClientsMatch are EC2's own, seen in its answers: of what a request lacks, of templates and of limits.
@@ -62,4 +66,31 @@ func TestWordsThatClientsMatch(t *testing.T) {
 			[]string{"VpcId", vpc, "CidrBlock", "10.20.9.0/24"}),
 		apitest.Case("a 41st entry", "NetworkAclEntryLimitExceeded", "", "CreateNetworkAclEntry", entry(50)),
 	})
+}
+
+// TestShortageAdvisesZonesWithRoom: those that fail the same way are not advised.
+func TestShortageAdvisesZonesWithRoom(t *testing.T) {
+	w := apitest.New(t)
+	w.SmallHosts()
+	try := func() string {
+		t.Helper()
+		a := w.Call("RunInstances", "ImageId", w.Image(), "MinCount", "1", "MaxCount", "1", "InstanceType", "m5.2xlarge",
+			"Placement.AvailabilityZone", "us-east-1a")
+		if a.Code != "InsufficientInstanceCapacity" {
+			t.Fatalf("32 GiB on a host of 8: %s %s", a.Code, a.Message)
+		}
+		return a.Message
+	}
+	if got := try(); strings.Contains(got, "choosing") || !strings.Contains(got, "(us-east-1a)") {
+		t.Errorf("all zones lack room: %q", got)
+	}
+	err := w.DB.Update(t.Context(), func(tx store.Tx) error {
+		return state.Hosts.Put(tx, &slipway.Host{ID: "roomy", Zones: []string{"b", "d"}, VCPUs: 64, MemoryMiB: 65536})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := try(); !strings.HasSuffix(got, " or choosing us-east-1b, us-east-1d.") {
+		t.Errorf("two zones have room: %q", got)
+	}
 }

@@ -163,14 +163,36 @@ func options(auto, recovery, maintenance *string) (slipway.DedicatedHost, error)
 	return h, nil
 }
 
+func stateOf(h *slipway.DedicatedHost) string {
+	if !h.Released.IsZero() {
+		return "released"
+	}
+	return "available"
+}
+
+// shownFor is how long a released host is described.
+const shownFor = time.Hour
+
+// Sweep removes hosts that were released a while ago.
+func (s *Service) Sweep(ctx context.Context) error {
+	return s.db.Update(ctx, func(tx store.Tx) error {
+		for h := range state.DedicatedHosts.By(tx, state.Global, "/released") {
+			if s.now().Sub(h.Released) > shownFor {
+				state.DedicatedHosts.Delete(tx, state.Scope{Account: h.Account, Region: h.Region}, string(h.ID))
+			}
+		}
+		return nil
+	})
+}
+
 func wire(r store.Reader, h *slipway.DedicatedHost) ec2wire.Host {
 	z, _ := slipway.FindZone(h.Region, h.Zone)
 	total := h.VCPUs()
 	free := total
 	w := ec2wire.Host{
-		HostId: shape.Text(h.ID), State: shape.Of("available"), AutoPlacement: &h.AutoPlacement,
+		HostId: shape.Text(h.ID), State: shape.Of(stateOf(h)), AutoPlacement: &h.AutoPlacement,
 		HostRecovery: &h.Recovery, HostMaintenance: &h.Maintenance, AvailabilityZone: &h.Zone,
-		AvailabilityZoneId: shape.Text(z.ID), AllocationTime: &h.Allocated, OwnerId: &h.Account,
+		AvailabilityZoneId: shape.Text(z.ID), AllocationTime: &h.Allocated, ReleaseTime: shape.Time(h.Released), OwnerId: &h.Account,
 		Tags: shape.Tags(h.Tags), Instances: []ec2wire.HostInstance{},
 		AllowsMultipleInstanceTypes: shape.Of("on"), MemberOfServiceLinkedResourceGroup: shape.Of(false),
 		HostProperties: &ec2wire.HostProperties{
@@ -209,7 +231,7 @@ var kind = describe.Kind[slipway.DedicatedHost, ec2wire.Host]{
 		"instance-type":       func(h *slipway.DedicatedHost) []string { return shape.One(h.Type) },
 		"client-token":        func(*slipway.DedicatedHost) []string { return nil },
 		"host-reservation-id": func(*slipway.DedicatedHost) []string { return nil },
-		"state":               func(*slipway.DedicatedHost) []string { return []string{"available"} },
+		"state":               func(h *slipway.DedicatedHost) []string { return []string{stateOf(h)} },
 	}),
 }
 
@@ -235,6 +257,9 @@ func (s *Service) each(
 				h, err := state.DedicatedHosts.Get(tx, state.Of(ctx), string(id))
 				if err != nil {
 					return err
+				}
+				if !h.Released.IsZero() {
+					return slipway.Errorf(slipway.IncorrectState, "The dedicated host '%s' is released.", h.ID)
 				}
 				return change(tx, h)
 			})
@@ -265,9 +290,8 @@ func (s *Service) Release(ctx context.Context, in *ec2wire.ReleaseHostsRequest) 
 		for i := range state.Instances.By(tx, scope, "dedicated/"+string(h.ID)) {
 			return slipway.Errorf(slipway.IncorrectState, "The dedicated host '%s' has instances, among them '%s'.", h.ID, i.ID)
 		}
-		// Written once more before it goes: a launch onto it must see this.
-		state.DedicatedHosts.Delete(tx, scope, string(h.ID))
-		return nil
+		h.Released = s.now()
+		return state.DedicatedHosts.Put(tx, h)
 	})
 	return &ec2wire.ReleaseHostsResult{Successful: done, Unsuccessful: failed}, err
 }

@@ -68,8 +68,21 @@ func TestDedicatedHosts(t *testing.T) {
 	if got := w.Call("ReleaseHosts", "HostId.1", host).Body; apitest.First(got, "item") != host {
 		t.Errorf("an empty host is not released: %s", got)
 	}
-	if a := w.Call("DescribeHosts", "HostId.1", host); a.Code != "InvalidHostID.NotFound" {
-		t.Errorf("a released host: %s", a.Code)
+	if a := w.Call("DescribeHosts", "HostId.1", host); apitest.First(a.Body, "state") != "released" {
+		t.Errorf("a released host: %s %s", a.Code, a.Body)
+	}
+	for name, answer := range map[string]apitest.Answer{
+		"a launch onto it": w.Call("RunInstances", append(zone, "ImageId", w.Image(), "InstanceType", "m5.large", "MinCount", "1",
+			"MaxCount", "1", "Placement.Tenancy", "host", "Placement.HostId", host)...),
+		"a launch that names none": w.Call("RunInstances", append(zone, "ImageId", w.Image(), "InstanceType", "m5.large",
+			"MinCount", "1", "MaxCount", "1", "Placement.Tenancy", "host")...),
+	} {
+		if answer.Code != "InvalidHostID.NotFound" && answer.Code != "InsufficientHostCapacity" {
+			t.Errorf("%s: %s", name, answer.Code)
+		}
+	}
+	if got := w.Call("ReleaseHosts", "HostId.1", host).Body; !strings.Contains(got, "IncorrectState") {
+		t.Errorf("a released host is released again: %s", got)
 	}
 }
 

@@ -25,6 +25,8 @@ type Kind[T, W any] struct {
 	Wire   func(r store.Reader, v *T) W
 	Scopes func(s state.Scope) []state.Scope          // where to look; nil: the caller's own
 	See    func(s state.Scope, v *T, named bool) bool // whether the caller may; nil: always
+	// Gone says of an id without a record that there was one until lately, so that asking for it finds nothing; nil: of none.
+	Gone func(r store.Reader, s state.Scope, id string) bool
 }
 
 // Query is one request.
@@ -81,7 +83,7 @@ func (k Kind[T, W]) List(ctx context.Context, db state.DB, q Query) ([]W, *strin
 					there = true
 				}
 			}
-			if !there {
+			if !there && (k.Gone == nil || !k.Gone(r, own, id)) {
 				missing = append(missing, id)
 			}
 		}

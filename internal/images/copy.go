@@ -144,6 +144,10 @@ func (s *Service) Deregister(ctx context.Context, in *ec2wire.DeregisterImageReq
 			return slipway.Errorf(slipway.OperationNotPermitted, "The image '%s' is protected from deregistration.", id)
 		}
 		state.Images.Delete(tx, where, string(id))
+		err = state.Tokens.Put(tx, &state.Token{Scope: where, ID: goneKey(string(id)), Result: im.Owner, Created: s.now()})
+		if err != nil {
+			return err
+		}
 		if !shape.Get(in.DeleteAssociatedSnapshots) {
 			return nil
 		}
@@ -161,6 +165,17 @@ func (s *Service) Deregister(ctx context.Context, in *ec2wire.DeregisterImageReq
 		return nil
 	})
 	return out, err
+}
+
+// goneKey is where it is kept, among the tokens and swept with them, that an image was deregistered and by which account.
+func goneKey(id string) string { return "deregistered/" + id }
+
+// shownFor is how long the id of a deregistered image finds nothing, before it is one that does not exist.
+const shownFor = time.Hour
+
+func (s *Service) deregistered(r store.Reader, own state.Scope, id string) bool {
+	t := state.Tokens.See(r, state.Shared(own.Region), goneKey(id))
+	return t != nil && t.Result == own.Account && s.now().Sub(t.Created) <= shownFor
 }
 
 // discard deletes a snapshot with its image, unless it is somebody else's or another image needs it.

@@ -176,6 +176,7 @@ func (s *Service) Describe(ctx context.Context, in *ec2wire.DescribeImagesReques
 		Table: state.Images, Parse: describe.Form(slipway.ParseImageID), Fields: fields,
 		Tags:   func(im *slipway.Image) slipway.Tags { return im.TagsFor(me) },
 		Wire:   func(_ store.Reader, im *slipway.Image) ec2wire.Image { return Wire(im, me) },
+		Gone:   s.deregistered,
 		Scopes: func(own state.Scope) []state.Scope { return []state.Scope{state.Global, state.Shared(own.Region)} },
 		See: func(own state.Scope, im *slipway.Image, named bool) bool {
 			hidden := !im.Deprecated.IsZero() && im.Deprecated.Before(s.now()) && im.Owner != own.Account &&

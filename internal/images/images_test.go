@@ -126,8 +126,12 @@ func TestImagesOfAnInstanceAndOfASnapshot(t *testing.T) {
 		t.Errorf("registered of its snapshot it boots by %+v, the image by %+v", of, own)
 	}
 	w.Must("return", "DeregisterImage", "ImageId", registered)
-	if a := w.Call("DescribeImages", "ImageId.1", registered); a.Code != "InvalidAMIID.NotFound" {
-		t.Errorf("deregistered: %s", a.Body)
+	if a := w.Call("DescribeImages", "ImageId.1", registered); a.Code != "" || strings.Contains(a.Body, "<item>") {
+		t.Errorf("deregistered, it is not found for a while, without a refusal: %s", a.Body)
+	}
+	other := w.As(slipway.Account{ID: "222222222222"})
+	if a := other.Call("DescribeImages", "ImageId.1", registered); a.Code != "InvalidAMIID.NotFound" {
+		t.Errorf("another account's that was deregistered: %s", a.Body)
 	}
 	w.Must("return", "DeregisterImage", "ImageId", image)
 	for _, s := range snaps {

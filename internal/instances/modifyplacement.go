@@ -53,6 +53,8 @@ func (s *Service) ModifyPlacement(
 			switch {
 			case err != nil:
 				return err
+			case !h.Released.IsZero():
+				return state.DedicatedHosts.Absent(id)
 			case h.Host != i.Host || h.Zone != i.Zone:
 				return slipway.Errorf(slipway.InvalidParameterCombination,
 					"The dedicated host '%s' is on another machine or in another zone than the instance '%s', whose "+

@@ -45,6 +45,7 @@ func choosePartitions(all []Host, r Request) Choice {
 		h.VCPUs -= r.VCPUs
 		h.MemoryMiB -= r.MemoryMiB
 		h.Mates++
+		h.took++
 		h.Partitions[p]++
 		members[p]++
 		c.Hosts, c.Partitions = append(c.Hosts, h.ID), append(c.Partitions, p)

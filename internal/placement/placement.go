@@ -21,6 +21,7 @@ type Host struct {
 	Mates     int      // members of the request's placement group that are there already
 	// Partitions are those members by their partition.
 	Partitions map[int32]int
+	took       int // of the launch that is being placed
 }
 
 // Request is a launch as placement sees it.
@@ -65,6 +66,7 @@ func Choose(hosts []Host, r Request) Choice {
 		h.VCPUs -= r.VCPUs
 		h.MemoryMiB -= r.MemoryMiB
 		h.Mates++
+		h.took++
 		if why := short(*h, r); why != "" {
 			c.Refused[h.ID] = why
 			heap.Pop(q)
@@ -88,11 +90,15 @@ func unfit(h Host, r Request) string {
 
 // short says what a host lacks for one more instance; "" when it has room.
 func short(h Host, r Request) string {
+	took := ""
+	if h.took > 0 {
+		took = fmt.Sprintf(", once it has taken %d of this launch", h.took)
+	}
 	switch {
 	case h.VCPUs < r.VCPUs:
-		return fmt.Sprintf("%d of %d vCPUs free", max(h.VCPUs, 0), r.VCPUs)
+		return fmt.Sprintf("too few vCPUs: %d free%s; an instance asks for %d", max(h.VCPUs, 0), took, r.VCPUs)
 	case h.MemoryMiB < r.MemoryMiB:
-		return fmt.Sprintf("%d of %d MiB memory free", max(h.MemoryMiB, 0), r.MemoryMiB)
+		return fmt.Sprintf("too little memory: %d MiB free%s; an instance asks for %d MiB", max(h.MemoryMiB, 0), took, r.MemoryMiB)
 	case r.PerHost > 0 && h.Mates >= r.PerHost:
 		return fmt.Sprintf("holds %d of the placement group's instances, the strategy's limit", h.Mates)
 	}

@@ -106,7 +106,8 @@ func TestEveryHostThatTakesNoMoreSaysWhy(t *testing.T) {
 	got := Choose([]Host{host("a", 1, 9000), host("b", 9, 100), other},
 		Request{ZoneLetter: "a", VCPUs: 1, MemoryMiB: 512, Max: 9})
 	for id, want := range map[slipway.HostID]string{
-		"a": "0 of 1 vCPUs free", "b": "100 of 512 MiB memory free", "c": "serves other zones",
+		"a": "too few vCPUs: 0 free, once it has taken 1 of this launch; an instance asks for 1",
+		"b": "too little memory: 100 MiB free; an instance asks for 512 MiB", "c": "serves other zones",
 	} {
 		if got.Refused[id] != want {
 			t.Errorf("%s: %q, want %q", id, got.Refused[id], want)

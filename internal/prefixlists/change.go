@@ -229,10 +229,7 @@ func (s *Service) Delete(
 		if err := own(l); err != nil {
 			return err
 		}
-		if by := users(tx, scope, id); len(by) > 0 {
-			return slipway.Errorf(slipway.DependencyViolation,
-				"The prefix list '%s' has dependencies and cannot be deleted: %s refers to it.", id, by[0])
-		}
+		// EC2 deletes a list in use too: what refers to it then names nothing.
 		state.PrefixLists.Delete(tx, scope, id)
 		return nil
 	})

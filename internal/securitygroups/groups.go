@@ -231,7 +231,9 @@ func resolve(tx store.Tx, g *slipway.SecurityGroup, in []source) ([]slipway.Rule
 			if g.VPC == "" {
 				return nil, slipway.Errorf(slipway.InvalidParameterValue, "Prefix lists may only be used in groups of a VPC.")
 			}
-			if _, err := state.PrefixLists.Require(tx, scope, r.PrefixList); err != nil {
+			_, err := state.PrefixLists.Require(tx, scope, r.PrefixList)
+			same := func(has slipway.Rule) bool { return has.PrefixList == r.PrefixList }
+			if err != nil && !slices.ContainsFunc(g.Rules, same) { // a list may go while rules name it, which then can be revoked
 				return nil, err
 			}
 		}

@@ -287,7 +287,12 @@ var (
 		absent: notFound(slipway.InvalidCapacityReservationIDNotFound, "The capacity reservation '%s' does not exist")}
 	DedicatedHosts = &Table[slipway.DedicatedHost]{kind: "dedicated",
 		key:    func(h *slipway.DedicatedHost) (Scope, string) { return Scope{h.Account, h.Region}, string(h.ID) },
-		terms:  func(h *slipway.DedicatedHost) []string { return tagTerms(h.Tags) },
+		terms: func(h *slipway.DedicatedHost) []string {
+			if !h.Released.IsZero() {
+				return append(tagTerms(h.Tags), "/released")
+			}
+			return tagTerms(h.Tags)
+		},
 		absent: notFound(slipway.InvalidHostIDNotFound, "The host ID '%s' does not exist")}
 	SSMParameters = &Table[slipway.SSMParameter]{kind: "parameter", secret: true,
 		key:    func(p *slipway.SSMParameter) (Scope, string) { return Scope{p.Account, p.Region}, p.Name },

@@ -187,7 +187,7 @@ func (s *Service) CreateDefaultSubnet(
 	if err != nil {
 		return nil, err
 	}
-	return &ec2wire.CreateDefaultSubnetResult{Subnet: fresh(made)}, nil
+	return &ec2wire.CreateDefaultSubnetResult{Subnet: new(wireSubnet(made, 1<<(32-made.CIDR.Bits())-5))}, nil
 }
 
 // DeleteSubnet answers DeleteSubnet.

@@ -154,7 +154,9 @@ func TestDefaultVPCComesBack(t *testing.T) {
 		w.Must("return", "DeleteSubnet", "SubnetId",
 			w.Must("subnetId", "DescribeSubnets", "Filter.1.Name", "vpc-id", "Filter.1.Value.1", vpc))
 	}
-	w.Must("subnetId", "CreateDefaultSubnet", "AvailabilityZone", "us-east-1b")
+	if got := w.Must("state", "CreateDefaultSubnet", "AvailabilityZone", "us-east-1b"); got != "available" {
+		t.Errorf("a new default subnet is %s", got)
+	}
 	apitest.Shows(t, w.Call("DescribeSubnets", "Filter.1.Name", "defaultForAz", "Filter.1.Value.1", "true").Body,
 		"availabilityZone", "us-east-1b")
 	w.Refuses(t,
