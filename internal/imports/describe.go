@@ -98,7 +98,8 @@ func wireImage(_ store.Reader, t *slipway.ImportTask) ec2wire.ImportImageTask {
 	w := ec2wire.ImportImageTask{
 		ImportTaskId: shape.Text(t.ID), Description: shape.Text(t.Description), Status: shape.Text(t.State),
 		StatusMessage: shape.Text(t.Message), Progress: progress(t, t.Progress),
-		Architecture: shape.Of("x86_64"), BootMode: &t.BootMode, Encrypted: &t.Encrypted, KmsKeyId: shape.Text(t.Key),
+		Architecture: shape.Of("x86_64"), BootMode: &t.BootMode, Encrypted: &t.Encrypted,
+		KmsKeyId: shape.Key(t.Encrypted, t.Key, t.Account, t.Region),
 		Platform: shape.Text(t.Platform), Hypervisor: shape.Text(t.Hypervisor),
 		LicenseType: shape.Text(t.LicenseType), UsageOperation: shape.Text(t.UsageOperation),
 		SnapshotDetails: []ec2wire.SnapshotDetail{}, Tags: shape.Tags(t.Tags),
@@ -127,7 +128,7 @@ func wireSnapshot(_ store.Reader, t *slipway.ImportTask) ec2wire.ImportSnapshotT
 		ImportTaskId: shape.Text(t.ID), Description: shape.Text(t.Description), Tags: shape.Tags(t.Tags),
 		SnapshotTaskDetail: &ec2wire.SnapshotTaskDetail{
 			Description: shape.Text(d.Description), DiskImageSize: &d.FileSize, Encrypted: &t.Encrypted,
-			Format: shape.Text(d.Format), KmsKeyId: shape.Text(t.Key),
+			Format: shape.Text(d.Format), KmsKeyId: shape.Key(t.Encrypted, t.Key, t.Account, t.Region),
 			Progress: progress(t, t.Progress), SnapshotId: made(t, d), Status: shape.Text(t.State),
 			StatusMessage: shape.Text(t.Message), Url: shape.Text(d.Source.URL), UserBucket: bucketOf(d),
 		},

@@ -114,7 +114,8 @@ func otherwise(s, d string) string {
 
 func device(b slipway.BlockDevice, v *slipway.Volume) ec2wire.LaunchTemplateBlockDeviceMapping {
 	e := &ec2wire.LaunchTemplateEbsBlockDevice{
-		DeleteOnTermination: &b.DeleteOnTermination, Encrypted: &v.Encrypted, KmsKeyId: shape.Text(v.Key),
+		DeleteOnTermination: &b.DeleteOnTermination, Encrypted: &v.Encrypted,
+		KmsKeyId:   shape.Key(v.Encrypted, v.Key, v.Account, v.Region),
 		SnapshotId: shape.Text(v.Snapshot),
 		VolumeSize: &v.SizeGiB, VolumeType: shape.Of(string(v.Type)),
 	}

@@ -124,6 +124,18 @@ func CheckKey(key *string, encrypted *bool) error {
 	return nil
 }
 
+// Key is the KMS key that encrypts a volume or snapshot: the one that was named, or the alias of its account's own in the
+// region; nil for what is not encrypted.
+func Key(encrypted bool, named, account, region string) *string {
+	switch {
+	case !encrypted:
+		return nil
+	case named != "":
+		return &named
+	}
+	return Of("arn:aws:kms:" + region + ":" + account + ":alias/aws/ebs")
+}
+
 // CheckUsers refuses, as InvalidUserID.Malformed, what is neither an account's number nor one of the aliases (rule
 // user-form).
 func CheckUsers(users []string, aliases ...string) error {

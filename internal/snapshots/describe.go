@@ -56,7 +56,7 @@ func wire(n *slipway.Snapshot, account string) ec2wire.Snapshot {
 		SnapshotId: shape.Text(n.ID), VolumeId: shape.Text(volumeOf(n)), State: shape.Text(n.State),
 		StateMessage: shape.Text(n.Message), StartTime: &n.Start, Progress: shape.Of(progress(n)),
 		OwnerId: &n.Account, OwnerAlias: shape.Text(alias(n)), Description: &n.Description, VolumeSize: &n.SizeGiB,
-		Encrypted: &n.Encrypted, KmsKeyId: shape.Text(n.Key),
+		Encrypted: &n.Encrypted, KmsKeyId: shape.Key(n.Encrypted, n.Key, n.Account, n.Region),
 		Tags: shape.Tags(n.TagsFor(account)), StorageTier: shape.Of("standard"), CompletionTime: shape.Time(n.Completed),
 	}
 }

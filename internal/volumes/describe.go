@@ -62,7 +62,7 @@ func Wire(_ store.Reader, v *slipway.Volume) ec2wire.Volume {
 		VolumeId: shape.Text(v.ID), Size: &v.SizeGiB, SnapshotId: shape.Of(string(v.Snapshot)),
 		AvailabilityZone: &v.Zone, AvailabilityZoneId: shape.Text(z.ID), State: shape.Text(v.State),
 		CreateTime: &v.Created, VolumeType: &v.Type, Iops: shape.Some(v.IOPS), Throughput: shape.Some(v.Throughput),
-		Encrypted: &v.Encrypted, KmsKeyId: shape.Text(v.Key),
+		Encrypted: &v.Encrypted, KmsKeyId: shape.Key(v.Encrypted, v.Key, v.Account, v.Region),
 		MultiAttachEnabled: &v.MultiAttach, Tags: shape.Tags(v.Tags), Attachments: []ec2wire.VolumeAttachment{},
 		Operator: &ec2wire.OperatorResponse{Managed: shape.Of(false)},
 	}
