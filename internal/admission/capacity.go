@@ -192,17 +192,12 @@ func (l *launch) fitsHibernation() error {
 	}
 	root := l.devices[0]
 	switch {
-	case !l.kind.Hibernation:
-		return no("The instance type %s does not support hibernation.", l.kind.Name)
-	case l.kind.MemoryMiB >= maxHibernatedMiB:
-		return no("Hibernation requires less than 150 GiB of memory; %s has %d MiB.", l.kind.Name, l.kind.MemoryMiB)
+	case hibernates(l.kind) != nil:
+		return hibernates(l.kind)
 	case !root.encrypted:
 		return no("Hibernation requires an encrypted root volume.")
 	case !slices.Contains([]string{"gp2", "gp3", "io1", "io2"}, root.spec.Type):
 		return no("Hibernation requires a root volume of type gp2, gp3, io1 or io2, not %s.", root.spec.Type)
-	case int64(root.spec.SizeGiB)<<10 < l.kind.MemoryMiB:
-		return no("Hibernation requires a root volume that holds the memory: %d GiB are less than %d MiB.",
-			root.spec.SizeGiB, l.kind.MemoryMiB)
 	}
-	return nil
+	return holdsMemory(l.kind, root.spec.SizeGiB)
 }

@@ -2,7 +2,6 @@ package admission
 
 import (
 	"iter"
-	"slices"
 
 	"slipway"
 	"slipway/internal/launchspec"
@@ -39,11 +38,7 @@ func (l *launch) findGroup() error {
 			"Value (%d) for parameter partitionNumber is invalid. The group '%s' has %d partitions.", p.Partition,
 			l.group.Name, l.group.Partitions)
 	}
-	if !slices.Contains(l.kind.PlacementStrategies, l.group.Strategy) {
-		return slipway.Errorf(slipway.InvalidParameterCombination,
-			"The instance type %s cannot be launched into a placement group of strategy %s.", l.kind.Name, l.group.Strategy)
-	}
-	return nil
+	return CheckStrategy(l.kind, l.group)
 }
 
 // mates are the instances of the launch's placement group.

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"slices"
 	"slipway"
 	"slipway/internal/state"
@@ -89,30 +90,16 @@ func (l *launch) fits() error {
 		return slipway.Errorf(slipway.InstanceCreditSpecificationNotSupported,
 			"The instance type %s does not support credit specification. Burstable types do.", t.Name)
 	}
-	if s.EBSOptimized != nil && *s.EBSOptimized && t.EBSOptimized == "unsupported" {
-		return slipway.Errorf(slipway.Unsupported, "The instance type %s does not support EBS optimization.", t.Name)
-	}
-	if len(l.ports) > int(t.MaxInterfaces) {
-		return slipway.Errorf(slipway.AttachmentLimitExceeded, "Interface count %d exceeds the limit for %s",
-			len(l.ports), t.Name)
+	if err := cmp.Or(checkOptimized(t, s.EBSOptimized != nil && *s.EBSOptimized), checkPorts(t, len(l.ports))); err != nil {
+		return err
 	}
 	if n := len(l.devices) + max(1, len(l.ports)); n > slipway.MachineSlots {
 		return slipway.Errorf(slipway.AttachmentLimitExceeded,
 			"The request attaches %d volumes and interfaces, and a machine has room for %d.", n, slipway.MachineSlots)
 	}
 	for _, p := range l.ports {
-		if n := p.count4(); n > int(t.IPv4PerInterface) {
-			return slipway.Errorf(slipway.PrivateIpAddressLimitExceeded,
-				"Number of private addresses %d exceeds the limit of %d for %s", n, t.IPv4PerInterface, t.Name)
-		}
-		n := len(p.wanted.IPv6) + p.wanted.IPv6Count
-		if n > 0 && !t.IPv6 {
-			return slipway.Errorf(slipway.InvalidParameterCombination,
-				"The instance type %s does not support IPv6 addresses.", t.Name)
-		}
-		if n > int(t.IPv6PerInterface) {
-			return slipway.Errorf(slipway.InvalidInterfaceIpAddressLimitExceeded,
-				"Number of IPv6 addresses %d exceeds the limit of %d for %s", n, t.IPv6PerInterface, t.Name)
+		if err := checkAddresses(t, p.count4(), len(p.wanted.IPv6)+p.wanted.IPv6Count); err != nil {
+			return err
 		}
 	}
 	l.options = l.metadata()

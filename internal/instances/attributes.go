@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"slipway"
+	"slipway/internal/admission"
 	"slipway/internal/capacity"
 	"slipway/internal/ec2wire"
 	"slipway/internal/instancedefaults"
+	"slipway/internal/interfaces"
 	"slipway/internal/launchspec"
-	"slipway/internal/securitygroups"
 	"slipway/internal/shape"
 	"slipway/internal/state"
 	"slipway/internal/store"
@@ -132,13 +133,19 @@ func (s *Service) edits(in *ec2wire.ModifyInstanceAttributeRequest) ([]edit, err
 // members are the changes that the typed members ask for.
 func members(in *ec2wire.ModifyInstanceAttributeRequest) ([]edit, error) {
 	var out []edit
-	flag := func(v *ec2wire.AttributeBooleanValue, set func(*slipway.Instance, bool)) {
+	protect := func(v *ec2wire.AttributeBooleanValue, set func(*slipway.Instance, bool)) {
 		if v != nil && v.Value != nil {
-			out = append(out, func(_ store.Tx, i *slipway.Instance) error { set(i, *v.Value); return nil })
+			out = append(out, func(_ store.Tx, i *slipway.Instance) error {
+				set(i, *v.Value)
+				if i.Lifecycle == "spot" && *v.Value {
+					return launchspec.Combination("Termination and stop protection are not supported for Spot Instances.")
+				}
+				return nil
+			})
 		}
 	}
-	flag(in.DisableApiTermination, func(i *slipway.Instance, b bool) { i.ProtectTerminate = b })
-	flag(in.DisableApiStop, func(i *slipway.Instance, b bool) { i.ProtectStop = b })
+	protect(in.DisableApiTermination, func(i *slipway.Instance, b bool) { i.ProtectTerminate = b })
+	protect(in.DisableApiStop, func(i *slipway.Instance, b bool) { i.ProtectStop = b })
 	if v := in.InstanceInitiatedShutdownBehavior; v != nil {
 		out = append(out, setShutdown(shape.Get(v.Value)))
 	}
@@ -149,7 +156,10 @@ func members(in *ec2wire.ModifyInstanceAttributeRequest) ([]edit, error) {
 		out = append(out, whenStopped(setUserData(v.Value)))
 	}
 	if v := in.EbsOptimized; v != nil && v.Value != nil {
-		out = append(out, whenStopped(func(_ store.Tx, i *slipway.Instance) error { i.EBSOptimized = *v.Value; return nil }))
+		out = append(out, whenStopped(func(tx store.Tx, i *slipway.Instance) error {
+			i.EBSOptimized = *v.Value
+			return admission.Suits(tx, i, slipway.FindInstanceType(i.Type))
+		}))
 	}
 	if v := in.EnaSupport; v != nil && v.Value != nil {
 		out = append(out, whenStopped(func(_ store.Tx, i *slipway.Instance) error {
@@ -251,6 +261,9 @@ func setType(value string) edit {
 			return slipway.Errorf(slipway.InvalidInstanceAttributeValue,
 				"The instance type %s does not have the boot mode %s of the instance.", value, i.BootMode)
 		}
+		if err := admission.Suits(tx, i, to); err != nil {
+			return err
+		}
 		b, err := state.Ledgers.Get(tx, state.Global, string(i.Host))
 		if err != nil {
 			return err
@@ -315,16 +328,12 @@ func setSourceDest(check bool) edit {
 
 func setGroups(names []string) edit {
 	return func(tx store.Tx, i *slipway.Instance) error {
-		ids, err := launchspec.GroupIDs(names)
-		if err != nil {
-			return err
-		}
 		n, err := onlyInterface(tx, i)
 		if err != nil {
 			return err
 		}
 		scope := state.Scope{Account: i.Account, Region: i.Region}
-		if n.Groups, err = securitygroups.Resolve(tx, scope, i.VPC, ids, nil); err != nil {
+		if n.Groups, err = interfaces.ReadGroups(tx, scope, i.VPC, names); err != nil {
 			return err
 		}
 		return state.Interfaces.Put(tx, n)

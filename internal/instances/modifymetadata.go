@@ -8,6 +8,7 @@ import (
 	"slipway/internal/ec2wire"
 	"slipway/internal/launchspec"
 	"slipway/internal/shape"
+	"slipway/internal/state"
 	"slipway/internal/store"
 )
 
@@ -28,7 +29,11 @@ func (s *Service) ModifyMetadata(
 		return nil, err
 	}
 	out := &ec2wire.ModifyInstanceMetadataOptionsResult{InstanceId: shape.Text(id)}
-	err = s.edit(ctx, id, func(_ store.Tx, i *slipway.Instance) error {
+	err = s.edit(ctx, id, func(tx store.Tx, i *slipway.Instance) error {
+		region := state.Regions.See(tx, state.Of(ctx), "-")
+		if to.HTTPTokens == "optional" && region != nil && region.Settings.TokensEnforced {
+			return launchspec.Combination("The account requires instance metadata tokens: HttpTokens must be 'required'.")
+		}
 		if to.Tags == "enabled" {
 			for k := range i.Tags {
 				if strings.HasPrefix(k, "aws:") {

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"slipway"
+	"slipway/internal/admission"
 	"slipway/internal/ec2wire"
 	"slipway/internal/launchspec"
 	"slipway/internal/shape"
@@ -40,12 +41,18 @@ func (s *Service) ModifyPlacement(
 			}
 			if g != nil {
 				p.GroupName, p.GroupID, p.Partition = g.Name, g.ID, shape.Get(in.PartitionNumber)
+				if err := admission.CheckStrategy(slipway.FindInstanceType(i.Type), g); err != nil {
+					return err
+				}
 				if p.Partition != 0 && (g.Strategy != "partition" || p.Partition < 1 || p.Partition > g.Partitions) {
 					return slipway.Errorf(slipway.InvalidParameterValue,
 						"Value (%d) for parameter partitionNumber is invalid. The group '%s' has %d partitions.",
 						p.Partition, g.Name, g.Partitions)
 				}
 			}
+		}
+		if shape.Get(in.PartitionNumber) != 0 && p.Partition == 0 {
+			return launchspec.Combination("The parameter partitionNumber requires a placement group")
 		}
 		p.Tenancy, p.Affinity = cmp.Or(shape.Get(in.Tenancy), p.Tenancy), cmp.Or(shape.Get(in.Affinity), p.Affinity)
 		if id := shape.Get(in.HostId); id != "" {
@@ -66,7 +73,12 @@ func (s *Service) ModifyPlacement(
 			}
 			p.DedicatedHost, p.Tenancy = h.ID, "host"
 		}
+		if v := state.VPCs.See(tx, scope, string(i.VPC)); v != nil && v.Tenancy == "dedicated" && p.Tenancy == "default" {
+			p.Tenancy = "dedicated" // as at a launch
+		}
 		switch {
+		case i.Lifecycle == "spot" && p.Tenancy == "host":
+			return launchspec.Combination("Spot Instances are not supported on Dedicated Hosts.")
 		case p.Tenancy != "host" && p.Affinity == "host":
 			return slipway.Errorf(slipway.InvalidAffinity, "The affinity 'host' requires the tenancy 'host'.")
 		case p.Tenancy != "host":

@@ -15,8 +15,8 @@ import (
 // maxGroups is the quota of groups of an interface.
 const maxGroups = 5
 
-// readGroups resolves groups for an interface in a VPC; with none named, the VPC's default group.
-func readGroups(r store.Reader, scope state.Scope, vpc slipway.VPCID, names []string) ([]slipway.SecurityGroupID, error) {
+// ReadGroups resolves groups for an interface in a VPC; with none named, the VPC's default group.
+func ReadGroups(r store.Reader, scope state.Scope, vpc slipway.VPCID, names []string) ([]slipway.SecurityGroupID, error) {
 	ids := make([]slipway.SecurityGroupID, 0, len(names))
 	for _, n := range names {
 		id, err := slipway.ParseSecurityGroupID(n)
@@ -75,7 +75,7 @@ func (s *Service) CreateOne(
 		if w.Subnet, err = state.Subnets.Require(tx, scope, string(subnet)); err != nil {
 			return err
 		}
-		if w.Groups, err = readGroups(tx, scope, w.Subnet.VPC, in.Groups); err != nil {
+		if w.Groups, err = ReadGroups(tx, scope, w.Subnet.VPC, in.Groups); err != nil {
 			return err
 		}
 		made := w
@@ -185,7 +185,7 @@ func (s *Service) Modify(ctx context.Context, in *ec2wire.ModifyNetworkInterface
 	_, err := s.edit(ctx, in.NetworkInterfaceId, func(tx store.Tx, n *slipway.Interface) (err error) {
 		switch {
 		case len(in.Groups) > 0:
-			n.Groups, err = readGroups(tx, state.Of(ctx), n.VPC, in.Groups)
+			n.Groups, err = ReadGroups(tx, state.Of(ctx), n.VPC, in.Groups)
 		case in.SourceDestCheck != nil:
 			n.SourceDestCheck = shape.Get(in.SourceDestCheck.Value)
 		case in.Description != nil:
