@@ -2,6 +2,7 @@
 package instancetypes
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,6 +22,9 @@ type Service struct{}
 
 // New makes the room.
 func New() *Service { return &Service{} }
+
+// pageOfTypes is the most of one page, and what a page has where nobody says (rule paging).
+const pageOfTypes = int32(100)
 
 // Describe answers DescribeInstanceTypes.
 func (s *Service) Describe(
@@ -48,7 +52,11 @@ func (s *Service) Describe(
 			all = append(all, *t)
 		}
 	}
-	page, next, err := describe.Page(all, in.MaxResults, in.NextToken, len(in.InstanceTypes) > 0, 5)
+	most := in.MaxResults
+	if len(in.InstanceTypes) == 0 {
+		most = new(min(cmp.Or(shape.Get(most), pageOfTypes), pageOfTypes))
+	}
+	page, next, err := describe.Page(all, most, in.NextToken, len(in.InstanceTypes) > 0, 5)
 	return &ec2wire.DescribeInstanceTypesResult{InstanceTypes: page, NextToken: next}, err
 }
 
