@@ -86,6 +86,7 @@ type Of[In any] struct {
 	also     func(*In) (Bucket, int)
 	rules    Rules
 	filters  bool // were declared
+	forms    map[string]func(string) error // of filters' values
 	texts    map[string]Text
 }
 
@@ -147,6 +148,15 @@ func (a *Of[In]) Repeats(t Token) *Of[In] { a.rules.Token = t; return a }
 // Filters says that the action takes filters: those that EC2 documents for it (filters.Documented), and more besides.
 func (a *Of[In]) Filters(more ...string) *Of[In] { a.rules.Filters, a.filters = more, true; return a }
 
+// FilterForm says that EC2 looks at the form of a filter's values, most of which it only compares.
+func (a *Of[In]) FilterForm(name string, form func(string) error) *Of[In] {
+	if a.forms == nil {
+		a.forms = map[string]func(string) error{}
+	}
+	a.forms[name] = form
+	return a
+}
+
 func (a *Of[In]) lacksText(name string) error {
 	if a.rules.Reads {
 		return nil
@@ -204,7 +214,18 @@ func (a *Of[In]) checkFilters(in *In) error {
 				wanted[len(wanted)-1].Name = *w.Name
 			}
 		}
-		return filters.Check(wanted, a.rules.Filters)
+		if err := filters.Check(wanted, a.rules.Filters); err != nil {
+			return err
+		}
+		for _, w := range wanted {
+			if form := a.forms[w.Name]; form != nil {
+				for _, value := range w.Values {
+					if err := form(value); err != nil {
+						return err
+					}
+				}
+			}
+		}
 	}
 	return nil
 }

@@ -420,3 +420,22 @@ func TestKarpentersPolicy(t *testing.T) {
 		}
 	}
 }
+
+// TestAFleetsTagsOfNothing: tags for what a launch does not make are an entry of the errors.
+func TestAFleetsTagsOfNothing(t *testing.T) {
+	w := apitest.New(t)
+	const at = "LaunchTemplateData.TagSpecification.1."
+	template := w.Must("launchTemplateId", "CreateLaunchTemplate", "LaunchTemplateName", "tagged",
+		"LaunchTemplateData.ImageId", w.Image(), at+"ResourceType", "spot-instances-request", at+"Tag.1.Key", "k",
+		at+"Tag.1.Value", "v")
+	params := apitest.FleetOf(template, 1, []string{"InstanceType", "t3.micro"})
+	failed := apitest.First(w.Call("CreateFleet", params...).Body, "errorSet")
+	apitest.Shows(t, failed, "errorCode", "InvalidParameterValue")
+	if !strings.Contains(failed, "no Spot instances requests being created") {
+		t.Errorf("the error does not say what the tags are for: %s", failed)
+	}
+	a := w.Call("CreateFleet", append(params, "TargetCapacitySpecification.DefaultTargetCapacityType", "spot")...)
+	if len(ids(a.Body)) != 1 || strings.Contains(a.Body, "errorCode") {
+		t.Errorf("of spot: %s", a.Body)
+	}
+}

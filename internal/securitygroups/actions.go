@@ -1,6 +1,7 @@
 package securitygroups
 
 import (
+	"slipway"
 	"slipway/internal/action"
 	"slipway/internal/ec2wire"
 )
@@ -22,7 +23,12 @@ func (s *Service) Actions() action.Table {
 			}).Filters().On(action.Nothing),
 		"GetSecurityGroupsForVpc": action.Read(s.ForVPC).Filters("tag:<key>").On(
 			action.One("vpc", func(in *ec2wire.GetSecurityGroupsForVpcRequest) *string { return in.VpcId })),
-		"DescribeSecurityGroupRules": action.Read(s.DescribeRules).Filters().On(action.Nothing),
+		"DescribeSecurityGroupRules": action.Read(s.DescribeRules).Filters().FilterForm("group-id", func(id string) error {
+			if _, err := slipway.ParseSecurityGroupID(id); err != nil {
+				return slipway.Errorf(slipway.InvalidGroupIDMalformed, "The security group ID '%s' is malformed", id)
+			}
+			return nil
+		}).On(action.Nothing),
 		"AuthorizeSecurityGroupIngress": action.Do(s.AuthorizeIngress).Bucket(action.Mutating).
 			Repeats(action.NoToken).On(
 			group(func(in *ec2wire.AuthorizeSecurityGroupIngressRequest) (id, name *string) {

@@ -210,6 +210,11 @@ func resolve(tx store.Tx, g *slipway.SecurityGroup, in []source) ([]slipway.Rule
 	for i, src := range in {
 		r := src.Rule
 		if src.groupName != "" && r.Group == "" {
+			if own, err := home(tx, scope); err != nil || own != g.VPC { // rule peer-by-name
+				return nil, slipway.Errorf(slipway.InvalidParameterValue, "Invalid value '%s' for groupName. You may not "+
+					"reference Amazon VPC security groups by name. Please use the corresponding id for this operation.",
+					src.groupName)
+			}
 			other := ByName(tx, scope, g.VPC, src.groupName)
 			if other == nil {
 				return nil, slipway.Errorf(slipway.InvalidGroupNotFound,

@@ -86,3 +86,36 @@ func TestRulesThatSayTooLittleOrTooMuch(t *testing.T) {
 	w.Must("return", "AuthorizeSecurityGroupIngress", of(one("1", "icmpv6"), one("2", "icmp", "FromPort", "8", "ToPort", "-1"),
 		one("3", "-1", "IpRanges.1.Description", "a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"))...)
 }
+
+// TestAPeerIsNamedByIDOutsideTheDefaultVPC: names are for the default VPC, and a filter that wants an id looks at its form.
+func TestAPeerIsNamedByIDOutsideTheDefaultVPC(t *testing.T) {
+	w := apitest.New(t)
+	n := apitest.NewNetwork(w, "77")
+	group := w.Must("groupId", "CreateSecurityGroup", "GroupName", "web", "GroupDescription", "web", "VpcId", n.VPC)
+	home := w.Must("groupId", "CreateSecurityGroup", "GroupName", "web", "GroupDescription", "web")
+	peer := func(of, member, value string) []string {
+		return []string{
+			"GroupId", of, "IpPermissions.1.IpProtocol", "-1", "IpPermissions.1.Groups.1." + member, value,
+		}
+	}
+	w.Must("return", "AuthorizeSecurityGroupIngress", peer(home, "GroupName", "web")...)
+	w.Must("return", "AuthorizeSecurityGroupIngress", peer(group, "GroupId", group)...)
+	var cases []apitest.Refusal
+	for _, action := range []string{
+		"AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupIngress",
+		"RevokeSecurityGroupEgress",
+	} {
+		cases = append(cases, apitest.Case(action+" by name", "InvalidParameterValue",
+			"Invalid value 'web' for groupName. You may not reference Amazon VPC security groups by name", action,
+			peer(group, "GroupName", "web")))
+	}
+	for _, bad := range []string{"", "web", "vpc-12345678"} {
+		cases = append(cases, apitest.Case("a filter by "+bad, "InvalidGroupId.Malformed",
+			"The security group ID '"+bad+"' is malformed", "DescribeSecurityGroupRules",
+			[]string{"Filter.1.Name", "group-id", "Filter.1.Value.1", bad}))
+	}
+	w.Refuses(t, cases)
+	shown := w.Call("DescribeSecurityGroupRules", "Filter.1.Name", "group-id", "Filter.1.Value.1", group,
+		"Filter.1.Value.2", "sg-00000000")
+	apitest.Shows(t, shown.Body, "groupId", group)
+}
