@@ -44,7 +44,7 @@ func (l *launch) outcome() {
 	set := func(name, value, from string) { l.notes["result "+name] = value + " (" + from + ")" }
 	given := func(name string) string { // which of request and template gave a parameter
 		for p, from := range l.spec.Origin {
-			if p == name || strings.HasPrefix(p, name+".") {
+			if p == name || strings.HasPrefix(p, name+".") || strings.HasPrefix(p, name+"[") {
 				return from
 			}
 		}
@@ -62,7 +62,7 @@ func (l *launch) outcome() {
 		groups[i] = string(g)
 	}
 	set("security groups", strings.Join(groups, " "),
-		cmp.Or(given("SecurityGroupId"), given("SecurityGroup"), given("NetworkInterface"), "the network's default group"))
+		cmp.Or(given("SecurityGroupIds"), given("SecurityGroups"), given("NetworkInterfaces"), "the network's default group"))
 	for _, d := range l.devices {
 		from := ""
 		for _, m := range l.image.Devices {
@@ -72,7 +72,7 @@ func (l *launch) outcome() {
 		}
 		for _, m := range l.spec.Devices {
 			if m.Device == d.name {
-				from = strings.TrimPrefix(cmp.Or(given("BlockDeviceMapping"), "request")+" over "+from, " over ")
+				from = strings.TrimPrefix(cmp.Or(given("BlockDeviceMappings"), "request")+" over "+from, " over ")
 			}
 		}
 		set("device "+d.name,

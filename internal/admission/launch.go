@@ -35,7 +35,7 @@ func (s *Service) applyTemplate(
 	ctx context.Context, in *ec2wire.RunInstancesRequest,
 ) (slipway.TemplateRef, map[string]string, error) {
 	if !launchspec.Templated(in) {
-		return slipway.TemplateRef{}, nil, nil
+		return slipway.TemplateRef{}, launchspec.Given(copied(in)), nil
 	}
 	r, err := s.db.Snapshot(ctx)
 	if err != nil {

@@ -92,6 +92,8 @@ type liveState struct {
 	heard     bool      // the guest has asked for metadata in this boot
 	probed    time.Time
 	reachable bool
+	silent    time.Time // since when the guest of this boot has been asked in vain
+	judged    bool      // the outcome of a check has been reported in this boot
 
 	// CPU credits, of a burstable type without unlimited ones.
 	baseline float64 // what each vCPU earns; 0: none are counted

@@ -296,18 +296,18 @@ func (a *Agent) ended(ctx context.Context, want hostapi.Assignment) (time.Durati
 	if l.exit == nil && a.now().Sub(l.missing) < eventGrace {
 		return eventGrace, nil
 	}
-	phase, detail := hostapi.PhasePowerOff, ""
+	phase, detail := hostapi.PhasePowerOff, "" // in which nothing failed
 	if l.exit == nil {
 		phase, detail = hostapi.PhaseDied, "the machine was gone when its host looked"
 	} else if l.exit.Kind == hypervisor.Exited {
 		phase, detail = hostapi.PhaseDied, l.exit.Detail
 	}
 	a.wires.Withdraw(want.VPC, want.ID)
-	err := a.reportSteps(ctx, want,
-		hostapi.Report{
-			Phase:  phase,
-			Reason: slipway.Reason{Code: "Server.InternalError", Message: "Server.InternalError: " + firstLine(detail)},
-		})
+	var why slipway.Reason
+	if phase == hostapi.PhaseDied {
+		why = slipway.Reason{Code: "Server.InternalError", Message: "Server.InternalError: " + firstLine(detail)}
+	}
+	err := a.reportSteps(ctx, want, hostapi.Report{Phase: phase, Reason: why})
 	if err == nil {
 		a.with(want.ID, func(l *liveState) { l.exit, l.missing = nil, time.Time{} })
 	}
@@ -432,6 +432,7 @@ func (a *Agent) down(
 	}
 	a.with(want.ID, func(l *liveState) {
 		l.asked, l.pressed, l.exit, l.rebooting, l.reachable = time.Time{}, time.Time{}, nil, time.Time{}, false
+		l.silent, l.judged = time.Time{}, false
 	})
 	a.wires.Withdraw(want.VPC, want.ID)
 	return 0, nil

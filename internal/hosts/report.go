@@ -214,19 +214,13 @@ func (s *Service) timeline(tx store.Tx, scope state.Scope, in *slipway.Instance,
 		}
 	}
 	for _, step := range r.Steps {
-		t.Events = append(t.Events, state.Event{Step: step.Name, At: step.At})
+		t.Add(state.Event{Step: step.Name, At: step.At})
 	}
 	if len(r.Steps) == 0 || r.Reason.Code != "" {
-		t.Events = append(t.Events, state.Event{Step: string(r.Phase), At: r.At, Note: r.Reason.Message})
-	}
-	if n := len(t.Events); n > maxEvents {
-		t.Events = slices.Delete(t.Events, 1, n-maxEvents+1)
+		t.Add(state.Event{Step: string(r.Phase), At: r.At, Note: r.Reason.Message})
 	}
 	return state.Timelines.Put(tx, t)
 }
-
-// maxEvents bounds one instance's timeline; the first event stays.
-const maxEvents = 60
 
 func (s *Service) volume(tx store.Tx, host slipway.HostID, r hostapi.Report) error {
 	seen := volumeByID(tx, r.Ref.ID)

@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -75,7 +76,8 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateImageRequest) (*
 		if i.State == slipway.Running && !shape.Get(in.NoReboot) {
 			i.Reboots++
 			maker.reboots = i.Reboots
-			if err := state.Instances.Put(tx, i); err != nil {
+			if err := errors.Join(state.Instances.Put(tx, i), state.AddEvent(tx, scope, string(i.ID),
+				state.Event{Step: "reboot", At: s.now(), Note: "CreateImage"})); err != nil {
 				return err
 			}
 		}

@@ -125,10 +125,11 @@ func (s *Service) Stop(ctx context.Context, in *ec2wire.StopInstancesRequest) (*
 
 // Reboot answers RebootInstances. Terminated instances are ignored.
 func (s *Service) Reboot(ctx context.Context, in *ec2wire.RebootInstancesRequest) error {
-	_, err := s.change(ctx, in.InstanceIds, func(_ store.Tx, i *slipway.Instance) error {
+	_, err := s.change(ctx, in.InstanceIds, func(tx store.Tx, i *slipway.Instance) error {
 		switch i.State {
 		case slipway.Running:
 			i.Reboots++
+			return state.AddEvent(tx, state.Of(ctx), string(i.ID), state.Event{Step: "reboot", At: s.now(), Note: "RebootInstances"})
 		case slipway.Terminated, slipway.ShuttingDown:
 		default:
 			return slipway.Errorf(slipway.IncorrectInstanceState,

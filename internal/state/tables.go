@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"slipway"
@@ -286,7 +287,7 @@ var (
 		},
 		absent: notFound(slipway.InvalidCapacityReservationIDNotFound, "The capacity reservation '%s' does not exist")}
 	DedicatedHosts = &Table[slipway.DedicatedHost]{kind: "dedicated",
-		key:    func(h *slipway.DedicatedHost) (Scope, string) { return Scope{h.Account, h.Region}, string(h.ID) },
+		key: func(h *slipway.DedicatedHost) (Scope, string) { return Scope{h.Account, h.Region}, string(h.ID) },
 		terms: func(h *slipway.DedicatedHost) []string {
 			if !h.Released.IsZero() {
 				return append(tagTerms(h.Tags), "/released")
@@ -379,6 +380,25 @@ type Timeline struct {
 	Notes  map[string]string `json:",omitempty"` // choices: subnet, zone, host; parameters and their origin
 	Error  string            `json:",omitempty"`
 	Day    string            `json:",omitempty"` // of a call or reservation, by which it is forgotten; an instance's goes with the instance
+}
+
+// maxEvents bounds one timeline; the first event stays.
+const maxEvents = 60
+
+// Add appends events.
+func (t *Timeline) Add(events ...Event) {
+	t.Events = append(t.Events, events...)
+	if n := len(t.Events); n > maxEvents {
+		t.Events = slices.Delete(t.Events, 1, n-maxEvents+1)
+	}
+}
+
+// AddEvent adds an event to a timeline that there is.
+func AddEvent(tx store.Tx, s Scope, id string, e Event) error {
+	if Timelines.See(tx, s, id) == nil {
+		return nil
+	}
+	return Timelines.Edit(tx, s, id, func(t *Timeline) error { t.Add(e); return nil })
 }
 
 // Day is a moment's day, for Timeline.

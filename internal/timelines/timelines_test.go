@@ -35,6 +35,18 @@ func TestExplain(t *testing.T) {
 	if strings.Contains(got, "secretsecret") || strings.Contains(got, "c2VjcmV0") {
 		t.Errorf("the explanation tells user data:\n%s", got)
 	}
+	own := w.Launch("t3.small", "InstanceInitiatedShutdownBehavior", "terminate", "SecurityGroupId.1", o.Group)
+	w.Await(own, "running")
+	w.Must("return", "RebootInstances", "InstanceId.1", own)
+	got = text(own)
+	for _, want := range []string{
+		"result type: t3.small (request)", "result shutdown behavior: terminate (request)",
+		"result security groups: " + o.Group + " (request)", "reboot RebootInstances",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the explanation of a launch without a template lacks %q:\n%s", want, got)
+		}
+	}
 	if r := w.Must("reservationId", "DescribeInstances", "InstanceId.1", id); !strings.Contains(text(r), "host local") {
 		t.Errorf("of the reservation: %s", text(r))
 	}
