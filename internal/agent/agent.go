@@ -73,11 +73,12 @@ type Agent struct {
 	importing chan struct{}  // holds one for each import that works
 	ending    chan struct{}  // closed when Run ends
 
-	mu      sync.Mutex
-	live    map[slipway.InstanceID]*liveState
-	copying map[slipway.SnapshotID]copying // snapshots that are being made
-	imports map[slipway.ImportTaskID]*importing
-	held    map[slipway.VolumeID]bool // volumes that one step has for itself: a machine that starts, or a copy of the still file
+	mu       sync.Mutex
+	live     map[slipway.InstanceID]*liveState
+	consoles []lastConsole                  // of machines that are gone, the latest last
+	copying  map[slipway.SnapshotID]copying // snapshots that are being made
+	imports  map[slipway.ImportTaskID]*importing
+	held     map[slipway.VolumeID]bool // volumes that one step has for itself: a machine that starts, or a copy of the still file
 }
 
 // liveState is what the agent has learnt since it began: losing it costs nothing but a repetition.

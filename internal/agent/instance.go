@@ -469,6 +469,7 @@ func (a *Agent) terminate(ctx context.Context, want hostapi.Assignment, have *hy
 		Record{Boots: want.Boots, Reboots: want.Reboots, VPC: want.VPC, Removed: true}); err != nil {
 		return 0, err
 	}
+	a.keepConsole(ctx, want.ID)
 	// Reported first: once the server says terminated, nothing here is wanted any more and forget takes the rest.
 	if err := a.reportSteps(ctx, want, hostapi.Report{Phase: hostapi.PhaseRemoved}); err != nil {
 		return 0, err

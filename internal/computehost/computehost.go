@@ -148,7 +148,7 @@ func TokenKey(file string) (key [32]byte, err error) {
 
 // Console is what the instance's machine wrote to its serial port.
 func (h *Host) Console(ctx context.Context, in *slipway.Instance) ([]byte, error) {
-	return h.VMM.Console(ctx, in.ID)
+	return h.Agent.Console(ctx, in.ID)
 }
 
 // Screen is the machine's screen as a picture. wake presses a key first.
