@@ -20,10 +20,8 @@ var ownClock = map[string]string{
 	"internal/apitest/wire.go":                             "test support: the seed, and what AWS's signer is told",
 	"internal/apitest/world.go":                            "test support: policies that expire",
 	"internal/await/await.go":                              "waits in tests for what other processes do",
-	"internal/blockstore/files/receive.go":                 "looks at a disk's room while it is filled",
 	"internal/dataplane/probe_linux.go":                    "a socket's deadline",
 	"internal/dataplane/services6_linux.go":                "a socket's deadline",
-	"internal/dataplane/services_linux.go":                 "a socket that cannot be read is left alone for a moment",
 	"internal/guard/guard.go":                              "supervises goroutines; its tests run in a bubble",
 	"internal/guestimage/image.go":                         "when an image was built, and another process's lock",
 	"internal/hypervisor/fake/fake.go":                     "pretends that machines take time; its tests run in a bubble",
@@ -40,7 +38,6 @@ var ownClock = map[string]string{
 	"internal/store/etcd/embed.go":                         "follows another process",
 	"internal/store/etcd/etcd.go":                          "pauses between tries to reach etcd",
 	"internal/store/etcd/fence.go":                         "how long ago others committed, by the clock nobody sets",
-	"internal/store/etcd/sealed.go":                        "looks again for a key in a file",
 	"internal/store/etcd/staged.go":                        "how long ago others began, by the clock nobody sets",
 	"internal/store/etcd/turns.go":                         "pauses by chance, so that two who lost do not meet again",
 }

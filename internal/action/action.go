@@ -85,7 +85,7 @@ type Of[In any] struct {
 	resolver Resolver[In]
 	also     func(*In) (Bucket, int)
 	rules    Rules
-	filters  bool // were declared
+	filters  bool                          // were declared
 	forms    map[string]func(string) error // of filters' values
 	texts    map[string]Text
 }

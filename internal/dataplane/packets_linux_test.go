@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway"
+	"slipway/internal/guard"
 )
 
 func addrs(list ...string) []netip.Addr {
@@ -525,5 +526,20 @@ func TestAPanicInAServiceCostsOneMessage(t *testing.T) {
 	})
 	if answered != 3 {
 		t.Errorf("%d messages were served, want 3", answered)
+	}
+}
+
+// TestASocketThatCannotBeReadIsLeftAlone for longer each time, and at once again after a message.
+func TestASocketThatCannotBeReadIsLeftAlone(t *testing.T) {
+	var pauses []time.Duration
+	s := &service{log: slog.New(slog.DiscardHandler), sleep: func(d time.Duration) { pauses = append(pauses, d) }}
+	came := []error{net.ErrWriteToConnected, net.ErrWriteToConnected, nil, net.ErrWriteToConnected, net.ErrClosed}
+	s.serve("test", func([]byte) (func(), error) {
+		err := came[0]
+		came = came[1:]
+		return func() {}, err
+	})
+	if want := []time.Duration{guard.FirstPause, 2 * guard.FirstPause, guard.FirstPause}; !slices.Equal(pauses, want) {
+		t.Errorf("the pauses are %v, want %v", pauses, want)
 	}
 }

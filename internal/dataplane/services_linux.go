@@ -22,6 +22,7 @@ type service struct {
 	log   *slog.Logger
 	close []func()
 	once  sync.Once
+	sleep func(time.Duration)
 }
 
 // answer is what DHCP says to a port.
@@ -58,7 +59,7 @@ func (s *service) stop() {
 }
 
 func (p *Plane) start(ctx context.Context, namespace string, port Port, n Network) (*service, error) {
-	s := &service{log: p.log}
+	s := &service{log: p.log, sleep: time.Sleep}
 	s.set(port, n)
 	device := tap(port.Interface)
 	dhcp, err := listenPacket(ctx, namespace, device, "udp4", "0.0.0.0:67")
@@ -117,7 +118,7 @@ func (s *service) serve(what string, next func(buf []byte) (answer func(), err e
 		}
 		if err != nil {
 			s.log.Warn("messages of a guest not read", "service", what, "error", err, "again", pause)
-			time.Sleep(pause)
+			s.sleep(pause)
 			pause = min(2*pause, guard.LastPause)
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +32,7 @@ type Store struct {
 	// importer is the user that reads images from elsewhere, and owns nothing else: should a file that refers to
 	// others get past every check, it has nothing of the host's to read.
 	importer int
+	after    func(time.Duration) <-chan time.Time
 
 	// A snapshot may not go while a volume is being put on it.
 	bases sync.RWMutex
@@ -53,7 +55,7 @@ func New(dir string, importer int, log *slog.Logger) (*Store, error) {
 	if _, err := exec.LookPath("qemu-img"); err != nil {
 		return nil, fmt.Errorf("%w (Debian: apt install qemu-utils)", err)
 	}
-	s := &Store{dir: dir, importer: importer, log: log}
+	s := &Store{dir: dir, importer: importer, log: log, after: time.After}
 	// A machine is shown its own files, one by one: nobody but us walks here.
 	for _, sub := range []string{"volumes", "snapshots", "boot"} {
 		if err := errors.Join(os.MkdirAll(s.path(sub), 0o700), os.Chmod(s.path(sub), 0o700)); err != nil {

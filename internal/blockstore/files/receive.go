@@ -27,6 +27,9 @@ import (
 // reserve is how much room an import leaves on the disk, which the volumes of running machines share.
 const reserve = 1 << 30
 
+// lookAgain is how often an import looks at the room that it leaves.
+const lookAgain = 200 * time.Millisecond
+
 // ReceiveSnapshot fetches the image beside the snapshots, looks at its header, and has it converted by a process
 // without rights. A copy is made of a local file too: what was looked at shall be what is converted.
 func (s *Store) ReceiveSnapshot(ctx context.Context, image blockstore.Received, id slipway.SnapshotID) (int, error) {
@@ -67,13 +70,11 @@ func (s *Store) watch(parent context.Context) (context.Context, context.CancelFu
 	}
 	look()
 	guard.Go(s.log, "an import", func() {
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-s.after(lookAgain):
 				look()
 			}
 		}

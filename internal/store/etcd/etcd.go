@@ -64,7 +64,7 @@ func open(
 ) (*Store, error) {
 	s := &Store{
 		client: client, prefix: prefix, limits: limits, schema: schema, cache: store.NewCache(schema.Schema), log: log, close: closer,
-		fence: newFence(), queue: make(chan *turn, maxRound), room: room,
+		fence: newFence(), queue: make(chan *turn, maxRound), room: room, sealing: sealing{after: time.After},
 	}
 	rev, err := s.load(ctx)
 	if err != nil {

@@ -38,6 +38,7 @@ type sealing struct {
 	under  atomic.Pointer[seal.ID]
 	locked map[string]store.Change // for the lack of a key; the goroutine that follows has it
 	silent bool                    // the lack has been said
+	after  func(time.Duration) <-chan time.Time
 }
 
 // mayUnseal refuses a store whose secrets this process could not read or write.
@@ -96,7 +97,7 @@ func (s *Store) next(watch clientv3.WatchChan) (clientv3.WatchResponse, bool) {
 		select {
 		case got, ok := <-watch:
 			return got, ok
-		case <-time.After(tryAgain):
+		case <-s.sealing.after(tryAgain):
 			s.unlock()
 		}
 	}
