@@ -45,6 +45,11 @@ func TestEveryActionIsJudgedByWhatItTouches(t *testing.T) {
 				ids[found] = true
 			}
 		}
+		if strings.HasPrefix(action, "Get") { // what no Describe shows
+			for _, found := range id.FindAllString(w.Call(action, params[action]...).Body, -1) {
+				ids[found] = true
+			}
+		}
 	}
 	for found := range ids {
 		w.Call("CreateTags", "ResourceId.1", found, "Tag.1.Key", "locked", "Tag.1.Value", "yes") // not each has tags

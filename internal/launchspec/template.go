@@ -154,7 +154,9 @@ func keyed[T any](in, under []T, key func(*T) string, name string, join func(pat
 var timeType = reflect.TypeFor[*time.Time]()
 
 // Given are the parameters of a request without a template, each with its origin. The request is written to.
-func Given(in *ec2wire.RunInstancesRequest) map[string]string { return merge(in, &ec2wire.RunInstancesRequest{}) }
+func Given(in *ec2wire.RunInstancesRequest) map[string]string {
+	return merge(in, &ec2wire.RunInstancesRequest{})
+}
 
 // merger notes for each parameter whether the request or the template gave it.
 type merger map[string]string

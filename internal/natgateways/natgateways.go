@@ -3,6 +3,7 @@
 package natgateways
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -75,7 +76,9 @@ func (s *Service) Create(ctx context.Context, in *ec2wire.CreateNatGatewayReques
 		return nil, err
 	}
 	scope := state.Of(ctx)
-	once := state.OnceOf(scope, "CreateNatGateway", in)
+	same := *in
+	same.ConnectivityType = shape.Of(cmp.Or(shape.Get(in.ConnectivityType), "public"))
+	once := state.OnceOf(scope, "CreateNatGateway", &same) // to say what is so unsaid makes no other request
 	var g *slipway.NATGateway
 	err = s.db.Update(ctx, func(tx store.Tx) error {
 		before, err := once.Seen(tx)
