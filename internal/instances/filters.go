@@ -22,8 +22,6 @@ func text(p *string) []string {
 	return []string{*p}
 }
 
-func yes(p *bool) []string { return shape.Yes(shape.Get(p)) }
-
 // fields are DescribeInstances' filters (rule filter-names), most of them read off the description itself, so that a
 // filter can never disagree with what is shown.
 var fields = makeFields()

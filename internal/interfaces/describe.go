@@ -21,39 +21,11 @@ type Service struct {
 // New makes the room.
 func New(db state.DB, now func() time.Time) *Service { return &Service{db, now} }
 
-func attached(get func(*slipway.Attachment) string) func(*slipway.Interface) []string {
-	return func(n *slipway.Interface) []string {
-		if n.Attachment == nil {
-			return nil
-		}
-		return []string{get(n.Attachment)}
-	}
-}
-
-func addressed(get func(int, slipway.PrivateAddress) string) func(*slipway.Interface) []string {
-	return func(n *slipway.Interface) []string {
-		var out []string
-		for i, a := range n.Addresses {
-			if v := get(i, a); v != "" {
-				out = append(out, v)
-			}
-		}
-		return out
-	}
-}
-
 func status(n *slipway.Interface) string {
 	if n.Attachment != nil || n.Requester != "" {
 		return "in-use"
 	}
 	return "available"
-}
-
-func public(_ int, a slipway.PrivateAddress) string {
-	if !a.Public.IsValid() {
-		return ""
-	}
-	return a.Public.String()
 }
 
 var fields = describe.Shown[ec2wire.NetworkInterface](

@@ -88,15 +88,6 @@ var versionFields = describe.Shown[ec2wire.LaunchTemplateVersion](
 	"ram-disk-id=LaunchTemplateData.RamDiskId",
 )
 
-func text(p *string) []string { return shape.One(shape.Get(p)) }
-
-func yes(p *bool) []string {
-	if p == nil {
-		return nil
-	}
-	return shape.Yes(*p)
-}
-
 // Versions lists a template's versions, the newest first; without a template, the latest or the default ones of all.
 func (s *Service) Versions(
 	ctx context.Context, in *ec2wire.DescribeLaunchTemplateVersionsRequest,
