@@ -275,7 +275,7 @@ func TestLaunchTemplateThroughItsLife(t *testing.T) {
 			t.Errorf("latest of all: %v, %v", out, err)
 		}
 		if _, err := c.DescribeLaunchTemplateVersions(ctx,
-			&ec2.DescribeLaunchTemplateVersionsInput{Versions: []string{"1"}}); codeOf(err) != "MissingParameter" {
+			&ec2.DescribeLaunchTemplateVersionsInput{Versions: []string{"1"}}); codeOf(err) != "InvalidParameterValue" {
 			t.Errorf("a number of no template: %v", err)
 		}
 	})

@@ -256,6 +256,9 @@ func (tf *terraform) dedicatedHost() resource {
 		},
 		read: func(id string) attributes {
 			h := one(id)
+			if h.State == types.AllocationStateReleased { // as the provider takes it
+				return nil
+			}
 			return attributes{
 				"asset_id": h.AssetId, "auto_placement": h.AutoPlacement, "availability_zone": h.AvailabilityZone,
 				"host_recovery": h.HostRecovery, "instance_family": h.HostProperties.InstanceFamily,
@@ -282,7 +285,7 @@ func (tf *terraform) dedicatedHost() resource {
 				refuse("%s", *bad[0].Error.Message)
 			}
 		},
-		gone: "InvalidHostID.NotFound",
+		gone: "",
 	}
 }
 

@@ -14,8 +14,12 @@ import (
 )
 
 func (tf *terraform) oneImage(id string) types.Image {
-	return ok(tf.ec2.DescribeImages(tf.ctx,
-		&ec2.DescribeImagesInput{ImageIds: []string{id}, IncludeDeprecated: aws.Bool(true)})).Images[0]
+	found := ok(tf.ec2.DescribeImages(tf.ctx,
+		&ec2.DescribeImagesInput{ImageIds: []string{id}, IncludeDeprecated: aws.Bool(true)})).Images
+	if len(found) == 0 { // a deregistered one is no error for a while, and to the provider it is gone
+		return types.Image{}
+	}
+	return found[0]
 }
 
 func (tf *terraform) availableImage(id string) string {
@@ -26,6 +30,9 @@ func (tf *terraform) availableImage(id string) string {
 // readImage reads aws_ami and its kin, with the tags of the image.
 func (tf *terraform) readImage(id string) attributes {
 	im := tf.oneImage(id)
+	if im.ImageId == nil {
+		return nil
+	}
 	a := attributes{
 		"architecture": im.Architecture, "boot_mode": im.BootMode, "deprecation_time": im.DeprecationTime,
 		"description": im.Description, "ena_support": im.EnaSupport, "hypervisor": im.Hypervisor,
@@ -119,7 +126,7 @@ func (tf *terraform) registered(snapshot string) resource {
 			}, attributes{"deprecation_time": nil}},
 		},
 		destroy: func(id string) { tf.deregister(id, false) },
-		gone:    "InvalidAMIID.NotFound",
+		gone:    "",
 	}
 }
 
@@ -144,7 +151,7 @@ func (tf *terraform) imageOf(instance string) resource {
 			},
 		}),
 		destroy: func(id string) { tf.deregister(id, true) },
-		gone:    "InvalidAMIID.NotFound",
+		gone:    "",
 	}
 }
 
@@ -164,7 +171,7 @@ func (tf *terraform) imageCopy(of string) resource {
 			"ebs_block_device": []device{{Device: "/dev/xvda", Type: "gp3", Size: 16, WithInstance: true}},
 		}),
 		destroy: func(id string) { tf.deregister(id, true) },
-		gone:    "InvalidAMIID.NotFound",
+		gone:    "",
 	}
 }
 

@@ -133,7 +133,7 @@ func (tf *terraform) networkInterface(subnet, group, other string) resource {
 		want: attributes{
 			"attachment": nil, "description": "of tf", "interface_type": "interface", "ipv4_prefixes": nil,
 			"ipv6_prefixes": nil, "ipv6_addresses": nil, "mac_address": known, "outpost_arn": nil,
-			"owner_id": tf.r.keys.AccountID, "private_dns_name": known, "private_ip": "10.0.1.50",
+			"owner_id": tf.r.keys.AccountID, "private_dns_name": nil, "private_ip": "10.0.1.50",
 			"private_ips": []string{"10.0.1.50", "10.0.1.51"}, "security_groups": []string{group},
 			"source_dest_check": true, "subnet_id": subnet, "status": "available", "tags": tagged,
 		},
