@@ -59,6 +59,13 @@ func applyUplink(w Wanted) error {
 	if err != nil {
 		return err
 	}
+	if host != nil && inside(w.Namespace, func() error { _, err := netlink.LinkByName(upName); return err }) != nil {
+		// Who made the pair was killed before its other end was in its place: it is made anew.
+		if err := netlink.LinkDel(host); err != nil {
+			return fmt.Errorf("take half a %s away: %w", w.Uplink, err)
+		}
+		host = nil
+	}
 	if host == nil {
 		pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: w.Uplink, MTU: 1500}, PeerName: "p" + w.Uplink[1:]}
 		if err := netlink.LinkAdd(pair); err != nil && !errors.Is(err, syscall.EEXIST) {
