@@ -60,39 +60,25 @@ func applyUplink(w Wanted) error {
 		return err
 	}
 	if host != nil && inside(w.Namespace, func() error { _, err := netlink.LinkByName(upName); return err }) != nil {
-		// Who made the pair was killed before its other end was in its place: it is made anew.
+		// A server of before 0.2 made the pair in steps, and may have been killed between them: it is made anew.
 		if err := netlink.LinkDel(host); err != nil {
 			return fmt.Errorf("take half a %s away: %w", w.Uplink, err)
 		}
 		host = nil
 	}
 	if host == nil {
-		pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: w.Uplink, MTU: 1500}, PeerName: "p" + w.Uplink[1:]}
-		if err := netlink.LinkAdd(pair); err != nil && !errors.Is(err, syscall.EEXIST) {
-			return fmt.Errorf("make %s: %w", w.Uplink, err)
-		}
-		peer, err := netlink.LinkByName(pair.PeerName)
-		if err != nil {
-			return err
-		}
 		ns, err := netns.GetFromName(w.Namespace)
 		if err != nil {
 			return err
 		}
 		defer ns.Close()
-		if err := netlink.LinkSetNsFd(peer, int(ns)); err != nil {
-			return err
+		pair := &netlink.Veth{ // in one step, so that no half is ever there
+			LinkAttrs: netlink.LinkAttrs{Name: w.Uplink, MTU: 1500}, PeerName: upName, PeerNamespace: netlink.NsFd(int(ns)),
+		}
+		if err := netlink.LinkAdd(pair); err != nil && !errors.Is(err, syscall.EEXIST) {
+			return fmt.Errorf("make %s: %w", w.Uplink, err)
 		}
 		if host, err = netlink.LinkByName(w.Uplink); err != nil {
-			return err
-		}
-		if err := inside(w.Namespace, func() error {
-			l, err := netlink.LinkByName(pair.PeerName)
-			if err != nil {
-				return err
-			}
-			return netlink.LinkSetName(l, upName)
-		}); err != nil {
 			return err
 		}
 	}
