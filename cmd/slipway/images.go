@@ -84,16 +84,20 @@ const importedEvery = time.Second
 // watchImported registers what is imported while the server runs.
 func (d *devRun) watchImported(ctx context.Context) {
 	var seen time.Time
+	said := "" // the last fault: it is told once, and tried again
 	for guard.Sleep(ctx, importedEvery) {
 		fi, err := os.Stat(d.cfg.imported())
 		if err != nil || fi.ModTime().Equal(seen) {
 			continue
 		}
 		if err := d.bringImported(ctx); err != nil {
-			d.log.Error("imported images not brought in", "error", err)
-			continue // and tried again
+			if err.Error() != said {
+				d.log.Error("imported images not brought in", "error", err)
+			}
+			said = err.Error()
+			continue
 		}
-		seen = fi.ModTime()
+		seen, said = fi.ModTime(), ""
 	}
 }
 

@@ -116,7 +116,14 @@ func (k Kind[T, W]) matcher(r store.Reader, wanted []filters.Filter) (func(*T) b
 	if len(wanted) == 0 {
 		return func(*T) bool { return true }, nil
 	}
-	known := filters.Through(k.Shown, func(v *T) *W { return new(k.Wire(r, v)) })
+	var described *T // the last one, and how it is shown: every filter asks about it
+	var shown *W
+	known := filters.Through(k.Shown, func(v *T) *W {
+		if v != described {
+			described, shown = v, new(k.Wire(r, v))
+		}
+		return shown
+	})
 	if k.Fields != nil {
 		maps.Copy(known, k.Fields(r))
 	}

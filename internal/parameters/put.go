@@ -1,6 +1,7 @@
 package parameters
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -151,7 +152,7 @@ func count(r store.Reader, s state.Scope) (n int) {
 
 // edit gives a parameter what a request says, and a new version.
 func (s *Service) edit(r store.Reader, scope state.Scope, p *slipway.SSMParameter, in *ssmwire.PutParameterRequest) error {
-	p.Type = shape.Get(cmpOr(in.Type, &p.Type))
+	p.Type = cmp.Or(shape.Get(in.Type), p.Type)
 	if in.Description != nil {
 		p.Description = *in.Description
 	}
@@ -159,13 +160,13 @@ func (s *Service) edit(r store.Reader, scope state.Scope, p *slipway.SSMParamete
 		p.AllowedPattern = *in.AllowedPattern
 	}
 	if p.Type == secure {
-		p.KeyID = shape.Get(cmpOr(cmpOr(in.KeyId, shape.Text(p.KeyID)), shape.Of(defaultKey)))
+		p.KeyID = cmp.Or(shape.Get(in.KeyId), p.KeyID, defaultKey)
 	}
 	value, data, tier := *in.Value, "text", shape.Get(in.Tier)
 	if len(p.Versions) > 0 {
 		data = p.Latest().DataType
 	}
-	data = shape.Get(cmpOr(in.DataType, &data))
+	data = cmp.Or(shape.Get(in.DataType), data)
 	switch {
 	case tier == "Advanced", tier == "Intelligent-Tiering" && len(value) > maxStandard, p.Tier == "Advanced":
 		p.Tier = "Advanced" // a parameter does not go back
@@ -203,14 +204,6 @@ func (s *Service) edit(r store.Reader, scope state.Scope, p *slipway.SSMParamete
 		p.Versions = p.Versions[extra:]
 	}
 	return nil
-}
-
-// cmpOr is the first of two members that is given.
-func cmpOr(a, b *string) *string {
-	if shape.Get(a) != "" {
-		return a
-	}
-	return b
 }
 
 // DeleteParameter deletes one, with all its versions.

@@ -297,7 +297,6 @@ var (
 		absent: notFound(slipway.InvalidHostIDNotFound, "The host ID '%s' does not exist")}
 	SSMParameters = &Table[slipway.SSMParameter]{kind: "parameter", secret: true,
 		key:    func(p *slipway.SSMParameter) (Scope, string) { return Scope{p.Account, p.Region}, p.Name },
-		terms:  func(p *slipway.SSMParameter) []string { return tagTerms(p.Tags) },
 		absent: notFound(slipway.ParameterNotFound, "The parameter %s was not found."),
 	}
 	SpotRequests = &Table[slipway.SpotRequest]{kind: "spot", secret: true,
