@@ -94,7 +94,9 @@ func named(v action.View, references ...string) []action.Resource {
 	for _, reference := range references {
 		name, _ := state.ParameterName(reference)
 		x := action.Resource{ARN: slipway.ParameterARN(v.Call.Region, v.Call.Account, name)}
-		if p := state.SSMParameters.See(v, v.Scope(), name); p != nil {
+		if p, _, err := state.FindParameter(v, v.Scope(), reference); err == nil {
+			x.Has = p.Tags
+		} else if p := state.SSMParameters.See(v, v.Scope(), name); p != nil { // a version that is not there
 			x.Has = p.Tags
 		}
 		out = append(out, x)
@@ -211,8 +213,7 @@ func (s *Service) GetParameterHistory(
 	if err != nil {
 		return nil, err
 	}
-	name, _ := state.ParameterName(*in.Name)
-	p, err := state.SSMParameters.Require(r, state.Of(ctx), name)
+	p, _, err := state.FindParameter(r, state.Of(ctx), *in.Name)
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,13 @@ func TestParametersKeepTheirVersions(t *testing.T) {
 	if got := c.value(arn); got != "String v2 text two" {
 		t.Errorf("%s is %s", arn, got)
 	}
+	for _, name := range []string{"flat", "/one"} { // an ARN shows both with a slash
+		c.well("PutParameter", fields{"Name": name, "Value": name, "Type": "String"})
+		arn := c.well("GetParameter", fields{"Name": name})["Parameter"].(map[string]any)["ARN"].(string)
+		if got := c.value(arn); got != "String v1 text "+name {
+			t.Errorf("%s is %s", arn, got)
+		}
+	}
 	for n := range 120 {
 		c.well("PutParameter", fields{"Name": "/app/db", "Value": fmt.Sprint(n), "Overwrite": true})
 	}

@@ -15,8 +15,15 @@ func FindParameter(
 ) (*slipway.SSMParameter, *slipway.SSMParameterVersion, error) {
 	name, version := ParameterName(reference)
 	p := SSMParameters.See(r, s, name)
-	if p == nil || strings.HasPrefix(reference, "arn:") &&
-		!strings.HasPrefix(reference, slipway.ParameterARN(s.Region, s.Account, name)) { // another's
+	if arn := slipway.ParameterARN(s.Region, s.Account, name); strings.HasPrefix(reference, "arn:") {
+		switch {
+		case !strings.HasPrefix(reference, arn): // another's
+			p = nil
+		case p == nil: // an ARN does not tell "a" from "/a"
+			p = SSMParameters.See(r, s, "/"+name)
+		}
+	}
+	if p == nil {
 		return nil, nil, SSMParameters.Absent(reference)
 	}
 	if version == "" {
